@@ -1,0 +1,2 @@
+//! argv <-> everything above.
+fn main() {}

@@ -1,0 +1,200 @@
+//! A guest's column (bytes under a type) <-> an arrow array. Everything a guest sends is checked here, once.
+
+use crate::Error;
+use arrow::array::{Array, ArrayData, ArrayRef, BooleanBufferBuilder, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use std::sync::Arc;
+use types::{DataType, Field, Schema};
+
+/// The most that one call may carry across the boundary.
+pub const CHUNK_BYTES_MAX: usize = 32 << 20;
+
+/// Some rows of a column, as they cross the boundary; the twin of `stepwell:data/tables.column`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GuestColumn {
+    pub data_type: DataType,
+    pub length: u32,
+    /// One bit a row, least significant first; none when every row has a value.
+    pub validity: Option<Vec<u8>>,
+    /// Text and bytes: `length + 1` little-endian int32 from 0.
+    pub offsets: Option<Vec<u8>>,
+    pub data: Vec<u8>,
+}
+
+pub(crate) fn arrow_type(data_type: DataType) -> ArrowType {
+    match data_type {
+        DataType::Boolean => ArrowType::Boolean,
+        DataType::Int64 => ArrowType::Int64,
+        DataType::Float32 => ArrowType::Float32,
+        DataType::Float64 => ArrowType::Float64,
+        DataType::Text => ArrowType::Utf8,
+        DataType::Bytes => ArrowType::Binary,
+        DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Date => ArrowType::Date32,
+        DataType::Vector(length) => {
+            let item = ArrowField::new("item", ArrowType::Float32, false);
+            ArrowType::FixedSizeList(Arc::new(item), length as i32)
+        }
+    }
+}
+
+pub(crate) fn arrow_schema(schema: &Schema) -> SchemaRef {
+    let field = |field: &Field| ArrowField::new(&field.name, arrow_type(field.data_type), field.nullable);
+    Arc::new(ArrowSchema::new(schema.fields.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Bytes a value, for types of fixed width.
+fn width(data_type: DataType) -> Option<usize> {
+    match data_type {
+        DataType::Int64 | DataType::Float64 | DataType::Timestamp => Some(8),
+        DataType::Float32 | DataType::Date => Some(4),
+        DataType::Vector(length) => Some(4 * length as usize),
+        DataType::Boolean | DataType::Text | DataType::Bytes => None,
+    }
+}
+
+/// A guest's column as an array of the field's type. What stands under a null is set to zero.
+pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Error> {
+    let bad = |reason: String| Error::Column { column: field.name.clone(), reason };
+    if column.data_type != field.data_type {
+        let (expected, got) = (field.data_type.to_string(), column.data_type);
+        return Err(Error::Type { column: field.name.clone(), expected, got });
+    }
+    let rows = column.length as usize;
+    let nulls = validity(&column, rows).map_err(bad)?;
+    if nulls.is_some() && !field.nullable {
+        return Err(bad("holds nulls but is declared without".to_owned()));
+    }
+    let builder = ArrayData::builder(arrow_type(field.data_type)).len(rows).nulls(nulls.clone());
+    let builder = match field.data_type {
+        DataType::Boolean => {
+            expect_bytes(&column.data, rows.div_ceil(8)).map_err(bad)?;
+            builder.add_buffer(zeroed_bits(&column.data, rows, nulls.as_ref()))
+        }
+        DataType::Text | DataType::Bytes => {
+            let (offsets, data) = compact_values(&column, rows, nulls.as_ref()).map_err(bad)?;
+            builder.add_buffer(offsets).add_buffer(data)
+        }
+        DataType::Vector(length) => {
+            let values = fixed_values(column.data, 4 * length as usize, rows, nulls.as_ref()).map_err(bad)?;
+            let child = ArrayData::builder(ArrowType::Float32).len(rows * length as usize).add_buffer(values);
+            builder.add_child_data(child.build().map_err(|error| bad(error.to_string()))?)
+        }
+        data_type => {
+            let width = width(data_type).expect("all types of variable width stand above");
+            builder.add_buffer(fixed_values(column.data, width, rows, nulls.as_ref()).map_err(bad)?)
+        }
+    };
+    // Full validation: UTF-8, offsets and lengths are the guest's word.
+    let data = builder.build().map_err(|error| bad(error.to_string()))?;
+    data.validate_full().map_err(|error| bad(error.to_string()))?;
+    Ok(make_array(data))
+}
+
+fn expect_bytes(data: &[u8], expected: usize) -> Result<(), String> {
+    match data.len() == expected {
+        true => Ok(()),
+        false => Err(format!("holds {} bytes of values, expected {expected}", data.len())),
+    }
+}
+
+/// The null bitmap; none where every row has a value.
+fn validity(column: &GuestColumn, rows: usize) -> Result<Option<NullBuffer>, String> {
+    let Some(bits) = &column.validity else { return Ok(None) };
+    if bits.len() != rows.div_ceil(8) {
+        return Err(format!("holds {} bytes of validity, expected {}", bits.len(), rows.div_ceil(8)));
+    }
+    let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bits.clone()), 0, rows));
+    Ok((nulls.null_count() > 0).then_some(nulls))
+}
+
+fn zeroed_bits(data: &[u8], rows: usize, nulls: Option<&NullBuffer>) -> Buffer {
+    let values = BooleanBuffer::new(Buffer::from_slice_ref(data), 0, rows);
+    let mut bits = BooleanBufferBuilder::new(rows);
+    (0..rows).for_each(|row| bits.append(values.value(row) && nulls.is_none_or(|nulls| nulls.is_valid(row))));
+    bits.finish().into_inner()
+}
+
+fn fixed_values(mut data: Vec<u8>, width: usize, rows: usize, nulls: Option<&NullBuffer>) -> Result<Buffer, String> {
+    expect_bytes(&data, width * rows)?;
+    if let Some(nulls) = nulls {
+        (0..rows).filter(|&row| nulls.is_null(row)).for_each(|row| data[row * width..(row + 1) * width].fill(0));
+    }
+    // The guest's vector has no alignment to speak of; arrow wants that of the value's type.
+    Ok(Buffer::from_slice_ref(&data))
+}
+
+/// Offsets and values without what stands under nulls, so that equal columns have equal bytes.
+fn compact_values(column: &GuestColumn, rows: usize, nulls: Option<&NullBuffer>) -> Result<(Buffer, Buffer), String> {
+    let bytes = column.offsets.as_deref().ok_or("has no offsets")?;
+    if bytes.len() != 4 * (rows + 1) {
+        return Err(format!("holds {} bytes of offsets, expected {}", bytes.len(), 4 * (rows + 1)));
+    }
+    let offset = |i: usize| i32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]]);
+    let mut offsets = vec![0i32];
+    let mut data = Vec::with_capacity(column.data.len());
+    for row in 0..rows {
+        let range = offset(row) as usize..offset(row + 1) as usize;
+        let value = column.data.get(range).ok_or_else(|| format!("has offsets that fall or leave the data at row {row}"))?;
+        if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+            data.extend_from_slice(value);
+        }
+        offsets.push(i32::try_from(data.len()).map_err(|_| "holds more than 2 GiB in one chunk")?);
+    }
+    Ok((Buffer::from_vec(offsets), Buffer::from_vec(data)))
+}
+
+/// Pieces of a column as a guest sees them.
+pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, Error> {
+    let references: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
+    let array = match references.as_slice() {
+        [] => arrow::array::new_empty_array(&arrow_type(field.data_type)),
+        // Also for one piece: a slice keeps the buffers of the whole, `concat` of one would too.
+        pieces => concat(pieces)
+            .map_err(|error| Error::Column { column: field.name.clone(), reason: error.to_string() })?,
+    };
+    let data = array.to_data();
+    let rows = array.len();
+    let validity = array.nulls().filter(|nulls| nulls.null_count() > 0).map(|nulls| packed(nulls.inner()));
+    let (offsets, values) = match field.data_type {
+        DataType::Boolean => {
+            let bits = BooleanBuffer::new(data.buffers()[0].clone(), data.offset(), rows);
+            (None, packed(&bits))
+        }
+        DataType::Text | DataType::Bytes => {
+            let (offsets, values) = rebased(&data, rows);
+            (Some(offsets), values)
+        }
+        DataType::Vector(length) => {
+            let child = &data.child_data()[0];
+            let start = 4 * (child.offset() + data.offset() * length as usize);
+            (None, child.buffers()[0].as_slice()[start..start + 4 * rows * length as usize].to_vec())
+        }
+        data_type => {
+            let width = width(data_type).expect("all types of variable width stand above");
+            let start = width * data.offset();
+            (None, data.buffers()[0].as_slice()[start..start + width * rows].to_vec())
+        }
+    };
+    Ok(GuestColumn { data_type: field.data_type, length: rows as u32, validity, offsets, data: values })
+}
+
+/// Bits from bit 0 of the first byte, zero beyond the end.
+fn packed(bits: &BooleanBuffer) -> Vec<u8> {
+    let mut builder = BooleanBufferBuilder::new(bits.len());
+    builder.append_buffer(bits);
+    builder.finish().into_inner().as_slice()[..bits.len().div_ceil(8)].to_vec()
+}
+
+/// Offsets from 0 and just the values between them.
+fn rebased(data: &ArrayData, rows: usize) -> (Vec<u8>, Vec<u8>) {
+    if rows == 0 {
+        return (0i32.to_le_bytes().to_vec(), Vec::new());
+    }
+    let offsets = &data.buffers()[0].typed_data::<i32>()[data.offset()..data.offset() + rows + 1];
+    let (first, last) = (offsets[0], offsets[rows]);
+    let bytes = offsets.iter().flat_map(|offset| (offset - first).to_le_bytes()).collect();
+    (bytes, data.buffers()[1].as_slice()[first as usize..last as usize].to_vec())
+}

@@ -1,0 +1,38 @@
+//! Files and guest columns <-> checked [`Table`]s. The only crate that names arrow.
+//!
+//! ```text
+//!  guest column (bytes) --column::decode--> arrow array --\
+//!                                                          Table --parts::write--> Arrow IPC files (blobs), canonical
+//!  blobs (mapped files) --parts::open----> record batches -/         \--column::encode--> guest column (bytes)
+//! ```
+//! A table is a schema and batches. Its stored form is canonical (fixed rows a part, zero under nulls, no bitmap without
+//! nulls), so equal rows have an equal digest whoever wrote them in whatever pieces.
+
+mod table;
+mod column;
+mod parts;
+mod rows;
+
+pub use column::{CHUNK_BYTES_MAX, GuestColumn};
+pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, write};
+pub use rows::{column_as_text, json_rows, numbers};
+pub use table::{Table, TableWriter};
+
+use types::DataType;
+
+/// Why a table cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("column `{column}` is missing; there are {present}")]
+    Missing { column: String, present: String },
+    #[error("column `{column}` is {got}, expected {expected}")]
+    Type { column: String, expected: String, got: DataType },
+    #[error("column `{column}`: {reason}")]
+    Column { column: String, reason: String },
+    #[error("{0}")]
+    Shape(String),
+    #[error("stored table is damaged: {0}")]
+    Damaged(String),
+    #[error("cannot read or write `{path}`: {source}")]
+    Io { path: String, source: std::io::Error },
+}

@@ -1,0 +1,105 @@
+//! Values for other eyes: numbers for tensors, text for a person, JSON for a caller.
+
+use crate::column::GuestColumn;
+use crate::{Error, Table};
+use types::DataType;
+
+/// A numeric column as float64, in row order. Nulls are an error: a tensor has no place for them.
+pub fn numbers(table: &Table, column: &str) -> Result<Vec<f64>, Error> {
+    let mut values = Vec::with_capacity(table.rows() as usize);
+    for chunk in chunks(table, column) {
+        let chunk = chunk?;
+        if chunk.validity.is_some() {
+            let reason = "holds nulls; fill or drop them in an earlier step".to_owned();
+            return Err(Error::Column { column: column.to_owned(), reason });
+        }
+        match chunk.data_type {
+            DataType::Float64 => values.extend(fixed::<8>(&chunk.data).map(f64::from_le_bytes)),
+            DataType::Float32 => values.extend(fixed::<4>(&chunk.data).map(|b| f64::from(f32::from_le_bytes(b)))),
+            DataType::Int64 => values.extend(fixed::<8>(&chunk.data).map(|b| i64::from_le_bytes(b) as f64)),
+            DataType::Boolean => values.extend((0..chunk.length).map(|row| f64::from(u8::from(bit(&chunk.data, row))))),
+            got => {
+                let expected = "a number".to_owned();
+                return Err(Error::Type { column: column.to_owned(), expected, got });
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The values of a column at these rows as a person reads them, each cut at 80 characters. Rows beyond the end are left out.
+pub fn column_as_text(table: &Table, column: &str, rows: &[u64]) -> Result<Vec<String>, Error> {
+    let inside = rows.iter().filter(|&&row| row < table.rows());
+    inside
+        .map(|&row| {
+            let value = json_value(&table.read(column, row, 1)?, 0);
+            let text = match value {
+                serde_json::Value::String(text) => format!("{text:?}"),
+                other => other.to_string(),
+            };
+            Ok(text.chars().take(80).collect())
+        })
+        .collect()
+}
+
+/// A table as JSON objects, a row each. Bytes are hexadecimal, a timestamp microseconds, a date days, NaN null.
+pub fn json_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    let mut rows = vec![serde_json::Map::new(); table.rows() as usize];
+    for field in &table.schema().fields {
+        let mut row = rows.iter_mut();
+        for chunk in chunks(table, &field.name) {
+            let chunk = chunk?;
+            for i in 0..chunk.length {
+                if let Some(row) = row.next() {
+                    row.insert(field.name.clone(), json_value(&chunk, i));
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn chunks<'a>(table: &'a Table, column: &'a str) -> impl Iterator<Item = Result<GuestColumn, Error>> + 'a {
+    const CHUNK_ROWS: u32 = 8192;
+    (0..table.rows()).step_by(CHUNK_ROWS as usize).map(move |start| table.read(column, start, CHUNK_ROWS))
+}
+
+fn fixed<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
+    data.chunks_exact(N).map(|bytes| bytes.try_into().expect("a chunk of N bytes has N bytes"))
+}
+
+fn bit(bits: &[u8], row: u32) -> bool {
+    bits.get(row as usize / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
+}
+
+fn json_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
+    use serde_json::Value;
+    if chunk.validity.as_ref().is_some_and(|bits| !bit(bits, row)) {
+        return Value::Null;
+    }
+    let i = row as usize;
+    let eight = || fixed::<8>(&chunk.data).nth(i).unwrap_or_default();
+    let four = || fixed::<4>(&chunk.data).nth(i).unwrap_or_default();
+    match chunk.data_type {
+        DataType::Boolean => Value::from(bit(&chunk.data, row)),
+        DataType::Int64 | DataType::Timestamp => Value::from(i64::from_le_bytes(eight())),
+        DataType::Float64 => Value::from(f64::from_le_bytes(eight())),
+        DataType::Float32 => Value::from(f32::from_le_bytes(four())),
+        DataType::Date => Value::from(i32::from_le_bytes(four())),
+        DataType::Vector(length) => {
+            let floats = fixed::<4>(&chunk.data).skip(i * length as usize).take(length as usize);
+            Value::from(floats.map(|bytes| Value::from(f32::from_le_bytes(bytes))).collect::<Vec<_>>())
+        }
+        DataType::Text => Value::from(String::from_utf8_lossy(value_bytes(chunk, i)).into_owned()),
+        DataType::Bytes => Value::from(value_bytes(chunk, i).iter().map(|b| format!("{b:02x}")).collect::<String>()),
+    }
+}
+
+fn value_bytes(chunk: &GuestColumn, row: usize) -> &[u8] {
+    let offsets = chunk.offsets.as_deref().unwrap_or_default();
+    let mut ends = fixed::<4>(offsets).skip(row).map(i32::from_le_bytes);
+    match (ends.next(), ends.next()) {
+        (Some(start), Some(end)) => chunk.data.get(start as usize..end as usize).unwrap_or_default(),
+        _ => &[],
+    }
+}

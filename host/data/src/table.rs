@@ -1,0 +1,274 @@
+//! The table itself: immutable batches under a schema, and the writer that grows one a chunk at a time.
+
+use crate::column::{GuestColumn, arrow_schema, decode, encode};
+use crate::{CHUNK_BYTES_MAX, Error};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{concat, interleave, take};
+use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+use types::{DataType, Schema};
+
+/// Rows under a schema. Cloning is cheap: batches are shared.
+#[derive(Debug, Clone)]
+pub struct Table {
+    schema: Arc<Schema>,
+    batches: Vec<RecordBatch>,
+    rows: u64,
+}
+
+impl Table {
+    /// Of batches that all have the schema's columns.
+    pub(crate) fn from_batches(schema: Schema, batches: Vec<RecordBatch>) -> Self {
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        Self { schema: Arc::new(schema), batches, rows }
+    }
+
+    /// Without rows.
+    pub fn empty(schema: Schema) -> Self {
+        Self::from_batches(schema, Vec::new())
+    }
+
+    /// Columns given whole, as guests give them.
+    pub fn from_columns(schema: Schema, columns: Vec<GuestColumn>) -> Result<Self, Error> {
+        let mut writer = TableWriter::create(schema)?;
+        writer.append(columns)?;
+        writer.finish()
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(crate) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    /// Bytes that the table holds in memory or maps.
+    pub fn bytes(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum()
+    }
+
+    fn position(&self, column: &str) -> Result<usize, Error> {
+        self.schema.fields.iter().position(|field| field.name == column).ok_or_else(|| Error::Missing {
+            column: column.to_owned(),
+            present: self.schema.fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// A column of the whole table as one array.
+    pub(crate) fn column(&self, name: &str) -> Result<ArrayRef, Error> {
+        let position = self.position(name)?;
+        let pieces: Vec<_> = self.batches.iter().map(|batch| batch.column(position).as_ref()).collect();
+        match pieces.as_slice() {
+            [] => Ok(arrow::array::new_empty_array(&crate::column::arrow_type(self.schema.fields[position].data_type))),
+            [_] => Ok(self.batches[0].column(position).clone()),
+            pieces => concat(pieces).map_err(|error| column_error(name, error)),
+        }
+    }
+
+    /// `length` rows of a column from row `offset`, as a guest sees them; fewer at the end.
+    pub fn read(&self, column: &str, offset: u64, length: u32) -> Result<GuestColumn, Error> {
+        let position = self.position(column)?;
+        let field = &self.schema.fields[position];
+        let slice = self.slice(offset, u64::from(length));
+        let pieces: Vec<_> = slice.batches.iter().map(|batch| batch.column(position).clone()).collect();
+        let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
+        if bytes > CHUNK_BYTES_MAX {
+            let reason = format!("{length} rows are {bytes} bytes, at most {CHUNK_BYTES_MAX} pass in one call; read fewer");
+            return Err(Error::Column { column: column.to_owned(), reason });
+        }
+        encode(field, &pieces)
+    }
+
+    /// These columns, in this order.
+    pub fn select(&self, columns: &[String]) -> Result<Self, Error> {
+        let positions = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>, _>>()?;
+        let schema = Schema { fields: positions.iter().map(|&i| self.schema.fields[i].clone()).collect() };
+        reject_duplicate(&schema)?;
+        let batches = self
+            .batches
+            .iter()
+            .map(|batch| batch.project(&positions).map_err(|error| Error::Shape(error.to_string())))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
+    }
+
+    /// The rows at these positions, in this order.
+    pub fn take(&self, rows: &[u64]) -> Result<Self, Error> {
+        if let Some(beyond) = rows.iter().find(|&&row| row >= self.rows) {
+            return Err(Error::Shape(format!("row {beyond} is beyond the table's {} rows", self.rows)));
+        }
+        if rows.is_empty() {
+            return Ok(Self::empty((*self.schema).clone()));
+        }
+        let columns = (0..self.schema.fields.len()).map(|i| self.take_column(i, rows)).collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let batch = RecordBatch::try_new_with_options(self.arrow_schema(), columns, &options)
+            .map_err(|error| Error::Shape(error.to_string()))?;
+        Ok(Self::from_batches((*self.schema).clone(), vec![batch]))
+    }
+
+    fn take_column(&self, position: usize, rows: &[u64]) -> Result<ArrayRef, Error> {
+        let name = &self.schema.fields[position].name;
+        if let [batch] = self.batches.as_slice() {
+            let positions = UInt64Array::from(rows.to_vec());
+            return take(batch.column(position), &positions, None).map_err(|error| column_error(name, error));
+        }
+        let mut starts = Vec::with_capacity(self.batches.len());
+        let mut start = 0u64;
+        for batch in &self.batches {
+            starts.push(start);
+            start += batch.num_rows() as u64;
+        }
+        let places: Vec<(usize, usize)> = rows
+            .iter()
+            .map(|&row| {
+                let batch = starts.partition_point(|&start| start <= row) - 1;
+                (batch, (row - starts[batch]) as usize)
+            })
+            .collect();
+        let arrays: Vec<_> = self.batches.iter().map(|batch| batch.column(position).as_ref()).collect();
+        interleave(&arrays, &places).map_err(|error| column_error(name, error))
+    }
+
+    /// `length` rows from row `offset`; fewer at the end.
+    pub fn slice(&self, offset: u64, length: u64) -> Self {
+        let (mut skip, mut left) = (offset, length);
+        let mut batches = Vec::new();
+        for batch in &self.batches {
+            let rows = batch.num_rows() as u64;
+            if skip >= rows {
+                skip -= rows;
+                continue;
+            }
+            let count = (rows - skip).min(left);
+            if count > 0 {
+                batches.push(batch.slice(skip as usize, count as usize));
+            }
+            (skip, left) = (0, left - count);
+        }
+        Self::from_batches((*self.schema).clone(), batches)
+    }
+
+    /// With the columns of another table of as many rows: the same name replaces, a new one is appended.
+    pub fn with_columns(&self, other: &Self) -> Result<Self, Error> {
+        if self.rows != other.rows {
+            return Err(Error::Shape(format!("columns of {} rows cannot join a table of {} rows", other.rows, self.rows)));
+        }
+        let mut fields = self.schema.fields.clone();
+        let mut columns: Vec<ArrayRef> = fields.iter().map(|field| self.column(&field.name)).collect::<Result<_, _>>()?;
+        for field in &other.schema.fields {
+            let column = other.column(&field.name)?;
+            match fields.iter().position(|present| present.name == field.name) {
+                Some(i) => (fields[i], columns[i]) = (field.clone(), column),
+                None => {
+                    fields.push(field.clone());
+                    columns.push(column);
+                }
+            }
+        }
+        Self::from_arrays(Schema { fields }, columns, self.rows)
+    }
+
+    /// The rows of tables of one schema, one after another.
+    pub fn concat(tables: &[Self]) -> Result<Self, Error> {
+        let Some(first) = tables.first() else {
+            return Err(Error::Shape("no tables to put one after another".to_owned()));
+        };
+        if let Some(other) = tables.iter().find(|table| table.schema != first.schema) {
+            let (expected, got) = (describe(&first.schema), describe(&other.schema));
+            return Err(Error::Shape(format!("tables have different columns: {expected}, then {got}")));
+        }
+        let batches = tables.iter().flat_map(|table| table.batches.iter().cloned()).collect();
+        Ok(Self::from_batches((*first.schema).clone(), batches))
+    }
+
+    pub(crate) fn from_arrays(schema: Schema, columns: Vec<ArrayRef>, rows: u64) -> Result<Self, Error> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
+        let batch = RecordBatch::try_new_with_options(arrow_schema(&schema), columns, &options)
+            .map_err(|error| Error::Shape(error.to_string()))?;
+        Ok(Self::from_batches(schema, if rows == 0 { Vec::new() } else { vec![batch] }))
+    }
+
+    pub(crate) fn arrow_schema(&self) -> SchemaRef {
+        arrow_schema(&self.schema)
+    }
+}
+
+/// Columns and types in one line, for an error.
+fn describe(schema: &Schema) -> String {
+    let columns: Vec<_> = schema.fields.iter().map(|field| format!("`{}` {}", field.name, field.data_type)).collect();
+    columns.join(", ")
+}
+
+fn row_bytes(array: &ArrayRef) -> usize {
+    // `get_array_memory_size` counts whole buffers even of a slice; what crosses is only the slice.
+    array.to_data().get_slice_memory_size().unwrap_or(usize::MAX)
+}
+
+fn column_error(column: &str, error: arrow::error::ArrowError) -> Error {
+    Error::Column { column: column.to_owned(), reason: error.to_string() }
+}
+
+fn reject_duplicate(schema: &Schema) -> Result<(), Error> {
+    match schema.duplicate() {
+        Some(name) => Err(Error::Column { column: name.to_owned(), reason: "stands twice".to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Grows a table a chunk at a time.
+#[derive(Debug)]
+pub struct TableWriter {
+    schema: Schema,
+    batches: Vec<RecordBatch>,
+    bytes: u64,
+}
+
+impl TableWriter {
+    /// For rows under this schema.
+    pub fn create(schema: Schema) -> Result<Self, Error> {
+        reject_duplicate(&schema)?;
+        if let Some(field) = schema.fields.iter().find(|field| !sane_vector(field.data_type)) {
+            let reason = "a vector has 1 to 65,536 elements".to_owned();
+            return Err(Error::Column { column: field.name.clone(), reason });
+        }
+        Ok(Self { schema, batches: Vec::new(), bytes: 0 })
+    }
+
+    /// Appends rows: a column a field, in the schema's order, all of one length. Everything is checked.
+    pub fn append(&mut self, columns: Vec<GuestColumn>) -> Result<(), Error> {
+        if columns.len() != self.schema.fields.len() {
+            let (got, expected) = (columns.len(), self.schema.fields.len());
+            return Err(Error::Shape(format!("{got} columns were appended, the schema has {expected}")));
+        }
+        let rows = columns.first().map_or(0, |column| column.length);
+        if let Some((field, column)) = self.schema.fields.iter().zip(&columns).find(|(_, column)| column.length != rows) {
+            let reason = format!("has {} rows, the first column has {rows}", column.length);
+            return Err(Error::Column { column: field.name.clone(), reason });
+        }
+        let fields = self.schema.fields.iter();
+        let arrays = fields.zip(columns).map(|(field, column)| decode(field, column)).collect::<Result<Vec<_>, _>>()?;
+        let chunk = Table::from_arrays(self.schema.clone(), arrays, u64::from(rows))?;
+        self.bytes += chunk.bytes();
+        self.batches.extend(chunk.batches);
+        Ok(())
+    }
+
+    /// Bytes appended so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn finish(self) -> Result<Table, Error> {
+        Ok(Table::from_batches(self.schema, self.batches))
+    }
+}
+
+fn sane_vector(data_type: DataType) -> bool {
+    !matches!(data_type, DataType::Vector(length) if !(1..=65_536).contains(&length))
+}

@@ -1,0 +1,1 @@
+//! TOML text -> a checked project, or every problem with its place

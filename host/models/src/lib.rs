@@ -1,0 +1,1 @@
+//! artifacts -> versions, aliases, gate verdicts

@@ -1,0 +1,1 @@
+//! the traits where two crates meet, on one page

@@ -1,0 +1,1 @@
+//! a plan and events -> step calls and journal records

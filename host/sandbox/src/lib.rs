@@ -1,0 +1,1 @@
+//! a component, inputs and grants -> outputs

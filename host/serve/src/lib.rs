@@ -1,0 +1,1 @@
+//! request rows and an endpoint -> predictions

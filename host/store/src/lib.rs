@@ -1,0 +1,1 @@
+//! records and blobs <-> disk

@@ -1,0 +1,124 @@
+//! The same elements in another order, shape or selection.
+
+use crate::graph::{no_pull, pull};
+use crate::{Error, Tensor, shape};
+use candle_core::{Device, Tensor as Array};
+
+impl Tensor {
+    /// As many elements, row-major, in another shape.
+    pub fn reshape(&self, shape: &[u32]) -> Result<Self, Error> {
+        let shape = shape::from_guest(shape)?;
+        if shape.iter().product::<usize>() != self.value.elem_count() {
+            let expected = format!("a shape of {} elements", self.value.elem_count());
+            return Err(Error::Shape { operation: "reshape", expected, got: format!("{shape:?}") });
+        }
+        self.reshaped(&shape)
+    }
+
+    /// In a shape that is known to have as many elements.
+    pub(crate) fn reshaped(&self, shape: &[usize]) -> Result<Self, Error> {
+        if self.is_vacant() {
+            return Self::vacant(shape, &[self]);
+        }
+        let before = self.value.shape().clone();
+        Ok(Self::result(self.value.reshape(shape)?, [(self, pull(move |g| g.reshape(&before)))]))
+    }
+
+    /// Exchanges two dimensions.
+    pub fn transpose(&self, first: u32, second: u32) -> Result<Self, Error> {
+        let first = shape::dimension("first", first, self.dims())?;
+        let second = shape::dimension("second", second, self.dims())?;
+        let mut shape = self.dims().to_vec();
+        shape.swap(first, second);
+        if self.is_vacant() {
+            return Self::vacant(&shape, &[self]);
+        }
+        let value = self.value.transpose(first, second)?;
+        Ok(Self::result(value, [(self, pull(move |g| g.transpose(first, second)))]))
+    }
+
+    /// `length` elements from `start` along a dimension.
+    pub fn narrow(&self, dimension: u32, start: u32, length: u32) -> Result<Self, Error> {
+        let dimension = shape::dimension("dimension", dimension, self.dims())?;
+        let (start, length, whole) = (start as usize, length as usize, self.dims()[dimension]);
+        if start + length > whole {
+            let (expected, got) = (format!("at most {whole} along dimension {dimension}"), start + length);
+            return Err(Error::Shape { operation: "narrow", expected, got: format!("start + length = {got}") });
+        }
+        let mut shape = self.dims().to_vec();
+        shape[dimension] = length;
+        if shape.contains(&0) {
+            return Self::vacant(&shape, &[self]);
+        }
+        // A copy: a view would keep the whole alive while its holder is charged for the piece.
+        let value = self.value.narrow(dimension, start, length)?.force_contiguous()?;
+        let back = pull(move |g| g.pad_with_zeros(dimension, start, whole - start - length));
+        Ok(Self::result(value, [(self, back)]))
+    }
+
+    /// The elements at these positions along a dimension, in this order.
+    pub fn index_select(&self, dimension: u32, positions: &[u32]) -> Result<Self, Error> {
+        let dimension = shape::dimension("dimension", dimension, self.dims())?;
+        let length = self.dims()[dimension];
+        if let Some(beyond) = positions.iter().find(|&&position| position as usize >= length) {
+            let reason = format!("holds {beyond}, expected less than the {length} along dimension {dimension}");
+            return Err(Error::invalid("positions", reason));
+        }
+        let mut shape = self.dims().to_vec();
+        shape[dimension] = positions.len();
+        let shape = shape::within_limits(shape)?;
+        if shape.contains(&0) {
+            return Self::vacant(&shape, &[self]);
+        }
+        let positions = Array::from_slice(positions, positions.len(), &Device::Cpu)?;
+        let (before, dtype) = (self.value.shape().clone(), self.value.dtype());
+        let value = self.value.contiguous()?.index_select(&positions, dimension)?;
+        let back =
+            pull(move |g| Array::zeros(&before, dtype, g.device())?.index_add(&positions, &g.contiguous()?, dimension));
+        Ok(Self::result(value, [(self, back)]))
+    }
+
+    /// Side by side along an existing dimension.
+    pub fn concat(tensors: &[&Tensor], dimension: u32) -> Result<Self, Error> {
+        let Some(first) = tensors.first() else {
+            return Err(Error::invalid("tensors", "is empty, expected at least one tensor"));
+        };
+        let dimension = shape::dimension("dimension", dimension, first.dims())?;
+        let mut shape = first.dims().to_vec();
+        shape[dimension] = 0;
+        for tensor in tensors {
+            tensor.expect_type("tensors", first.element_type())?;
+            fits_beside(first.dims(), tensor.dims(), dimension)?;
+            // Many lists of the same huge tensor could overflow; a sum that saturates is above the limit all the same.
+            shape[dimension] = shape[dimension].saturating_add(tensor.dims()[dimension]);
+        }
+        let shape = shape::within_limits(shape)?;
+        if shape.contains(&0) {
+            return Self::vacant(&shape, tensors);
+        }
+        let pieces: Vec<_> = tensors.iter().filter(|tensor| !tensor.is_vacant()).map(|tensor| &tensor.value).collect();
+        let value = Array::cat(&pieces, dimension)?;
+        let mut start = 0;
+        let operands = tensors.iter().map(|&tensor| {
+            let (from, length) = (start, tensor.dims()[dimension]);
+            start += length;
+            match length {
+                0 => (tensor, no_pull(&tensor.value)),
+                _ => (tensor, pull(move |g| g.narrow(dimension, from, length))),
+            }
+        });
+        Ok(Self::result_of(value, operands.collect()))
+    }
+}
+
+fn fits_beside(first: &[usize], other: &[usize], dimension: usize) -> Result<(), Error> {
+    let same = |i: usize| i == dimension || first[i] == other[i];
+    match first.len() == other.len() && (0..first.len()).all(same) {
+        true => Ok(()),
+        false => Err(Error::Shape {
+            operation: "concat",
+            expected: format!("{first:?} but for dimension {dimension}"),
+            got: format!("{other:?}"),
+        }),
+    }
+}

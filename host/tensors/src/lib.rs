@@ -1,0 +1,61 @@
+//! A tensor operation -> a tensor; gradients and optimisers. The twin of `stepwell:tensor@0.1.0` in plain Rust, and the only
+//! crate that names candle.
+//!
+//! ```text
+//!  table, bytes, seed --> Tensor --operation--> Tensor --...--> loss --graph::backward--> gradients --Optimiser--> Variable
+//!                           value: a candle array, which never records anything
+//!                           node:  our own record of how to push a gradient back; none where nothing needs one
+//! ```
+//! candle computes arrays; the graph is ours. candle's own loses gradients in silence, recurses once an operation, computes
+//! gradients that nobody needs and takes some at a kink (relu, abs, ties of max) otherwise than PyTorch. Ours is a loop.
+//!
+//! Every argument is a stranger's: it is checked before candle sees it. An operation whose result has no elements does not
+//! reach candle at all (some of its kernels assume at least one).
+
+mod arrangement;
+mod elementwise;
+mod graph;
+mod loss;
+mod optimiser;
+mod product;
+mod random;
+mod reduction;
+mod shape;
+mod table;
+mod tensor;
+mod variable;
+
+pub use elementwise::{Binary, Comparison, Unary};
+pub use loss::{binary_cross_entropy, cross_entropy};
+pub use optimiser::{Adamw, Method, Optimiser, Sgd};
+pub use reduction::Reduction;
+pub use shape::{ELEMENTS_MAX, ElementType, RANK_MAX, bytes_of};
+pub use tensor::{TO_BYTES_MAX, Tensor};
+pub use variable::{Variable, gradients};
+
+/// Why an operation is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// An argument is out of its range: which, and why.
+    #[error("`{name}` {reason}")]
+    InvalidInput { name: String, reason: String },
+    /// Shapes that do not fit the operation or each other.
+    #[error("{operation}: expected {expected}, got {got}")]
+    Shape { operation: &'static str, expected: String, got: String },
+    /// candle refused what our checks let through: our mistake, not the guest's.
+    #[error("tensor kernel failed: {0}")]
+    Native(String),
+}
+
+impl Error {
+    fn invalid(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { name: name.into(), reason: reason.into() }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        // candle appends a backtrace in later lines if the environment asks for one.
+        Self::Native(error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+}

@@ -1,0 +1,1 @@
+//! the tree -> its style, as tests

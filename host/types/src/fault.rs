@@ -1,0 +1,103 @@
+//! What went wrong in an attempt, and whose fault it is: the scheduler and the exit code act on the kind, people read the text.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A limit of [`crate::Limits`], by its name in the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    GuestMemory,
+    Memory,
+    Wall,
+    Handles,
+    Output,
+}
+
+impl LimitKind {
+    /// The key under `limits` in a pipeline.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::GuestMemory => "guest_memory",
+            Self::Memory => "memory",
+            Self::Wall => "wall",
+            Self::Handles => "handles",
+            Self::Output => "output",
+        }
+    }
+}
+
+/// Whose fault, and what the scheduler does about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum FaultKind {
+    /// The plugin refused its input or gave up: the user's data or parameters. Never retried.
+    Invalid,
+    /// The plugin says the outside world failed for now.
+    Transient { retry_after_ms: u64 },
+    /// The plugin broke its contract: a trap, a wrong answer. Never retried.
+    Guest,
+    /// A limit was reached.
+    Limit { limit: LimitKind },
+    /// No grant opened that door.
+    Denied,
+    /// Somebody cancelled the run.
+    Cancelled,
+    /// The worker process died for no reason that it or we know.
+    Crash,
+    /// Ours: a bug or a failing disk.
+    Host,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    #[serde(flatten)]
+    pub kind: FaultKind,
+    /// A lowercase fragment: who, what, expected, got.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault without a hint.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    /// The plugin broke its contract.
+    pub fn guest(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Guest, message)
+    }
+
+    /// The user's data or parameters.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Invalid, message)
+    }
+
+    /// Ours.
+    pub fn host(message: impl fmt::Display) -> Self {
+        Self::new(FaultKind::Host, message.to_string())
+    }
+
+    /// A limit was reached.
+    pub fn limit(limit: LimitKind, message: impl Into<String>) -> Self {
+        let hint = format!("raise `limits.{}` of the step, if the work is meant to need more", limit.key());
+        Self::new(FaultKind::Limit { limit }, message).hinted(hint)
+    }
+
+    /// The same fault with a hint.
+    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

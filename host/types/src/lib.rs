@@ -1,0 +1,30 @@
+//! Ids, states, limits, faults: the vocabulary every other crate speaks.
+//!
+//! Plain data that validates where it is parsed. What reaches disk or a socket is `Serialize` here and says so; nothing
+//! in this crate opens a file, reads a clock or knows a plugin.
+
+mod id;
+mod digest;
+mod column;
+mod limits;
+mod fault;
+mod descriptor;
+mod artifact;
+mod measure;
+mod record;
+mod problem;
+
+pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
+pub use column::{DataType, Field, Schema};
+pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
+pub use digest::Digest;
+pub use fault::{Fault, FaultKind, LimitKind};
+pub use id::{
+    EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
+};
+pub use limits::{Limits, LimitsPatch, QuantityError, parse_bytes, parse_duration};
+pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
+pub use problem::{Place, Problem};
+pub use record::{
+    AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
+};

@@ -1,0 +1,171 @@
+//! What the journal holds: every change of state, in the order it became true. The store is derived from these alone.
+//!
+//! These types reach disk. A field is never removed or given another meaning; a new one has a default.
+
+use crate::{
+    Artifact, Digest, Fault, Field, Measure, ModelName, PipelineName, PluginName, PortName,
+    ProjectName, RunId, SavedFile, StepName, TableRef, Verdict,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why a run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum Cause {
+    /// A person or a program asked for it.
+    Manual,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Steps are running or waiting to; after a crash, until somebody resumes it.
+    Running,
+    Succeeded,
+    /// A gate said no; nothing was registered.
+    Rejected,
+    Failed,
+    Cancelled,
+}
+
+impl std::fmt::Display for RunState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// What a run is, from its first instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    pub run: RunId,
+    pub project: ProjectName,
+    pub pipeline: PipelineName,
+    /// The whole plan, as a blob of JSON: a run is resumed from this, not from the folder.
+    pub plan: Digest,
+    pub cause: Cause,
+    /// Microseconds since 1970-01-01 UTC; what steps see as their time.
+    pub logical_time_us: i64,
+    pub started_us: i64,
+}
+
+/// Which try of a step: counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Attempt(pub u32);
+
+/// What an attempt used of what it was allowed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub wall_us: u64,
+    pub cpu_us: u64,
+    pub guest_memory_bytes: u64,
+    pub guest_memory_limit: u64,
+    /// Peak resident memory of the worker beyond its idle state.
+    pub memory_bytes: u64,
+    pub memory_limit: u64,
+    pub wall_limit_us: u64,
+    pub host_calls: u64,
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub bytes_out: u64,
+    pub log_lines: u32,
+    pub log_lines_dropped: u32,
+}
+
+/// A step's outputs, committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepCommit {
+    pub step: StepName,
+    pub attempt: Attempt,
+    pub outputs: BTreeMap<PortName, Artifact>,
+    pub receipt: Receipt,
+}
+
+/// The columns that a model reads and gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    pub inputs: Vec<Field>,
+    pub outputs: Vec<Field>,
+}
+
+/// A fitted step on the path from a request's columns to the predictor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServedStep {
+    pub step: StepName,
+    pub plugin: PluginName,
+    pub component: Digest,
+    /// JSON object.
+    pub parameters: serde_json::Value,
+    pub seed: u64,
+    pub state: Vec<SavedFile>,
+}
+
+/// A trained model with everything that answers a request the same way anywhere. Its digest names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelVersion {
+    pub model: ModelName,
+    pub version: u32,
+    /// Of what answers: path, predictor, files, request columns. Not of who made it when.
+    pub digest: Digest,
+    pub predictor: ServedStep,
+    pub path: Vec<ServedStep>,
+    /// The columns a request must bring.
+    pub request: Vec<Field>,
+    pub signature: Signature,
+    pub measures: Vec<Measure>,
+    pub verdict: Option<Verdict>,
+    pub project: ProjectName,
+    pub pipeline: PipelineName,
+    pub run: RunId,
+    /// The tables it learnt from.
+    pub data: Vec<Digest>,
+    pub registered_us: i64,
+}
+
+/// An alias that now points elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasMove {
+    pub model: ModelName,
+    pub alias: String,
+    pub from: Option<u32>,
+    pub to: u32,
+    pub why: String,
+    pub moved_us: i64,
+}
+
+/// One change of a tenant's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "record")]
+pub enum Record {
+    RunStarted(RunHead),
+    AttemptStarted { run: RunId, step: StepName, attempt: Attempt, at_us: i64 },
+    /// A collector's page: its rows and the cursor behind them, as one. `cursor` is hexadecimal.
+    PageCommitted {
+        run: RunId,
+        step: StepName,
+        /// The source: project, pipeline, step and parameters that the cursor belongs to.
+        source: Digest,
+        table: TableRef,
+        cursor: String,
+        more: bool,
+        /// The pages before it no longer count.
+        restarted: bool,
+    },
+    /// What a step would resume from. A blob.
+    CheckpointSaved { run: RunId, step: StepName, state: Digest },
+    StepCommitted { run: RunId, commit: StepCommit, at_us: i64 },
+    AttemptFailed { run: RunId, step: StepName, attempt: Attempt, fault: Fault, at_us: i64 },
+    /// A step that a gate or a failure left without its inputs.
+    StepSkipped { run: RunId, step: StepName, because: String },
+    RunFinished { run: RunId, state: RunState, at_us: i64 },
+    /// Registered and, if asked, aliased: one record, so that neither is seen without the other.
+    VersionRegistered { version: Box<ModelVersion>, alias: Option<AliasMove>, step: StepName, commit: StepCommit },
+    AliasMoved(AliasMove),
+}

@@ -1,0 +1,1 @@
+//! assignments over a socket -> sandboxed attempts in walled processes

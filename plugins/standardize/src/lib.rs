@@ -1,0 +1,205 @@
+//! Numeric columns -> the same columns with mean 0 and standard deviation 1, as learnt from the training rows.
+//!
+//! Fitting reads each column twice, chunk by chunk (mean, then variance), in the order of the rows. The deviation is the
+//! population's (ddof = 0) and a constant column has scale 1, both as in scikit-learn's `StandardScaler`. Nulls are left
+//! out of fitting and stay null. An int64 column must be named to be scaled, and becomes float64; float32 stays float32.
+
+use serde::{Deserialize, Serialize};
+use stepwell::{AnyColumn, DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report};
+
+const PARAMETERS: &str = r#"{
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+        "columns": {
+            "type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": true,
+            "description": "Columns to scale; by default every float32 and float64 column."
+        },
+        "except": {
+            "type": "array", "items": {"type": "string"}, "uniqueItems": true, "default": [],
+            "description": "Columns to leave as they are."
+        }
+    }
+}"#;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    columns: Option<Vec<String>>,
+    #[serde(default)]
+    except: Vec<String>,
+}
+
+impl Params {
+    /// The columns to scale among these, in their order. A named column that is absent or not numeric is an error.
+    fn select(&self, fields: &[Field]) -> Result<Vec<Field>> {
+        for name in self.columns.iter().flatten() {
+            let found = field::require(fields, name)?;
+            if !found.data_type.is_numeric() {
+                let got = found.data_type.name();
+                return Err(Error::invalid(
+                    name,
+                    format!("expected a number (`int64`, `float32`, `float64`), got `{got}`"),
+                ));
+            }
+        }
+        for name in &self.except {
+            field::require(fields, name)?;
+        }
+        let float = |field: &Field| matches!(field.data_type, DataType::Float32 | DataType::Float64);
+        let wanted = |field: &Field| match &self.columns {
+            Some(names) => names.contains(&field.name),
+            None => float(field),
+        };
+        Ok(fields.iter().filter(|field| wanted(field) && !self.except.contains(&field.name)).cloned().collect())
+    }
+}
+
+/// What was learnt: one scale a column.
+#[derive(Debug, Serialize, Deserialize)]
+struct Standardize {
+    scales: Vec<Scale>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Scale {
+    column: String,
+    mean: f64,
+    /// The standard deviation, or 1 for a constant column.
+    scale: f64,
+}
+
+impl Scale {
+    fn apply(&self, value: f64) -> f64 {
+        (value - self.mean) / self.scale
+    }
+}
+
+/// Mean and scale of the values that `pass` hands out, chunk by chunk; it is called twice.
+fn learn<I>(column: &str, mut pass: impl FnMut() -> Result<I>) -> Result<Scale>
+where
+    I: Iterator<Item = Result<f64>>,
+{
+    let (mut count, mut sum) = (0.0, 0.0);
+    for value in pass()? {
+        sum += value?;
+        count += 1.0;
+    }
+    if count == 0.0 {
+        return Ok(Scale { column: column.into(), mean: 0.0, scale: 1.0 });
+    }
+    let mean = sum / count;
+    let mut squares = 0.0;
+    for value in pass()? {
+        let distance = value? - mean;
+        squares += distance * distance;
+    }
+    let variance = squares / count;
+    // scikit-learn's bound: a variance that rounding alone can make is none.
+    let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+    let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
+    if !mean.is_finite() || !scale.is_finite() {
+        return Err(Error::invalid(
+            column,
+            format!("expected finite values, got a mean of {mean} and a scale of {scale}"),
+        ));
+    }
+    Ok(Scale { column: column.into(), mean, scale })
+}
+
+/// The values of a column that are there, one chunk in memory at a time.
+fn present<'a>(rows: &'a Table, column: &str) -> Result<impl Iterator<Item = Result<f64>> + use<'a>> {
+    let values = |chunk: Result<AnyColumn>| match chunk.and_then(AnyColumn::into_f64) {
+        Ok(chunk) => chunk.iter().flatten().copied().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    };
+    Ok(rows.chunks(column)?.flat_map(values))
+}
+
+impl RowWise for Standardize {
+    fn fit(rows: &Table) -> Result<Self> {
+        let mut scales = Vec::new();
+        for field in stepwell::params::<Params>()?.select(&rows.schema())? {
+            scales.push(learn(&field.name, || present(rows, &field.name))?);
+        }
+        if scales.is_empty() {
+            report::warn("no float32 or float64 column to scale; name integer columns in `columns`");
+        }
+        Ok(Self { scales })
+    }
+
+    fn apply(&self, rows: &Table) -> Result<Table> {
+        let mut scaled = Table::builder();
+        for scale in &self.scales {
+            scaled = match rows.column(&scale.column)? {
+                AnyColumn::Float32(column) => {
+                    scaled.column(&scale.column, column.map(|value| scale.apply(f64::from(value)) as f32))
+                }
+                column => scaled.column(&scale.column, column.into_f64()?.map(|value| scale.apply(value))),
+            };
+        }
+        if self.scales.is_empty() { Ok(rows.slice(0, rows.rows())) } else { rows.with_columns(&scaled.finish()?) }
+    }
+}
+
+impl Plugin for Standardize {
+    fn describe(inputs: &Inputs) -> Result<Descriptor> {
+        let descriptor = stepwell::descriptor!().parameters(PARAMETERS).learns();
+        let Some(fields) = inputs.port("rows") else {
+            return Ok(descriptor.input("rows", []).output_same_rows("rows", [], "rows"));
+        };
+        let selected = stepwell::params::<Params>()?.select(fields)?;
+        let mut given = fields.to_vec();
+        for field in given.iter_mut().filter(|field| selected.iter().any(|scaled| scaled.name == field.name)) {
+            if field.data_type == DataType::Int64 {
+                field.data_type = DataType::Float64;
+            }
+        }
+        Ok(descriptor.input("rows", selected).output_same_rows("rows", given, "rows"))
+    }
+}
+
+stepwell::export!(Standardize: RowWise);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scale(values: &[f64]) -> Scale {
+        learn("a", || Ok(values.iter().copied().map(Ok))).unwrap()
+    }
+
+    #[test]
+    fn mean_and_scale_are_scikit_learns() {
+        // python: s = StandardScaler().fit([[1.5], [2.25], [-3.0], [10.125]]); s.mean_, s.scale_   (scikit-learn 1.9)
+        let learnt = scale(&[1.5, 2.25, -3.0, 10.125]);
+        assert_eq!(learnt.mean, 2.71875);
+        assert!((learnt.scale - 4.723921007754046).abs() < 1e-15, "{learnt:?}");
+    }
+
+    #[test]
+    fn a_constant_or_empty_column_has_scale_one() {
+        assert_eq!(scale(&[0.1; 7]).scale, 1.0);
+        assert_eq!(scale(&[]), Scale { column: "a".into(), mean: 0.0, scale: 1.0 });
+    }
+
+    #[test]
+    fn integers_are_scaled_only_by_name() {
+        let fields = [
+            Field::new("i", DataType::Int64),
+            Field::new("f", DataType::Float32),
+            Field::new("t", DataType::Text),
+            Field::new("d", DataType::Float64),
+        ];
+        let names = |json: &str| {
+            let selected = stepwell::parse::<Params>(json)?.select(&fields)?;
+            Ok::<_, Error>(selected.into_iter().map(|field| field.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names("{}").unwrap(), ["f", "d"]);
+        assert_eq!(names(r#"{"columns": ["d", "i"]}"#).unwrap(), ["i", "d"]);
+        assert_eq!(names(r#"{"except": ["d"]}"#).unwrap(), ["f"]);
+        assert!(names(r#"{"columns": ["t"]}"#).is_err());
+        assert!(names(r#"{"columns": ["absent"]}"#).is_err());
+        assert!(names(r#"{"except": ["absent"]}"#).is_err());
+    }
+}

@@ -1,0 +1,323 @@
+"""The glue inside a component: the contract's exports -> the class that a step's file defines. `build` generates the
+module that calls `bind`; nothing else imports this, and natively nothing can.
+
+Each export takes what the host gave, calls the step, and turns whatever it raises into the contract's error.
+"""
+
+import _strptime  # noqa: F401  `datetime.strptime` imports it when first called, when there is nowhere to import from.
+import functools
+import importlib
+import json
+import sys
+
+from . import _doors, _wit, host, rowwise
+from .columns import parse
+from .errors import Permanent, StepError
+from .roles import ROLES, Page, Training, learns
+from .table import lift, lower, lower_pieces
+
+_plugin = {}
+_SAMPLE_MAX = 20
+
+
+def bind(source, file, name, classes, random):
+    """Takes a step's module in: its file's name, the plugin's name, `{role: class name}`, and whether it uses
+    `random`."""
+    steps = {role: getattr(source, defined) for role, defined in classes.items()}
+    for role, step in steps.items():
+        if not (isinstance(step, type) and issubclass(step, ROLES[role])):
+            raise TypeError(f"expected `{classes[role]}` to be a {role} after the file ran, got {step!r}")
+    _plugin.update(source=source.__file__, file=file, name=name, steps=steps, random=random, settled=False)
+    for export in ("description", *(_INTERFACES[role] for role in steps)):
+        _plugin[export] = _wit.exports(export)
+
+
+_INTERFACES = {
+    "RowWise": "fitted",
+    "Transformer": "transformer",
+    "Collector": "collector",
+    "Validator": "validator",
+    "Trainer": "trainer",
+    "Predictor": "predictor",
+    "Evaluator": "evaluator",
+}
+
+
+def _step(role):
+    if _plugin["random"]:
+        # The generator's state is part of the component's image: unseeded, every run would continue from the build.
+        importlib.import_module("random").seed(host.seed())
+    return _plugin["steps"][role]()
+
+
+def _settle():
+    """Once, in the first call: until then, in the build, there are files to import from and a place for errors."""
+    if not _plugin["settled"]:
+        _plugin["settled"] = True
+        sys.stdout, sys.stderr = host.LogStream("info"), host.LogStream("warn")
+        _doors.close()
+
+
+def _exported(function):
+    @functools.wraps(function)
+    def guarded(*arguments):
+        _settle()
+        try:
+            return function(*arguments)
+        except StepError as error:
+            raise _wit.error(error) from None
+        except _wit.Err:
+            raise
+        except BaseException as error:  # Also `sys.exit`: a step returns or fails, it does not leave.
+            raise _wit.error(Permanent(_described(error))) from None
+
+    return guarded
+
+
+def _described(error):
+    """`ZeroDivisionError: division by zero (roundness.py, line 12)`: the deepest line that is the user's own."""
+    line, frame = None, error.__traceback__
+    while frame:
+        if frame.tb_frame.f_code.co_filename == _plugin["source"]:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{text} ({_plugin['file']}, line {line})" if line else text
+
+
+def _files(saved):
+    return [_wit.types.SavedFile(name, bytes(content)) for name, content in saved.items()]
+
+
+def _contents(files):
+    return {file.name: file.content for file in files}
+
+
+def _fields(columns):
+    return [_wit.field(name, parse(name, text)) for name, text in columns.items()]
+
+
+def _port(name, columns):
+    return _wit.types.Port(name, _fields(columns))
+
+
+class Description:
+    """The interface `description`."""
+
+    @_exported
+    def describe(self, inputs):
+        role = next(iter(_plugin["steps"]))
+        step = _plugin["steps"][role]()
+        wired = {port.name: {field.name: _wit.kind(field) for field in port.columns} for port in inputs}
+        takes, gives = _ports(role, step, wired)
+        summary = (type(step).__doc__ or "").strip().splitlines()
+        required = [name for name, schema in step.parameters.items() if "default" not in schema]
+        parameters = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": step.parameters,
+            "required": required,
+            "additionalProperties": False,
+        }
+        description = _plugin["description"]
+        outputs = [description.Output(name, _fields(columns), relation) for name, columns, relation in gives]
+        return description.Descriptor(
+            _plugin["name"],
+            step.version,
+            summary[0] if summary else "",
+            json.dumps(parameters),
+            [_port(name, columns) for name, columns in takes.items()],
+            outputs,
+            role == "RowWise" and learns(step),
+        )
+
+
+def _ports(role, step, wired):
+    try:
+        return _PORTS[role](step, wired)
+    except Exception:
+        # A person who asks what the plugin is sets no parameters, and the step's columns may depend on one.
+        if wired:
+            raise
+        return {}, []
+
+
+def _other():
+    return _plugin["description"].RowRelation_Other()
+
+
+def _subset(port):
+    return _plugin["description"].RowRelation_Subset(port)
+
+
+def _rowwise_ports(step, wired):
+    """Each input gives an output of its name; but what stands on `fit` is only learnt from."""
+    takes = {name: step.reads for name in wired} or {"rows": step.reads}
+    same = _plugin["description"].RowRelation_Same
+    gives = [(name, rowwise.columns_out(step, columns), same(name)) for name, columns in wired.items() if name != "fit"]
+    return takes, gives
+
+
+def _transformer_ports(step, wired):
+    takes = {name: {} for name in wired} if step.takes is None else step.takes
+    if callable(step.gives) and not wired:
+        return takes, []
+    written = {port: {name: str(kind) for name, kind in columns.items()} for port, columns in wired.items()}
+    gives = step.gives(written) if callable(step.gives) else step.gives
+    relations = {name: _subset(port) for name, port in step.subset_of.items()}
+    return takes, [(name, columns, relations.get(name) or _other()) for name, columns in gives.items()]
+
+
+def _validator_ports(step, wired):
+    takes = {"table": step.reads, **{name: {} for name in wired if name == "reference"}}
+    return takes, [("table", columns, _subset(name)) for name, columns in wired.items() if name == "table"]
+
+
+def _trainer_ports(step, wired):
+    return {"train": {}, **{name: {} for name in wired if name == "validation"}}, [("model", {}, _other())]
+
+
+def _evaluator_ports(step, wired):
+    takes = {"candidate": step.reads, **{name: step.reads for name in wired if name == "baseline"}}
+    return takes, [("measures", {}, _other())]
+
+
+_PORTS = {
+    "RowWise": _rowwise_ports,
+    "Transformer": _transformer_ports,
+    "Collector": lambda step, wired: ({}, [("table", step.gives, _other())]),
+    "Validator": _validator_ports,
+    "Trainer": _trainer_ports,
+    "Evaluator": _evaluator_ports,
+}
+
+
+class Transform:
+    """The resource of the interface `fitted`."""
+
+    def __init__(self, step):
+        self._step = step
+
+    @classmethod
+    @_exported
+    def fit(cls, rows):
+        return Transform(rowwise.fitted(lambda: _step("RowWise"), lift(rows)))
+
+    @classmethod
+    @_exported
+    def restore(cls, files):
+        return Transform(rowwise.restored(lambda: _step("RowWise"), _contents(files)))
+
+    @_exported
+    def save(self):
+        return _files(rowwise.saved(self._step))
+
+    @_exported
+    def apply(self, rows):
+        table = lift(rows)
+        return lower_pieces(table, rowwise.pieces(self._step, table))
+
+
+class Transformer:
+    """The interface `transformer`."""
+
+    @_exported
+    def run(self, inputs):
+        made = _step("Transformer").run({named.name: lift(named.table) for named in inputs})
+        return [_wit.types.NamedTable(name, lower(table)) for name, table in made.items()]
+
+
+class Collector:
+    """The interface `collector`."""
+
+    @_exported
+    def discover(self):
+        return _fields(_step("Collector").discover())
+
+    @_exported
+    def read(self, cursor):
+        step = _step("Collector")
+        page = Page(*step.read(cursor))
+        declared = {name: parse(name, text) for name, text in step.gives.items()}
+        table = lower(page.table._typed(declared))
+        return _plugin["collector"].Page(table, bytes(page.next_cursor), bool(page.more), bool(page.restarted))
+
+
+class Validator:
+    """The interface `validator`."""
+
+    @_exported
+    def check(self, rows, reference):
+        step = _step("Validator")
+        found = step.check(rowwise.readable(step, lift(rows)), reference and lift(reference))
+        return [self._finding(finding) for finding in found]
+
+    @staticmethod
+    def _finding(finding):
+        validator = _plugin["validator"]
+        return validator.Finding(
+            finding.check,
+            finding.column,
+            validator.Severity[finding.severity.upper()],
+            bool(finding.passed),
+            str(finding.observed),
+            str(finding.expected),
+            list(finding.sample)[:_SAMPLE_MAX],
+        )
+
+
+class Trainer:
+    """The interface `trainer`."""
+
+    @_exported
+    def train(self, training):
+        initial = training.initial
+        made = _step("Trainer").train(
+            Training(
+                lift(training.train),
+                training.validation and lift(training.validation),
+                training.features,
+                training.label,
+                training.weight,
+                None if initial is None else _contents(initial),
+            )
+        )
+        trainer = _plugin["trainer"]
+        measures = [trainer.Measure(name, float(value)) for name, value in made.measures.items()]
+        return trainer.Trained(_files(made.files), _fields(made.inputs), _fields(made.outputs), measures)
+
+
+class Model:
+    """The resource of the interface `predictor`."""
+
+    def __init__(self, step):
+        self._step = step
+
+    @classmethod
+    @_exported
+    def load(cls, files):
+        step = _step("Predictor")
+        step.load(_contents(files))
+        return Model(step)
+
+    @_exported
+    def predict(self, rows):
+        return lower(self._step.predict(lift(rows)))
+
+
+class Evaluator:
+    """The interface `evaluator`."""
+
+    @_exported
+    def evaluate(self, candidate, baseline, slices):
+        step = _step("Evaluator")
+        rows = rowwise.readable(step, lift(candidate))
+        return [self._measure(measure) for measure in step.evaluate(rows, baseline and lift(baseline), slices)]
+
+    @staticmethod
+    def _measure(measure):
+        evaluator = _plugin["evaluator"]
+        intervals = [pair and evaluator.Interval(*pair) for pair in (measure.interval, measure.difference_interval)]
+        return evaluator.Measure(
+            measure.name, measure.slice, float(measure.value), intervals[0], measure.baseline_value, intervals[1]
+        )

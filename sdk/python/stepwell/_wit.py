@@ -1,0 +1,104 @@
+"""The bindings that `componentize-py` generates for a step's own world, or nothing where there is no wasm.
+
+Everything is imported when the component is built: at run time there is no file system to import from. A world holds
+only the interfaces that the step's source names, so each may be missing; `need` then says what happened.
+"""
+
+import importlib
+
+from .columns import Type
+from .errors import BudgetExceeded, Cancelled, Denied, InvalidInput, Permanent, ShapeMismatch, StepError, Transient
+
+
+def _module(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+inside = _module("wit_world") is not None
+Err = getattr(_module("componentize_py_types"), "Err", None)
+errors, tables, types, config, report, checkpoint, files, tensors, training = (
+    _module(f"wit_world.imports.{name}") if inside else None
+    for name in ("errors", "tables", "types", "config", "report", "checkpoint", "files", "tensors", "training")
+)
+
+
+def need(name):
+    """An imported interface. Without it the step was built for a world that lacks it."""
+    found = globals()[name]
+    if found is None:
+        raise Permanent(
+            f"expected the interface `{name}` among the component's imports, got none: use it in the step's own "
+            "file, by the name that `stepwell` gives it"
+            if inside
+            else f"`{name}` needs the host: run it as a plugin"
+        )
+    return found
+
+
+def exports(name):
+    """The generated module of an exported interface."""
+    return importlib.import_module(f"wit_world.exports.{name}")
+
+
+def call(function, *arguments):
+    """Calls the host; its error comes as one of ours."""
+    try:
+        return function(*arguments)
+    except Err as error:
+        raise raised(error.value) from None
+
+
+def raised(value):
+    """The exception for a case of the contract's error."""
+    case = type(value).__name__
+    if case == "Error_InvalidInput":
+        return InvalidInput(value.value.name, value.value.reason)
+    if case == "Error_ShapeMismatch":
+        return ShapeMismatch(value.value.operation, value.value.expected, value.value.got)
+    if case == "Error_BudgetExceeded":
+        return BudgetExceeded(value.value.kind, value.value.used, value.value.limit)
+    if case == "Error_Transient":
+        return Transient(*value.value)
+    if case == "Error_Cancelled":
+        return Cancelled()
+    return (Denied if case == "Error_Denied" else Permanent)(value.value)
+
+
+def error(raised_error):
+    """The contract's case for an exception, ready to raise."""
+    if isinstance(raised_error, InvalidInput):
+        return Err(errors.Error_InvalidInput(errors.InvalidInput(raised_error.name, raised_error.reason)))
+    if isinstance(raised_error, ShapeMismatch):
+        shapes = errors.ShapeMismatch(raised_error.operation, raised_error.expected, raised_error.got)
+        return Err(errors.Error_ShapeMismatch(shapes))
+    if isinstance(raised_error, BudgetExceeded):
+        budget = errors.BudgetExceeded(raised_error.kind, raised_error.used, raised_error.limit)
+        return Err(errors.Error_BudgetExceeded(budget))
+    if isinstance(raised_error, Transient):
+        return Err(errors.Error_Transient((raised_error.reason, raised_error.retry_after_ms)))
+    if isinstance(raised_error, Cancelled):
+        return Err(errors.Error_Cancelled())
+    return Err((errors.Error_Denied if isinstance(raised_error, Denied) else errors.Error_Permanent)(str(raised_error)))
+
+
+def data_type(kind):
+    """The contract's data type."""
+    case = getattr(tables, f"DataType_{kind.name.capitalize()}")
+    return case(kind.length) if kind.name == "vector" else case()
+
+
+def field(name, kind):
+    """A column of a schema, for the host."""
+    return tables.Field(name, data_type(kind), kind.nullable)
+
+
+def kind(given):
+    """The type of a field that the host gave."""
+    name = type(given.data_type).__name__.rpartition("_")[2].lower()
+    return Type(name, given.data_type.value if name == "vector" else 0, given.nullable)
+
+
+__all__ = ["StepError"]

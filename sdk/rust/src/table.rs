@@ -1,0 +1,177 @@
+//! Tables: handles to rows in the host, read a column at a time and built a column at a time.
+
+pub use crate::bindings::stepwell::data::tables::Table;
+use crate::bindings::stepwell::data::tables::TableWriter;
+use crate::column::{AnyColumn, Column, Date, Timestamp};
+use crate::{Error, Field, Result, field};
+
+/// Rows of one call to the host: 512 KiB of numbers.
+const CHUNK_ROWS: u32 = 65_536;
+
+/// A typed reader: the column of that name, or an error that says which type it has.
+macro_rules! typed {
+    ($(#[$doc:meta])* $reader:ident -> $value:ty, $case:ident, $expected:literal) => {
+        $(#[$doc])*
+        pub fn $reader(&self, name: &str) -> Result<Column<$value>> {
+            match self.column(name)? {
+                AnyColumn::$case(column) => Ok(column),
+                other => Err(other.mismatch($expected)),
+            }
+        }
+    };
+}
+
+impl Table {
+    /// A table to be made of columns.
+    pub fn builder() -> TableBuilder {
+        TableBuilder::default()
+    }
+
+    /// A whole column, gathered chunk by chunk.
+    pub fn column(&self, name: &str) -> Result<AnyColumn> {
+        let mut chunks = self.chunks(name)?;
+        let mut column = match chunks.next() {
+            Some(first) => first?,
+            // No rows: an empty read still gives the type.
+            None => return AnyColumn::decode(name, chunks.nullable, &self.read(name, 0, 0)?),
+        };
+        for chunk in chunks {
+            column.append(chunk?)?;
+        }
+        Ok(column)
+    }
+
+    /// A column some thousand rows at a time, for what need not be in memory as a whole.
+    pub fn chunks(&self, name: &str) -> Result<Chunks<'_>> {
+        let fields = self.schema();
+        let field = field::require(&fields, name)?;
+        let (nullable, rows) = (field.nullable, self.rows());
+        Ok(Chunks { table: self, name: name.into(), nullable, next: 0, rows, step: CHUNK_ROWS })
+    }
+
+    /// Numbers of any type (int64, float32, float64) as float64.
+    pub fn f64(&self, name: &str) -> Result<Column<f64>> {
+        self.column(name)?.into_f64()
+    }
+
+    typed!(
+        /// Integers.
+        i64 -> i64, Int64, "`int64`"
+    );
+    typed!(
+        /// Truth values.
+        bool -> bool, Boolean, "`boolean`"
+    );
+    typed!(
+        /// Texts.
+        text -> String, Text, "`text`"
+    );
+    typed!(
+        /// Instants.
+        timestamps -> Timestamp, Timestamp, "`timestamp`"
+    );
+    typed!(
+        /// Days.
+        dates -> Date, Date, "`date`"
+    );
+
+    /// Embeddings, each of the column's width.
+    pub fn vectors(&self, name: &str) -> Result<Column<Vec<f32>>> {
+        match self.column(name)? {
+            AnyColumn::Vector(column, _) => Ok(column),
+            other => Err(other.mismatch("`vector`")),
+        }
+    }
+
+    /// Values that name categories (boolean, int64, text, timestamp, date) as text.
+    pub fn categories(&self, name: &str) -> Result<Column<String>> {
+        self.column(name)?.into_categories()
+    }
+
+    /// This table with one column more, or replaced.
+    pub fn with(&self, name: &str, column: impl Into<AnyColumn>) -> Result<Table> {
+        self.with_columns(&Table::builder().column(name, column).finish()?)
+    }
+}
+
+/// The pieces of a column, in order.
+pub struct Chunks<'a> {
+    table: &'a Table,
+    name: String,
+    nullable: bool,
+    next: u64,
+    rows: u64,
+    step: u32,
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = Result<AnyColumn>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.rows {
+            return None;
+        }
+        let offset = self.next;
+        let mut length = u64::from(self.step).min(self.rows - offset) as u32;
+        let chunk = loop {
+            match self.table.read(&self.name, offset, length) {
+                // Long texts and wide vectors: fewer rows fit into one call.
+                Err(Error::BudgetExceeded(_)) if length > 1 => length /= 2,
+                chunk => break chunk,
+            }
+        };
+        self.step = length.max(1);
+        self.next += u64::from(length);
+        Some(chunk.and_then(|chunk| AnyColumn::decode(&self.name, self.nullable, &chunk)))
+    }
+}
+
+/// Columns on their way to a table.
+#[derive(Default)]
+pub struct TableBuilder {
+    fields: Vec<Field>,
+    columns: Vec<AnyColumn>,
+}
+
+impl TableBuilder {
+    /// Adds a column. A `Vec<T>` has a value in every row, a `Vec<Option<T>>` is nullable, a [`Column`] is as it was read.
+    pub fn column(mut self, name: &str, column: impl Into<AnyColumn>) -> Self {
+        let column = column.into();
+        self.fields.push(Field { name: name.into(), data_type: column.data_type(), nullable: column.nullable() });
+        self.columns.push(column);
+        self
+    }
+
+    /// Writes the columns to the host, some thousand rows at a time. All must have as many rows as the first.
+    pub fn finish(self) -> Result<Table> {
+        let rows = self.columns.first().map_or(0, AnyColumn::len);
+        for (field, column) in self.fields.iter().zip(&self.columns) {
+            if column.len() != rows {
+                let reason = format!("expected {rows} rows as in the first column, got {}", column.len());
+                return Err(Error::invalid(&field.name, reason));
+            }
+            column.check_widths(&field.name)?;
+        }
+        let writer = TableWriter::create(&self.fields)?;
+        let mut start = 0;
+        while start < rows {
+            let end = self.chunk_end(start, rows);
+            let chunks: Vec<_> = self.columns.iter().map(|column| column.encode(start, end)).collect();
+            writer.append(&chunks)?;
+            start = end;
+        }
+        TableWriter::finish(writer)
+    }
+
+    /// Where a chunk from `start` ends, so that one call stays far below the contract's 32 MiB.
+    fn chunk_end(&self, start: usize, rows: usize) -> usize {
+        let mut bytes = 0;
+        for row in start..rows.min(start + CHUNK_ROWS as usize) {
+            bytes += self.columns.iter().map(|column| column.bytes_of(row)).sum::<usize>();
+            if bytes > 8 * 1024 * 1024 && row > start {
+                return row;
+            }
+        }
+        rows.min(start + CHUNK_ROWS as usize)
+    }
+}

@@ -1,0 +1,99 @@
+//! Tensors in the host, with the operators one writes on paper: `(&a * &b)?`, `(&a + 1.0)?`, `a.matmul(&b)?`.
+//!
+//! Every operation can fail (shapes, memory), so the operators give a `Result` too.
+
+use crate::Result;
+use crate::bindings::stepwell::tensor::tensors::Reduction;
+pub use crate::bindings::stepwell::tensor::tensors::{Binary, Comparison, ElementType, Tensor, Unary};
+pub use crate::bindings::stepwell::tensor::training::{
+    Adamw, Method, Optimiser, Sgd, Variable, binary_cross_entropy, cross_entropy, gradients,
+};
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// Values that cross in one call: 8 MiB.
+const CHUNK_VALUES: usize = 1 << 20;
+
+impl Tensor {
+    /// A vector of float64.
+    pub fn from_f64(values: &[f64]) -> Result<Tensor> {
+        let mut parts = Vec::new();
+        for chunk in values.chunks(CHUNK_VALUES) {
+            let data: Vec<u8> = chunk.iter().flat_map(|value| value.to_le_bytes()).collect();
+            parts.push(Tensor::from_bytes(&[chunk.len() as u32], ElementType::Float64, &data)?);
+        }
+        match parts.len() {
+            0 => Tensor::from_bytes(&[0], ElementType::Float64, &[]),
+            1 => Ok(parts.remove(0)),
+            _ => Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0),
+        }
+    }
+
+    /// All values, row-major, as float64.
+    pub fn to_f64(&self) -> Result<Vec<f64>> {
+        let count: usize = self.shape().iter().map(|length| *length as usize).product();
+        let flat = self.cast(ElementType::Float64)?.reshape(&[count as u32])?;
+        let mut values = Vec::with_capacity(count);
+        while values.len() < count {
+            let length = CHUNK_VALUES.min(count - values.len());
+            let chunk = flat.narrow(0, values.len() as u32, length as u32)?.to_bytes()?;
+            let words = chunk.as_chunks().0;
+            if words.len() != length {
+                let got = words.len();
+                return Err(crate::Error::permanent(format!("expected {length} values from the host, got {got}")));
+            }
+            values.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
+        }
+        Ok(values)
+    }
+
+    /// The sum of all elements, of shape [].
+    pub fn sum(&self) -> Result<Tensor> {
+        self.reduce(Reduction::Sum, None, false)
+    }
+
+    /// The mean of all elements, of shape [].
+    pub fn mean(&self) -> Result<Tensor> {
+        self.reduce(Reduction::Mean, None, false)
+    }
+
+    /// The mean over one dimension, which is kept with length 1.
+    pub fn mean_over(&self, dimension: u32) -> Result<Tensor> {
+        self.reduce(Reduction::Mean, Some(dimension), true)
+    }
+
+    /// Each element squared.
+    pub fn square(&self) -> Result<Tensor> {
+        self.unary(Unary::Square)
+    }
+}
+
+/// An operator between two tensors, and between a tensor and a number.
+macro_rules! operator {
+    ($($trait:ident $method:ident $op:ident),*) => {$(
+        impl $trait for &Tensor {
+            type Output = Result<Tensor>;
+
+            fn $method(self, right: &Tensor) -> Result<Tensor> {
+                self.binary(Binary::$op, right)
+            }
+        }
+
+        impl $trait<f64> for &Tensor {
+            type Output = Result<Tensor>;
+
+            fn $method(self, right: f64) -> Result<Tensor> {
+                self.binary_scalar(Binary::$op, right)
+            }
+        }
+    )*};
+}
+
+operator!(Add add Add, Sub sub Sub, Mul mul Mul, Div div Div);
+
+impl Neg for &Tensor {
+    type Output = Result<Tensor>;
+
+    fn neg(self) -> Result<Tensor> {
+        self.unary(Unary::Neg)
+    }
+}

@@ -1,1 +1,95 @@
-//! the traits where two crates meet, on one page
+//! The traits where two crates meet, and the plain data that passes between them. No code.
+//!
+//! ```text
+//!  run --StepRunner--> worker --Doors--> (the server's side of an attempt)
+//!   |                    |
+//!   +--Journal, Blobs----+--> store            run, serve --Clock--> the time
+//! ```
+//! A tenant is a required argument wherever something of a tenant's is touched.
+
+mod call;
+
+pub use call::{Answer, Assignment, Call, Grants, Outcome, Page, ServedModel, Task, Watched};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use types::{Digest, Fault, Record, RunId, SavedFile, TableRef, TenantId};
+
+/// Carries out one attempt in a worker of the tenant. Blocks until it ends; a deadline or a cancellation ends it.
+pub trait StepRunner: Send + Sync {
+    /// The answer and what it cost. Whatever the guest does, this returns soon after the call's wall limit.
+    fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome;
+}
+
+/// Hears what an attempt says while it runs, and is asked whether to go on.
+pub trait Watch: Send + Sync {
+    /// A line of log, a point of a series, progress.
+    fn hear(&self, event: Watched);
+    /// Whether somebody cancelled the run.
+    fn cancelled(&self) -> bool;
+    /// Commits a collector's page with its cursor, as one record; the next page is asked for when it returns.
+    fn page(&self, page: Page) -> Result<(), Fault>;
+    /// Makes state durable that a later attempt of the same step may resume from.
+    fn checkpoint(&self, state: Vec<u8>) -> Result<(), Fault>;
+}
+
+/// The truth: what is appended has happened. Returns once the records are on disk.
+pub trait Journal: Send + Sync {
+    /// Appends the records in order, all or none, and applies them to the store.
+    fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault>;
+    /// The next run's number; never given twice.
+    fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault>;
+    /// The records of a run, in order; empty if there is none of this number.
+    fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault>;
+    /// The pages committed so far from a collector's source, and the cursor behind them.
+    fn source(&self, tenant: &TenantId, source: Digest) -> Result<Option<SourceState>, Fault>;
+    /// The number that the model's next version will have.
+    fn next_version(&self, tenant: &TenantId, model: &types::ModelName) -> Result<u32, Fault>;
+    /// The version under an alias.
+    fn alias(&self, tenant: &TenantId, model: &types::ModelName, alias: &str) -> Result<Option<u32>, Fault>;
+}
+
+/// How far a collector is with a source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceState {
+    pub pages: Vec<TableRef>,
+    /// Hexadecimal; none before the first page.
+    pub cursor: Option<String>,
+}
+
+/// Immutable bytes by digest, walled by tenant.
+pub trait Blobs: Send + Sync {
+    /// Durable when it returns.
+    fn put(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, Fault>;
+    /// Takes over a file that a worker left, if its bytes have this digest; durable when it returns.
+    fn adopt(&self, tenant: &TenantId, file: &Path, digest: Digest) -> Result<(), Fault>;
+    /// The bytes; verified against the digest.
+    fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault>;
+    /// Where the bytes lie, for mapping; an error if they do not.
+    fn path(&self, tenant: &TenantId, digest: Digest) -> Result<PathBuf, Fault>;
+}
+
+/// The time. Only the composition reads a real clock.
+pub trait Clock: Send + Sync {
+    /// Microseconds since 1970-01-01 UTC.
+    fn now_us(&self) -> i64;
+}
+
+/// What an attempt may ask of the world while it runs; the server stands behind it. Called by `sandbox`, inside the worker.
+pub trait Doors {
+    /// Something to hear for whoever watches. Never fails: what cannot be delivered is counted and dropped.
+    fn say(&mut self, event: Watched);
+    /// Opens a file beneath a granted root. `Denied` names the manifest line that would grant it.
+    fn open(&mut self, path: &str) -> Result<std::fs::File, Fault>;
+    /// Hands over a collector's page; returns when it is committed.
+    fn page(&mut self, page: Page) -> Result<(), Fault>;
+    /// Saves resumable state.
+    fn checkpoint(&mut self, state: Vec<u8>) -> Result<(), Fault>;
+    /// Where a stored blob of the tenant lies.
+    fn blob(&self, digest: &Digest) -> PathBuf;
+    /// Leaves bytes for the server to adopt, and says their digest.
+    fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault>;
+}
+
+/// Named tables of a step.
+pub type Tables = BTreeMap<types::PortName, TableRef>;

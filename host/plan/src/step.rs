@@ -1,0 +1,128 @@
+//! What a plan says of each step: everything `run` needs, and nothing it would have to look up.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use types::{
+    Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, PortName, ProjectName, Requirement, StepName,
+};
+
+/// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub project: ProjectName,
+    pub pipeline: PipelineName,
+    /// A step stands after those it takes from; otherwise as in the file.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// A node of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    pub name: StepName,
+    pub work: Work,
+    pub seed: u64,
+    pub limits: Limits,
+    /// Folders whose files the step may read, relative to the project's.
+    pub files: Vec<String>,
+    /// The ports it gives, with their columns where it gives tables.
+    pub outputs: BTreeMap<PortName, Vec<Field>>,
+}
+
+/// The component of a step and its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedPlugin {
+    pub name: PluginName,
+    pub component: Digest,
+    /// JSON object, valid under the plugin's schema.
+    pub parameters: serde_json::Value,
+}
+
+/// What a step does, by role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "work")]
+pub enum Work {
+    /// Gives `table`.
+    Collect { plugin: PlannedPlugin },
+    /// Gives what its descriptor says.
+    Transform { plugin: PlannedPlugin, inputs: BTreeMap<PortName, OutputRef> },
+    /// Gives a table for each input, under its name, and `state`.
+    Fit { plugin: PlannedPlugin, fit: Option<OutputRef>, inputs: BTreeMap<PortName, OutputRef> },
+    /// Gives `table`, the rows it was given, and `findings`.
+    Check { plugin: PlannedPlugin, rows: OutputRef, reference: Option<OutputRef> },
+    /// Gives `model`.
+    Train {
+        plugin: PlannedPlugin,
+        train: OutputRef,
+        validation: Option<OutputRef>,
+        features: Vec<String>,
+        label: Option<String>,
+        weight: Option<String>,
+    },
+    /// Gives `table`: the rows with the predictor's columns. `plugin` is the trainer's.
+    Predict { plugin: PlannedPlugin, rows: OutputRef, model: OutputRef },
+    /// Gives `measures`.
+    Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
+    /// Gives `verdict`. Carried out by `models::gate`, without a worker.
+    Gate { measures: OutputRef, require: Vec<Requirement> },
+    /// Gives `version`. Runs only under a verdict that passed, if it takes one.
+    Register {
+        model: OutputRef,
+        verdict: Option<OutputRef>,
+        /// Measures to show with the version: those that the gate judged.
+        measures: Option<OutputRef>,
+        name: ModelName,
+        alias: Option<String>,
+        served: ServedPath,
+    },
+}
+
+/// How a request's columns become the predictor's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServedPath {
+    /// The row-wise steps, in order; each is a [`Work::Fit`] of the plan.
+    pub steps: Vec<StepName>,
+    /// The step whose model answers: a [`Work::Train`].
+    pub trainer: Option<StepName>,
+    /// The columns that a request must bring.
+    pub request: Vec<Field>,
+}
+
+impl Work {
+    /// Every output it takes, in a fixed order.
+    pub fn inputs(&self) -> Vec<&OutputRef> {
+        match self {
+            Self::Collect { .. } => Vec::new(),
+            Self::Transform { inputs, .. } => inputs.values().collect(),
+            Self::Fit { fit, inputs, .. } => fit.iter().chain(inputs.values()).collect(),
+            Self::Check { rows, reference, .. } => [rows].into_iter().chain(reference).collect(),
+            Self::Train { train, validation, .. } => [train].into_iter().chain(validation).collect(),
+            Self::Predict { rows, model, .. } => vec![rows, model],
+            Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
+            Self::Gate { measures, .. } => vec![measures],
+            Self::Register { model, verdict, measures, .. } => {
+                [model].into_iter().chain(verdict).chain(measures).collect()
+            }
+        }
+    }
+
+    /// The component that does it; none for what the host does itself.
+    pub fn plugin(&self) -> Option<&PlannedPlugin> {
+        match self {
+            Self::Collect { plugin }
+            | Self::Transform { plugin, .. }
+            | Self::Fit { plugin, .. }
+            | Self::Check { plugin, .. }
+            | Self::Train { plugin, .. }
+            | Self::Predict { plugin, .. }
+            | Self::Evaluate { plugin, .. } => Some(plugin),
+            Self::Gate { .. } | Self::Register { .. } => None,
+        }
+    }
+}
+
+impl Plan {
+    /// The step of this name.
+    pub fn step(&self, name: &StepName) -> Option<&PlannedStep> {
+        self.steps.iter().find(|step| step.name == *name)
+    }
+}

@@ -1,0 +1,120 @@
+//! What is asked of a worker and what it answers. These cross a socket: plain data, bounded where it is read.
+
+use crate::Tables;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use types::{
+    Artifact, Descriptor, Digest, Fault, Field, Limits, Port, PortName, Receipt, SavedFile, ServedStep, TableRef,
+};
+
+/// One attempt, as the server sees it: what the worker is told, and what is granted beyond its walls.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// For errors: "step `train`", "plugin `csv`".
+    pub who: String,
+    pub assignment: Assignment,
+    pub grants: Grants,
+}
+
+/// What a step may reach; the default is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Grants {
+    /// The folder that paths are relative to: the project's.
+    pub base: PathBuf,
+    /// Folders beneath `base`, or absolute, whose files may be read.
+    pub files: Vec<String>,
+}
+
+/// One attempt, as the worker sees it. Nothing here is a secret or a path outside the tenant's walls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The component to run; for [`Task::Compile`] the one to compile.
+    pub component: Digest,
+    /// JSON object.
+    pub parameters: serde_json::Value,
+    pub seed: u64,
+    pub logical_time_us: i64,
+    pub limits: Limits,
+    /// What an earlier attempt of the step saved; a blob.
+    pub checkpoint: Option<Digest>,
+    pub task: Task,
+}
+
+/// What to do with the component. Digests name blobs of the tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "task")]
+pub enum Task {
+    /// Component bytes (a blob) -> native code, left as a file; and the roles and imports that its type shows.
+    Compile,
+    Describe { inputs: Vec<Port> },
+    Discover,
+    /// Pages from a cursor (hexadecimal) until there are no more; each is committed before the next is asked for.
+    Collect { cursor: Option<String> },
+    Transform { inputs: Tables },
+    /// Fits on a table if one is given, saves the state, applies it to each input.
+    Fit { fit: Option<TableRef>, inputs: Tables },
+    Check { rows: TableRef, reference: Option<TableRef> },
+    Train {
+        train: TableRef,
+        validation: Option<TableRef>,
+        features: Vec<String>,
+        label: Option<String>,
+        weight: Option<String>,
+        initial: Option<Vec<SavedFile>>,
+    },
+    /// The rows with the predictor's columns beside them.
+    Predict { rows: TableRef, model: Vec<SavedFile> },
+    Evaluate { candidate: TableRef, baseline: Option<TableRef>, slices: Vec<String> },
+}
+
+/// What came of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer")]
+pub enum Answer {
+    Compiled { file: SavedFile, roles: Vec<types::Role>, imports: Vec<String> },
+    Described { descriptor: Box<Descriptor> },
+    Discovered { columns: Vec<Field> },
+    /// All pages there are now went through [`crate::Watch::page`].
+    Collected,
+    Outputs { outputs: BTreeMap<PortName, Artifact> },
+}
+
+/// Rows of a collector and where the next ones begin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    pub table: TableRef,
+    /// Hexadecimal.
+    pub cursor: String,
+    pub more: bool,
+    /// The pages before it no longer count.
+    pub restarted: bool,
+}
+
+/// An attempt's end. The receipt is true also of a failed one.
+pub struct Outcome {
+    pub result: Result<Answer, Fault>,
+    pub receipt: Receipt,
+}
+
+/// What an attempt says while it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "watched")]
+pub enum Watched {
+    Log { level: String, message: String },
+    Progress { done: u64, total: Option<u64> },
+    Metric { name: String, value: f64, index: u64 },
+}
+
+/// What a serving worker loads: the path and the predictor of a model version, ready to answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServedModel {
+    pub path: Vec<ServedStep>,
+    pub predictor: ServedStep,
+    /// The columns that requests bring.
+    pub request: Vec<Field>,
+    /// The columns that answers have.
+    pub response: Vec<Field>,
+    pub limits: Limits,
+    pub logical_time_us: i64,
+}

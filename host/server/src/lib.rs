@@ -1,0 +1,1 @@
+//! A data folder -> one running installation: plugins, runs, endpoints.

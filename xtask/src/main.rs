@@ -1,1 +1,65 @@
-fn main() {}
+//! A clone -> built plugins, a demo, the tests. `cargo xtask`, an alias in `.cargo/config.toml`.
+//!
+//! ```text
+//!  plugins: wasm::toolchain -> guests::build (a core module a plugin -> a component) -> TARGET/debug/plugins/NAME.wasm
+//!  demo:    plugins -> the stepwell binary -> a run of examples/tumour -> a server -> predictions over HTTP
+//!  test:    every check of the repository, a stage a line; stops at the first failure
+//! ```
+//! It drives other programs and knows no crate of `host/`: what it proves, it proves of the binary.
+
+mod demo;
+mod guests;
+mod http;
+mod places;
+mod shell;
+mod stages;
+mod test;
+mod wasm;
+
+use anyhow::Result;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Builds, shows and checks Stepwell. Run it anywhere in the repository.
+
+Usage: cargo xtask COMMAND
+
+Commands:
+  demo     Builds everything, trains the model of examples/tumour step by step in sandboxes, serves it, and asks it about
+           patients it has not seen. The first time it compiles for some minutes; after that it takes seconds.
+  test     All checks: formatting, lints, the plugins, every test in Rust and Python. Stops at the first failure.
+           This is what CI runs (.ci/run).
+  plugins  Builds plugins/* as WebAssembly components to TARGET/debug/plugins/NAME.wasm, where the `stepwell` binary
+           beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
+           target of Rust if it is not there.
+  help     This text.
+
+TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and a fresh clone builds in seconds.
+What to do next: `cargo xtask demo`, then README.md.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
+    match arguments {
+        [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => print!("{HELP}"),
+        ["plugins"] => guests::build_all()?,
+        ["demo"] => demo::run()?,
+        ["test"] => test::run()?,
+        other => {
+            eprintln!("error: no command `{}`; there are `demo`, `test`, `plugins` and `help`", other.join(" "));
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -137,7 +137,8 @@ fn compact_values(column: &GuestColumn, rows: usize, nulls: Option<&NullBuffer>)
     let mut data = Vec::with_capacity(column.data.len());
     for row in 0..rows {
         let range = offset(row) as usize..offset(row + 1) as usize;
-        let value = column.data.get(range).ok_or_else(|| format!("has offsets that fall or leave the data at row {row}"))?;
+        let value =
+            column.data.get(range).ok_or_else(|| format!("has offsets that fall or leave the data at row {row}"))?;
         if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
             data.extend_from_slice(value);
         }
@@ -152,8 +153,9 @@ pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, 
     let array = match references.as_slice() {
         [] => arrow::array::new_empty_array(&arrow_type(field.data_type)),
         // Also for one piece: a slice keeps the buffers of the whole, `concat` of one would too.
-        pieces => concat(pieces)
-            .map_err(|error| Error::Column { column: field.name.clone(), reason: error.to_string() })?,
+        pieces => {
+            concat(pieces).map_err(|error| Error::Column { column: field.name.clone(), reason: error.to_string() })?
+        }
     };
     let data = array.to_data();
     let rows = array.len();

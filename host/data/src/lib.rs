@@ -8,10 +8,10 @@
 //! A table is a schema and batches. Its stored form is canonical (fixed rows a part, zero under nulls, no bitmap without
 //! nulls), so equal rows have an equal digest whoever wrote them in whatever pieces.
 
-mod table;
 mod column;
 mod parts;
 mod rows;
+mod table;
 
 pub use column::{CHUNK_BYTES_MAX, GuestColumn};
 pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, write};

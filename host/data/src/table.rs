@@ -78,7 +78,8 @@ impl Table {
         let pieces: Vec<_> = slice.batches.iter().map(|batch| batch.column(position).clone()).collect();
         let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
         if bytes > CHUNK_BYTES_MAX {
-            let reason = format!("{length} rows are {bytes} bytes, at most {CHUNK_BYTES_MAX} pass in one call; read fewer");
+            let reason =
+                format!("{length} rows are {bytes} bytes, at most {CHUNK_BYTES_MAX} pass in one call; read fewer");
             return Err(Error::Column { column: column.to_owned(), reason });
         }
         encode(field, &pieces)
@@ -105,7 +106,8 @@ impl Table {
         if rows.is_empty() {
             return Ok(Self::empty((*self.schema).clone()));
         }
-        let columns = (0..self.schema.fields.len()).map(|i| self.take_column(i, rows)).collect::<Result<Vec<_>, _>>()?;
+        let columns =
+            (0..self.schema.fields.len()).map(|i| self.take_column(i, rows)).collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(self.arrow_schema(), columns, &options)
             .map_err(|error| Error::Shape(error.to_string()))?;
@@ -157,10 +159,14 @@ impl Table {
     /// With the columns of another table of as many rows: the same name replaces, a new one is appended.
     pub fn with_columns(&self, other: &Self) -> Result<Self, Error> {
         if self.rows != other.rows {
-            return Err(Error::Shape(format!("columns of {} rows cannot join a table of {} rows", other.rows, self.rows)));
+            return Err(Error::Shape(format!(
+                "columns of {} rows cannot join a table of {} rows",
+                other.rows, self.rows
+            )));
         }
         let mut fields = self.schema.fields.clone();
-        let mut columns: Vec<ArrayRef> = fields.iter().map(|field| self.column(&field.name)).collect::<Result<_, _>>()?;
+        let mut columns: Vec<ArrayRef> =
+            fields.iter().map(|field| self.column(&field.name)).collect::<Result<_, _>>()?;
         for field in &other.schema.fields {
             let column = other.column(&field.name)?;
             match fields.iter().position(|present| present.name == field.name) {
@@ -247,7 +253,8 @@ impl TableWriter {
             return Err(Error::Shape(format!("{got} columns were appended, the schema has {expected}")));
         }
         let rows = columns.first().map_or(0, |column| column.length);
-        if let Some((field, column)) = self.schema.fields.iter().zip(&columns).find(|(_, column)| column.length != rows) {
+        if let Some((field, column)) = self.schema.fields.iter().zip(&columns).find(|(_, column)| column.length != rows)
+        {
             let reason = format!("has {} rows, the first column has {rows}", column.length);
             return Err(Error::Column { column: field.name.clone(), reason });
         }

@@ -1,1 +1,69 @@
-//! TOML text -> a checked project, or every problem with its place
+//! TOML text -> a checked [`Project`], or every problem with its place.
+//!
+//! ```text
+//!  folder --Sources::read--> texts --toml--> spanned tables --(reader)--> drafts --(order, references)--> Project
+//! ```
+//! Only this crate names `toml`. Tables are walked by hand, not by serde, because serde stops at the first error and a
+//! person wants all of them. What needs a plugin's word (its parameters, its ports, which keys its role allows) is
+//! `plan`'s to check; [`Step::place_of`] lets it point at the line.
+
+mod project;
+mod sources;
+mod place;
+mod reader;
+mod nearest;
+mod value;
+mod project_file;
+mod pipeline_file;
+mod step_table;
+mod builtin;
+mod order;
+mod lock;
+
+pub use lock::{LOCK_FILE, Lock, LockedPlugin};
+pub use nearest::nearest;
+pub use place::Places;
+pub use project::{Builtin, Endpoint, Pipeline, PluginSource, Project, Source, Step};
+pub use sources::{MANIFEST_BYTES_MAX, Sources};
+
+use std::path::Path;
+use types::Problem;
+
+/// Reads and checks the project in a folder: `stepwell.toml`, `pipelines/*.toml`, and that the step files they name exist.
+pub fn load(folder: &Path) -> Result<Project, Vec<Problem>> {
+    let sources = Sources::read(folder)?;
+    let project = check(&sources)?;
+    let mut problems = sources::missing_files(folder, &project);
+    match problems.is_empty() {
+        true => Ok(project),
+        false => {
+            sort(&mut problems);
+            Err(problems)
+        }
+    }
+}
+
+/// Checks a project's texts. Pure: the same texts, the same answer, wherever they came from.
+pub fn check(sources: &Sources) -> Result<Project, Vec<Problem>> {
+    let (head, mut problems) = project_file::read(&sources.project);
+    let mut pipelines = std::collections::BTreeMap::new();
+    for (stem, text) in &sources.pipelines {
+        match pipeline_file::read(stem, text) {
+            Ok(pipeline) => drop(pipelines.insert(pipeline.name.clone(), pipeline)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    match head {
+        Some(head) if problems.is_empty() => Ok(Project { pipelines, ..head }),
+        _ => {
+            sort(&mut problems);
+            Err(problems)
+        }
+    }
+}
+
+/// In the order in which a person reads: by file, then from top to bottom.
+fn sort(problems: &mut [Problem]) {
+    let key = |problem: &Problem| problem.place.as_ref().map(|place| (place.file.clone(), place.span.start));
+    problems.sort_by_cached_key(key);
+}

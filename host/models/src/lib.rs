@@ -1,1 +1,13 @@
-//! artifacts -> versions, aliases, gate verdicts
+//! Artifacts -> versions, aliases, gate verdicts. Pure: what is committed comes in, what is to be recorded goes out.
+//!
+//! ```text
+//!  measures + requirements --gate----> Verdict
+//!  plan + committed steps  --version-> ModelVersion --alias_move-> AliasMove
+//! ```
+//! Called by `run`, which appends what comes out; nothing here knows a journal, a clock or a file.
+
+mod gate;
+mod version;
+
+pub use gate::gate;
+pub use version::{Origin, alias_move, version};

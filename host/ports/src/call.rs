@@ -47,14 +47,26 @@ pub struct Assignment {
 pub enum Task {
     /// Component bytes (a blob) -> native code, left as a file; and the roles and imports that its type shows.
     Compile,
-    Describe { inputs: Vec<Port> },
+    Describe {
+        inputs: Vec<Port>,
+    },
     Discover,
     /// Pages from a cursor (hexadecimal) until there are no more; each is committed before the next is asked for.
-    Collect { cursor: Option<String> },
-    Transform { inputs: Tables },
+    Collect {
+        cursor: Option<String>,
+    },
+    Transform {
+        inputs: Tables,
+    },
     /// Fits on a table if one is given, saves the state, applies it to each input.
-    Fit { fit: Option<TableRef>, inputs: Tables },
-    Check { rows: TableRef, reference: Option<TableRef> },
+    Fit {
+        fit: Option<TableRef>,
+        inputs: Tables,
+    },
+    Check {
+        rows: TableRef,
+        reference: Option<TableRef>,
+    },
     Train {
         train: TableRef,
         validation: Option<TableRef>,
@@ -64,20 +76,41 @@ pub enum Task {
         initial: Option<Vec<SavedFile>>,
     },
     /// The rows with the predictor's columns beside them.
-    Predict { rows: TableRef, model: Vec<SavedFile> },
-    Evaluate { candidate: TableRef, baseline: Option<TableRef>, slices: Vec<String> },
+    Predict {
+        rows: TableRef,
+        model: Vec<SavedFile>,
+    },
+    Evaluate {
+        candidate: TableRef,
+        baseline: Option<TableRef>,
+        slices: Vec<String>,
+    },
 }
 
 /// What came of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "answer")]
 pub enum Answer {
-    Compiled { file: SavedFile, roles: Vec<types::Role>, imports: Vec<String> },
-    Described { descriptor: Box<Descriptor> },
-    Discovered { columns: Vec<Field> },
+    /// Native code, left as a file; for an engine of this fingerprint.
+    Compiled {
+        file: SavedFile,
+        fingerprint: String,
+        roles: Vec<types::Role>,
+        imports: Vec<String>,
+    },
+    /// The component has no native code for this engine yet; whoever runs the worker has it compiled and asks again.
+    Uncompiled,
+    Described {
+        descriptor: Box<Descriptor>,
+    },
+    Discovered {
+        columns: Vec<Field>,
+    },
     /// All pages there are now went through [`crate::Watch::page`].
     Collected,
-    Outputs { outputs: BTreeMap<PortName, Artifact> },
+    Outputs {
+        outputs: BTreeMap<PortName, Artifact>,
+    },
 }
 
 /// Rows of a collector and where the next ones begin.

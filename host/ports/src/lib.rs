@@ -76,7 +76,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// What an attempt may ask of the world while it runs; the server stands behind it. Called by `sandbox`, inside the worker.
-pub trait Doors {
+pub trait Doors: Send {
     /// Something to hear for whoever watches. Never fails: what cannot be delivered is counted and dropped.
     fn say(&mut self, event: Watched);
     /// Opens a file beneath a granted root. `Denied` names the manifest line that would grant it.

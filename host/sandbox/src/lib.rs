@@ -1,1 +1,23 @@
-//! a component, inputs and grants -> outputs
+//! A component, inputs and grants -> outputs. The only crate that knows wasmtime; runs inside a worker process.
+//!
+//! ```text
+//!  bytes --compile--> native code --load--> Plugin --attempt--> Answer
+//!                                              \----Served::load--> Served --predict--> rows
+//! ```
+//! Each attempt has a fresh instance in a fresh wasmtime `Store` ([`state::State`] is its data). Every import is answered
+//! in `host/`, one file an interface, all in the same order: what the guest sent is checked, then done, then charged.
+//! Nothing here knows a socket, a journal or a tenant: the outside is `ports::Doors`.
+
+mod attempt;
+mod bindings;
+mod convert;
+mod engine;
+mod host;
+mod instance;
+mod served;
+mod state;
+
+pub use attempt::attempt;
+pub use engine::{Compiled, Plugin, Sandbox};
+pub use served::Served;
+pub use state::Usage;

@@ -1,1 +1,99 @@
-//! request rows and an endpoint -> predictions
+//! Request rows and an endpoint -> predictions, as the Open Inference Protocol v2 has them over REST, and as plain rows.
+//!
+//! ```text
+//!  request JSON --request::request_table--> checked Table --(a predictor elsewhere)--> Table --response::response--> JSON
+//!  {"rows": [..]} --plain::plain_table------^                                            \---plain::plain_response--> JSON
+//! ```
+//! Bytes in, bytes out: `api` owns the socket, a worker the prediction. Everything a stranger sends is checked here, once,
+//! and all problems of a request are told together. Numbers cross without losing a bit: a tensor's type may widen to its
+//! column's, never round, and floats are written as the shortest text that reads back as the same bits.
+
+mod protocol;
+mod datatype;
+mod cell;
+mod request;
+mod plain;
+mod response;
+
+pub use datatype::Datatype;
+pub use plain::{plain_response, plain_table};
+pub use protocol::{
+    ErrorBody, ModelMetadata, ModelReady, ServerLive, ServerMetadata, ServerReady, TensorMetadata, metadata,
+    server_metadata,
+};
+pub use request::{Asked, ROWS_MAX, request_table};
+pub use response::response;
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The caller's: not JSON, or not the JSON of this route.
+    #[error("cannot read the request: {0}")]
+    Syntax(String),
+    /// The caller's: every problem of the request.
+    #[error("{}", .0.join("; "))]
+    Request(Vec<String>),
+    /// The model's: an answer that JSON cannot hold.
+    #[error("output `{column}` is {value} in row {row}, which JSON cannot hold")]
+    NotFinite { column: String, row: u64, value: f64 },
+    /// Ours.
+    #[error("cannot encode or decode rows: {0}")]
+    Host(String),
+}
+
+impl ServeError {
+    /// The HTTP status that says whose fault it is.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Syntax(_) | Self::Request(_) => 400,
+            Self::NotFinite { .. } | Self::Host(_) => 500,
+        }
+    }
+
+    /// The body that the protocol gives an error: `{"error": ".."}`.
+    pub fn body(&self) -> Vec<u8> {
+        ErrorBody { error: self.to_string() }.to_json()
+    }
+}
+
+impl From<data::Error> for ServeError {
+    fn from(error: data::Error) -> Self {
+        Self::Host(error.to_string())
+    }
+}
+
+/// Problems of one request, told together.
+#[derive(Default)]
+struct Problems {
+    told: Vec<String>,
+    untold: usize,
+}
+
+impl Problems {
+    /// More than a person reads at once, and a bound on what an error may cost.
+    const TOLD_MAX: usize = 20;
+
+    fn push(&mut self, problem: String) {
+        match self.told.len() < Self::TOLD_MAX {
+            true => self.told.push(problem),
+            false => self.untold += 1,
+        }
+    }
+
+    /// All of them as one error, if there are any.
+    fn check(mut self) -> Result<(), ServeError> {
+        if self.untold > 0 {
+            self.told.push(format!("and {} more problems", self.untold));
+        }
+        match self.told.is_empty() {
+            true => Ok(()),
+            false => Err(ServeError::Request(self.told)),
+        }
+    }
+}
+
+/// A name that a stranger gave, short enough for an error.
+fn shown(name: &str) -> String {
+    let cut: String = name.chars().take(80).collect();
+    format!("`{}`", cut.escape_debug())
+}

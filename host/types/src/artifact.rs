@@ -27,14 +27,27 @@ pub struct SavedFile {
 pub enum Artifact {
     Table(TableRef),
     /// What a fitted transformer learnt.
-    State { files: Vec<SavedFile> },
+    State {
+        files: Vec<SavedFile>,
+    },
     /// What a trainer learnt.
-    Model { files: Vec<SavedFile>, signature: Signature, measures: Vec<Measure> },
-    Findings { findings: Vec<Finding> },
-    Measures { measures: Vec<Measure> },
+    Model {
+        files: Vec<SavedFile>,
+        signature: Signature,
+        measures: Vec<Measure>,
+    },
+    Findings {
+        findings: Vec<Finding>,
+    },
+    Measures {
+        measures: Vec<Measure>,
+    },
     Verdict(Verdict),
     /// A version of the registry.
-    Version { model: crate::ModelName, version: u32 },
+    Version {
+        model: crate::ModelName,
+        version: u32,
+    },
 }
 
 impl Artifact {

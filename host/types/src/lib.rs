@@ -3,16 +3,16 @@
 //! Plain data that validates where it is parsed. What reaches disk or a socket is `Serialize` here and says so; nothing
 //! in this crate opens a file, reads a clock or knows a plugin.
 
-mod id;
-mod digest;
-mod column;
-mod limits;
-mod fault;
-mod descriptor;
 mod artifact;
+mod column;
+mod descriptor;
+mod digest;
+mod fault;
+mod id;
+mod limits;
 mod measure;
-mod record;
 mod problem;
+mod record;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
 pub use column::{DataType, Field, Schema};

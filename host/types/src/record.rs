@@ -3,8 +3,8 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, Digest, Fault, Field, Measure, ModelName, PipelineName, PluginName, PortName,
-    ProjectName, RunId, SavedFile, StepName, TableRef, Verdict,
+    Artifact, Digest, Fault, Field, Measure, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId,
+    SavedFile, StepName, TableRef, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -145,7 +145,12 @@ pub struct AliasMove {
 #[serde(rename_all = "snake_case", tag = "record")]
 pub enum Record {
     RunStarted(RunHead),
-    AttemptStarted { run: RunId, step: StepName, attempt: Attempt, at_us: i64 },
+    AttemptStarted {
+        run: RunId,
+        step: StepName,
+        attempt: Attempt,
+        at_us: i64,
+    },
     /// A collector's page: its rows and the cursor behind them, as one. `cursor` is hexadecimal.
     PageCommitted {
         run: RunId,
@@ -159,13 +164,40 @@ pub enum Record {
         restarted: bool,
     },
     /// What a step would resume from. A blob.
-    CheckpointSaved { run: RunId, step: StepName, state: Digest },
-    StepCommitted { run: RunId, commit: StepCommit, at_us: i64 },
-    AttemptFailed { run: RunId, step: StepName, attempt: Attempt, fault: Fault, at_us: i64 },
+    CheckpointSaved {
+        run: RunId,
+        step: StepName,
+        state: Digest,
+    },
+    StepCommitted {
+        run: RunId,
+        commit: StepCommit,
+        at_us: i64,
+    },
+    AttemptFailed {
+        run: RunId,
+        step: StepName,
+        attempt: Attempt,
+        fault: Fault,
+        at_us: i64,
+    },
     /// A step that a gate or a failure left without its inputs.
-    StepSkipped { run: RunId, step: StepName, because: String },
-    RunFinished { run: RunId, state: RunState, at_us: i64 },
+    StepSkipped {
+        run: RunId,
+        step: StepName,
+        because: String,
+    },
+    RunFinished {
+        run: RunId,
+        state: RunState,
+        at_us: i64,
+    },
     /// Registered and, if asked, aliased: one record, so that neither is seen without the other.
-    VersionRegistered { version: Box<ModelVersion>, alias: Option<AliasMove>, step: StepName, commit: StepCommit },
+    VersionRegistered {
+        version: Box<ModelVersion>,
+        alias: Option<AliasMove>,
+        step: StepName,
+        commit: StepCommit,
+    },
     AliasMoved(AliasMove),
 }

@@ -1,1 +1,25 @@
-//! assignments over a socket -> sandboxed attempts in walled processes
+//! Assignments over a socket -> sandboxed attempts in walled processes.
+//!
+//! ```text
+//!  server: Pool --run--> Process ==socket== child::main --> sandbox::attempt
+//!            |              |  deadline, memory: kill          |
+//!            |              +-- open, page, checkpoint <-------+ Doors
+//!            +--> Blobs::adopt what the worker left in its scratch folder
+//! ```
+//! Two walls: wasm in the child, the process round it. The parent trusts nothing that comes over the socket: frames are
+//! bounded, files are adopted by digest, a deadline is a kill. A worker belongs to one tenant for life.
+
+mod child;
+mod memory;
+mod message;
+mod open;
+mod pool;
+mod process;
+mod serving;
+mod walls;
+mod wire;
+
+pub use child::main;
+pub use memory::CappedAllocator;
+pub use pool::{Layout, Pool};
+pub use serving::ServingWorker;

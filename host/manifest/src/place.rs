@@ -1,0 +1,104 @@
+//! Byte spans of a text -> places that a person finds; and which key of a step stands where.
+
+use crate::reader::{Value, entries};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::de::DeValue;
+use types::Place;
+
+/// A text of the project, under the name that problems show.
+#[derive(Debug, PartialEq)]
+pub(crate) struct File {
+    name: String,
+    pub(crate) text: String,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
+}
+
+impl File {
+    pub(crate) fn new(name: &str, text: &str) -> Arc<Self> {
+        let after_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = [0].into_iter().chain(after_ends).collect();
+        Arc::new(Self { name: name.to_owned(), text: text.to_owned(), lines })
+    }
+
+    /// The span as a place; columns count characters. A span beyond the text is moved to its end.
+    pub(crate) fn place(&self, span: Range<usize>) -> Place {
+        let start = self.text.floor_char_boundary(span.start);
+        let end = self.text.ceil_char_boundary(span.end).max(start);
+        let line = self.lines.partition_point(|begin| *begin <= start);
+        let before = self.text.get(self.lines[line - 1]..start).unwrap_or_default();
+        Place { file: self.name.clone(), span: start..end, line, column: before.chars().count() + 1 }
+    }
+}
+
+/// Where the keys and values of a table stand, by their path: `["params", "columns", "0"]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Places {
+    file: Arc<File>,
+    marks: BTreeMap<Vec<String>, Mark>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Mark {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Places {
+    /// Of a value under a key and of everything in it.
+    pub(crate) fn of(file: &Arc<File>, key: Range<usize>, value: &Value<'_>) -> Self {
+        let mut places = Self { file: file.clone(), marks: BTreeMap::new() };
+        places.mark(&mut Vec::new(), key, value);
+        places
+    }
+
+    fn mark(&mut self, path: &mut Vec<String>, key: Range<usize>, value: &Value<'_>) {
+        self.marks.insert(path.clone(), Mark { key, value: value.span() });
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                for (name, span, value) in entries(table) {
+                    path.push(name.to_owned());
+                    self.mark(path, span, value);
+                    path.pop();
+                }
+            }
+            DeValue::Array(array) => {
+                for (index, value) in array.iter().enumerate() {
+                    path.push(index.to_string());
+                    self.mark(path, value.span(), value);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The value at the path, or the nearest value around it.
+    pub fn value(&self, path: &[&str]) -> Option<Place> {
+        self.nearest(path).map(|(mark, _)| self.file.place(mark.value.clone()))
+    }
+
+    /// The key at the end of the path, or the nearest value around it.
+    pub fn key(&self, path: &[&str]) -> Option<Place> {
+        let (mark, whole) = self.nearest(path)?;
+        Some(self.file.place(if whole { mark.key.clone() } else { mark.value.clone() }))
+    }
+
+    /// Whether the path was written.
+    pub fn contains(&self, path: &[&str]) -> bool {
+        self.nearest(path).is_some_and(|(_, whole)| whole)
+    }
+
+    fn nearest(&self, path: &[&str]) -> Option<(&Mark, bool)> {
+        let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        let whole = path.len();
+        loop {
+            if let Some(mark) = self.marks.get(&path) {
+                return Some((mark, path.len() == whole));
+            }
+            path.pop()?;
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a project says, checked: names are names, references resolve, limits are numbers. Made by [`crate::check`] alone.
+
+use crate::{Places, order};
+use std::collections::BTreeMap;
+use std::fmt;
+use types::{
+    EndpointName, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName, Requirement,
+    StepName,
+};
+
+/// A folder with a `stepwell.toml`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Project {
+    pub name: ProjectName,
+    pub endpoints: BTreeMap<EndpointName, Endpoint>,
+    /// For all steps of all pipelines.
+    pub limits: LimitsPatch,
+    pub pipelines: BTreeMap<PipelineName, Pipeline>,
+}
+
+/// A served name: which version of which model answers.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    pub model: ModelName,
+    pub alias: String,
+    pub place: Place,
+}
+
+/// A file of `pipelines`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Pipeline {
+    pub name: PipelineName,
+    /// For all its steps.
+    pub limits: LimitsPatch,
+    /// In the order of the file, at least one.
+    pub steps: Vec<Step>,
+}
+
+/// A node of the pipeline, as written. Keys that belong to a role are checked against it in `plan`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Step {
+    pub name: StepName,
+    pub source: Source,
+    pub inputs: BTreeMap<PortName, OutputRef>,
+    /// What a fitted step learns from.
+    pub fit: Option<OutputRef>,
+    /// A JSON object; datetimes are RFC 3339 texts.
+    pub params: serde_json::Value,
+    /// As written, or made of the names of pipeline and step: the same in every run.
+    pub seed: u64,
+    /// Granted folders and files, relative to the project or absolute.
+    pub files: Vec<String>,
+    pub limits: LimitsPatch,
+    pub label: Option<String>,
+    pub weight: Option<String>,
+    /// None: the trainer's default, every column of numbers that is not label, weight or ignored.
+    pub features: Option<Vec<String>>,
+    pub ignore: Vec<String>,
+    pub slices: Vec<String>,
+    pub places: Places,
+}
+
+/// Who does the step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    Plugin(PluginSource),
+    Builtin(Builtin),
+}
+
+/// Where a component comes from. Shown as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PluginSource {
+    /// A first-party plugin.
+    Named(PluginName),
+    /// A component in the project's folder; the path is relative to it and stays inside.
+    Wasm(String),
+    /// A Python file, likewise.
+    Python(String),
+}
+
+/// What the host does itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Builtin {
+    Predict,
+    Gate { require: Vec<Requirement> },
+    Register { name: ModelName, alias: Option<String> },
+}
+
+impl PluginSource {
+    /// The file, relative to the project's folder.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Named(_) => None,
+            Self::Wasm(path) | Self::Python(path) => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => write!(f, "{name}"),
+            Self::Wasm(path) | Self::Python(path) => write!(f, "./{path}"),
+        }
+    }
+}
+
+impl Builtin {
+    /// As a manifest writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::Gate { .. } => "gate",
+            Self::Register { .. } => "register",
+        }
+    }
+}
+
+impl Pipeline {
+    /// The step of this name.
+    pub fn step(&self, name: &StepName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == *name)
+    }
+
+    /// The steps, each after those that it takes from; otherwise as in the file.
+    pub fn in_order(&self) -> Vec<&Step> {
+        let position = |name: &StepName| self.steps.iter().position(|step| step.name == *name);
+        let takes = |step: &Step| step.takes().filter_map(|output| position(&output.step)).collect();
+        let takes: Vec<Vec<usize>> = self.steps.iter().map(takes).collect();
+        order::order(&takes).0.into_iter().map(|index| &self.steps[index]).collect()
+    }
+}
+
+impl Step {
+    /// Every output that it takes, `fit` included.
+    pub fn takes(&self) -> impl Iterator<Item = &OutputRef> {
+        self.fit.iter().chain(self.inputs.values())
+    }
+
+    /// The component, if the step has one.
+    pub fn plugin(&self) -> Option<&PluginSource> {
+        match &self.source {
+            Source::Plugin(source) => Some(source),
+            Source::Builtin(_) => None,
+        }
+    }
+
+    /// Where the value at a path of keys stands (`&["inputs", "train"]`), or the nearest value around it.
+    pub fn place_of(&self, path: &[&str]) -> Option<Place> {
+        self.places.value(path)
+    }
+
+    /// Where the last key of a path stands, or the nearest value around it.
+    pub fn place_of_key(&self, path: &[&str]) -> Option<Place> {
+        self.places.key(path)
+    }
+}

@@ -1,0 +1,100 @@
+//! A project's folder -> its texts, bounded; and whether the step files that it names are there.
+
+use crate::project_file::PROJECT_FILE;
+use crate::Project;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use types::Problem;
+
+/// The longest manifest file. Places, problems and tables all grow with it.
+pub const MANIFEST_BYTES_MAX: u64 = 256 << 10;
+
+/// The texts that a project is checked from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// `stepwell.toml`.
+    pub project: String,
+    /// `pipelines/NAME.toml`, by NAME.
+    pub pipelines: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// Reads them. Files of `pipelines` that do not end with `.toml` or begin with a dot are none of ours.
+    pub fn read(folder: &Path) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut sources = Self::default();
+        match text(&folder.join(PROJECT_FILE)) {
+            Ok(text) => sources.project = text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let problem = Problem::new(format!("there is no `{PROJECT_FILE}` in `{}`", folder.display()));
+                problems.push(problem.hinted("go to the project's folder"));
+            }
+            Err(error) => problems.push(unreadable(PROJECT_FILE, &error)),
+        }
+        for stem in stems(&folder.join("pipelines"), &mut problems) {
+            let name = format!("pipelines/{stem}.toml");
+            match text(&folder.join(&name)) {
+                Ok(text) => drop(sources.pipelines.insert(stem, text)),
+                Err(error) => problems.push(unreadable(&name, &error)),
+            }
+        }
+        if problems.is_empty() { Ok(sources) } else { Err(problems) }
+    }
+}
+
+fn stems(folder: &Path, problems: &mut Vec<Problem>) -> Vec<String> {
+    let names = fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()
+    });
+    let names = match names {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            problems.push(unreadable("pipelines", &error));
+            Vec::new()
+        }
+    };
+    // A name that is not UTF-8 is no pipeline's name; its replacement characters will say so.
+    let names = names.iter().map(|name| name.to_string_lossy());
+    let stem = |name: &str| name.strip_suffix(".toml").filter(|stem| !stem.starts_with('.')).map(str::to_owned);
+    let mut stems: Vec<String> = names.filter_map(|name| stem(&name)).collect();
+    stems.sort();
+    stems
+}
+
+/// A text file, if it is one and not too long.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(io::Error::other(format!("it is longer than {} KiB", MANIFEST_BYTES_MAX >> 10)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        io::Error::other(format!("it is not UTF-8: byte {} begins no character", error.utf8_error().valid_up_to()))
+    })
+}
+
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Problem {
+    Problem::new(format!("`{name}` cannot be read: {error}"))
+}
+
+/// Step files that are not in the folder, or are elsewhere behind a link.
+pub(crate) fn missing_files(folder: &Path, project: &Project) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for step in project.pipelines.values().flat_map(|pipeline| &pipeline.steps) {
+        let Some(path) = step.plugin().and_then(|plugin| plugin.path()) else { continue };
+        let message = match (folder.join(path).canonicalize(), folder.canonicalize()) {
+            (Ok(file), Ok(folder)) if file.is_file() && file.starts_with(&folder) => continue,
+            (Ok(file), Ok(_)) if file.is_file() => format!("`./{path}` leads out of the project"),
+            (Ok(_), Ok(_)) => format!("`./{path}` is not a file"),
+            (Err(error), _) | (_, Err(error)) => format!("`./{path}` cannot be read: {error}"),
+        };
+        problems.push(Problem::new(message).at(step.place_of(&["plugin"])));
+    }
+    problems
+}

@@ -1,0 +1,82 @@
+//! A planned step and what its inputs committed -> the call for one attempt. Pure. Work that the host does itself has none.
+
+use crate::RunView;
+use plan::{PlannedStep, Work};
+use ports::{Assignment, Call, Grants, Tables, Task};
+use std::collections::BTreeMap;
+use std::path::Path;
+use types::{Artifact, Fault, OutputRef, PortName, SavedFile, TableRef};
+
+/// The call for a step whose inputs are committed; paths of grants are relative to `base`, a collector goes on at `cursor`.
+/// A fault is ours: the plan was checked.
+pub fn call_for(step: &PlannedStep, view: &RunView, base: &Path, cursor: Option<String>) -> Result<Call, Fault> {
+    let plugin = step.work.plugin().ok_or_else(|| Fault::host(format!("{} has no plugin to call", who(step))))?;
+    let head = view.head.as_ref().ok_or_else(|| Fault::host(format!("{} belongs to no run", who(step))))?;
+    let assignment = Assignment {
+        component: plugin.component,
+        parameters: plugin.parameters.clone(),
+        seed: step.seed,
+        logical_time_us: head.logical_time_us,
+        limits: step.limits,
+        checkpoint: view.steps.get(&step.name).and_then(|step| step.checkpoint),
+        task: task(step, view, cursor)?,
+    };
+    Ok(Call { who: who(step), assignment, grants: Grants { base: base.to_owned(), files: step.files.clone() } })
+}
+
+/// The step and its plugin, for errors.
+pub(crate) fn who(step: &PlannedStep) -> String {
+    match step.work.plugin() {
+        Some(plugin) => format!("step `{}` (plugin `{}`)", step.name, plugin.name),
+        None => format!("step `{}`", step.name),
+    }
+}
+
+fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Task, Fault> {
+    let one = |output: &OutputRef| table(step, view, output);
+    let maybe = |output: &Option<OutputRef>| output.as_ref().map(one).transpose();
+    let many = |outputs: &BTreeMap<PortName, OutputRef>| -> Result<Tables, Fault> {
+        outputs.iter().map(|(port, output)| Ok((port.clone(), one(output)?))).collect()
+    };
+    Ok(match &step.work {
+        Work::Collect { .. } => Task::Collect { cursor },
+        Work::Transform { inputs, .. } => Task::Transform { inputs: many(inputs)? },
+        Work::Fit { fit, inputs, .. } => Task::Fit { fit: maybe(fit)?, inputs: many(inputs)? },
+        Work::Check { rows, reference, .. } => Task::Check { rows: one(rows)?, reference: maybe(reference)? },
+        Work::Train { train, validation, features, label, weight, .. } => Task::Train {
+            train: one(train)?,
+            validation: maybe(validation)?,
+            features: features.clone(),
+            label: label.clone(),
+            weight: weight.clone(),
+            initial: None,
+        },
+        Work::Predict { rows, model: from, .. } => Task::Predict { rows: one(rows)?, model: model(step, view, from)? },
+        Work::Evaluate { candidate, baseline, slices, .. } => {
+            Task::Evaluate { candidate: one(candidate)?, baseline: maybe(baseline)?, slices: slices.clone() }
+        }
+        Work::Gate { .. } | Work::Register { .. } => {
+            return Err(Fault::host(format!("{} is not work for a plugin", who(step))));
+        }
+    })
+}
+
+fn table(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<TableRef, Fault> {
+    match view.output(output) {
+        Some(Artifact::Table(table)) => Ok(table.clone()),
+        other => Err(wrong_input(step, output, "a table", other)),
+    }
+}
+
+fn model(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<Vec<SavedFile>, Fault> {
+    match view.output(output) {
+        Some(Artifact::Model { files, .. }) => Ok(files.clone()),
+        other => Err(wrong_input(step, output, "a model", other)),
+    }
+}
+
+/// An input that is not there or is something else.
+pub(crate) fn wrong_input(step: &PlannedStep, output: &OutputRef, expected: &str, got: Option<&Artifact>) -> Fault {
+    let got = got.map_or("nothing", Artifact::kind);
+    Fault::host(format!("{} takes {expected} from `{output}`, where there is {got}", who(step)))
+}

@@ -1,0 +1,132 @@
+//! A plan and how far it is -> what to do next. Pure: the loop acts on it and asks again after every change.
+
+use crate::{RunView, Status, Stop, StepView, retry};
+use plan::{Plan, PlannedStep, Work};
+use std::collections::BTreeSet;
+use types::{Artifact, RunState, StepName};
+
+/// What the loop is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Begin an attempt.
+    Start(StepName),
+    /// It will never have its inputs.
+    Skip { step: StepName, because: String },
+    /// Ask again at this time, whatever happens.
+    WakeAt(i64),
+    /// Nothing is left to do.
+    Finish(RunState),
+    /// Go, and leave the run to be resumed.
+    Leave,
+}
+
+/// What is known beyond plan and records.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Steps with an attempt on a thread of this process.
+    pub running: &'a BTreeSet<StepName>,
+    /// The most of them at a time.
+    pub slots: usize,
+    pub now_us: i64,
+    pub stop: Option<Stop>,
+}
+
+/// Whether a step has what it takes.
+enum Readiness {
+    Waits,
+    Ready,
+    /// And never will, because of this.
+    Never(String),
+}
+
+/// What to do now; nothing if there is only to wait for attempts. Skips come alone, since they decide what follows.
+pub fn decide(plan: &Plan, view: &RunView, now: &Circumstances) -> Vec<Action> {
+    let unfinished = plan.steps.iter().any(|step| !view.status(&step.name).is_final());
+    let stop = now.stop.or_else(|| view.is_cancelled().then_some(Stop::Cancel));
+    if let Some(stop) = stop.filter(|_| unfinished) {
+        return match (now.running.is_empty(), stop) {
+            (false, _) => Vec::new(),
+            (true, Stop::Cancel) => vec![Action::Finish(RunState::Cancelled)],
+            (true, Stop::Leave) => vec![Action::Leave],
+        };
+    }
+    let skips = skips(plan, view);
+    if !skips.is_empty() {
+        return skips;
+    }
+    let (starts, wake) = starts(plan, view, now);
+    match starts.is_empty() && wake.is_none() && now.running.is_empty() {
+        true => vec![Action::Finish(final_state(plan, view))],
+        false => starts.into_iter().map(Action::Start).chain(wake.map(Action::WakeAt)).collect(),
+    }
+}
+
+/// The steps whose inputs are all committed and that have not ended, in plan order, so that two equal runs schedule alike.
+/// A step with a failed or skipped input is never among them, nor one under a verdict that said no.
+pub fn ready_steps(plan: &Plan, view: &RunView) -> Vec<StepName> {
+    let open = plan.steps.iter().filter(|step| !view.status(&step.name).is_final());
+    let ready = open.filter(|step| matches!(readiness(step, view), Readiness::Ready));
+    ready.map(|step| step.name.clone()).collect()
+}
+
+fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
+    let mut readiness = Readiness::Ready;
+    for input in step.work.inputs() {
+        match view.status(&input.step) {
+            Status::Failed { .. } => return Readiness::Never(format!("step `{}` failed", input.step)),
+            Status::Skipped { .. } => return Readiness::Never(format!("step `{}` was skipped", input.step)),
+            Status::Committed { .. } => {}
+            Status::Waiting | Status::Running { .. } => readiness = Readiness::Waits,
+        }
+    }
+    match &step.work {
+        Work::Register { verdict: Some(from), .. } => match view.output(from) {
+            Some(Artifact::Verdict(verdict)) if !verdict.passed => {
+                Readiness::Never(format!("the gate `{}` said no: {}", from.step, verdict.sentence))
+            }
+            _ => readiness,
+        },
+        _ => readiness,
+    }
+}
+
+fn skips(plan: &Plan, view: &RunView) -> Vec<Action> {
+    let open = plan.steps.iter().filter(|step| *view.status(&step.name) == Status::Waiting);
+    let skip = |step: &PlannedStep| match readiness(step, view) {
+        Readiness::Never(because) => Some(Action::Skip { step: step.name.clone(), because }),
+        Readiness::Waits | Readiness::Ready => None,
+    };
+    open.filter_map(skip).collect()
+}
+
+/// The steps to begin, and when to ask again for one that waits for its next attempt.
+fn starts(plan: &Plan, view: &RunView, now: &Circumstances) -> (Vec<StepName>, Option<i64>) {
+    let free = now.slots.max(1).saturating_sub(now.running.len());
+    let (mut starts, mut wake) = (Vec::new(), None::<i64>);
+    for step in ready_steps(plan, view).into_iter().filter(|step| !now.running.contains(step)) {
+        let failures = view.steps.get(&step).map_or(&[][..], |view: &StepView| &view.failures);
+        match retry::wait_until(failures, now.now_us) {
+            Some(due) => wake = Some(wake.map_or(due, |wake| wake.min(due))),
+            None if starts.len() < free => starts.push(step),
+            None => {}
+        }
+    }
+    (starts, wake)
+}
+
+/// How a run ends with which nothing more can be done.
+fn final_state(plan: &Plan, view: &RunView) -> RunState {
+    let statuses = || plan.steps.iter().map(|step| view.status(&step.name));
+    let outputs = plan.steps.iter().filter_map(|step| view.commit(&step.name)).flat_map(|commit| commit.outputs.values());
+    let refused = |artifact: &Artifact| matches!(artifact, Artifact::Verdict(verdict) if !verdict.passed);
+    // A step that is not final can neither start nor be skipped: its plan names an input that nobody gives.
+    if view.is_cancelled() {
+        RunState::Cancelled
+    } else if statuses().any(|status| matches!(status, Status::Failed { .. }) || !status.is_final()) {
+        RunState::Failed
+    } else if outputs.into_iter().any(refused) {
+        RunState::Rejected
+    } else {
+        RunState::Succeeded
+    }
+}

@@ -1,0 +1,221 @@
+//! One task of a step, from a fresh instance to its answer.
+
+use crate::bindings::wit_step;
+use crate::convert;
+use crate::engine::Plugin;
+use crate::instance::{Instance, exported};
+use crate::state::{State, Usage};
+use ports::{Answer, Assignment, Doors, Page, Tables, Task};
+use std::collections::BTreeMap;
+use types::{Artifact, Fault, Field, Id, Port, PortName, SavedFile, Schema, Signature, TableRef};
+
+/// Runs the task of an assignment. The usage is true also of a failure.
+pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) -> (Result<Answer, Fault>, Usage) {
+    let parameters = assignment.parameters.to_string();
+    let mut state = State::new(doors, assignment.limits, parameters, assignment.seed, assignment.logical_time_us);
+    if let Some(digest) = &assignment.checkpoint {
+        match std::fs::read(state.doors.blob(digest)) {
+            Ok(saved) => state.checkpoint = Some(saved),
+            Err(error) => return (Err(Fault::host(format!("cannot read the checkpoint: {error}"))), state.usage),
+        }
+    }
+    match Instance::start(plugin, state) {
+        Ok(mut instance) => {
+            let answer = carry_out(&mut instance, &assignment.task);
+            (answer, instance.store.data().usage)
+        }
+        Err(fault) => (Err(fault), Usage::default()),
+    }
+}
+
+fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
+    match task {
+        Task::Compile => Err(Fault::host("a component is compiled before it is loaded")),
+        Task::Describe { inputs } => describe(instance, inputs),
+        Task::Discover => discover(instance),
+        Task::Collect { cursor } => collect(instance, cursor.as_deref()),
+        Task::Transform { inputs } => transform(instance, inputs),
+        Task::Fit { fit, inputs } => fit_and_apply(instance, fit.as_ref(), inputs),
+        Task::Check { rows, reference } => check(instance, rows, reference.as_ref()),
+        Task::Train { .. } => train(instance, task),
+        Task::Predict { rows, model } => predict(instance, rows, model),
+        Task::Evaluate { candidate, baseline, slices } => evaluate(instance, candidate, baseline.as_ref(), slices),
+    }
+}
+
+fn outputs(pairs: impl IntoIterator<Item = (&'static str, Artifact)>) -> Result<Answer, Fault> {
+    let outputs = pairs.into_iter().map(|(name, artifact)| Ok((convert::port_name(name)?, artifact)));
+    Ok(Answer::Outputs { outputs: outputs.collect::<Result<BTreeMap<_, _>, Fault>>()? })
+}
+
+fn describe(instance: &mut Instance, inputs: &[Port]) -> Result<Answer, Fault> {
+    let description = exported!(instance, description)?;
+    let inputs: Vec<_> = inputs.iter().map(convert::port_out).collect();
+    let called = description.call_describe(&mut instance.store, &inputs);
+    let descriptor = convert::descriptor_in(instance.settle(called)?)?;
+    Ok(Answer::Described { descriptor: Box::new(descriptor) })
+}
+
+fn discover(instance: &mut Instance) -> Result<Answer, Fault> {
+    let collector = exported!(instance, collector)?;
+    let called = collector.call_discover(&mut instance.store);
+    let columns: Vec<Field> = instance.settle(called)?.into_iter().map(convert::field_in).collect();
+    match (Schema { fields: columns.clone() }).duplicate() {
+        Some(name) => Err(Fault::invalid(format!("the source has two columns named `{name}`"))),
+        None => Ok(Answer::Discovered { columns }),
+    }
+}
+
+fn collect(instance: &mut Instance, cursor: Option<&str>) -> Result<Answer, Fault> {
+    let collector = exported!(instance, collector)?;
+    let mut cursor = cursor.map(unhex).transpose()?;
+    loop {
+        let called = collector.call_read(&mut instance.store, cursor.as_deref());
+        let page = instance.settle(called)?;
+        let table = instance.receive(page.table)?;
+        let table = instance.keep(&table)?;
+        let (more, restarted) = (page.more, page.restarted);
+        let page = Page { table, cursor: hex(&page.next_cursor), more, restarted };
+        // A collector that says "more" without going anywhere would never end.
+        if more && page.table.rows == 0 && cursor.as_deref() == unhex(&page.cursor).ok().as_deref() {
+            return Err(Fault::guest("says there is more, but neither brought rows nor moved its cursor"));
+        }
+        cursor = Some(unhex(&page.cursor)?);
+        instance.store.data_mut().doors.page(page)?;
+        if !more {
+            return Ok(Answer::Collected);
+        }
+    }
+}
+
+fn transform(instance: &mut Instance, inputs: &Tables) -> Result<Answer, Fault> {
+    let transformer = exported!(instance, transformer)?;
+    let mut named = Vec::new();
+    for (name, reference) in inputs {
+        named.push(wit_step::NamedTable { name: name.to_string(), table: instance.give(reference)? });
+    }
+    let called = transformer.call_run(&mut instance.store, &named);
+    let mut outputs = BTreeMap::new();
+    for output in instance.settle(called)? {
+        let name = convert::port_name(&output.name)?;
+        let table = instance.receive(output.table)?;
+        let kept = Artifact::Table(instance.keep(&table)?);
+        if outputs.insert(name.clone(), kept).is_some() {
+            return Err(Fault::guest(format!("gave two tables named `{name}`")));
+        }
+    }
+    Ok(Answer::Outputs { outputs })
+}
+
+fn fit_and_apply(instance: &mut Instance, fit: Option<&TableRef>, inputs: &Tables) -> Result<Answer, Fault> {
+    let fitted = exported!(instance, fitted)?;
+    let fitted = fitted.transform();
+    let transform = match fit {
+        Some(rows) => {
+            let rows = instance.give(rows)?;
+            let called = fitted.call_fit(&mut instance.store, rows);
+            instance.settle(called)?
+        }
+        None => {
+            let called = fitted.call_restore(&mut instance.store, &[]);
+            instance.settle(called)?
+        }
+    };
+    let called = fitted.call_save(&mut instance.store, transform);
+    let saved = instance.settle(called)?;
+    let state = Artifact::State { files: instance.keep_files(saved)? };
+    let mut outputs = BTreeMap::from([(PortName::parse("state").map_err(Fault::host)?, state)]);
+    for (name, reference) in inputs {
+        let rows = instance.give(reference)?;
+        let called = fitted.call_apply(&mut instance.store, transform, rows);
+        let applied = instance.settle(called)?;
+        let table = instance.receive(applied)?;
+        same_rows(reference.rows, table.rows())?;
+        outputs.insert(name.clone(), Artifact::Table(instance.keep(&table)?));
+    }
+    Ok(Answer::Outputs { outputs })
+}
+
+/// The promise of every row-wise call.
+pub(crate) fn same_rows(given: u64, got: u64) -> Result<(), Fault> {
+    match given == got {
+        true => Ok(()),
+        false => {
+            Err(Fault::guest(format!("returned {got} rows for {given}; a row-wise step keeps every row in its place")))
+        }
+    }
+}
+
+fn check(instance: &mut Instance, rows: &TableRef, reference: Option<&TableRef>) -> Result<Answer, Fault> {
+    let validator = exported!(instance, validator)?;
+    let given = instance.give(rows)?;
+    let reference = reference.map(|table| instance.give(table)).transpose()?;
+    let called = validator.call_check(&mut instance.store, given, reference);
+    let findings = instance.settle(called)?.into_iter().map(convert::finding_in).collect();
+    outputs([("findings", Artifact::Findings { findings })])
+}
+
+fn train(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
+    let Task::Train { train, validation, features, label, weight, initial } = task else {
+        return Err(Fault::host("training was asked of another task"));
+    };
+    let trainer = exported!(instance, trainer)?;
+    let training = crate::bindings::role::trainer::Training {
+        train: instance.give(train)?,
+        validation: validation.as_ref().map(|table| instance.give(table)).transpose()?,
+        features: features.clone(),
+        label: label.clone(),
+        weight: weight.clone(),
+        initial: initial.as_ref().map(|files| instance.load_files(files)).transpose()?,
+    };
+    let called = trainer.call_train(&mut instance.store, &training);
+    let trained = instance.settle(called)?;
+    let signature = Signature {
+        inputs: trained.inputs.into_iter().map(convert::field_in).collect(),
+        outputs: trained.outputs.into_iter().map(convert::field_in).collect(),
+    };
+    let measures = trained.measures.into_iter().map(convert::training_measure_in).collect();
+    let files = instance.keep_files(trained.files)?;
+    outputs([("model", Artifact::Model { files, signature, measures })])
+}
+
+fn predict(instance: &mut Instance, rows: &TableRef, model: &[SavedFile]) -> Result<Answer, Fault> {
+    let predictor = exported!(instance, predictor)?;
+    let predictor = predictor.model();
+    let files = instance.load_files(model)?;
+    let called = predictor.call_load(&mut instance.store, &files);
+    let model = instance.settle(called)?;
+    let table = data::open(rows, |digest| instance.store.data().doors.blob(digest)).map_err(Fault::host)?;
+    let given = instance.hand(table.clone())?;
+    let called = predictor.call_predict(&mut instance.store, model, given);
+    let answered = instance.settle(called)?;
+    let predictions = instance.receive(answered)?;
+    same_rows(table.rows(), predictions.rows())?;
+    let joined = table.with_columns(&predictions).map_err(|error| Fault::guest(error.to_string()))?;
+    let kept = instance.keep(&joined)?;
+    outputs([("table", Artifact::Table(kept))])
+}
+
+fn evaluate(
+    instance: &mut Instance,
+    candidate: &TableRef,
+    baseline: Option<&TableRef>,
+    slices: &[String],
+) -> Result<Answer, Fault> {
+    let evaluator = exported!(instance, evaluator)?;
+    let candidate = instance.give(candidate)?;
+    let baseline = baseline.map(|table| instance.give(table)).transpose()?;
+    let called = evaluator.call_evaluate(&mut instance.store, candidate, baseline, slices);
+    let measures = instance.settle(called)?.into_iter().map(convert::measure_in).collect();
+    outputs([("measures", Artifact::Measures { measures })])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>, Fault> {
+    let pairs =
+        (0..text.len()).step_by(2).map(|i| text.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    pairs.collect::<Option<_>>().ok_or_else(|| Fault::host("a stored cursor is not hexadecimal"))
+}

@@ -1,0 +1,127 @@
+//! Component bytes -> native code -> a plugin that can be called. One engine configuration for everything.
+
+use crate::bindings::EveryRole;
+use crate::state::State;
+use std::path::Path;
+use types::{Fault, Role};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// An engine; one a process.
+pub struct Sandbox {
+    engine: Engine,
+}
+
+/// A component as native code, and what its type shows.
+pub struct Compiled {
+    pub code: Vec<u8>,
+    pub roles: Vec<Role>,
+    pub imports: Vec<String>,
+}
+
+/// A component, loaded and linked, not yet instantiated.
+pub struct Plugin {
+    pub(crate) engine: Engine,
+    pub(crate) component: Component,
+}
+
+impl Sandbox {
+    /// With the one configuration: no fuel, no epochs (a worker is killed at its deadline), no threads, pooled memories.
+    pub fn new() -> Result<Self, Fault> {
+        let mut config = Config::new();
+        config.wasm_component_model(true).concurrency_support(false).wasm_relaxed_simd(false);
+        // Sized for one attempt at a time of the largest guests we know: a Python component has 38 core modules and a
+        // table of 5,676 elements; a served path has an instance a step.
+        let mut pool = PoolingAllocationConfig::default();
+        pool.total_component_instances(32)
+            .total_core_instances(512)
+            .total_memories(32)
+            .total_tables(512)
+            .table_elements(20_000)
+            .max_memories_per_module(1)
+            .max_tables_per_module(4)
+            .max_component_instance_size(4 << 20)
+            .max_core_instance_size(1 << 20)
+            .max_memory_size(4 << 30);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config).map_err(|error| Fault::host(format!("cannot start wasmtime: {error:#}")))?;
+        Ok(Self { engine })
+    }
+
+    /// Names the engine's version and settings: native code of another name cannot be loaded.
+    pub fn fingerprint(&self) -> String {
+        use std::hash::{Hash, Hasher};
+        let mut hasher = std::collections::hash_map::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    /// Compiles a stranger's component. Takes as long as it takes: the caller sets the deadline.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, Fault> {
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| Fault::guest(format!("not a component that can run here: {error:#}")))?;
+        let (roles, imports) = inspect(&self.engine, &component)?;
+        let code = component.serialize().map_err(Fault::host)?;
+        Ok(Compiled { code, roles, imports })
+    }
+
+    /// Loads native code that [`Sandbox::compile`] made, in this installation.
+    #[expect(unsafe_code, reason = "native code is trusted: only we write it, into a folder that guests cannot reach")]
+    pub fn load(&self, file: &Path) -> Result<Plugin, Fault> {
+        // SAFETY: the file was written by `compile` through the server, under a name that holds its component's digest
+        // and this engine's fingerprint, in a folder that no worker can write to.
+        let component = unsafe { Component::deserialize_file(&self.engine, file) }
+            .map_err(|error| Fault::host(format!("cannot load compiled plugin: {error:#}")))?;
+        Ok(Plugin { engine: self.engine.clone(), component })
+    }
+}
+
+/// Roles from exports, requests from imports. An import that is not ours refuses the plugin, by name.
+fn inspect(engine: &Engine, component: &Component) -> Result<(Vec<Role>, Vec<String>), Fault> {
+    let shape = component.component_type();
+    let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    if let Some(foreign) = imports.iter().find(|name| !known_import(name)) {
+        let message = format!("imports `{foreign}`, which this host does not offer; it offers stepwell:*@0.1.0");
+        return Err(Fault::guest(message).hinted("rebuild the plugin with the SDK of this version"));
+    }
+    let exports: Vec<String> = shape
+        .exports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let exported = |interface: &str| exports.iter().any(|name| *name == format!("stepwell:step/{interface}@0.1.0"));
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| exported(role.interface())).collect();
+    if !exported("description") || roles.is_empty() {
+        let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        let message = format!("exports {found}; expected `stepwell:step/description@0.1.0` and a role");
+        return Err(Fault::guest(message).hinted("build it for a world of `stepwell:step@0.1.0`"));
+    }
+    Ok((roles, imports))
+}
+
+fn known_import(name: &str) -> bool {
+    const INTERFACES: [&str; 10] = [
+        "stepwell:platform/errors",
+        "stepwell:platform/config",
+        "stepwell:platform/report",
+        "stepwell:platform/checkpoint",
+        "stepwell:platform/files",
+        "stepwell:data/tables",
+        "stepwell:tensor/tensors",
+        "stepwell:tensor/training",
+        "stepwell:step/types",
+        "stepwell:step/description",
+    ];
+    name.strip_suffix("@0.1.0").is_some_and(|name| INTERFACES.contains(&name))
+}
+
+impl Plugin {
+    /// Answers the imports: every one has its function in `host/`.
+    pub(crate) fn link(&self) -> Result<InstancePre<State>, Fault> {
+        let mut linker: Linker<State> = Linker::new(&self.engine);
+        let linked = EveryRole::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state);
+        linked
+            .and_then(|()| linker.instantiate_pre(&self.component))
+            .map_err(|error| Fault::guest(format!("does not fit the contract stepwell:step@0.1.0: {error:#}")))
+    }
+}

@@ -1,0 +1,85 @@
+//! `stepwell:platform`: errors, config, report, checkpoint.
+
+use crate::bindings::WitError;
+use crate::bindings::stepwell::platform::{checkpoint, config, errors, report};
+use crate::state::{Answer, Failure, State};
+use ports::Watched;
+
+/// The most that a checkpoint may hold.
+const CHECKPOINT_BYTES_MAX: usize = 64 << 20;
+
+impl errors::Host for State {
+    fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<WitError> {
+        match failure {
+            Failure::Told(error) => Ok(error),
+            Failure::Trap(error) => Err(error),
+        }
+    }
+}
+
+impl crate::bindings::wit_step::Host for State {}
+
+impl config::Host for State {
+    fn parameters(&mut self) -> wasmtime::Result<String> {
+        self.usage.host_calls += 1;
+        Ok(self.parameters.clone())
+    }
+
+    fn seed(&mut self) -> wasmtime::Result<u64> {
+        self.usage.host_calls += 1;
+        Ok(self.seed)
+    }
+
+    fn logical_time(&mut self) -> wasmtime::Result<i64> {
+        self.usage.host_calls += 1;
+        Ok(self.logical_time_us)
+    }
+}
+
+impl report::Host for State {
+    fn log(&mut self, level: report::Level, message: String) -> wasmtime::Result<()> {
+        self.usage.host_calls += 1;
+        let level = match level {
+            report::Level::Debug => "debug",
+            report::Level::Info => "info",
+            report::Level::Warn => "warn",
+            report::Level::Error => "error",
+        };
+        self.log(level, &message);
+        Ok(())
+    }
+
+    fn progress(&mut self, done: u64, total: Option<u64>) -> wasmtime::Result<()> {
+        self.usage.host_calls += 1;
+        if self.may_say() {
+            self.doors.say(Watched::Progress { done, total });
+        }
+        Ok(())
+    }
+
+    fn metric(&mut self, name: String, value: f64, index: u64) -> wasmtime::Result<()> {
+        self.usage.host_calls += 1;
+        if self.may_say() {
+            let name = name.chars().filter(|c| !c.is_control()).take(128).collect();
+            self.doors.say(Watched::Metric { name, value, index });
+        }
+        Ok(())
+    }
+}
+
+impl checkpoint::Host for State {
+    fn save(&mut self, state: Vec<u8>) -> Answer<()> {
+        self.usage.host_calls += 1;
+        if state.len() > CHECKPOINT_BYTES_MAX {
+            let (used, limit) = (state.len() as u64, CHECKPOINT_BYTES_MAX as u64);
+            let kind = "checkpoint".to_owned();
+            return Err(Failure::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })));
+        }
+        Ok(self.doors.checkpoint(state)?)
+    }
+
+    fn load(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {
+        self.usage.host_calls += 1;
+        Ok(self.checkpoint.clone())
+    }
+}

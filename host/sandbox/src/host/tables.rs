@@ -1,0 +1,89 @@
+//! `stepwell:data/tables`: handles to tables; bytes cross a column and a chunk at a time.
+
+use crate::bindings::wit_tables::{Column, Field, Host, HostTable, HostTableWriter};
+use crate::convert;
+use crate::state::{Answer, State};
+use data::{Table, TableWriter};
+use types::{Fault, LimitKind, Schema};
+use wasmtime::component::Resource;
+
+impl Host for State {}
+
+impl HostTable for State {
+    fn schema(&mut self, table: Resource<Table>) -> wasmtime::Result<Vec<Field>> {
+        self.usage.host_calls += 1;
+        Ok(self.resources.get(&table)?.schema().fields.iter().map(convert::field_out).collect())
+    }
+
+    fn rows(&mut self, table: Resource<Table>) -> wasmtime::Result<u64> {
+        self.usage.host_calls += 1;
+        Ok(self.resources.get(&table)?.rows())
+    }
+
+    fn read(&mut self, table: Resource<Table>, column: String, offset: u64, length: u32) -> Answer<Column> {
+        self.usage.host_calls += 1;
+        Ok(convert::column_out(self.resources.get(&table)?.read(&column, offset, length)?))
+    }
+
+    fn select(&mut self, table: Resource<Table>, columns: Vec<String>) -> Answer<Resource<Table>> {
+        self.usage.host_calls += 1;
+        let selected = self.resources.get(&table)?.select(&columns)?;
+        self.hold(selected)
+    }
+
+    fn take(&mut self, table: Resource<Table>, rows: Vec<u64>) -> Answer<Resource<Table>> {
+        self.usage.host_calls += 1;
+        let taken = self.resources.get(&table)?.take(&rows)?;
+        self.hold(taken)
+    }
+
+    fn slice(&mut self, table: Resource<Table>, offset: u64, length: u64) -> wasmtime::Result<Resource<Table>> {
+        self.usage.host_calls += 1;
+        let slice = self.resources.get(&table)?.slice(offset, length);
+        Ok(self.resources.push(slice)?)
+    }
+
+    fn with_columns(&mut self, table: Resource<Table>, columns: Resource<Table>) -> Answer<Resource<Table>> {
+        self.usage.host_calls += 1;
+        let joined = self.resources.get(&table)?.with_columns(self.resources.get(&columns)?)?;
+        self.hold(joined)
+    }
+
+    fn drop(&mut self, table: Resource<Table>) -> wasmtime::Result<()> {
+        self.resources.delete(table)?;
+        Ok(())
+    }
+}
+
+impl HostTableWriter for State {
+    fn create(&mut self, schema: Vec<Field>) -> Answer<Resource<TableWriter>> {
+        self.usage.host_calls += 1;
+        let fields = schema.into_iter().map(convert::field_in).collect();
+        self.hold(TableWriter::create(Schema { fields })?)
+    }
+
+    fn append(&mut self, writer: Resource<TableWriter>, columns: Vec<Column>) -> Answer<()> {
+        self.usage.host_calls += 1;
+        let columns = columns.into_iter().map(convert::column_in).collect();
+        let limit = self.limits.output_bytes;
+        let writer = self.resources.get_mut(&writer)?;
+        writer.append(columns)?;
+        if writer.bytes() > limit {
+            let message = format!("wrote {} bytes of a table, its limit `output` is {limit}", writer.bytes());
+            self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
+            return Err(crate::state::Failure::Trap(wasmtime::Error::msg(message)));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, writer: Resource<TableWriter>) -> Answer<Resource<Table>> {
+        self.usage.host_calls += 1;
+        let table = self.resources.delete(writer)?.finish()?;
+        self.hold(table)
+    }
+
+    fn drop(&mut self, writer: Resource<TableWriter>) -> wasmtime::Result<()> {
+        self.resources.delete(writer)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! `stepwell:tensor/training`: variables, optimisers, gradients, losses.
+
+use crate::bindings::stepwell::tensor::training::{self as wit, Host, HostOptimiser, HostVariable};
+use crate::state::{Answer, State};
+use tensors::{Optimiser, Tensor, Variable};
+use wasmtime::component::Resource;
+
+fn method_in(method: wit::Method) -> tensors::Method {
+    match method {
+        wit::Method::Sgd(wit::Sgd { momentum, nesterov, weight_decay }) => {
+            tensors::Method::Sgd(tensors::Sgd { momentum, nesterov, weight_decay })
+        }
+        wit::Method::Adamw(wit::Adamw { beta1, beta2, epsilon, weight_decay }) => {
+            tensors::Method::Adamw(tensors::Adamw { beta1, beta2, epsilon, weight_decay })
+        }
+    }
+}
+
+impl State {
+    fn variables(&self, handles: &[Resource<Variable>]) -> Answer<Vec<Variable>> {
+        handles.iter().map(|handle| Ok(self.resources.get(handle)?.clone())).collect()
+    }
+}
+
+impl Host for State {
+    fn gradients(
+        &mut self,
+        loss: Resource<Tensor>,
+        variables: Vec<Resource<Variable>>,
+    ) -> Answer<Vec<Resource<Tensor>>> {
+        self.usage.host_calls += 1;
+        let variables = self.variables(&variables)?;
+        let gradients = tensors::gradients(self.resources.get(&loss)?, &variables.iter().collect::<Vec<_>>())?;
+        gradients.into_iter().map(|gradient| self.hold(gradient)).collect()
+    }
+
+    fn binary_cross_entropy(
+        &mut self,
+        logits: Resource<Tensor>,
+        targets: Resource<Tensor>,
+        weights: Option<Resource<Tensor>>,
+    ) -> Answer<Resource<Tensor>> {
+        self.usage.host_calls += 1;
+        let weights = weights.map(|weights| self.resources.get(&weights)).transpose()?;
+        let (logits, targets) = (self.resources.get(&logits)?, self.resources.get(&targets)?);
+        let loss = tensors::binary_cross_entropy(logits, targets, weights)?;
+        self.hold(loss)
+    }
+
+    fn cross_entropy(&mut self, logits: Resource<Tensor>, targets: Resource<Tensor>) -> Answer<Resource<Tensor>> {
+        self.usage.host_calls += 1;
+        let loss = tensors::cross_entropy(self.resources.get(&logits)?, self.resources.get(&targets)?)?;
+        self.hold(loss)
+    }
+}
+
+impl HostVariable for State {
+    fn create(&mut self, name: String, initial: Resource<Tensor>) -> Answer<Resource<Variable>> {
+        self.usage.host_calls += 1;
+        let variable = Variable::create(&name, self.resources.get(&initial)?)?;
+        self.hold(variable)
+    }
+
+    fn value(&mut self, variable: Resource<Variable>) -> Answer<Resource<Tensor>> {
+        self.usage.host_calls += 1;
+        let value = self.resources.get(&variable)?.value();
+        self.hold(value)
+    }
+
+    fn set(&mut self, variable: Resource<Variable>, value: Resource<Tensor>) -> Answer<()> {
+        self.usage.host_calls += 1;
+        Ok(self.resources.get(&variable)?.set(self.resources.get(&value)?)?)
+    }
+
+    fn drop(&mut self, variable: Resource<Variable>) -> wasmtime::Result<()> {
+        self.resources.delete(variable)?;
+        Ok(())
+    }
+}
+
+impl HostOptimiser for State {
+    fn create(&mut self, method: wit::Method, variables: Vec<Resource<Variable>>) -> Answer<Resource<Optimiser>> {
+        self.usage.host_calls += 1;
+        let variables = self.variables(&variables)?;
+        let optimiser = Optimiser::create(method_in(method), &variables.iter().collect::<Vec<_>>())?;
+        self.hold(optimiser)
+    }
+
+    fn step(
+        &mut self,
+        optimiser: Resource<Optimiser>,
+        loss: Resource<Tensor>,
+        learning_rate: f64,
+        clip_norm: Option<f64>,
+    ) -> Answer<f64> {
+        self.usage.host_calls += 1;
+        let loss = self.resources.get(&loss)?.clone();
+        Ok(self.resources.get_mut(&optimiser)?.step(&loss, learning_rate, clip_norm)?)
+    }
+
+    fn drop(&mut self, optimiser: Resource<Optimiser>) -> wasmtime::Result<()> {
+        self.resources.delete(optimiser)?;
+        Ok(())
+    }
+}

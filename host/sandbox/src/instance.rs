@@ -1,0 +1,165 @@
+//! One instance in its own store: tables in, tables out, and what a trap means.
+
+use crate::bindings::{WitError, wit_step};
+use crate::engine::Plugin;
+use crate::state::{Failure, State, mib, told};
+use data::Table;
+use types::{Fault, LimitKind, SavedFile, TableRef};
+use wasmtime::component::{InstancePre, Resource};
+use wasmtime::{Store, Trap};
+
+/// The most that the parts of one saved state may hold together.
+const SAVED_BYTES_MAX: u64 = 1 << 30;
+
+pub(crate) struct Instance {
+    pub(crate) store: Store<State>,
+    pub(crate) instance: wasmtime::component::Instance,
+    pub(crate) pre: InstancePre<State>,
+}
+
+/// The functions of a role, if the component has it. A macro, because each role is a type of its own.
+macro_rules! exported {
+    ($instance:expr, $role:ident) => {
+        $crate::bindings::role::$role::GuestIndices::new(&$instance.pre)
+            .and_then(|indices| indices.load(&mut $instance.store, &$instance.instance))
+            .map_err(|_| types::Fault::guest(concat!("does not export the role `", stringify!($role), "`")))
+    };
+}
+pub(crate) use exported;
+
+impl Instance {
+    pub(crate) fn start(plugin: &Plugin, state: State) -> Result<Self, Fault> {
+        let pre = plugin.link()?;
+        let (chunk, handles) = (data::CHUNK_BYTES_MAX * 2, state.limits.handles as usize);
+        let mut store = Store::new(&plugin.engine, state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(chunk);
+        store.set_max_component_handles(handles.max(64));
+        match pre.instantiate(&mut store) {
+            Ok(instance) => Ok(Self { store, instance, pre }),
+            Err(error) => Err(trapped(&mut store, error)),
+        }
+    }
+
+    /// What an export gave: its answer, what it said went wrong, or how it ended.
+    pub(crate) fn settle<T>(&mut self, called: wasmtime::Result<Result<T, WitError>>) -> Result<T, Fault> {
+        match called {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.store.data_mut().tripped.take().unwrap_or_else(|| told(error))),
+            Err(error) => Err(trapped(&mut self.store, error)),
+        }
+    }
+
+    /// Opens a stored table and hands it to the guest.
+    pub(crate) fn give(&mut self, reference: &TableRef) -> Result<Resource<Table>, Fault> {
+        let state = self.store.data_mut();
+        let table = data::open(reference, |digest| state.doors.blob(digest)).map_err(Fault::host)?;
+        self.hand(table)
+    }
+
+    /// Hands a table to the guest.
+    pub(crate) fn hand(&mut self, table: Table) -> Result<Resource<Table>, Fault> {
+        let state = self.store.data_mut();
+        state.usage.rows_in += table.rows();
+        state.hold(table).map_err(|failure| match failure {
+            Failure::Told(error) => told(error),
+            Failure::Trap(error) => Fault::host(error),
+        })
+    }
+
+    /// Takes a table back from the guest.
+    pub(crate) fn receive(&mut self, handle: Resource<Table>) -> Result<Table, Fault> {
+        let table = self.store.data_mut().resources.delete(handle);
+        table.map_err(|error| Fault::guest(format!("returned a table that it does not own: {error}")))
+    }
+
+    /// Stores a table for the server to adopt, within the step's limit.
+    pub(crate) fn keep(&mut self, table: &Table) -> Result<TableRef, Fault> {
+        let state = self.store.data_mut();
+        if let Some(over) = over_output(state, table.bytes()) {
+            return Err(over);
+        }
+        let mut failed = None;
+        let written = data::write(table, |part| match state.doors.leave(&part.bytes) {
+            Ok(_) => Ok(()),
+            Err(fault) => {
+                failed = Some(fault);
+                Err(data::Error::Shape("a part could not be stored".to_owned()))
+            }
+        });
+        let reference = written.map_err(|error| failed.unwrap_or_else(|| Fault::host(error)))?;
+        state.usage.rows_out += reference.rows;
+        state.usage.bytes_out += reference.bytes;
+        Ok(reference)
+    }
+
+    /// Stores the files of a saved state or a model.
+    pub(crate) fn keep_files(&mut self, files: Vec<wit_step::SavedFile>) -> Result<Vec<SavedFile>, Fault> {
+        let state = self.store.data_mut();
+        let total: u64 = files.iter().map(|file| file.content.len() as u64).sum();
+        if total > SAVED_BYTES_MAX {
+            return Err(Fault::guest(format!("saved {} MiB, at most {} MiB", mib(total), mib(SAVED_BYTES_MAX))));
+        }
+        if let Some(over) = over_output(state, total) {
+            return Err(over);
+        }
+        state.usage.bytes_out += total;
+        let mut kept: Vec<SavedFile> = Vec::new();
+        for file in files {
+            check_name(&file.name, &kept)?;
+            let left = state.doors.leave(&file.content)?;
+            kept.push(SavedFile { name: file.name, ..left });
+        }
+        Ok(kept)
+    }
+
+    /// Reads the files of a saved state or a model for the guest.
+    pub(crate) fn load_files(&mut self, files: &[SavedFile]) -> Result<Vec<wit_step::SavedFile>, Fault> {
+        let state = self.store.data_mut();
+        files
+            .iter()
+            .map(|file| {
+                let path = state.doors.blob(&file.digest);
+                let content = std::fs::read(&path)
+                    .map_err(|error| Fault::host(format!("cannot read stored file `{}`: {error}", file.name)))?;
+                Ok(wit_step::SavedFile { name: file.name.clone(), content })
+            })
+            .collect()
+    }
+}
+
+fn over_output(state: &State, more: u64) -> Option<Fault> {
+    let (total, limit) = (state.usage.bytes_out + more, state.limits.output_bytes);
+    (total > limit).then(|| {
+        let message = format!("gives {} MiB of outputs, its limit `output` is {} MiB", mib(total), mib(limit));
+        Fault::limit(LimitKind::Output, message)
+    })
+}
+
+fn check_name(name: &str, before: &[SavedFile]) -> Result<(), Fault> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if !(1..=128).contains(&name.len()) || !name.bytes().all(allowed) {
+        let shown: String = name.chars().take(80).collect();
+        return Err(Fault::guest(format!("saved a file named `{shown}`, expected 1 to 128 of `a-z 0-9 . _ -`")));
+    }
+    match before.iter().any(|file| file.name == name) {
+        true => Err(Fault::guest(format!("saved two files named `{name}`"))),
+        false => Ok(()),
+    }
+}
+
+/// A trap as a fault: the limit that led to it, or what the guest did.
+fn trapped(store: &mut Store<State>, error: wasmtime::Error) -> Fault {
+    if let Some(fault) = store.data_mut().tripped.take() {
+        return fault;
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => {
+            Fault::guest("the plugin gave up (trap: unreachable); a Rust guest does so when it panics")
+                .hinted("its last log lines may say why: `stepwell runs logs`")
+        }
+        Some(Trap::StackOverflow) => Fault::guest("the plugin's calls nest too deep (trap: stack overflow)"),
+        Some(trap) => Fault::guest(format!("the plugin trapped: {trap}")),
+        None => Fault::guest(format!("the plugin broke the contract: {}", error.root_cause())),
+    }
+}

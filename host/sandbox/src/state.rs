@@ -1,0 +1,231 @@
+//! The data of one wasmtime `Store`: what a guest holds, what it may use, what it has used.
+
+use crate::bindings::WitError;
+use crate::bindings::stepwell::platform::errors;
+use ports::{Doors, Watched};
+use types::{Fault, FaultKind, LimitKind, Limits};
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+
+/// What an attempt used, for its receipt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub guest_memory_bytes: u64,
+    pub host_calls: u64,
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub bytes_out: u64,
+    pub log_lines: u32,
+    pub log_lines_dropped: u32,
+}
+
+/// The data of a store.
+pub(crate) struct State {
+    pub(crate) resources: ResourceTable,
+    pub(crate) doors: Box<dyn Doors>,
+    pub(crate) parameters: String,
+    pub(crate) seed: u64,
+    pub(crate) logical_time_us: i64,
+    pub(crate) checkpoint: Option<Vec<u8>>,
+    pub(crate) limits: Limits,
+    pub(crate) usage: Usage,
+    sayings: u32,
+    guest_memory_bytes: u64,
+    /// The limit that made an instruction or host call fail; a trap that follows is told as this.
+    pub(crate) tripped: Option<Fault>,
+}
+
+/// Why an import failed: what the guest is told, or the trap that ends it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Told(WitError),
+    Trap(wasmtime::Error),
+}
+
+pub(crate) type Answer<T> = Result<T, Failure>;
+
+impl State {
+    pub(crate) fn new(doors: Box<dyn Doors>, limits: Limits, parameters: String, seed: u64, time_us: i64) -> Self {
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(limits.handles as usize);
+        Self {
+            resources,
+            doors,
+            parameters,
+            seed,
+            logical_time_us: time_us,
+            checkpoint: None,
+            limits,
+            usage: Usage::default(),
+            sayings: 0,
+            guest_memory_bytes: 0,
+            tripped: None,
+        }
+    }
+
+    /// Keeps something under a handle, if the guest may hold one more.
+    pub(crate) fn hold<T: Send + 'static>(&mut self, value: T) -> Answer<wasmtime::component::Resource<T>> {
+        use wasmtime::component::ResourceTableError::Full;
+        match self.resources.push(value) {
+            Ok(handle) => Ok(handle),
+            Err(Full) => {
+                let limit = u64::from(self.limits.handles);
+                let message = format!("asked for more than {limit} handles at once (`handles`)");
+                self.tripped.get_or_insert(Fault::limit(LimitKind::Handles, message));
+                let kind = LimitKind::Handles.key().to_owned();
+                Err(Failure::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used: limit + 1, limit })))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Passes a line of log on, or drops it when the step has had its share.
+    pub(crate) fn log(&mut self, level: &str, message: &str) {
+        if self.usage.log_lines >= self.limits.log_lines {
+            self.usage.log_lines_dropped += 1;
+            return;
+        }
+        self.usage.log_lines += 1;
+        const LINE_BYTES_MAX: usize = 8192;
+        let line = message.chars().scan(0, |bytes, c| {
+            *bytes += c.len_utf8();
+            // A guest's escape codes must not reach a terminal.
+            (*bytes <= LINE_BYTES_MAX).then_some(if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        });
+        self.doors.say(Watched::Log { level: level.to_owned(), message: line.collect() });
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.guest_memory_bytes + (desired - current) as u64;
+        if grown > self.limits.guest_memory_bytes {
+            let (used, limit) = (mib(grown), mib(self.limits.guest_memory_bytes));
+            let message = format!("guest asked for {used} MiB of memory, its limit `guest_memory` is {limit} MiB");
+            self.tripped.get_or_insert(Fault::limit(LimitKind::GuestMemory, message));
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.guest_memory_bytes = grown;
+        self.usage.guest_memory_bytes = self.usage.guest_memory_bytes.max(grown);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let limit = mib(self.limits.memory_bytes);
+        let message = format!("guest and host together reached the limit `memory` of {limit} MiB: {error}");
+        self.tripped.get_or_insert(Fault::limit(LimitKind::Memory, message));
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // An element is a pointer: charged like memory.
+        let maximum = maximum.map(|elements| elements.saturating_mul(8));
+        self.memory_growing(current.saturating_mul(8), desired.saturating_mul(8), maximum)
+    }
+}
+
+/// Rounded up.
+pub(crate) fn mib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+impl From<wasmtime::component::ResourceTableError> for Failure {
+    /// A handle that does not exist can only come from a broken guest.
+    fn from(error: wasmtime::component::ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl From<wasmtime::Error> for Failure {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl From<data::Error> for Failure {
+    fn from(error: data::Error) -> Self {
+        let name = match &error {
+            data::Error::Missing { column, .. }
+            | data::Error::Type { column, .. }
+            | data::Error::Column { column, .. } => column.clone(),
+            data::Error::Shape(_) => "rows".to_owned(),
+            data::Error::Damaged(_) | data::Error::Io { .. } => {
+                return Self::Trap(wasmtime::Error::msg(error.to_string()));
+            }
+        };
+        Self::Told(WitError::InvalidInput(errors::InvalidInput { name, reason: error.to_string() }))
+    }
+}
+
+impl From<tensors::Error> for Failure {
+    fn from(error: tensors::Error) -> Self {
+        Self::Told(match error {
+            tensors::Error::InvalidInput { name, reason } => {
+                WitError::InvalidInput(errors::InvalidInput { name, reason })
+            }
+            tensors::Error::Shape { operation, expected, got } => {
+                let operation = operation.to_owned();
+                WitError::ShapeMismatch(errors::ShapeMismatch { operation, expected, got })
+            }
+            tensors::Error::Native(reason) => WitError::Permanent(reason),
+        })
+    }
+}
+
+impl From<Fault> for Failure {
+    /// What the server answered through a door.
+    fn from(fault: Fault) -> Self {
+        let text = match &fault.hint {
+            Some(hint) => format!("{}; {hint}", fault.message),
+            None => fault.message.clone(),
+        };
+        match fault.kind {
+            FaultKind::Denied => Self::Told(WitError::Denied(text)),
+            FaultKind::Invalid => {
+                Self::Told(WitError::InvalidInput(errors::InvalidInput { name: "path".to_owned(), reason: text }))
+            }
+            FaultKind::Transient { retry_after_ms } => Self::Told(WitError::Transient((text, retry_after_ms))),
+            FaultKind::Cancelled => Self::Told(WitError::Cancelled),
+            _ => Self::Trap(wasmtime::Error::msg(text)),
+        }
+    }
+}
+
+/// What a guest said went wrong, as a fault of the step.
+pub(crate) fn told(error: WitError) -> Fault {
+    match error {
+        WitError::InvalidInput(input) => {
+            // Our own errors already begin with the name.
+            let named = input.reason.contains(&format!("`{}`", input.name));
+            let message = if named { input.reason } else { format!("`{}`: {}", input.name, input.reason) };
+            Fault::invalid(message)
+        }
+        WitError::ShapeMismatch(shape) => {
+            Fault::invalid(format!("`{}` expects {}, got {}", shape.operation, shape.expected, shape.got))
+        }
+        WitError::BudgetExceeded(budget) => {
+            let message = format!("needs {} of `{}`, the limit is {}", budget.used, budget.kind, budget.limit);
+            let limits = [LimitKind::GuestMemory, LimitKind::Memory, LimitKind::Handles, LimitKind::Output];
+            match limits.into_iter().find(|limit| limit.key() == budget.kind) {
+                Some(limit) => Fault::limit(limit, message),
+                None => Fault::invalid(message),
+            }
+        }
+        WitError::Denied(capability) => Fault::new(FaultKind::Denied, capability),
+        WitError::Cancelled => Fault::new(FaultKind::Cancelled, "the step was cancelled"),
+        WitError::Transient((message, after)) => Fault::new(FaultKind::Transient { retry_after_ms: after }, message),
+        WitError::Permanent(message) => Fault::new(FaultKind::Invalid, message),
+    }
+}
+
+impl State {
+    /// Progress and metrics share a generous bound, so that a flood of them costs no more than a flood of log.
+    pub(crate) fn may_say(&mut self) -> bool {
+        const SAYINGS_MAX: u32 = 1_000_000;
+        self.sayings += 1;
+        self.sayings <= SAYINGS_MAX
+    }
+}

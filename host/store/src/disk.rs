@@ -1,0 +1,50 @@
+//! Folders and names that survive a power cut: a name is on disk only once the folder that holds it was synced.
+
+use crate::{Error, Result};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Folders that are known to be on disk, each with its name in its parent.
+#[derive(Default)]
+pub(crate) struct Folders(Mutex<BTreeSet<PathBuf>>);
+
+impl Folders {
+    /// Makes `folder` and what is missing above it, beneath `root`, and syncs every name on the way.
+    /// The lock is held over the syncs: whoever finds a folder known here may rely on it.
+    pub(crate) fn ensure(&self, root: &Path, folder: &Path) -> Result<()> {
+        let mut known = self.0.lock().expect("no holder of this lock panics");
+        let missing: Vec<&Path> =
+            folder.ancestors().take_while(|path| *path != root && !known.contains(*path)).collect();
+        for path in missing.into_iter().rev() {
+            match fs::create_dir(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("make folder", path)(error));
+                }
+                _ => sync_folder(path.parent().unwrap_or(root))?,
+            }
+            known.insert(path.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("sync folder", folder))
+}
+
+/// The entries of a folder, sorted; empty if there is no folder.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io("list", folder))?,
+    };
+    let mut paths = listing
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(Error::io("list", folder))?;
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,116 @@
+//! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
+
+use crate::apply::{RunEntry, key};
+use crate::index::View;
+use crate::{Result, Store};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use types::{AliasMove, Fault, ModelName, ModelVersion, RunHead, RunId, RunState, TenantId};
+
+/// A run, without its records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    pub head: RunHead,
+    pub state: RunState,
+    /// Microseconds since 1970-01-01 UTC; none while it runs.
+    pub finished_us: Option<i64>,
+}
+
+/// A model of the registry, without its versions' contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSummary {
+    pub model: ModelName,
+    /// Ascending.
+    pub versions: Vec<u32>,
+    pub aliases: BTreeMap<String, u32>,
+}
+
+impl Store {
+    /// All runs, the newest first.
+    pub fn runs(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
+        let entries: Vec<RunEntry> = self.list(tenant, key::RUNS)?;
+        Ok(entries.into_iter().rev().map(RunEntry::summary).collect())
+    }
+
+    /// The run of this number.
+    pub fn run(&self, tenant: &TenantId, run: RunId) -> Result<Option<RunSummary>, Fault> {
+        Ok(self.look(tenant, &key::run(run))?.map(RunEntry::summary))
+    }
+
+    /// Runs that began and did not finish, the oldest first: what a start resumes.
+    pub fn unfinished(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
+        let mut runs = self.runs(tenant)?;
+        runs.retain(|run| run.state == RunState::Running);
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// All models, by name.
+    pub fn models(&self, tenant: &TenantId) -> Result<Vec<ModelSummary>, Fault> {
+        let mut models = Vec::new();
+        for (model, _) in self.keyed(tenant, key::MODELS, key::model_of)? {
+            let versions = self.keyed(tenant, &key::versions(&model), key::number_of)?;
+            let aliases = self.keyed(tenant, &key::aliases(&model), key::alias_of)?;
+            models.push(ModelSummary {
+                versions: versions.into_iter().map(|(version, _)| version).collect(),
+                aliases: aliases.into_iter().map(|(alias, value)| Ok((alias, decode(&value)?))).collect::<Result<_>>()?,
+                model,
+            });
+        }
+        Ok(models)
+    }
+
+    /// All versions of a model, ascending.
+    pub fn versions(&self, tenant: &TenantId, model: &ModelName) -> Result<Vec<ModelVersion>, Fault> {
+        self.list(tenant, &key::versions(model))
+    }
+
+    /// One version of a model.
+    pub fn version(&self, tenant: &TenantId, model: &ModelName, version: u32) -> Result<Option<ModelVersion>, Fault> {
+        self.look(tenant, &key::version(model, version))
+    }
+
+    /// The version under an alias.
+    pub fn alias(&self, tenant: &TenantId, model: &ModelName, alias: &str) -> Result<Option<u32>, Fault> {
+        self.look(tenant, &key::alias(model, alias))
+    }
+
+    /// Every move of every alias of a model, in the order they happened.
+    pub fn alias_history(&self, tenant: &TenantId, model: &ModelName) -> Result<Vec<AliasMove>, Fault> {
+        self.list(tenant, &key::moves(model))
+    }
+
+    /// The value under a key. A tenant that never wrote has none.
+    pub(crate) fn look<T: DeserializeOwned>(&self, tenant: &TenantId, key: &[u8]) -> Result<Option<T>, Fault> {
+        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(None) };
+        Ok(tenant.walls().get(key)?.map(|value| decode(&value)).transpose()?)
+    }
+
+    /// The values under a prefix, in the order of their keys.
+    pub(crate) fn list<T: DeserializeOwned>(&self, tenant: &TenantId, prefix: &[u8]) -> Result<Vec<T>, Fault> {
+        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(Vec::new()) };
+        let entries = tenant.walls().range(prefix)?;
+        Ok(entries.iter().map(|(_, value)| decode(value)).collect::<Result<_>>()?)
+    }
+
+    /// The entries under a prefix with the readable part of each key.
+    fn keyed<K>(
+        &self,
+        tenant: &TenantId,
+        prefix: &[u8],
+        read: fn(&[u8]) -> Option<K>,
+    ) -> Result<Vec<(K, Vec<u8>)>, Fault> {
+        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(Vec::new()) };
+        let mut keyed = Vec::new();
+        for (key, value) in tenant.walls().range(prefix)? {
+            let name = read(&key[prefix.len()..]).ok_or_else(|| Fault::host("the index holds a key that is none"))?;
+            keyed.push((name, value));
+        }
+        Ok(keyed)
+    }
+}
+
+/// A stored value; what does not parse is damage that the check at open did not see, thus a bug of ours.
+pub(crate) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|error| crate::Error::Index { path: "index".into(), why: error.to_string() })
+}

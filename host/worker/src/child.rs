@@ -1,0 +1,270 @@
+//! The worker's side: sets itself up, raises its walls, then does what it is assigned, one attempt at a time.
+
+use crate::message::{FromWorker, ToWorker};
+use crate::{memory, walls, wire};
+use data::Table;
+use ports::{Answer, Assignment, Doors, Page, ServedModel, Task, Watched};
+use sandbox::{Plugin, Sandbox, Served};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use types::{Digest, Fault, Role, SavedFile, Schema};
+
+/// Room for what is not the guest's: the worker's own buffers and thread stacks.
+const SLACK_BYTES: u64 = 64 << 20;
+
+/// The process behind the hidden command `worker`: its socket is its standard input.
+pub fn main() -> Result<(), Fault> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
+    let socket = Arc::new(UnixStream::from(socket));
+    let (setup, _, _) = wire::receive::<ToWorker>(&socket).map_err(Fault::host)?;
+    let ToWorker::Setup { blobs, compiled, scratch } = setup else {
+        return Err(Fault::host("the first message was not the worker's setup"));
+    };
+    let sandbox = Sandbox::new()?;
+    walls::raise()?;
+    die_with_server(Arc::clone(&socket));
+    let mut worker = Worker { socket, blobs, compiled, scratch, sandbox, plugins: HashMap::new(), served: None };
+    worker.send(&FromWorker::Ready, &[])?;
+    worker.serve()
+}
+
+/// Ends the process when the server's end of the socket closes, whatever the guest is doing.
+fn die_with_server(socket: Arc<UnixStream>) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    std::thread::spawn(move || {
+        let mut hung_up = [PollFd::new(&socket, PollFlags::RDHUP)];
+        while poll(&mut hung_up, None).is_err() {}
+        std::process::exit(0);
+    });
+}
+
+struct Worker {
+    socket: Arc<UnixStream>,
+    blobs: PathBuf,
+    compiled: PathBuf,
+    scratch: PathBuf,
+    sandbox: Sandbox,
+    plugins: HashMap<Digest, Arc<Plugin>>,
+    served: Option<(Served, Schema)>,
+}
+
+/// What compiling showed, kept beside the native code.
+#[derive(Serialize, Deserialize)]
+struct Shape {
+    roles: Vec<Role>,
+    imports: Vec<String>,
+}
+
+impl Worker {
+    fn send(&self, message: &FromWorker, body: &[u8]) -> Result<(), Fault> {
+        wire::send(&self.socket, message, body).map_err(Fault::host)
+    }
+
+    fn serve(&mut self) -> Result<(), Fault> {
+        loop {
+            let (message, body, _) = wire::receive::<ToWorker>(&self.socket).map_err(Fault::host)?;
+            match message {
+                ToWorker::Assign { assignment } => {
+                    let (result, usage) = self.attempt(&assignment);
+                    let result = result.map(Box::new);
+                    self.send(&FromWorker::Answer { result, usage: usage.into() }, &[])?;
+                }
+                ToWorker::Load { model } => self.load(&model)?,
+                ToWorker::Infer { columns } => self.infer(&body, &Schema { fields: columns })?,
+                ToWorker::Setup { .. } | ToWorker::Opened { .. } | ToWorker::Done { .. } => {
+                    return Err(Fault::host("a message came out of turn"));
+                }
+            }
+        }
+    }
+
+    fn doors(&self) -> Box<SocketDoors> {
+        let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
+        Box::new(SocketDoors { socket, blobs, scratch })
+    }
+
+    /// A panic of ours becomes a fault of ours; the worker is retired after it.
+    fn attempt(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage) {
+        memory::cap_at(assignment.limits.memory_bytes);
+        if let Err(fault) = walls::cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
+            return (Err(fault), sandbox::Usage::default());
+        }
+        let ended = catch_unwind(AssertUnwindSafe(|| self.carry_out(assignment)));
+        memory::cap_at(u64::MAX);
+        ended.unwrap_or_else(|panic| (Err(panicked(panic)), sandbox::Usage::default()))
+    }
+
+    fn carry_out(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage) {
+        if assignment.task == Task::Compile {
+            return (self.compile(&assignment.component), sandbox::Usage::default());
+        }
+        let plugin = match self.plugin(&assignment.component) {
+            Ok(Some(plugin)) => plugin,
+            Ok(None) => return (Ok(Answer::Uncompiled), sandbox::Usage::default()),
+            Err(fault) => return (Err(fault), sandbox::Usage::default()),
+        };
+        let (mut answer, usage) = sandbox::attempt(&plugin, assignment, self.doors());
+        if let Ok(Answer::Described { descriptor }) = &mut answer {
+            match self.shape(&assignment.component) {
+                Ok(shape) => (descriptor.roles, descriptor.imports) = (shape.roles, shape.imports),
+                Err(fault) => answer = Err(fault),
+            }
+        }
+        (answer, usage)
+    }
+
+    fn code_file(&self, component: &Digest, extension: &str) -> PathBuf {
+        self.compiled.join(format!("{component}.{}.{extension}", self.sandbox.fingerprint()))
+    }
+
+    fn plugin(&mut self, component: &Digest) -> Result<Option<Arc<Plugin>>, Fault> {
+        if let Some(plugin) = self.plugins.get(component) {
+            return Ok(Some(Arc::clone(plugin)));
+        }
+        let file = self.code_file(component, "cwasm");
+        if !file.exists() {
+            return Ok(None);
+        }
+        let plugin = Arc::new(self.sandbox.load(&file)?);
+        self.plugins.insert(*component, Arc::clone(&plugin));
+        Ok(Some(plugin))
+    }
+
+    fn shape(&self, component: &Digest) -> Result<Shape, Fault> {
+        let file = self.code_file(component, "json");
+        let text =
+            std::fs::read(&file).map_err(|error| Fault::host(format!("cannot read the plugin's shape: {error}")))?;
+        serde_json::from_slice(&text).map_err(Fault::host)
+    }
+
+    fn compile(&self, component: &Digest) -> Result<Answer, Fault> {
+        let mut doors = self.doors();
+        let bytes = std::fs::read(doors.blob(component))
+            .map_err(|error| Fault::host(format!("cannot read the component: {error}")))?;
+        let compiled = self.sandbox.compile(&bytes)?;
+        let file = doors.leave(&compiled.code)?;
+        let fingerprint = self.sandbox.fingerprint();
+        Ok(Answer::Compiled { file, fingerprint, roles: compiled.roles, imports: compiled.imports })
+    }
+
+    fn load(&mut self, model: &ServedModel) -> Result<(), Fault> {
+        for step in model.path.iter().chain([&model.predictor]) {
+            match self.plugin(&step.component) {
+                Ok(Some(_)) => {}
+                Ok(None) => return self.send(&FromWorker::Uncompiled { component: step.component }, &[]),
+                Err(fault) => return self.send(&FromWorker::Loaded { fault: Some(fault) }, &[]),
+            }
+        }
+        memory::cap_at(model.limits.memory_bytes);
+        let walled = walls::cap_data(model.limits.memory_bytes.saturating_add(SLACK_BYTES));
+        let loaded = walled.and_then(|()| {
+            catch_unwind(AssertUnwindSafe(|| self.restore(model))).unwrap_or_else(|panic| Err(panicked(panic)))
+        });
+        let fault = match loaded {
+            Ok(served) => {
+                self.served = Some((served, Schema { fields: model.request.clone() }));
+                None
+            }
+            Err(fault) => Some(fault),
+        };
+        self.send(&FromWorker::Loaded { fault }, &[])
+    }
+
+    fn restore(&mut self, model: &ServedModel) -> Result<Served, Fault> {
+        let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
+        let doors = move || -> Box<dyn Doors> {
+            Box::new(SocketDoors { socket: Arc::clone(&socket), blobs: blobs.clone(), scratch: scratch.clone() })
+        };
+        let plugin = |step: &types::ServedStep| {
+            self.plugin(&step.component)?.ok_or_else(|| Fault::host("a plugin of the path is not compiled"))
+        };
+        Served::load(model, plugin, doors)
+    }
+
+    fn infer(&mut self, body: &[u8], columns: &Schema) -> Result<(), Fault> {
+        let answered = catch_unwind(AssertUnwindSafe(|| self.answer(body, columns)));
+        match answered.unwrap_or_else(|panic| Err(panicked(panic))) {
+            Ok(bytes) => self.send(&FromWorker::Inferred { fault: None }, &bytes),
+            Err(fault) => self.send(&FromWorker::Inferred { fault: Some(fault) }, &[]),
+        }
+    }
+
+    fn answer(&mut self, body: &[u8], columns: &Schema) -> Result<Vec<u8>, Fault> {
+        let (served, request) = self.served.as_mut().ok_or_else(|| Fault::host("no model is loaded"))?;
+        if columns != request {
+            return Err(Fault::host("the request's columns are not the model's"));
+        }
+        let rows: Table = data::open_bytes(body, columns).map_err(Fault::host)?;
+        data::to_bytes(&served.predict(rows)?).map_err(Fault::host)
+    }
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Fault {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Fault::host(format!("the worker panicked: {text}"))
+}
+
+/// The doors of an attempt: every one asks the server and waits.
+struct SocketDoors {
+    socket: Arc<UnixStream>,
+    blobs: PathBuf,
+    scratch: PathBuf,
+}
+
+impl SocketDoors {
+    fn ask(&self, message: &FromWorker, body: &[u8]) -> Result<(ToWorker, Option<OwnedFd>), Fault> {
+        wire::send(&self.socket, message, body).map_err(Fault::host)?;
+        let (answer, _, descriptor) = wire::receive::<ToWorker>(&self.socket).map_err(Fault::host)?;
+        Ok((answer, descriptor))
+    }
+
+    fn ask_done(&self, message: &FromWorker, body: &[u8]) -> Result<(), Fault> {
+        match self.ask(message, body)? {
+            (ToWorker::Done { fault: None }, _) => Ok(()),
+            (ToWorker::Done { fault: Some(fault) }, _) => Err(fault),
+            _ => Err(Fault::host("the server answered another question")),
+        }
+    }
+}
+
+impl Doors for SocketDoors {
+    fn say(&mut self, event: Watched) {
+        // A server that is gone hears nothing; the lifeline ends this process.
+        let _ = wire::send(&self.socket, &FromWorker::Say { event }, &[]);
+    }
+
+    fn open(&mut self, path: &str) -> Result<std::fs::File, Fault> {
+        match self.ask(&FromWorker::Open { path: path.to_owned() }, &[])? {
+            (ToWorker::Opened { fault: None }, Some(descriptor)) => Ok(descriptor.into()),
+            (ToWorker::Opened { fault: Some(fault) }, _) => Err(fault),
+            _ => Err(Fault::host("the server answered another question")),
+        }
+    }
+
+    fn page(&mut self, page: Page) -> Result<(), Fault> {
+        self.ask_done(&FromWorker::Page { page }, &[])
+    }
+
+    fn checkpoint(&mut self, state: Vec<u8>) -> Result<(), Fault> {
+        self.ask_done(&FromWorker::Checkpoint, &state)
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.blobs.join(&name[..2]).join(&name[2..])
+    }
+
+    fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault> {
+        let digest = Digest::of(bytes);
+        let file = self.scratch.join(digest.to_string());
+        std::fs::write(&file, bytes)
+            .map_err(|error| Fault::host(format!("cannot write to the scratch folder: {error}")))?;
+        Ok(SavedFile { name: digest.to_string(), digest, bytes: bytes.len() as u64 })
+    }
+}

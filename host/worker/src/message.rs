@@ -1,0 +1,97 @@
+//! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body.
+
+use ports::{Answer, Assignment, Page, ServedModel, Watched};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use types::{Fault, Field};
+
+/// Server to worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "to_worker")]
+pub(crate) enum ToWorker {
+    /// First: where the worker may read and write.
+    Setup {
+        blobs: PathBuf,
+        compiled: PathBuf,
+        scratch: PathBuf,
+    },
+    Assign {
+        assignment: Box<Assignment>,
+    },
+    /// To an `Open`; the descriptor comes with it when there is no fault.
+    Opened {
+        fault: Option<Fault>,
+    },
+    /// To a `Page` or `Checkpoint`.
+    Done {
+        fault: Option<Fault>,
+    },
+    /// Become a serving worker of this model.
+    Load {
+        model: Box<ServedModel>,
+    },
+    /// Body: request rows under these columns.
+    Infer {
+        columns: Vec<Field>,
+    },
+}
+
+/// Worker to server.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "from_worker")]
+pub(crate) enum FromWorker {
+    /// Set up, walls standing; memory is measured from here.
+    Ready,
+    Say {
+        event: Watched,
+    },
+    Open {
+        path: String,
+    },
+    Page {
+        page: Page,
+    },
+    /// Body: the state.
+    Checkpoint,
+    Answer {
+        result: Result<Box<Answer>, Fault>,
+        usage: Usage,
+    },
+    Loaded {
+        fault: Option<Fault>,
+    },
+    /// A component of the model has no native code yet.
+    Uncompiled {
+        component: types::Digest,
+    },
+    /// Body: predictions, if there is no fault.
+    Inferred {
+        fault: Option<Fault>,
+    },
+}
+
+/// The part of a receipt that only the worker knows.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    pub(crate) guest_memory_bytes: u64,
+    pub(crate) host_calls: u64,
+    pub(crate) rows_in: u64,
+    pub(crate) rows_out: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) log_lines: u32,
+    pub(crate) log_lines_dropped: u32,
+}
+
+impl From<sandbox::Usage> for Usage {
+    fn from(used: sandbox::Usage) -> Self {
+        Self {
+            guest_memory_bytes: used.guest_memory_bytes,
+            host_calls: used.host_calls,
+            rows_in: used.rows_in,
+            rows_out: used.rows_out,
+            bytes_out: used.bytes_out,
+            log_lines: used.log_lines,
+            log_lines_dropped: used.log_lines_dropped,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Calls -> attempts in warm workers of the tenant. Adopts what they leave, compiles on demand, retires the worn.
+
+use crate::message::{FromWorker, ToWorker, Usage};
+use crate::process::{Bounds, Process, memory_limit};
+use ports::{Answer, Assignment, Blobs, Call, Grants, Outcome, StepRunner, Task, Watch, Watched};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use types::{Digest, Fault, FaultKind, LimitKind, Limits, Receipt, SavedFile, TenantId};
+
+/// A worker retires after so many attempts: leaks in native libraries stay small.
+const ATTEMPTS_MAX: u32 = 200;
+/// What compiling a component may use. A Python component takes 10 s and 1.5 GiB; a hostile one must end.
+const COMPILE_LIMITS: Limits = Limits {
+    guest_memory_bytes: 0,
+    memory_bytes: 4 << 30,
+    wall_ms: 300_000,
+    handles: 0,
+    log_lines: 0,
+    output_bytes: 1 << 30,
+};
+
+/// Where the workers of a tenant may look.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The binary whose command `worker` is [`crate::main`].
+    pub executable: PathBuf,
+    pub blobs: PathBuf,
+    pub compiled: PathBuf,
+    /// Each worker has a folder of its own beneath it.
+    pub scratch: PathBuf,
+}
+
+/// Whoever holds it compiles; the others wait and find it done.
+type Turn = Arc<Mutex<()>>;
+
+/// The workers of all tenants, kept warm.
+pub struct Pool {
+    layout: Box<dyn Fn(&TenantId) -> Layout + Send + Sync>,
+    blobs: Arc<dyn Blobs>,
+    idle: Mutex<BTreeMap<TenantId, Vec<Process>>>,
+    idle_max: usize,
+    compiling: Mutex<HashMap<(TenantId, Digest), Turn>>,
+    started: AtomicU64,
+}
+
+impl Pool {
+    /// `layout` says where a tenant's things lie; at most `idle_max` warm workers a tenant wait for work.
+    pub fn new(
+        layout: impl Fn(&TenantId) -> Layout + Send + Sync + 'static,
+        blobs: Arc<dyn Blobs>,
+        idle_max: usize,
+    ) -> Self {
+        let (idle, compiling, started) = Default::default();
+        Self { layout: Box::new(layout), blobs, idle: Mutex::new(idle), idle_max, compiling, started }
+    }
+
+    /// A warm worker of the tenant, or a new one.
+    pub(crate) fn worker(&self, tenant: &TenantId) -> Result<Process, Fault> {
+        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenant).and_then(Vec::pop);
+        match warm {
+            Some(worker) => Ok(worker),
+            None => {
+                let layout = (self.layout)(tenant);
+                let number = self.started.fetch_add(1, Ordering::Relaxed);
+                Process::start(&layout, layout.scratch.join(format!("{}-{number}", std::process::id())))
+            }
+        }
+    }
+
+    fn give_back(&self, tenant: &TenantId, worker: Process) {
+        if worker.attempts >= ATTEMPTS_MAX || !worker.is_slim() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = idle.entry(tenant.clone()).or_default();
+        if idle.len() < self.idle_max {
+            idle.push(worker);
+        }
+    }
+
+    /// Has a component compiled, in a worker of the tenant; at once if it already is.
+    pub(crate) fn compile(&self, tenant: &TenantId, component: Digest) -> Result<(), Fault> {
+        let key = (tenant.clone(), component);
+        let turn = Arc::clone(self.compiling.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let assignment = Assignment {
+            component,
+            parameters: serde_json::Value::Null,
+            seed: 0,
+            logical_time_us: 0,
+            limits: COMPILE_LIMITS,
+            checkpoint: None,
+            task: Task::Compile,
+        };
+        let mut worker = self.worker(tenant)?;
+        let answer = self.exchange(tenant, &mut worker, &assignment, &Grants::default(), &Unwatched).0;
+        let answer = answer.map_err(|mut fault| {
+            fault.message = format!("compiling the plugin: {}", fault.message);
+            fault
+        })?;
+        let Answer::Compiled { file, fingerprint, roles, imports } = answer else {
+            return Err(Fault::host("a worker answered a compilation with something else"));
+        };
+        self.keep_code(
+            tenant,
+            &worker,
+            component,
+            &file,
+            &fingerprint,
+            &serde_json::json!({"roles": roles, "imports": imports}),
+        )
+        // The worker is dropped: compiling leaves an engine's memory behind.
+    }
+
+    fn keep_code(
+        &self,
+        tenant: &TenantId,
+        worker: &Process,
+        component: Digest,
+        file: &SavedFile,
+        fingerprint: &str,
+        shape: &serde_json::Value,
+    ) -> Result<(), Fault> {
+        if fingerprint.len() != 16 || !fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Fault::host("a worker named its engine wrongly"));
+        }
+        let folder = (self.layout)(tenant).compiled;
+        let io = |error: std::io::Error| Fault::host(format!("cannot keep compiled code: {error}"));
+        std::fs::create_dir_all(&folder).map_err(io)?;
+        let target = |extension: &str| folder.join(format!("{component}.{fingerprint}.{extension}"));
+        // The shape first: code without a shape is never looked for.
+        let draft = folder.join(format!(".{component}.{fingerprint}.json"));
+        std::fs::write(&draft, shape.to_string()).map_err(io)?;
+        std::fs::rename(&draft, target("json")).map_err(io)?;
+        std::fs::rename(worker.scratch.join(file.digest.to_string()), target("cwasm")).map_err(io)
+    }
+
+    /// One assignment, from its sending to its answer.
+    fn exchange(
+        &self,
+        tenant: &TenantId,
+        worker: &mut Process,
+        assignment: &Assignment,
+        grants: &Grants,
+        watch: &dyn Watch,
+    ) -> (Result<Answer, Fault>, Usage) {
+        worker.attempts += 1;
+        let cancelled = || watch.cancelled();
+        let (wall_ms, memory_bytes) = (assignment.limits.wall_ms, assignment.limits.memory_bytes);
+        let deadline = Instant::now() + Duration::from_millis(wall_ms);
+        let bounds = Bounds { deadline, wall_ms, memory_bytes, cancelled: &cancelled };
+        let failed = |fault| (Err(fault), Usage::default());
+        if let Err(fault) = worker.send(&ToWorker::Assign { assignment: Box::new(assignment.clone()) }, &[]) {
+            return failed(fault);
+        }
+        loop {
+            let heard = match worker.receive(&bounds) {
+                Ok((FromWorker::Answer { result, usage }, _)) => {
+                    let result = result.map(|answer| *answer);
+                    return (result.and_then(|answer| self.adopted(tenant, &worker.scratch, answer)), usage);
+                }
+                Ok((message, body)) => self.hear(tenant, worker, message, body, grants, watch),
+                Err(fault) => Err(named(fault, assignment)),
+            };
+            if let Err(fault) = heard {
+                worker.kill();
+                return failed(fault);
+            }
+        }
+    }
+
+    /// Answers a word of a running attempt.
+    fn hear(
+        &self,
+        tenant: &TenantId,
+        worker: &Process,
+        message: FromWorker,
+        body: Vec<u8>,
+        grants: &Grants,
+        watch: &dyn Watch,
+    ) -> Result<(), Fault> {
+        match message {
+            FromWorker::Say { event } => {
+                watch.hear(event);
+                Ok(())
+            }
+            FromWorker::Open { path } => worker.pass_file(&path, grants),
+            FromWorker::Page { page } => {
+                let adopted = page.table.parts.iter().try_for_each(|part| self.adopt(tenant, &worker.scratch, *part));
+                let fault = adopted.and_then(|()| watch.page(page)).err();
+                worker.send(&ToWorker::Done { fault }, &[])
+            }
+            FromWorker::Checkpoint => worker.send(&ToWorker::Done { fault: watch.checkpoint(body).err() }, &[]),
+            _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
+        }
+    }
+
+    /// The answer, once everything it points at is a blob.
+    fn adopted(&self, tenant: &TenantId, scratch: &Path, answer: Answer) -> Result<Answer, Fault> {
+        if let Answer::Outputs { outputs } = &answer {
+            let blobs = outputs.values().flat_map(types::Artifact::blobs);
+            blobs.into_iter().try_for_each(|digest| self.adopt(tenant, scratch, digest))?;
+        }
+        Ok(answer)
+    }
+
+    fn adopt(&self, tenant: &TenantId, scratch: &Path, digest: Digest) -> Result<(), Fault> {
+        let file = scratch.join(digest.to_string());
+        match std::fs::symlink_metadata(&file) {
+            Ok(_) => self.blobs.adopt(tenant, &file, digest),
+            // Left and adopted before, by this attempt or another.
+            Err(_) => self.blobs.path(tenant, digest).map(|_| ()),
+        }
+    }
+
+    fn attempt(
+        &self,
+        tenant: &TenantId,
+        call: &Call,
+        watch: &dyn Watch,
+    ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
+        let mut worker = self.worker(tenant)?;
+        let (began, cpu_before) = (Instant::now(), worker.cpu_us());
+        worker.reset_peak();
+        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &call.grants, watch);
+        let limits = call.assignment.limits;
+        let receipt = Receipt {
+            wall_us: began.elapsed().as_micros() as u64,
+            cpu_us: worker.cpu_us().saturating_sub(cpu_before),
+            guest_memory_bytes: usage.guest_memory_bytes,
+            guest_memory_limit: limits.guest_memory_bytes,
+            memory_bytes: worker.peak_bytes(),
+            memory_limit: limits.memory_bytes,
+            wall_limit_us: limits.wall_ms.saturating_mul(1000),
+            host_calls: usage.host_calls,
+            rows_in: usage.rows_in,
+            rows_out: usage.rows_out,
+            bytes_out: usage.bytes_out,
+            log_lines: usage.log_lines,
+            log_lines_dropped: usage.log_lines_dropped,
+        };
+        // A worker that failed for a reason of ours, or died, is not used again.
+        let fit = match &result {
+            Ok(_) => true,
+            Err(fault) => matches!(
+                fault.kind,
+                FaultKind::Invalid | FaultKind::Guest | FaultKind::Transient { .. } | FaultKind::Denied
+            ),
+        };
+        if fit {
+            self.give_back(tenant, worker);
+        }
+        Ok((result, receipt))
+    }
+}
+
+/// The limit's number, where the dying worker could not say it.
+fn named(fault: Fault, assignment: &Assignment) -> Fault {
+    match fault.kind {
+        FaultKind::Limit { limit: LimitKind::Memory } => memory_limit(assignment.limits.memory_bytes),
+        _ => fault,
+    }
+}
+
+impl StepRunner for Pool {
+    fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
+        let attempted = self.attempt(tenant, call, watch).and_then(|attempt| match attempt {
+            (Ok(Answer::Uncompiled), _) => {
+                self.compile(tenant, call.assignment.component)?;
+                self.attempt(tenant, call, watch)
+            }
+            attempt => Ok(attempt),
+        });
+        let (result, receipt) = attempted.unwrap_or_else(|fault| (Err(fault), Receipt::default()));
+        let result = result.map_err(|mut fault| {
+            fault.message = format!("{}: {}", call.who, fault.message);
+            fault
+        });
+        Outcome { result, receipt }
+    }
+}
+
+/// Nobody listens.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn hear(&self, _: Watched) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: ports::Page) -> Result<(), Fault> {
+        Err(Fault::host("a page came where none was asked for"))
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        Err(Fault::host("a checkpoint came where none was asked for"))
+    }
+}

@@ -1,0 +1,213 @@
+//! One worker process as the server holds it: started, spoken to, watched, and killed without asking.
+
+use crate::message::{FromWorker, ToWorker};
+use crate::pool::Layout;
+use crate::wire::{self, Inbox};
+use crate::{memory, open};
+use ports::Grants;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use types::{Fault, FaultKind, LimitKind};
+
+/// How often the resident memory is looked at and a cancellation noticed.
+const LOOK: Duration = Duration::from_millis(20);
+/// From start to `Ready`: an engine is made, nothing is compiled.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Resident memory that a limit does not count: page tables, the allocator's own rounding.
+const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
+
+/// A live worker. Dropping it kills the process and removes its scratch folder.
+pub(crate) struct Process {
+    child: Child,
+    socket: UnixStream,
+    inbox: Inbox,
+    pub(crate) scratch: PathBuf,
+    /// Resident memory when it was ready.
+    base_bytes: u64,
+    pub(crate) attempts: u32,
+}
+
+/// What bounds one exchange with a worker.
+pub(crate) struct Bounds<'a> {
+    pub(crate) deadline: Instant,
+    pub(crate) wall_ms: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Process {
+    /// Starts a worker of a tenant and waits until its walls stand.
+    pub(crate) fn start(layout: &Layout, scratch: PathBuf) -> Result<Self, Fault> {
+        let (socket, theirs) = UnixStream::pair().map_err(Fault::host)?;
+        socket.set_write_timeout(Some(Duration::from_secs(10))).map_err(Fault::host)?;
+        std::fs::create_dir_all(&scratch).map_err(Fault::host)?;
+        let child = Command::new(&layout.executable)
+            .arg("worker")
+            .env_clear()
+            .current_dir(&scratch)
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
+        let mut process = Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, attempts: 0 };
+        let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
+        process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
+        let never = || false;
+        let (deadline, wall_ms) = (Instant::now() + START_MAX, START_MAX.as_millis() as u64);
+        let bounds = Bounds { deadline, wall_ms, memory_bytes: 1 << 30, cancelled: &never };
+        match process.receive(&bounds)? {
+            (FromWorker::Ready, _) => {}
+            _ => return Err(Fault::host("a worker's first word was not that it is ready")),
+        }
+        process.base_bytes = process.resident_bytes();
+        Ok(process)
+    }
+
+    pub(crate) fn send(&self, message: &ToWorker, body: &[u8]) -> Result<(), Fault> {
+        wire::send(&self.socket, message, body).map_err(|error| self.gone(&error))
+    }
+
+    fn gone(&self, error: &std::io::Error) -> Fault {
+        Fault::new(FaultKind::Crash, format!("the worker does not take messages: {error}"))
+    }
+
+    /// The next message. Past its bounds the worker is dead and the fault says which bound.
+    pub(crate) fn receive(&mut self, bounds: &Bounds<'_>) -> Result<(FromWorker, Vec<u8>), Fault> {
+        loop {
+            match self.inbox.take::<FromWorker>() {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(error) => {
+                    self.kill();
+                    return Err(Fault::new(FaultKind::Crash, format!("the worker sent nonsense: {error}")));
+                }
+            }
+            self.check(bounds)?;
+            let wait = bounds.deadline.saturating_duration_since(Instant::now()).min(LOOK);
+            let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+            let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
+            // An interrupted wait is only a shorter one.
+            let ready = poll(&mut readable, Some(&wait)).unwrap_or(0);
+            if ready > 0 && !self.inbox.fill(&self.socket).map_err(Fault::host)? {
+                return Err(self.death());
+            }
+        }
+    }
+
+    fn check(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
+        if Instant::now() >= bounds.deadline {
+            self.kill();
+            let message = format!("ran longer than its limit `wall` of {} s and was stopped", seconds(bounds.wall_ms));
+            return Err(Fault::limit(LimitKind::Wall, message));
+        }
+        if (bounds.cancelled)() {
+            self.kill();
+            return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
+        }
+        if self.grown_bytes() > bounds.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
+            self.kill();
+            return Err(memory_limit(bounds.memory_bytes));
+        }
+        Ok(())
+    }
+
+    /// Why the process is dead: its exit code or the signal.
+    fn death(&mut self) -> Fault {
+        // The socket closed; a process that lives on without it is of no use.
+        let deadline = Instant::now() + Duration::from_millis(500);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.code() == Some(memory::EXIT_MEMORY) => return memory_limit(0),
+                Ok(Some(status)) => return Fault::new(FaultKind::Crash, format!("the worker died: {status}")),
+                Ok(None) if Instant::now() < deadline => std::thread::yield_now(),
+                _ => {
+                    self.kill();
+                    return Fault::new(FaultKind::Crash, "the worker hung up");
+                }
+            }
+        }
+    }
+
+    /// Opens a file for the guest and passes its descriptor on.
+    pub(crate) fn pass_file(&self, path: &str, grants: &Grants) -> Result<(), Fault> {
+        match open::open(path, grants) {
+            Ok(file) => {
+                let opened = ToWorker::Opened { fault: None };
+                wire::send_with(&self.socket, &opened, file.as_fd()).map_err(|error| self.gone(&error))
+            }
+            Err(fault) => self.send(&ToWorker::Opened { fault: Some(fault) }, &[]),
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap_or_default();
+        let field = |i: usize| statm.split(' ').nth(i).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
+        // Mapped tables are the page cache's memory, not the worker's.
+        field(1).saturating_sub(field(2)) * 4096
+    }
+
+    fn grown_bytes(&self) -> u64 {
+        self.resident_bytes().saturating_sub(self.base_bytes)
+    }
+
+    /// Whether its memory came back after an attempt.
+    pub(crate) fn is_slim(&self) -> bool {
+        self.grown_bytes() < RESIDENT_SLACK_BYTES
+    }
+
+    /// Begins to count the peak anew.
+    pub(crate) fn reset_peak(&self) {
+        // Where the kernel refuses, the peak of earlier attempts is shown, never a smaller one.
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+    }
+
+    /// The most that the process has had resident, beyond its idle state.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let peak = line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) << 10;
+        peak.saturating_sub(self.base_bytes)
+    }
+
+    /// CPU time of all its threads so far.
+    pub(crate) fn cpu_us(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The fields after the name, which may hold spaces: user and system time, in hundredths of a second.
+        let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let ticks = |i: usize| after.split(' ').nth(i).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
+        (ticks(11) + ticks(12)) * 10_000
+    }
+}
+
+pub(crate) fn memory_limit(memory_bytes: u64) -> Fault {
+    let message = match memory_bytes {
+        0 => "needed more memory than its limit `memory` and was stopped".to_owned(),
+        bytes => format!("needed more memory than its limit `memory` of {} MiB and was stopped", bytes >> 20),
+    };
+    Fault::limit(LimitKind::Memory, message)
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}", ms as f64 / 1000.0)
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        // What is left there was not adopted; a failure leaves garbage that the next start removes.
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}

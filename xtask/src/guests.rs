@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const WORKSPACES: [(&str, &str); 2] = [("plugins", "plugins"), ("host/cli/tests/guests", "test-guests")];
 
 /// Builds all guest workspaces that there are.
-pub fn build_all() -> Result<()> {
+pub(crate) fn build_all() -> Result<()> {
     let toolchain = wasm::toolchain()?;
     let there = |source: &str| places::root().join(source).join("Cargo.toml").is_file();
     for (source, name) in WORKSPACES.into_iter().filter(|(source, _)| there(source)) {

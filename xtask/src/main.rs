@@ -11,8 +11,8 @@ mod demo;
 mod guests;
 mod http;
 mod places;
+mod server;
 mod shell;
-mod stages;
 mod test;
 mod wasm;
 

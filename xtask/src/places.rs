@@ -4,39 +4,39 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     // Known at build time: cargo builds this program anew when the repository moves.
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
 }
 
 /// The target folder of the host workspace. This program lies in it as `debug/xtask`, wherever the folder was put.
-pub fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find where this program lies")?;
     let target = program.ancestors().nth(2).context("expected this program to lie in `TARGET/debug`")?;
     Ok(target.to_owned())
 }
 
 /// The folder of the `stepwell` binary, which looks for `plugins/` beside itself.
-pub fn binaries() -> Result<PathBuf> {
+pub(crate) fn binaries() -> Result<PathBuf> {
     Ok(target()?.join("debug"))
 }
 
 /// The binary that the demo and the tests run.
-pub fn stepwell() -> Result<PathBuf> {
+pub(crate) fn stepwell() -> Result<PathBuf> {
     Ok(binaries()?.join("stepwell"))
 }
 
 /// Target folder of everything built for wasm; within the host's, so that one cache holds all.
-pub fn guest_target() -> Result<PathBuf> {
+pub(crate) fn guest_target() -> Result<PathBuf> {
     Ok(target()?.join("plugins-build"))
 }
 
 /// Target folder of guest crates built for this machine, to run their own tests.
-pub fn native_target() -> Result<PathBuf> {
+pub(crate) fn native_target() -> Result<PathBuf> {
     Ok(target()?.join("guests-native"))
 }
 
 /// A path as a person reads it: relative to the root if it is beneath it.
-pub fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The cargo that runs this program, in a folder.
-pub fn cargo(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn cargo(folder: &Path, arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
@@ -15,7 +15,7 @@ pub fn cargo(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Takes away what `cargo run` says of xtask: for a package built by an inner cargo it would be false.
-pub fn forget_caller(command: &mut Command) {
+pub(crate) fn forget_caller(command: &mut Command) {
     let of_package = |name: &str| {
         name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PRIMARY_")
     };
@@ -25,14 +25,14 @@ pub fn forget_caller(command: &mut Command) {
 }
 
 /// Any other program.
-pub fn program(name: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+pub(crate) fn program(name: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
     command.args(arguments);
     command
 }
 
 /// Runs it in this terminal.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start `{}`", written(command)))?;
     match status.success() {
         true => Ok(()),
@@ -41,7 +41,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs it and takes what it says; its errors go to this terminal.
-pub fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     command.stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("cannot start `{}`", written(command)))?;
     match output.status.success() {
@@ -51,7 +51,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Whether it runs and succeeds; nothing is shown.
-pub fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }

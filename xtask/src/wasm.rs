@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Components of this target import our interfaces and nothing else: no WASI, the tightest sandbox.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -18,7 +18,7 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src";
 
 /// What compiles for wasm.
-pub enum Toolchain {
+pub(crate) enum Toolchain {
     /// The one in use has the target.
     Own,
     /// Debian's compiler builds the standard library from source; `linker` is the own toolchain's.
@@ -27,7 +27,7 @@ pub enum Toolchain {
 
 impl Toolchain {
     /// `cargo build --release` of the workspace in a folder, for wasm.
-    pub fn build(&self, folder: &Path) -> Command {
+    pub(crate) fn build(&self, folder: &Path) -> Command {
         let arguments = ["build", "--release", "--workspace", "--target", TARGET];
         match self {
             Self::Own => shell::cargo(folder, &arguments),
@@ -45,7 +45,7 @@ impl Toolchain {
 }
 
 /// A compiler for wasm, or what to install.
-pub fn toolchain() -> Result<Toolchain> {
+pub(crate) fn toolchain() -> Result<Toolchain> {
     if target_installed() || rustup_adds_target() {
         return Ok(Toolchain::Own);
     }

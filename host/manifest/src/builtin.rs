@@ -78,13 +78,14 @@ fn gate(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>)
     if elements.is_empty() {
         reader.wrong_hinted(value.span(), format!("{what} requires nothing, so it would let everything pass"), hint);
     }
-    let require = elements.iter().flat_map(|element| requirements(reader, element)).collect();
+    let require =
+        elements.iter().enumerate().flat_map(|(index, element)| requirements(reader, index, element)).collect();
     Some(Builtin::Gate { require })
 }
 
 /// One element of `require` -> a requirement for each of its bounds.
-fn requirements(reader: &mut Reader, value: &Value<'_>) -> Vec<Requirement> {
-    let Some(table) = reader.table("require", value) else { return Vec::new() };
+fn requirements(reader: &mut Reader, index: usize, value: &Value<'_>) -> Vec<Requirement> {
+    let Some(table) = reader.table(&format!("require.{index}"), value) else { return Vec::new() };
     reader.keys(table, "a requirement", &["measure", "slice", "at_least", "at_most"]);
     let text = |reader: &mut Reader, key: &str| {
         let value = table.get(key)?;
@@ -97,7 +98,11 @@ fn requirements(reader: &mut Reader, value: &Value<'_>) -> Vec<Requirement> {
     let measure = text(reader, "measure");
     let slice = text(reader, "slice");
     if table.get("measure").is_none() {
-        reader.wrong_hinted(value.span(), "a requirement lacks its `measure`", "name one of those that the step measures");
+        reader.wrong_hinted(
+            value.span(),
+            "a requirement lacks its `measure`",
+            "name one of those that the step measures",
+        );
     }
     let bound = |reader: &mut Reader, key: &str| table.get(key).and_then(|value| reader.number(key, value));
     let (low, high) = (bound(reader, "at_least"), bound(reader, "at_most"));

@@ -7,18 +7,18 @@
 //! person wants all of them. What needs a plugin's word (its parameters, its ports, which keys its role allows) is
 //! `plan`'s to check; [`Step::place_of`] lets it point at the line.
 
-mod project;
-mod sources;
-mod place;
-mod reader;
-mod nearest;
-mod value;
-mod project_file;
-mod pipeline_file;
-mod step_table;
 mod builtin;
-mod order;
 mod lock;
+mod nearest;
+mod order;
+mod pipeline_file;
+mod place;
+mod project;
+mod project_file;
+mod reader;
+mod sources;
+mod step_table;
+mod value;
 
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use nearest::nearest;

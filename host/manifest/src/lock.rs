@@ -13,7 +13,8 @@ use types::{Digest, PluginName, Problem};
 /// The file's name.
 pub const LOCK_FILE: &str = "stepwell.lock";
 
-const HEADER: &str = "# Written by `stepwell`, not by hand: the component that each plugin of this project stands for.\n";
+const HEADER: &str =
+    "# Written by `stepwell`, not by hand: the component that each plugin of this project stands for.\n";
 
 /// The plugins of a project, pinned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -144,7 +145,21 @@ mod tests {
     #[test]
     fn written_and_read_back() {
         let lock = sample();
-        expect![[]].assert_eq(&lock.to_text());
+        expect![[r##"
+            # Written by `stepwell`, not by hand: the component that each plugin of this project stands for.
+
+            [plugins.'./steps/a "b".py']
+            name = "derive"
+            version = "0.1.0"
+            digest = "00f243bcaffae2ee20390658060b8731b27ccb5ee88d2a1906a8f60a8dcba8e8"
+            source = "831c6831fdc9a309a4c66cc3cb2fa3740a100da8b86d6fe86e9ba40deb50aa19"
+
+            [plugins.csv]
+            name = "csv"
+            version = "0.1.0"
+            digest = "62b5715e157f0687024a16a60c3dc844e84ac8f2f8107b10c3c2ebfd56deb453"
+        "##]]
+        .assert_eq(&lock.to_text());
         assert_eq!(Lock::parse(&lock.to_text()), Ok(lock));
     }
 

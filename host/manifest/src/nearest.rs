@@ -37,9 +37,14 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (left, right, expected) in
-            [("", "", 0), ("", "ab", 2), ("abc", "abc", 0), ("trian", "train", 1), ("kitten", "sitting", 3), ("ä", "a", 1)]
-        {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("abc", "abc", 0),
+            ("trian", "train", 1),
+            ("kitten", "sitting", 3),
+            ("ä", "a", 1),
+        ] {
             assert_eq!(edits(left, right), expected, "{left} {right}");
             assert_eq!(edits(right, left), expected, "{right} {left}");
         }

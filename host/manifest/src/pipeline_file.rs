@@ -49,7 +49,8 @@ fn steps(reader: &mut Reader, pipeline: &str, value: &Value<'_>) -> Option<Vec<D
         reader.wrong(value.span(), format!("the pipeline has {} steps, expected at most {STEPS_MAX}", table.len()));
         return None;
     }
-    let drafts = entries(table).into_iter().map(|(key, span, value)| step_table::read(reader, pipeline, key, span, value));
+    let drafts =
+        entries(table).into_iter().map(|(key, span, value)| step_table::read(reader, pipeline, key, span, value));
     Some(drafts.collect())
 }
 

@@ -4,8 +4,8 @@ use crate::{Places, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
-    EndpointName, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName, Requirement,
-    StepName,
+    EndpointName, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
+    Requirement, StepName,
 };
 
 /// A folder with a `stepwell.toml`.

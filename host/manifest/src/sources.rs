@@ -1,7 +1,7 @@
 //! A project's folder -> its texts, bounded; and whether the step files that it names are there.
 
-use crate::project_file::PROJECT_FILE;
 use crate::Project;
+use crate::project_file::PROJECT_FILE;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
@@ -45,9 +45,8 @@ impl Sources {
 }
 
 fn stems(folder: &Path, problems: &mut Vec<Problem>) -> Vec<String> {
-    let names = fs::read_dir(folder).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()
-    });
+    let names = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>());
     let names = match names {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

@@ -57,15 +57,14 @@ pub(crate) fn grants(reader: &mut Reader, value: &Value<'_>) -> Vec<String> {
     let Some(table) = reader.table("grants", value) else { return Vec::new() };
     reader.keys(table, "`grants`", &["files"]);
     let Some(files) = table.get("files") else { return Vec::new() };
-    let names = reader.names("files", files).unwrap_or_default();
-    for (name, element) in names.iter().zip(files.get_ref().as_array().into_iter().flat_map(|array| array.iter())) {
-        let climbs = name.split('/').any(|part| part == "..");
-        if climbs || name.contains('\0') {
+    for element in files.get_ref().as_array().into_iter().flat_map(|array| array.iter()) {
+        let name = element.get_ref().as_str().unwrap_or_default();
+        if name.split('/').any(|part| part == "..") || name.contains('\0') {
             let message = format!("granted path `{}` may not hold `..`", cut(name));
             reader.wrong_hinted(element.span(), message, "grant a folder of the project, or an absolute path");
         }
     }
-    names
+    reader.names("files", files).unwrap_or_default()
 }
 
 /// The name of an alias: as strict as a model's, for it is part of a URL.
@@ -73,7 +72,7 @@ pub(crate) fn alias(reader: &mut Reader, text: &str, span: Range<usize>) -> Opti
     match ModelName::parse(text) {
         Ok(_) => Some(text.to_owned()),
         Err(error) => {
-            reader.wrong_id(span, IdError { what: "name of an alias", ..error });
+            reader.wrong_id(span, IdError { what: "registry alias", ..error });
             None
         }
     }

@@ -20,12 +20,7 @@ type Committed<'a> = &'a dyn Fn(&OutputRef) -> Option<&'a Artifact>;
 
 /// The version that the plan's [`Work::Register`] step `register` makes. A fault is ours: the plan was checked, and the
 /// step is started only when its inputs are committed.
-pub fn version(
-    plan: &Plan,
-    register: &StepName,
-    committed: Committed,
-    origin: Origin,
-) -> Result<ModelVersion, Fault> {
+pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: Origin) -> Result<ModelVersion, Fault> {
     let Work::Register { model, verdict, measures, name, served, .. } = &planned(plan, register)?.work else {
         return Err(Fault::host(format!("step `{register}` registers nothing")));
     };

@@ -1,8 +1,111 @@
 //! A checked project and plugin descriptors -> a [`Plan`]: steps in order, wiring, served path.
 //!
+//! ```text
+//!  Project --in_order--> step --"what are you?"--> role, parameters checked
+//!                         |  <--- columns so far       |
+//!                         +--"with these columns?"--> wiring checked -> PlannedStep -> (served path, for `register`)
+//! ```
 //! Pure: no files, no clock, no plugin is run here; [`build`] asks its caller to describe each step when the columns on its
 //! inputs are known. `run` executes the result, which is plain data and is stored with the run.
+//!
+//! An output without columns is one whose columns are not known before the run. What hangs on it is checked no further
+//! here; the run finds out. A step that could not be planned is not held against those that take from it.
 
+mod builtin_step;
+mod known;
+mod parameters;
+mod plugin_step;
+mod role;
+mod served;
 mod step;
+mod train;
+mod wiring;
 
 pub use step::{Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+
+use known::{Known, Steps};
+use manifest::{Pipeline, Project, Source, Step};
+use types::{Descriptor, Digest, Fault, Limits, PipelineName, Port, Problem};
+
+/// A plugin's answer, and the component that gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    pub descriptor: Descriptor,
+    pub component: Digest,
+}
+
+/// Describes a step's plugin under the step's parameters. It is asked twice a step, in the order of the plan:
+///
+/// - with `None`: what are you? Only roles, parameters' schema and imports count. Describe without inputs.
+/// - with the ports, once the parameters were found valid. A collector gets none, and its output `table` is to carry the
+///   columns that `discover` finds; a fitted step gets one port `rows`; a trainer gets `train`, `features`, with a label
+///   `label` (one column) and when wired `validation`; all others get the ports of the manifest.
+///
+/// A problem without a place is placed at the step's `plugin`.
+pub type Describe<'a> = dyn FnMut(&Step, Option<&[Port]>) -> Result<Described, Problem> + 'a;
+
+/// Plans a pipeline, or says everything that is wrong with it.
+pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<'_>) -> Result<Plan, Vec<Problem>> {
+    let Some(found) = project.pipelines.get(pipeline) else {
+        return Err(vec![no_pipeline(project, pipeline)]);
+    };
+    let limits = found.limits.over(project.limits.over(Limits::default()));
+    let mut steps = Steps::new();
+    let mut plan = Plan { project: project.name.clone(), pipeline: pipeline.clone(), steps: Vec::new() };
+    let mut problems = Vec::new();
+    for step in found.in_order() {
+        if step.takes().any(|output| !steps.contains_key(&output.step)) {
+            continue;
+        }
+        match plan_step(found, step, &steps, plugins) {
+            Ok(known) => {
+                plan.steps.push(planned(step, &known, limits));
+                steps.insert(step.name.clone(), known);
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    if problems.is_empty() { Ok(plan) } else { Err(problems) }
+}
+
+/// What a plugin could not be described for, as a problem of the step that names it.
+pub fn refused(step: &Step, fault: &Fault) -> Problem {
+    let problem = Problem::new(format!("step `{}`: {}", step.name, fault.message)).at(step.place_of(&["plugin"]));
+    match &fault.hint {
+        Some(hint) => problem.hinted(hint),
+        None => problem,
+    }
+}
+
+fn plan_step(
+    pipeline: &Pipeline,
+    step: &Step,
+    steps: &Steps,
+    plugins: &mut Describe<'_>,
+) -> Result<Known, Vec<Problem>> {
+    match &step.source {
+        Source::Plugin(_) => plugin_step::plan(step, steps, plugins),
+        Source::Builtin(builtin) => builtin_step::plan(pipeline, step, builtin, steps),
+    }
+}
+
+fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
+    PlannedStep {
+        name: step.name.clone(),
+        work: known.work.clone(),
+        seed: step.seed,
+        limits: step.limits.over(limits),
+        files: step.files.clone(),
+        outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
+    }
+}
+
+fn no_pipeline(project: &Project, pipeline: &PipelineName) -> Problem {
+    let known: Vec<&str> = project.pipelines.keys().map(types::Id::as_str).collect();
+    let message = format!("project `{}` has no pipeline `{pipeline}`", project.name);
+    Problem::new(message).hinted(match manifest::nearest(types::Id::as_str(pipeline), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "add a file such as `pipelines/train.toml`".to_owned(),
+        None => format!("it has {}", wiring::listed(known)),
+    })
+}

@@ -88,6 +88,21 @@ pub struct ServedPath {
 }
 
 impl Work {
+    /// In a word, for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Collect { .. } => "collect",
+            Self::Transform { .. } => "transform",
+            Self::Fit { .. } => "fit",
+            Self::Check { .. } => "check",
+            Self::Train { .. } => "train",
+            Self::Predict { .. } => "predict",
+            Self::Evaluate { .. } => "evaluate",
+            Self::Gate { .. } => "gate",
+            Self::Register { .. } => "register",
+        }
+    }
+
     /// Every output it takes, in a fixed order.
     pub fn inputs(&self) -> Vec<&OutputRef> {
         match self {

@@ -1,6 +1,6 @@
 //! A plan and how far it is -> what to do next. Pure: the loop acts on it and asks again after every change.
 
-use crate::{RunView, Status, Stop, StepView, retry};
+use crate::{RunView, Status, StepView, Stop, retry};
 use plan::{Plan, PlannedStep, Work};
 use std::collections::BTreeSet;
 use types::{Artifact, RunState, StepName};
@@ -117,7 +117,8 @@ fn starts(plan: &Plan, view: &RunView, now: &Circumstances) -> (Vec<StepName>, O
 /// How a run ends with which nothing more can be done.
 fn final_state(plan: &Plan, view: &RunView) -> RunState {
     let statuses = || plan.steps.iter().map(|step| view.status(&step.name));
-    let outputs = plan.steps.iter().filter_map(|step| view.commit(&step.name)).flat_map(|commit| commit.outputs.values());
+    let outputs =
+        plan.steps.iter().filter_map(|step| view.commit(&step.name)).flat_map(|commit| commit.outputs.values());
     let refused = |artifact: &Artifact| matches!(artifact, Artifact::Verdict(verdict) if !verdict.passed);
     // A step that is not final can neither start nor be skipped: its plan names an input that nobody gives.
     if view.is_cancelled() {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, ModelName, PipelineName, PortName, ProjectName, Receipt, RunId, RunState, StepName,
-    Verdict,
+    Artifact, Attempt, Digest, Fault, ModelName, PipelineName, PortName, ProjectName, Receipt, RunId, RunState,
+    StepName, Verdict,
 };
 
 /// Hears events, from the threads of several attempts at once. It is on the way of the run: it must not block.
@@ -15,16 +15,51 @@ pub type Observer<'a> = &'a (dyn Fn(&RunEvent) + Sync);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum RunEvent {
-    RunStarted { run: RunId, project: ProjectName, pipeline: PipelineName, steps: Vec<StepName>, at_us: i64 },
+    RunStarted {
+        run: RunId,
+        project: ProjectName,
+        pipeline: PipelineName,
+        steps: Vec<StepName>,
+        at_us: i64,
+    },
     /// Found unfinished; the committed steps are not repeated.
-    RunResumed { run: RunId, committed: Vec<StepName>, at_us: i64 },
-    StepStarted { step: StepName, attempt: Attempt, at_us: i64 },
-    Log { step: StepName, attempt: Attempt, level: String, message: String },
-    Progress { step: StepName, attempt: Attempt, done: u64, total: Option<u64> },
+    RunResumed {
+        run: RunId,
+        committed: Vec<StepName>,
+        at_us: i64,
+    },
+    StepStarted {
+        step: StepName,
+        attempt: Attempt,
+        at_us: i64,
+    },
+    Log {
+        step: StepName,
+        attempt: Attempt,
+        level: String,
+        message: String,
+    },
+    Progress {
+        step: StepName,
+        attempt: Attempt,
+        done: u64,
+        total: Option<u64>,
+    },
     /// `value` is none if it is no finite number, for which JSON has no word.
-    Metric { step: StepName, attempt: Attempt, name: String, value: Option<f64>, index: u64 },
+    Metric {
+        step: StepName,
+        attempt: Attempt,
+        name: String,
+        value: Option<f64>,
+        index: u64,
+    },
     /// A collector's page is committed.
-    Page { step: StepName, attempt: Attempt, rows: u64, more: bool },
+    Page {
+        step: StepName,
+        attempt: Attempt,
+        rows: u64,
+        more: bool,
+    },
     StepCommitted {
         step: StepName,
         attempt: Attempt,
@@ -33,11 +68,38 @@ pub enum RunEvent {
         at_us: i64,
     },
     /// `retry_at_us` is none if the step is given up.
-    StepFailed { step: StepName, attempt: Attempt, fault: Fault, retry_at_us: Option<i64>, at_us: i64 },
-    StepSkipped { step: StepName, because: String },
-    Verdict { step: StepName, verdict: Verdict },
-    Registered { step: StepName, model: ModelName, version: u32, digest: Digest, alias: Option<String> },
-    RunFinished { run: RunId, state: RunState, at_us: i64 },
+    StepFailed {
+        step: StepName,
+        attempt: Attempt,
+        fault: Fault,
+        retry_at_us: Option<i64>,
+        at_us: i64,
+    },
+    StepSkipped {
+        step: StepName,
+        because: String,
+    },
+    Verdict {
+        step: StepName,
+        verdict: Verdict,
+    },
+    Registered {
+        step: StepName,
+        model: ModelName,
+        version: u32,
+        digest: Digest,
+        alias: Option<String>,
+    },
+    /// It stands still for a reason of ours and can be resumed.
+    RunInterrupted {
+        run: RunId,
+        fault: Fault,
+    },
+    RunFinished {
+        run: RunId,
+        state: RunState,
+        at_us: i64,
+    },
 }
 
 /// An output in a line.

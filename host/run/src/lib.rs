@@ -8,18 +8,18 @@
 //! A live run and a resumed one are the same loop: the view is made of the run's records alone, and every change of it is
 //! appended to the journal before anybody is told.
 
-mod event;
-mod view;
-mod retry;
-mod decide;
-mod call;
-mod source;
-mod findings;
-mod outputs;
-mod cancel;
 mod attempt;
+mod call;
+mod cancel;
+mod decide;
 mod dispatch;
 mod drive;
+mod event;
+mod findings;
+mod outputs;
+mod retry;
+mod source;
+mod view;
 
 pub use call::call_for;
 pub use cancel::{CancelToken, Stop};

@@ -40,12 +40,7 @@ pub(crate) fn put_together(
 }
 
 /// A stored table, mapped and verified.
-pub(crate) fn open(
-    step: &PlannedStep,
-    table: &TableRef,
-    tenant: &TenantId,
-    blobs: &dyn Blobs,
-) -> Result<Table, Fault> {
+pub(crate) fn open(step: &PlannedStep, table: &TableRef, tenant: &TenantId, blobs: &dyn Blobs) -> Result<Table, Fault> {
     let located = table.parts.iter().map(|part| Ok((*part, blobs.path(tenant, *part)?)));
     let paths: HashMap<Digest, PathBuf> = located.collect::<Result<_, Fault>>()?;
     let path_of = |part: &Digest| paths.get(part).cloned().unwrap_or_default();

@@ -5,7 +5,8 @@ use crate::retry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, OutputRef, Record, RunHead, RunId, RunState, StepCommit, StepName, TableRef,
+    Artifact, Attempt, Digest, Fault, FaultKind, OutputRef, Record, RunHead, RunId, RunState, StepCommit, StepName,
+    TableRef,
 };
 
 /// How far a run is. Steps of which no record tells are not in `steps`: they wait.
@@ -43,10 +44,18 @@ pub enum Status {
     #[default]
     Waiting,
     /// Or it was when the server died.
-    Running { attempt: Attempt },
-    Committed { commit: StepCommit },
-    Failed { fault: Fault },
-    Skipped { because: String },
+    Running {
+        attempt: Attempt,
+    },
+    Committed {
+        commit: StepCommit,
+    },
+    Failed {
+        fault: Fault,
+    },
+    Skipped {
+        because: String,
+    },
 }
 
 /// An attempt that failed.
@@ -74,7 +83,9 @@ impl RunView {
 
     /// The state after one more record. A record of another run changes nothing.
     pub fn apply(&mut self, record: &Record) {
-        if self.ended.is_some() || run_of(record).is_none_or(|run| self.head.as_ref().is_some_and(|head| head.run != run)) {
+        if self.ended.is_some()
+            || run_of(record).is_none_or(|run| self.head.as_ref().is_some_and(|head| head.run != run))
+        {
             return;
         }
         match record {
@@ -82,12 +93,16 @@ impl RunView {
                 self.head.get_or_insert_with(|| head.clone());
             }
             Record::RunFinished { state, at_us, .. } => (self.ended, self.ended_us) = (Some(*state), Some(*at_us)),
-            Record::AttemptStarted { step, attempt, at_us, .. } => self.change(step, |view| view.start(*attempt, *at_us)),
+            Record::AttemptStarted { step, attempt, at_us, .. } => {
+                self.change(step, |view| view.start(*attempt, *at_us))
+            }
             Record::PageCommitted { step, table, restarted, .. } => {
                 self.change(step, |view| turn_page(&mut view.pages, table, *restarted));
             }
             Record::CheckpointSaved { step, state, .. } => self.change(step, |view| view.checkpoint = Some(*state)),
-            Record::StepCommitted { commit, at_us, .. } => self.change(&commit.step, |view| view.commit(commit, *at_us)),
+            Record::StepCommitted { commit, at_us, .. } => {
+                self.change(&commit.step, |view| view.commit(commit, *at_us))
+            }
             Record::VersionRegistered { version, commit, .. } => {
                 self.change(&commit.step, |view| view.commit(commit, version.registered_us));
             }
@@ -134,7 +149,8 @@ impl RunView {
 
     /// Whether an attempt ended because somebody cancelled the run.
     pub(crate) fn is_cancelled(&self) -> bool {
-        let cancelled = |view: &StepView| matches!(&view.status, Status::Failed { fault } if fault.kind == FaultKind::Cancelled);
+        let cancelled =
+            |view: &StepView| matches!(&view.status, Status::Failed { fault } if fault.kind == FaultKind::Cancelled);
         self.steps.values().any(cancelled)
     }
 }

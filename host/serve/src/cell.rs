@@ -67,7 +67,9 @@ impl<'de> Visitor<'de> for CellVisitor {
         let mut list = Vec::new();
         while let Some(value) = values.next_element()? {
             if matches!(value, Cell::List(_)) {
-                return Err(A::Error::custom("lists stand more than two deep, a tensor has rows and at most one more dimension"));
+                return Err(A::Error::custom(
+                    "lists stand more than two deep, a tensor has rows and at most one more dimension",
+                ));
             }
             list.push(value);
         }
@@ -93,7 +95,7 @@ impl<'a> ColumnBuilder<'a> {
 
     /// Appends a row; `cells` are its values, one but for a vector. The error is a fragment: `is 300, no INT8`.
     pub(crate) fn push(&mut self, cells: &[Cell], datatype: Datatype) -> Result<(), String> {
-        let valid = cells != [Cell::Null];
+        let valid = !cells.iter().all(|cell| *cell == Cell::Null);
         match valid {
             true => cells.iter().try_for_each(|cell| self.push_value(cell, datatype))?,
             false if !self.field.nullable => return Err("is null, which the column does not allow".to_owned()),

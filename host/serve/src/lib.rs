@@ -8,11 +8,11 @@
 //! and all problems of a request are told together. Numbers cross without losing a bit: a tensor's type may widen to its
 //! column's, never round, and floats are written as the shortest text that reads back as the same bits.
 
-mod protocol;
-mod datatype;
 mod cell;
-mod request;
+mod datatype;
 mod plain;
+mod protocol;
+mod request;
 mod response;
 
 pub use datatype::Datatype;

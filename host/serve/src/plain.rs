@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::{DataType, Field, ModelName, Schema};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `rows`")]
 struct PlainRequest {
     rows: Vec<BTreeMap<String, Cell>>,
 }
@@ -24,7 +24,8 @@ struct PlainResponse<'a> {
 
 /// Reads `{"rows": [{"column": value, ..}, ..]}`. A column that may be null may be left out. All problems are told together.
 pub fn plain_table(request: &[u8], columns: &[Field]) -> Result<Table, ServeError> {
-    let request: PlainRequest = serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
+    let request: PlainRequest =
+        serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
     let rows = request.rows;
     let mut problems = Problems::default();
     if !(1..=ROWS_MAX).contains(&rows.len()) {
@@ -130,7 +131,7 @@ mod tests {
     fn no_rows_and_no_json_are_refused() {
         for (request, expected) in [
             (r#"{"rows": []}"#, "the request has 0 rows, expected 1 to 100000"),
-            ("[]", "cannot read the request: invalid length 0, expected struct PlainRequest with 1 element at line 1 column 2"),
+            ("[]", "cannot read the request: invalid length 0, expected an object with `rows` at line 1 column 2"),
             (r#"{"row": []}"#, "cannot read the request: unknown field `row`, expected `rows` at line 1 column 6"),
         ] {
             let error = plain_table(request.as_bytes(), &columns()).unwrap_err();

@@ -10,7 +10,7 @@ use types::{Field, ModelName};
 
 /// `POST /v2/models/NAME/infer`. Unknown keys are errors: an `output` for `outputs` would silently answer with everything.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `inputs`")]
 pub(crate) struct InferRequest {
     pub(crate) id: Option<String>,
     #[serde(default)]

@@ -24,12 +24,12 @@ pub struct Asked {
 
 /// Reads a request for a model that expects these columns. All problems are told together.
 pub fn request_table(request: &[u8], columns: &[Field]) -> Result<Asked, ServeError> {
-    let request: InferRequest = serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
+    let request: InferRequest =
+        serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
     let mut problems = Problems::default();
     refuse_binary(&request, &mut problems);
     let inputs = by_name(&request.inputs, columns, &mut problems);
-    let present: Vec<_> =
-        columns.iter().filter_map(|field| Some((field, *inputs.get(field.name.as_str())?))).collect();
+    let present: Vec<_> = columns.iter().filter_map(|field| Some((field, *inputs.get(field.name.as_str())?))).collect();
     let made: Vec<_> = present
         .iter()
         .filter_map(|(field, input)| column(field, input).map_err(|problem| problems.push(problem)).ok())
@@ -61,10 +61,13 @@ fn by_name<'a>(
     let expected: BTreeSet<_> = columns.iter().map(|field| field.name.as_str()).collect();
     let mut found = BTreeMap::new();
     for input in inputs {
-        if !expected.contains(input.name.as_str()) {
-            problems.push(format!("input {} is unknown, the model does not read it", shown(&input.name)));
-        } else if found.insert(input.name.as_str(), input).is_some() {
-            problems.push(format!("input {} stands twice", shown(&input.name)));
+        let name = input.name.as_str();
+        if !expected.contains(name) {
+            problems.push(format!("input {} is unknown, the model does not read it", shown(name)));
+        } else if found.contains_key(name) {
+            problems.push(format!("input {} stands twice", shown(name)));
+        } else {
+            found.insert(name, input);
         }
     }
     for field in columns.iter().filter(|field| !found.contains_key(field.name.as_str())) {
@@ -113,14 +116,17 @@ fn rows_of(field: &Field, input: &RequestInput) -> Result<usize, String> {
 /// The input as a column; the error is the one problem that is told of it.
 fn column(field: &Field, input: &RequestInput) -> Result<GuestColumn, String> {
     let name = &field.name;
-    let datatype = Datatype::parse(&input.datatype).filter(|datatype| datatype.fits(field.data_type)).ok_or_else(|| {
-        let (got, expected) = (shown(&input.datatype), Datatype::that_fit(field.data_type));
-        format!("input `{name}` has datatype {got}, its column of {} takes {expected}", field.data_type)
-    })?;
+    let datatype =
+        Datatype::parse(&input.datatype).filter(|datatype| datatype.fits(field.data_type)).ok_or_else(|| {
+            let (got, expected) = (shown(&input.datatype), Datatype::that_fit(field.data_type));
+            format!("input `{name}` has datatype {got}, its column of {} takes {expected}", field.data_type)
+        })?;
     let (width, rows) = (width_of(field), rows_of(field, input)?);
     let cells = input.data.as_deref().ok_or_else(|| format!("input `{name}` has no `data`"))?;
     let mut builder = ColumnBuilder::new(field);
-    for (row, values) in rows_in(cells, rows, width, input.shape.len() == 2).map_err(|why| format!("input `{name}` {why}"))? {
+    for (row, values) in
+        rows_in(cells, rows, width, input.shape.len() == 2).map_err(|why| format!("input `{name}` {why}"))?
+    {
         builder.push(values, datatype).map_err(|why| format!("input `{name}` {why} (row {row})"))?;
     }
     Ok(builder.finish())

@@ -51,11 +51,10 @@ fn wanted<'a>(predictions: &'a Table, outputs: &[String]) -> Result<Vec<&'a Fiel
     }
     let mut problems = crate::Problems::default();
     let mut found = Vec::new();
-    for (i, name) in outputs.iter().enumerate() {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in outputs {
         match schema.field(name) {
-            Some(_) if outputs[..i.min(schema.fields.len() + 1)].contains(name) => {
-                problems.push(format!("output {} is asked for twice", shown(name)));
-            }
+            Some(_) if !seen.insert(name) => problems.push(format!("output {} is asked for twice", shown(name))),
             Some(field) => found.push(field),
             None => problems.push(format!("output {} is unknown, there are {}", shown(name), names(&schema.fields))),
         }
@@ -115,7 +114,7 @@ fn floats(chunk: &GuestColumn) -> Box<dyn Iterator<Item = f64> + '_> {
     }
 }
 
-fn fixed<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
+fn fixed<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + Clone + '_ {
     data.chunks_exact(N).map(|bytes| bytes.try_into().expect("a chunk of N bytes has N bytes"))
 }
 
@@ -166,9 +165,9 @@ fn put<S: SerializeSeq, T: Serialize>(
 fn texts(chunk: &GuestColumn) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
     let offsets = chunk.offsets.as_deref().unwrap_or_default();
     let ends = fixed(offsets).map(|bytes| i32::from_le_bytes(bytes) as usize);
-    ends.clone().zip(ends.skip(1)).map(|(start, end)| {
-        String::from_utf8_lossy(chunk.data.get(start..end).unwrap_or_default())
-    })
+    ends.clone()
+        .zip(ends.skip(1))
+        .map(|(start, end)| String::from_utf8_lossy(chunk.data.get(start..end).unwrap_or_default()))
 }
 
 #[cfg(test)]

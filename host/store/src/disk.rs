@@ -6,23 +6,30 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// Folders that are known to be on disk, each with its name in its parent.
-#[derive(Default)]
-pub(crate) struct Folders(Mutex<BTreeSet<PathBuf>>);
+/// Folders beneath a root that are known to be on disk, each with its name in its parent.
+pub(crate) struct Folders {
+    root: PathBuf,
+    known: Mutex<BTreeSet<PathBuf>>,
+}
 
 impl Folders {
-    /// Makes `folder` and what is missing above it, beneath `root`, and syncs every name on the way.
+    /// Nothing is known yet beneath `root`, which is there.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), known: Mutex::default() }
+    }
+
+    /// Makes `folder` and what is missing above it, beneath the root, and syncs every name on the way.
     /// The lock is held over the syncs: whoever finds a folder known here may rely on it.
-    pub(crate) fn ensure(&self, root: &Path, folder: &Path) -> Result<()> {
-        let mut known = self.0.lock().expect("no holder of this lock panics");
+    pub(crate) fn ensure(&self, folder: &Path) -> Result<()> {
+        let mut known = self.known.lock().expect("no holder of this lock panics");
         let missing: Vec<&Path> =
-            folder.ancestors().take_while(|path| *path != root && !known.contains(*path)).collect();
+            folder.ancestors().take_while(|path| *path != self.root && !known.contains(*path)).collect();
         for path in missing.into_iter().rev() {
             match fs::create_dir(path) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                     return Err(Error::io("make folder", path)(error));
                 }
-                _ => sync_folder(path.parent().unwrap_or(root))?,
+                _ => sync_folder(path.parent().unwrap_or(&self.root))?,
             }
             known.insert(path.to_owned());
         }

@@ -46,7 +46,9 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::Damaged { .. } => Some("restore the file from a copy; nothing after the damage was touched"),
-            Error::Poisoned { .. } => Some("mend the disk, then start the server again: it resumes from what is on disk"),
+            Error::Poisoned { .. } => {
+                Some("mend the disk, then start the server again: it resumes from what is on disk")
+            }
             Error::Index { .. } => Some("start the server again: the index is rebuilt from the journal"),
             _ => None,
         };

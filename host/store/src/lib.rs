@@ -14,16 +14,18 @@
 //! ```
 //! One process owns the folder; its lock is the server's affair. A record may only point at a blob that was put before.
 
-mod error;
-mod recovery;
-mod disk;
-mod journal;
 mod apply;
-mod index;
-mod open;
-mod tenant;
 mod blobs;
+mod disk;
+mod error;
+mod index;
+mod journal;
+mod open;
 mod reads;
+mod recovery;
+mod tenant;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use reads::{ModelSummary, RunSummary};
@@ -52,7 +54,7 @@ impl Store {
         open::open(data)
     }
 
-    /// The tenants that ever appended a record, by name.
+    /// The tenants known here, by name: those that had a folder at open, and those that appended since.
     pub fn tenants(&self) -> Vec<TenantId> {
         self.all().keys().cloned().collect()
     }

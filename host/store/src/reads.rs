@@ -53,7 +53,10 @@ impl Store {
             let aliases = self.keyed(tenant, &key::aliases(&model), key::alias_of)?;
             models.push(ModelSummary {
                 versions: versions.into_iter().map(|(version, _)| version).collect(),
-                aliases: aliases.into_iter().map(|(alias, value)| Ok((alias, decode(&value)?))).collect::<Result<_>>()?,
+                aliases: aliases
+                    .into_iter()
+                    .map(|(alias, value)| Ok((alias, decode(&value)?)))
+                    .collect::<Result<_>>()?,
                 model,
             });
         }

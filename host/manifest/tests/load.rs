@@ -1,0 +1,218 @@
+//! Folders -> projects: the example as it stands, and folders in which something is missing.
+
+use expect_test::expect;
+use manifest::{PluginSource, Source, load};
+use std::fs;
+use std::path::Path;
+use types::{Id, PipelineName, Problem, StepName};
+
+fn example() -> manifest::Project {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tumour")).unwrap()
+}
+
+fn step<'p>(project: &'p manifest::Project, name: &str) -> &'p manifest::Step {
+    let pipeline = &project.pipelines[&PipelineName::parse("train").unwrap()];
+    pipeline.step(&StepName::parse(name).unwrap()).unwrap()
+}
+
+#[test]
+fn the_example_is_read_as_it_is_written() {
+    let project = example();
+    let pipeline = project.pipelines.values().next().unwrap();
+    let written: Vec<&str> = pipeline.steps.iter().map(|step| step.name.as_str()).collect();
+    let order =
+        ["patients", "checked", "parts", "scaled", "derived", "model", "predicted", "measured", "gate", "registered"];
+    assert_eq!(written, order);
+    assert_eq!(pipeline.in_order().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), order);
+    expect![[r#"
+        (
+            `tumour`,
+            {
+                `tumour`: Endpoint {
+                    model: `tumour`,
+                    alias: "champion",
+                    place: Place {
+                        file: "stepwell.toml",
+                        span: 17..35,
+                        line: 3,
+                        column: 1,
+                    },
+                },
+            },
+            LimitsPatch {
+                guest_memory_bytes: None,
+                memory_bytes: None,
+                wall_ms: None,
+                handles: None,
+                log_lines: None,
+                output_bytes: None,
+            },
+        )
+    "#]]
+    .assert_debug_eq(&(&project.name, &project.endpoints, project.limits));
+    let scaled = step(&project, "scaled");
+    expect![[r#"
+        (
+            Plugin(
+                Named(
+                    `standardize`,
+                ),
+            ),
+            {
+                `test`: OutputRef {
+                    step: `parts`,
+                    port: `test`,
+                },
+                `train`: OutputRef {
+                    step: `parts`,
+                    port: `train`,
+                },
+            },
+            Some(
+                OutputRef {
+                    step: `parts`,
+                    port: `train`,
+                },
+            ),
+            Object {
+                "except": Array [
+                    String("sample"),
+                ],
+            },
+            5209343793820724874,
+            LimitsPatch {
+                guest_memory_bytes: None,
+                memory_bytes: None,
+                wall_ms: None,
+                handles: None,
+                log_lines: None,
+                output_bytes: None,
+            },
+        )
+    "#]]
+    .assert_debug_eq(&(&scaled.source, &scaled.inputs, &scaled.fit, &scaled.params, scaled.seed, scaled.limits));
+    expect![[r#"
+        Builtin(
+            Gate {
+                require: [
+                    Requirement {
+                        measure: "roc_auc",
+                        slice: None,
+                        bound: AtLeast(
+                            0.99,
+                        ),
+                    },
+                    Requirement {
+                        measure: "brier",
+                        slice: None,
+                        bound: AtMost(
+                            0.05,
+                        ),
+                    },
+                ],
+            },
+        )
+    "#]]
+    .assert_debug_eq(&step(&project, "gate").source);
+    expect![[r#"
+        Builtin(
+            Register {
+                name: `tumour`,
+                alias: Some(
+                    "champion",
+                ),
+            },
+        )
+    "#]]
+    .assert_debug_eq(&step(&project, "registered").source);
+    let derived = PluginSource::Python("steps/concavity_by_size.py".into());
+    assert_eq!(step(&project, "derived").source, Source::Plugin(derived.clone()));
+    assert_eq!(derived.to_string(), "./steps/concavity_by_size.py");
+    assert_eq!(step(&project, "patients").files, ["data"]);
+    assert_eq!((step(&project, "parts").seed, step(&project, "model").label.as_deref()), (7, Some("diagnosis")));
+}
+
+#[test]
+fn a_step_knows_where_it_stands() {
+    let project = example();
+    let checked = step(&project, "checked");
+    let line = |path: &[&str]| checked.place_of(path).map(|place| (place.file, place.line, place.column));
+    let file = || "pipelines/train.toml".to_owned();
+    assert_eq!(line(&["plugin"]), Some((file(), 9, 10)));
+    assert_eq!(line(&["inputs", "table"]), Some((file(), 10, 20)));
+    assert_eq!(line(&["params", "columns", "diagnosis", "type"]), Some((file(), 44, 30)));
+    assert_eq!(line(&["params", "columns", "nobody"]), line(&["params", "columns"]));
+    assert_eq!(checked.place_of_key(&["inputs"]).map(|place| (place.line, place.column)), Some((10, 1)));
+    assert_eq!(checked.place_of_key(&["nobody"]).map(|place| (place.line, place.column)), Some((8, 1)));
+}
+
+fn problems(files: &[(&str, &[u8])]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let shown = |problem: &Problem| {
+        let place = problem.place.as_ref().map(|place| format!("{}:{}: ", place.file, place.line));
+        format!("{}{}\n", place.unwrap_or_default(), problem.message)
+    };
+    let all: String = load(folder.path()).err().unwrap_or_default().iter().map(shown).collect();
+    all.replace(folder.path().to_str().unwrap(), "FOLDER")
+}
+
+#[test]
+fn what_a_folder_lacks() {
+    expect![[r#"
+        there is no `stepwell.toml` in `FOLDER`
+    "#]]
+    .assert_eq(&problems(&[]));
+    expect![[r#"
+        `pipelines/x.toml` cannot be read: it is not a file
+    "#]]
+    .assert_eq(&problems(&[("stepwell.toml", b"name = \"a\""), ("pipelines/x.toml/y", b"")]));
+    expect![[r#"
+        `stepwell.toml` cannot be read: it is not UTF-8: byte 0 begins no character
+        `pipelines/x.toml` cannot be read: it is longer than 256 KiB
+    "#]]
+    .assert_eq(&problems(&[("stepwell.toml", b"\xff"), ("pipelines/x.toml", &vec![b'#'; 300 << 10])]));
+    let steps = b"[steps.a]\nplugin = \"./gone.py\"\n[steps.b]\nplugin = \"./is/a.wasm\"\n";
+    expect![[r#"
+        pipelines/x.toml:2: `./gone.py` cannot be read: No such file or directory (os error 2)
+        pipelines/x.toml:4: `./is/a.wasm` is not a file
+    "#]]
+    .assert_eq(&problems(&[("stepwell.toml", b"name = \"a\""), ("pipelines/x.toml", steps), ("is/a.wasm/file", b"")]));
+    let others: [(&str, &[u8]); 4] = [
+        ("stepwell.toml", b"name = \"a\""),
+        ("pipelines/README.md", b"["),
+        ("pipelines/.x.toml", b"["),
+        ("notes", b""),
+    ];
+    assert_eq!(problems(&others), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_step_file_may_not_lead_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::create_dir(folder.path().join("pipelines")).unwrap();
+    fs::write(folder.path().join("stepwell.toml"), "name = \"a\"").unwrap();
+    fs::write(folder.path().join("pipelines/x.toml"), "[steps.a]\nplugin = \"./link.py\"\n").unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("link.py")).unwrap();
+    let problems = load(folder.path()).unwrap_err();
+    assert_eq!(problems[0].message, "`./link.py` leads out of the project");
+}
+
+#[test]
+fn values_become_json() {
+    let text = "[steps.a]\nplugin = \"x\"\n[steps.a.params]\nday = 1979-05-27\ntime = 1979-05-27T07:32:00.5-07:00\n\
+                big = 18446744073709551615\nhex = 0xff\nsmall = -1_000\nlist = [1, 2.5, true, \"x\", [], {}]\nd.e.f = 1e3\n";
+    let sources =
+        manifest::Sources { project: "name = \"a\"".into(), pipelines: [("p".to_owned(), text.to_owned())].into() };
+    let project = manifest::check(&sources).unwrap();
+    let step = &project.pipelines.values().next().unwrap().steps[0];
+    expect![[r#"{"big":18446744073709551615,"d":{"e":{"f":1000.0}},"day":"1979-05-27","hex":255,"list":[1,2.5,true,"x",[],{}],"small":-1000,"time":"1979-05-27T07:32:00.5-07:00"}"#]].assert_eq(&step.params.to_string());
+    // The default seed is part of what makes a run repeatable: it may never change.
+    expect!["16639058048389623638"].assert_eq(&step.seed.to_string());
+}

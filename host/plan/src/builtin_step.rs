@@ -1,0 +1,96 @@
+//! The steps that the host does itself -> what they take and give.
+
+use crate::known::{Given, Kind, Known, Rows, Steps, take};
+use crate::plugin_step::{known, stop};
+use crate::{Work, served, wiring};
+use manifest::{Builtin, Pipeline, Step};
+use types::{Field, Id, OutputRef, PortName, Problem};
+
+pub(crate) fn plan(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
+    match builtin {
+        Builtin::Predict => predict(step, steps),
+        Builtin::Gate { require } => {
+            let (measures, _) = input(step, steps, "measures", Kind::Measures)?;
+            let work = Work::Gate { measures, require: require.clone() };
+            Ok(known(work, [("verdict", Given::other(Kind::Verdict))]))
+        }
+        Builtin::Register { .. } => register(pipeline, step, builtin, steps),
+    }
+}
+
+/// The input of a port that the manifest has found wired.
+fn input<'k>(step: &Step, steps: &'k Steps, port: &str, kind: Kind) -> Result<(OutputRef, &'k Given), Vec<Problem>> {
+    let wired = PortName::parse(port).ok().and_then(|port| step.inputs.get(&port));
+    let Some(output) = wired else {
+        let message = format!("step `{}` lacks its input `{port}`", step.name);
+        return Err(vec![Problem::new(message).at(step.place_of(&["inputs"]))]);
+    };
+    let given = take(steps, step, &["inputs", port], output, kind).map_err(|problem| vec![problem])?;
+    Ok((output.clone(), given))
+}
+
+fn predict(step: &Step, steps: &Steps) -> Result<Known, Vec<Problem>> {
+    let (rows, table) = match (input(step, steps, "rows", Kind::Table), input(step, steps, "model", Kind::Model)) {
+        (Ok(rows), Ok(_)) => rows,
+        (rows, model) => return Err([rows.err(), model.err()].into_iter().flatten().flatten().collect()),
+    };
+    let (model, _) = input(step, steps, "model", Kind::Model)?;
+    let trainer = steps.get(&model.step);
+    let (Some(training), Some(plugin)) =
+        (trainer.and_then(|known| known.training.as_ref()), trainer.and_then(|known| known.work.plugin()))
+    else {
+        return Err(vec![
+            Problem::new(format!("`{model}` is made by no trainer")).at(step.place_of(&["inputs", "model"])),
+        ]);
+    };
+    let mut problems = wiring::columns(step, &["inputs", "rows"], &rows, &table.columns, &training.features);
+    for field in &training.predictions {
+        if table.columns.iter().any(|column| column.name == field.name) {
+            let message = format!("`{model}` predicts a column `{}`; `{rows}` has one already", field.name);
+            let problem = Problem::new(message).at(step.place_of(&["inputs", "rows"]));
+            problems.push(problem.hinted("rename the column in an earlier step"));
+        }
+    }
+    stop(problems)?;
+    let columns: Vec<Field> = match table.columns.is_empty() || training.predictions.is_empty() {
+        // Half of the columns would look like all of them.
+        true => Vec::new(),
+        false => table.columns.iter().chain(&training.predictions).cloned().collect(),
+    };
+    let given = Given::table(columns, Rows::Made("adds a model's predictions"));
+    Ok(known(Work::Predict { plugin: plugin.clone(), rows, model }, [("table", given)]))
+}
+
+fn register(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
+    let Builtin::Register { name, alias } = builtin else { return Err(Vec::new()) };
+    let mut problems = Vec::new();
+    let mut verdict = None;
+    if step.inputs.keys().any(|port| port.as_str() == "verdict") {
+        match input(step, steps, "verdict", Kind::Verdict) {
+            Ok((output, _)) => verdict = Some(output),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    let model = match input(step, steps, "model", Kind::Model) {
+        Ok((model, _)) => model,
+        Err(wrong) => {
+            problems.extend(wrong);
+            return Err(problems);
+        }
+    };
+    let served = match served::path(pipeline, steps, step, &model) {
+        Ok(served) => served,
+        Err(wrong) => {
+            problems.extend(wrong);
+            return Err(problems);
+        }
+    };
+    stop(problems)?;
+    let judged = verdict.as_ref().and_then(|verdict| steps.get(&verdict.step)).map(|known| &known.work);
+    let measures = match judged {
+        Some(Work::Gate { measures, .. }) => Some(measures.clone()),
+        _ => None,
+    };
+    let work = Work::Register { model, verdict, measures, name: name.clone(), alias: alias.clone(), served };
+    Ok(known(work, [("version", Given::other(Kind::Version))]))
+}

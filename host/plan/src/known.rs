@@ -1,0 +1,128 @@
+//! What is known of the steps planned so far: what stands on their outputs, and how a row got there.
+
+use crate::Work;
+use manifest::Step;
+use std::collections::BTreeMap;
+use std::fmt;
+use types::{Field, Id, OutputRef, PortName, Problem, StepName};
+
+pub(crate) type Steps = BTreeMap<StepName, Known>;
+
+/// A planned step, seen from those that take from it.
+pub(crate) struct Known {
+    pub(crate) work: Work,
+    pub(crate) given: BTreeMap<PortName, Given>,
+    /// Of a fitted step: the columns that it reads of its rows.
+    pub(crate) reads: Vec<Field>,
+    /// Of a trainer.
+    pub(crate) training: Option<Training>,
+}
+
+/// What a trainer learns from what.
+pub(crate) struct Training {
+    pub(crate) train: OutputRef,
+    /// With their types; empty if those are not known before the run.
+    pub(crate) features: Vec<Field>,
+    pub(crate) label: Option<String>,
+    /// What its predictor gives.
+    pub(crate) predictions: Vec<Field>,
+}
+
+/// What stands on an output.
+pub(crate) struct Given {
+    pub(crate) kind: Kind,
+    /// Of a table; empty if they are not known before the run.
+    pub(crate) columns: Vec<Field>,
+    pub(crate) rows: Rows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Table,
+    State,
+    Model,
+    Findings,
+    Measures,
+    Verdict,
+    Version,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Table => "a table",
+            Self::State => "a fitted state",
+            Self::Model => "a model",
+            Self::Findings => "findings",
+            Self::Measures => "measures",
+            Self::Verdict => "a verdict",
+            Self::Version => "a version",
+        })
+    }
+}
+
+/// How a row came to stand on a table, as far as a request on its way to a model is concerned.
+#[derive(Clone)]
+pub(crate) enum Rows {
+    /// From outside: a request brings such rows.
+    Collected,
+    /// Some or all rows of that table, unchanged: a request passes by.
+    Unchanged(OutputRef),
+    /// Each from the row of that table, by a fitted step: a request goes through.
+    Fitted(OutputRef),
+    /// By nothing that a request can go through, and why.
+    Made(&'static str),
+}
+
+impl Given {
+    pub(crate) fn table(columns: Vec<Field>, rows: Rows) -> Self {
+        Self { kind: Kind::Table, columns, rows }
+    }
+
+    pub(crate) fn other(kind: Kind) -> Self {
+        Self { kind, columns: Vec::new(), rows: Rows::Made("is no table") }
+    }
+}
+
+/// One of our own port names.
+pub(crate) fn port(name: &str) -> PortName {
+    PortName::parse(name).expect("the host's own port names are well formed")
+}
+
+/// What stands on the output that a step takes at a path of keys, if it is of the kind that is wanted there.
+pub(crate) fn take<'k>(
+    steps: &'k Steps,
+    step: &Step,
+    path: &[&str],
+    output: &OutputRef,
+    wanted: Kind,
+) -> Result<&'k Given, Problem> {
+    let place = step.place_of(path);
+    let Some(known) = steps.get(&output.step) else {
+        return Err(Problem::new(format!("step `{}` takes `{output}`, which is not planned", step.name)).at(place));
+    };
+    let Some(given) = known.given.get(&output.port) else {
+        let ports: Vec<&str> = known.given.keys().map(Id::as_str).collect();
+        let message = format!("step `{}` takes `{output}`, but `{}` gives no such port", step.name, output.step);
+        let hint = crate::wiring::suggestion(output.port.as_str(), &ports, "it gives");
+        return Err(Problem::new(message).at(place).hinted(hint));
+    };
+    if given.kind != wanted {
+        let at = path.join(".");
+        let message = format!("step `{}` wants {wanted} at `{at}`; `{output}` is {}", step.name, given.kind);
+        let fitting: Vec<String> = outputs_of(steps, wanted).collect();
+        let problem = Problem::new(message).at(place);
+        return Err(match fitting.is_empty() {
+            true => problem,
+            false => problem.hinted(format!("there is {}", crate::wiring::listed(fitting.iter().map(String::as_str)))),
+        });
+    }
+    Ok(given)
+}
+
+/// A few outputs of a kind, to choose from.
+fn outputs_of(steps: &Steps, kind: Kind) -> impl Iterator<Item = String> {
+    let outputs =
+        steps.iter().flat_map(|(step, known)| known.given.iter().map(move |(port, given)| (step, port, given)));
+    outputs.filter(move |(.., given)| given.kind == kind).map(|(step, port, _)| format!("{step}.{port}")).take(4)
+}

@@ -1,0 +1,190 @@
+//! One attempt on its own thread: the call to the runner, what it says meanwhile, and its answer made ready to commit.
+//! Pages and checkpoints are appended here, while the guest waits; the loop hears of them and of the end as events.
+
+use crate::call::who;
+use crate::drive::{Ended, Event};
+use crate::outputs::{self, Outputs};
+use crate::view::turn_page;
+use crate::{CancelToken, Dispatcher, Observer, RunEvent, findings, source};
+use plan::{PlannedStep, Work};
+use ports::{Answer, Call, Page, SourceState, Task, Watch, Watched};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+use types::{Artifact, Attempt, Digest, Fault, FaultKind, Id, PortName, Receipt, Record, RunId, TableRef, TenantId};
+
+/// One try of one step.
+pub(crate) struct Trial<'a> {
+    pub dispatcher: &'a Dispatcher,
+    pub tenant: &'a TenantId,
+    pub run: RunId,
+    pub step: &'a PlannedStep,
+    pub attempt: Attempt,
+    pub observer: Observer<'a>,
+    pub cancel: &'a CancelToken,
+    /// Set when the loop ended for a reason of its own: nobody waits for the answer.
+    pub abandoned: &'a AtomicBool,
+    pub events: Sender<Event>,
+    pub source: Option<Source>,
+}
+
+/// What a collector reads from, and how far it is.
+pub(crate) struct Source {
+    pub digest: Digest,
+    pub state: Mutex<SourceState>,
+}
+
+impl Trial<'_> {
+    /// Carries the attempt out and tells the loop. Whatever happens, the loop hears of an end.
+    pub(crate) fn carry_out(&self, call: &Call) {
+        let (result, receipt) = catch_unwind(AssertUnwindSafe(|| self.result(call))).unwrap_or_else(|_| {
+            let fault = Fault::host(format!("{}: the runner panicked; this is a bug of ours", call.who));
+            (Err(fault), Receipt::default())
+        });
+        self.send(Event::Ended(Ended { step: self.step.name.clone(), attempt: self.attempt, result, receipt }));
+    }
+
+    fn result(&self, call: &Call) -> (Result<Outputs, Fault>, Receipt) {
+        let outcome = self.dispatcher.runner.run(self.tenant, call, self);
+        let outputs = outcome.result.and_then(|answer| self.outputs(&call.assignment.task, answer));
+        (outputs, outcome.receipt)
+    }
+
+    fn outputs(&self, task: &Task, answer: Answer) -> Result<Outputs, Fault> {
+        match (answer, &self.source) {
+            (Answer::Collected, Some(source)) => self.collected(source),
+            (Answer::Outputs { outputs }, None) => {
+                outputs::check(self.step, task, &outputs)?;
+                outputs::check_blobs(self.step, &outputs, self.tenant, self.blobs())?;
+                self.completed(task, outputs)
+            }
+            _ => {
+                Err(Fault::host(format!("{}: the worker answered another question than it was asked", who(self.step))))
+            }
+        }
+    }
+
+    fn collected(&self, source: &Source) -> Result<Outputs, Fault> {
+        let state = source.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let table = source::put_together(self.step, &state, self.tenant, self.blobs())?;
+        let port = table_port()?;
+        outputs::check_columns(self.step, &port, &table.schema)?;
+        Ok(Outputs::from([(port, Artifact::Table(table))]))
+    }
+
+    /// With what the host adds: a validator's rows, and the values at its findings.
+    fn completed(&self, task: &Task, mut outputs: Outputs) -> Result<Outputs, Fault> {
+        let (Work::Check { .. }, Task::Check { rows, .. }) = (&self.step.work, task) else { return Ok(outputs) };
+        for artifact in outputs.values_mut() {
+            if let Artifact::Findings { findings } = artifact {
+                *findings = self.judged(std::mem::take(findings), rows)?;
+            }
+        }
+        outputs.insert(table_port()?, Artifact::Table(rows.clone()));
+        Ok(outputs)
+    }
+
+    fn judged(&self, findings: Vec<types::Finding>, rows: &TableRef) -> Result<Vec<types::Finding>, Fault> {
+        // Only a finding with a sample needs the table's values.
+        let findings = match findings.iter().any(|finding| !finding.sample.is_empty()) {
+            true => findings::with_values(findings, &source::open(self.step, rows, self.tenant, self.blobs())?),
+            false => findings,
+        };
+        findings::fault(self.step, &findings).map_or(Ok(findings), Err)
+    }
+
+    fn blobs(&self) -> &dyn ports::Blobs {
+        self.dispatcher.blobs.as_ref()
+    }
+
+    /// Appends a record that an attempt makes while it runs, and lets the loop's view follow.
+    fn record(&self, record: Record) -> Result<(), Fault> {
+        self.dispatcher.journal.append(self.tenant, std::slice::from_ref(&record))?;
+        self.send(Event::Recorded(Box::new(record)));
+        Ok(())
+    }
+
+    fn send(&self, event: Event) {
+        // The loop outlives its attempts; if it is gone, so is the run of this process.
+        let _ = self.events.send(event);
+    }
+
+    fn page_record(&self, source: Digest, page: &Page) -> Record {
+        Record::PageCommitted {
+            run: self.run,
+            step: self.step.name.clone(),
+            source,
+            table: page.table.clone(),
+            cursor: page.cursor.clone(),
+            more: page.more,
+            restarted: page.restarted,
+        }
+    }
+
+    fn check_page(&self, table: &TableRef) -> Result<(), Fault> {
+        let port = table_port()?;
+        outputs::check_columns(self.step, &port, &table.schema)?;
+        let outputs = Outputs::from([(port, Artifact::Table(table.clone()))]);
+        outputs::check_blobs(self.step, &outputs, self.tenant, self.blobs())
+    }
+
+    /// Commits a page if the source is still where this attempt believes it to be: another run may collect from it too.
+    fn commit_page(&self, source: &Source, page: &Page) -> Result<(), Fault> {
+        let _alone = self.dispatcher.alone();
+        let mut state = source.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.dispatcher.journal.source(self.tenant, source.digest)?.unwrap_or_default();
+        if now != *state {
+            let kind = FaultKind::Transient { retry_after_ms: 1_000 };
+            let message = format!("{}: another run collected from the same source meanwhile", who(self.step));
+            return Err(Fault::new(kind, message));
+        }
+        self.record(self.page_record(source.digest, page))?;
+        turn_page(&mut state.pages, &page.table, page.restarted);
+        state.cursor = Some(page.cursor.clone());
+        Ok(())
+    }
+}
+
+impl Watch for Trial<'_> {
+    fn hear(&self, event: Watched) {
+        let (step, attempt) = (self.step.name.clone(), self.attempt);
+        (self.observer)(&match event {
+            Watched::Log { level, message } => RunEvent::Log { step, attempt, level, message },
+            Watched::Progress { done, total } => RunEvent::Progress { step, attempt, done, total },
+            Watched::Metric { name, value, index } => {
+                RunEvent::Metric { step, attempt, name, value: Some(value).filter(|value| value.is_finite()), index }
+            }
+        });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed) || self.cancel.stopped().is_some()
+    }
+
+    fn page(&self, page: Page) -> Result<(), Fault> {
+        let Some(source) = &self.source else {
+            return Err(Fault::guest(format!("{}: gave a page, but it is no collector", who(self.step))));
+        };
+        self.check_page(&page.table)?;
+        let cursor = source.state.lock().unwrap_or_else(PoisonError::into_inner).cursor.clone();
+        // A source without news must not grow by an empty page every hour.
+        if page.table.rows == 0 && !page.restarted && cursor.as_ref() == Some(&page.cursor) {
+            return Ok(());
+        }
+        self.commit_page(source, &page)?;
+        let (step, attempt) = (self.step.name.clone(), self.attempt);
+        (self.observer)(&RunEvent::Page { step, attempt, rows: page.table.rows, more: page.more });
+        Ok(())
+    }
+
+    fn checkpoint(&self, state: Vec<u8>) -> Result<(), Fault> {
+        let state = self.dispatcher.blobs.put(self.tenant, &state)?;
+        self.record(Record::CheckpointSaved { run: self.run, step: self.step.name.clone(), state })
+    }
+}
+
+/// The one output of a collector, and the rows that a validator passes on.
+fn table_port() -> Result<PortName, Fault> {
+    PortName::parse("table").map_err(Fault::host)
+}

@@ -1,0 +1,164 @@
+//! Starts runs and drives them to their end. One dispatcher a process: it is what keeps two runs from giving a model the same
+//! version number, or from committing the same rows of a source twice.
+
+use crate::drive::Drive;
+use crate::{CancelToken, Observer, RunEvent, RunView};
+use plan::Plan;
+use ports::{Blobs, Clock, Journal, StepRunner};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use types::{Cause, Digest, Fault, Record, RunHead, RunId, RunState, TenantId};
+
+/// Turns plans into runs. Shared by all tenants and threads.
+pub struct Dispatcher {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) runner: Arc<dyn StepRunner>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The most attempts of one run at a time.
+    pub(crate) slots: usize,
+    /// Held from looking something up in the journal to appending what follows from it.
+    lookup_and_append: Mutex<()>,
+    /// Runs that a thread of this process drives.
+    driven: Mutex<BTreeSet<(TenantId, RunId)>>,
+}
+
+/// What a run is resumed from, stored as a blob: fields are only ever added, with a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredPlan {
+    pub plan: Plan,
+    /// The folder that the grants of its steps are relative to.
+    pub project_dir: PathBuf,
+}
+
+impl StoredPlan {
+    /// The plan behind [`RunHead::plan`].
+    pub fn load(blobs: &dyn Blobs, tenant: &TenantId, digest: Digest) -> Result<Self, Fault> {
+        let bytes = blobs.get(tenant, digest)?;
+        let damaged = |reason: String| Fault::host(format!("stored plan {} is damaged: {reason}", digest.short()));
+        let stored: Self = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        check_order(&stored.plan).map_err(damaged)?;
+        Ok(stored)
+    }
+}
+
+impl Dispatcher {
+    /// `slots` is the most attempts of one run at a time.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        blobs: Arc<dyn Blobs>,
+        runner: Arc<dyn StepRunner>,
+        clock: Arc<dyn Clock>,
+        slots: usize,
+    ) -> Self {
+        let (lookup_and_append, driven) = Default::default();
+        Self { journal, blobs, runner, clock, slots, lookup_and_append, driven }
+    }
+
+    /// Records that a run began; [`Self::drive`] does its work. Grants are relative to `project_dir`.
+    pub fn start(
+        &self,
+        tenant: &TenantId,
+        plan: &Plan,
+        cause: Cause,
+        project_dir: &Path,
+        observer: Observer,
+    ) -> Result<RunId, Fault> {
+        check_order(plan).map_err(Fault::host)?;
+        let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
+        let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
+        let (run, now_us) = (self.journal.next_run(tenant)?, self.clock.now_us());
+        let head = RunHead {
+            run,
+            project: plan.project.clone(),
+            pipeline: plan.pipeline.clone(),
+            plan: blob,
+            cause,
+            logical_time_us: now_us,
+            started_us: now_us,
+        };
+        self.journal.append(tenant, &[Record::RunStarted(head)])?;
+        observer(&RunEvent::RunStarted {
+            run,
+            project: plan.project.clone(),
+            pipeline: plan.pipeline.clone(),
+            steps: plan.steps.iter().map(|step| step.name.clone()).collect(),
+            at_us: now_us,
+        });
+        Ok(run)
+    }
+
+    /// Drives a run from wherever its records say it is to its end, and returns that. A run that ended is not touched.
+    /// After [`CancelToken::leave`] it returns `Running`; a fault is ours, and the run can be driven again.
+    pub fn drive(
+        &self,
+        tenant: &TenantId,
+        run: RunId,
+        observer: Observer,
+        cancel: CancelToken,
+    ) -> Result<RunState, Fault> {
+        let _claim = self.claim(tenant, run)?;
+        let view = RunView::of(&self.journal.run_records(tenant, run)?);
+        let Some(head) = &view.head else {
+            return Err(Fault::invalid(format!("there is no run {run}")));
+        };
+        if let Some(state) = view.ended {
+            return Ok(state);
+        }
+        let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
+        Drive::new(self, tenant, run, &stored, view).to_its_end(observer, &cancel)
+    }
+
+    /// Keeps the other runs from appending until the guard is dropped.
+    pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.lookup_and_append.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Two loops on one run would commit its steps twice.
+    fn claim(&self, tenant: &TenantId, run: RunId) -> Result<Claim<'_>, Fault> {
+        let key = (tenant.clone(), run);
+        let mut driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
+        match driven.insert(key.clone()) {
+            true => Ok(Claim { driven: &self.driven, key }),
+            false => Err(Fault::invalid(format!("run {run} is being driven already"))),
+        }
+    }
+}
+
+struct Claim<'a> {
+    driven: &'a Mutex<BTreeSet<(TenantId, RunId)>>,
+    key: (TenantId, RunId),
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// The stored form, once it is sure that it can be read back: a number such as infinity has no JSON form.
+fn to_json(stored: &StoredPlan) -> Result<Vec<u8>, Fault> {
+    let bytes =
+        serde_json::to_vec(stored).map_err(|error| Fault::invalid(format!("plan cannot be stored: {error}")))?;
+    match serde_json::from_slice::<StoredPlan>(&bytes) {
+        Ok(read) if read == *stored => Ok(bytes),
+        Ok(_) => Err(Fault::invalid("plan cannot be stored: it reads back as another")),
+        Err(error) => Err(Fault::invalid(format!("plan cannot be stored: {error}"))),
+    }
+}
+
+/// Whether every step stands after those it takes from, as `plan` promises.
+fn check_order(plan: &Plan) -> Result<(), String> {
+    let mut before = BTreeSet::new();
+    for step in &plan.steps {
+        if let Some(input) = step.work.inputs().into_iter().find(|input| !before.contains(&input.step)) {
+            return Err(format!("step `{}` takes from `{input}`, expected a step before it", step.name));
+        }
+        if !before.insert(&step.name) {
+            return Err(format!("step `{}` stands twice", step.name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Stopped from outside: cancelled for good, or left for the next server.
+
+use crate::course::{good, world};
+use crate::fakes::{FakeBlobs, FakeJournal, LeapingClock, World};
+use crate::plans::{name, whole};
+use ports::Watch;
+use run::{CancelToken, RunEvent, Status};
+use std::sync::Arc;
+use types::{Fault, FaultKind, RunId, RunState};
+
+fn until_cancelled(watch: &dyn Watch) -> Fault {
+    while !watch.cancelled() {
+        std::thread::yield_now();
+    }
+    Fault::new(FaultKind::Cancelled, "cancelled")
+}
+
+/// Trains until somebody says stop, the first time.
+fn stopped(stop: fn(&CancelToken)) -> (World, RunState) {
+    let world = world(|step, before, watch| (step == "train" && before == 0).then(|| Err(until_cancelled(watch))));
+    let run = world.start(&whole(0.8)).unwrap();
+    let stop_at_training = |event: &RunEvent| {
+        world.hear(event);
+        if matches!(event, RunEvent::StepStarted { step, .. } if *step == name("train")) {
+            stop(&world.cancel);
+        }
+    };
+    let state = world.dispatcher.drive(&world.tenant, run, &stop_at_training, world.cancel.clone()).unwrap();
+    (world, state)
+}
+
+#[test]
+fn a_cancelled_run_ends_with_its_attempt() {
+    let (world, state) = stopped(CancelToken::cancel);
+    assert_eq!(state, RunState::Cancelled);
+    let view = world.view(1);
+    assert_eq!(view.ended, Some(RunState::Cancelled));
+    assert!(view.commit(&name("scale")).is_some());
+    assert_eq!(view.status(&name("predict")), &Status::Waiting);
+}
+
+#[test]
+fn a_run_that_was_left_goes_on_in_the_next_server() {
+    let (world, state) = stopped(CancelToken::leave);
+    assert_eq!((state, world.view(1).ended), (RunState::Running, None));
+    let state = world.dispatcher.drive(&world.tenant, RunId(1), &|event| world.hear(event), CancelToken::default());
+    assert_eq!(state.unwrap(), RunState::Succeeded);
+    assert_eq!((world.calls("scale"), world.calls("train")), (1, 2));
+    assert!(world.events.lock().unwrap().iter().any(|event| matches!(event, RunEvent::RunResumed { .. })));
+}
+
+#[test]
+fn a_run_that_waits_for_a_retry_hears_of_it() {
+    // This clock stands still: without the token's word the loop would wait five minutes.
+    let blobs = Arc::new(FakeBlobs::create());
+    let theirs = blobs.clone();
+    let script = move |step: &str, call: &ports::Call, _: u32, watch: &dyn Watch| match step {
+        "train" => Err(Fault::new(FaultKind::Transient { retry_after_ms: 300_000 }, "not now")),
+        _ => good(call, watch, &theirs),
+    };
+    let world = World::with(FakeJournal::of(Vec::new()), blobs, LeapingClock::by(0), script);
+    let run = world.start(&whole(0.8)).unwrap();
+    let (failed, hears) = std::sync::mpsc::channel();
+    let state = std::thread::scope(|scope| {
+        let cancel = world.cancel.clone();
+        scope.spawn(move || hears.recv().map(|()| cancel.cancel()));
+        let observer = |event: &RunEvent| {
+            if matches!(event, RunEvent::StepFailed { .. }) {
+                failed.send(()).unwrap();
+            }
+        };
+        world.dispatcher.drive(&world.tenant, run, &observer, world.cancel.clone())
+    });
+    assert_eq!(state.unwrap(), RunState::Cancelled);
+}
+
+#[test]
+fn a_run_is_driven_once_at_a_time() {
+    let world = world(|_, _, _| None);
+    let run = world.start(&whole(0.8)).unwrap();
+    let second = std::sync::Mutex::new(None);
+    let observer = |_: &RunEvent| {
+        second.lock().unwrap().get_or_insert_with(|| world.drive(run));
+    };
+    world.dispatcher.drive(&world.tenant, run, &observer, CancelToken::default()).unwrap();
+    let refused = second.into_inner().unwrap().unwrap().unwrap_err();
+    assert_eq!(refused.message, "run 1 is being driven already");
+}

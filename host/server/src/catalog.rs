@@ -1,0 +1,231 @@
+//! What a manifest calls a plugin -> a stored component and what it says of itself, pinned by the lock file.
+
+use crate::{Error, Notes, Server, folder, toolchain};
+use manifest::{Lock, LockedPlugin, PluginSource};
+use ports::{Answer, Assignment, Blobs, Call, Grants, Page, StepRunner, Task, Watch, Watched};
+use std::path::{Path, PathBuf};
+use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
+
+/// Largest component that is read: a Python one has 19 MB.
+const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+/// Describing and discovering look at little; what takes longer is broken.
+const DESCRIBE_LIMITS: Limits = Limits {
+    guest_memory_bytes: 512 << 20,
+    memory_bytes: 1 << 30,
+    wall_ms: 30_000,
+    handles: 1000,
+    log_lines: 1000,
+    output_bytes: 64 << 20,
+};
+
+/// A component in the tenant's blobs.
+pub(crate) struct Component {
+    pub(crate) digest: Digest,
+    /// Of the text that it was built from, if it was built here.
+    pub(crate) source: Option<Digest>,
+}
+
+impl Server {
+    /// Finds the component and stores it; a Python step is built first.
+    pub(crate) fn component(
+        &self,
+        tenant: &TenantId,
+        project: &Path,
+        source: &PluginSource,
+        notes: Notes<'_>,
+    ) -> Result<Component, Fault> {
+        let (file, built_from) = match source {
+            PluginSource::Named(name) => (self.options.plugins.join(format!("{name}.wasm")), None),
+            PluginSource::Wasm(path) => (inside(project, path)?, None),
+            PluginSource::Python(path) => {
+                let step = inside(project, path)?;
+                let text = std::fs::read(&step)
+                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+                let built = self.options.data.join("built");
+                let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
+                (file, Some(toolchain::source_digest(&text)))
+            }
+        };
+        let digest = self.blob_of(tenant, &file, source)?;
+        Ok(Component { digest, source: built_from })
+    }
+
+    fn blob_of(&self, tenant: &TenantId, file: &Path, source: &PluginSource) -> Result<Digest, Fault> {
+        let size = match std::fs::metadata(file) {
+            Ok(metadata) => metadata.len(),
+            Err(_) if matches!(source, PluginSource::Named(_)) => return Err(self.unknown(source)),
+            Err(error) => return Err(Fault::invalid(format!("cannot read plugin `{source}`: {error}"))),
+        };
+        if size > COMPONENT_BYTES_MAX {
+            let (got, most) = (size >> 20, COMPONENT_BYTES_MAX >> 20);
+            return Err(Fault::invalid(format!("plugin `{source}` has {got} MiB, at most {most} MiB")));
+        }
+        let bytes = std::fs::read(file).map_err(|error| Fault::invalid(format!("cannot read plugin `{source}`: {error}")))?;
+        self.store.put(tenant, &bytes)
+    }
+
+    fn unknown(&self, source: &PluginSource) -> Fault {
+        let name = source.to_string();
+        let known = self.first_party();
+        let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
+        match manifest::nearest(&name, known.iter().map(String::as_str)) {
+            Some(near) => fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\"")),
+            None => fault.hinted(format!("a plugin of your own is a path, such as \"./steps/{name}.py\"")),
+        }
+    }
+
+    fn first_party(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.options.plugins).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".wasm").map(str::to_owned));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// What the component says of itself under these settings; a collector is also asked what is at its source.
+    pub(crate) fn describe(
+        &self,
+        tenant: &TenantId,
+        step: &manifest::Step,
+        project: &Path,
+        component: Digest,
+        inputs: &[Port],
+    ) -> Result<Descriptor, Fault> {
+        let task = Task::Describe { inputs: inputs.to_vec() };
+        let mut descriptor = self.ask(tenant, step, project, component, step.params.clone(), task)?;
+        if descriptor.roles.contains(&types::Role::Collector) {
+            let call = describing(step, project, component, step.params.clone(), Task::Discover);
+            match self.pool.run(tenant, &call, &Aside).result? {
+                Answer::Discovered { columns } => {
+                    descriptor.outputs.iter_mut().for_each(|output| output.columns.clone_from(&columns));
+                }
+                _ => return Err(Fault::host("a worker answered a discovery with something else")),
+            }
+        }
+        Ok(descriptor)
+    }
+
+    /// What the component is, whatever its settings: asked without inputs, and again without parameters should these be
+    /// wrong, so that they can be checked against its schema.
+    pub(crate) fn describe_alone(
+        &self,
+        tenant: &TenantId,
+        step: &manifest::Step,
+        project: &Path,
+        component: Digest,
+    ) -> Result<Descriptor, Fault> {
+        let nothing = || Task::Describe { inputs: Vec::new() };
+        let asked = self.ask(tenant, step, project, component, step.params.clone(), nothing());
+        match asked {
+            Err(Fault { kind: FaultKind::Invalid, .. }) => {
+                let bare = self.ask(tenant, step, project, component, serde_json::json!({}), nothing());
+                bare.or(asked)
+            }
+            asked => asked,
+        }
+    }
+
+    fn ask(
+        &self,
+        tenant: &TenantId,
+        step: &manifest::Step,
+        project: &Path,
+        component: Digest,
+        parameters: serde_json::Value,
+        task: Task,
+    ) -> Result<Descriptor, Fault> {
+        let call = describing(step, project, component, parameters, task);
+        match self.pool.run(tenant, &call, &Aside).result? {
+            Answer::Described { descriptor } => Ok(*descriptor),
+            _ => Err(Fault::host("a worker answered a description with something else")),
+        }
+    }
+
+    pub(crate) fn log_file(&self, tenant: &TenantId, run: types::RunId) -> PathBuf {
+        folder::tenant(&self.options.data, tenant).join("logs").join(format!("{run}.ndjson"))
+    }
+}
+
+fn describing(
+    step: &manifest::Step,
+    project: &Path,
+    component: Digest,
+    parameters: serde_json::Value,
+    task: Task,
+) -> Call {
+    let assignment = Assignment {
+        component,
+        parameters,
+        seed: step.seed,
+        logical_time_us: 0,
+        limits: DESCRIBE_LIMITS,
+        checkpoint: None,
+        task,
+    };
+    let grants = Grants { base: project.to_owned(), files: step.files.clone() };
+    Call { who: format!("step `{}`", step.name), assignment, grants }
+}
+
+/// A path of the project that stays in it, whatever links it goes through.
+fn inside(project: &Path, path: &str) -> Result<PathBuf, Fault> {
+    let missing = |error: std::io::Error| Fault::invalid(format!("cannot read `{path}`: {error}"));
+    let (root, file) = (project.canonicalize().map_err(missing)?, project.join(path).canonicalize().map_err(missing)?);
+    match file.starts_with(&root) {
+        true => Ok(file),
+        false => Err(Fault::invalid(format!("`{path}` leads out of the project"))),
+    }
+}
+
+/// Holds the plugins found against the lock, and pins those that are new. Gives what changed.
+pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool) -> Result<Vec<String>, Error> {
+    let mut lock = Lock::load(project)?;
+    let (mut problems, mut news) = (Vec::new(), Vec::new());
+    for (written, plugin) in found {
+        match lock.plugins.get(written) {
+            Some(locked) if same(locked, plugin) => continue,
+            Some(locked) if !update => {
+                let (expected, got) = (locked.digest.short(), plugin.digest.short());
+                let message = format!("plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}");
+                problems.push(Problem::new(message).hinted("accept it with `stepwell check --update-lock`"));
+            }
+            Some(_) => news.push(format!("plugin `{written}` is now {}", plugin.digest.short())),
+            None => news.push(format!("plugin `{written}` pinned at {}", plugin.digest.short())),
+        }
+        lock.plugins.insert(written.clone(), plugin.clone());
+    }
+    if !problems.is_empty() {
+        return Err(Error::Problems(problems));
+    }
+    if !news.is_empty() {
+        lock.save(project).map_err(|error| Fault::invalid(format!("cannot write `stepwell.lock`: {error}")))?;
+    }
+    Ok(news)
+}
+
+/// A component built here is the same if its text is: the tool does not give the same bytes twice. Its own file is the
+/// author's to change, so a step of the project is pinned anew when its text changes.
+fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
+    match (&locked.source, &found.source) {
+        (Some(locked), Some(found)) => locked == found,
+        _ => locked.digest == found.digest,
+    }
+}
+
+/// Describing says nothing worth hearing and commits nothing.
+struct Aside;
+
+impl Watch for Aside {
+    fn hear(&self, _: Watched) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: Page) -> Result<(), Fault> {
+        Err(Fault::host("a page came where none was asked for"))
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        Err(Fault::host("a checkpoint came where none was asked for"))
+    }
+}

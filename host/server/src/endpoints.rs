@@ -1,0 +1,162 @@
+//! Served names -> predictions: each endpoint answers with the version under its alias, loaded in a worker of its own.
+
+use crate::{Error, Server, locked};
+use data::Table;
+use ports::ServedModel;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock, PoisonError};
+use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, TenantId};
+use worker::ServingWorker;
+
+/// The most that one request may use: its rows are bounded, so its time is.
+const REQUEST_LIMITS: Limits = Limits {
+    guest_memory_bytes: 512 << 20,
+    memory_bytes: 2 << 30,
+    wall_ms: 10_000,
+    handles: 1000,
+    log_lines: 10_000,
+    output_bytes: 1 << 30,
+};
+
+/// A served name and what answers under it.
+pub(crate) struct Endpoint {
+    model: ModelName,
+    alias: String,
+    loaded: RwLock<Option<Arc<Loaded>>>,
+    /// Held by whoever loads, so that a new version is loaded once.
+    loading: Mutex<()>,
+}
+
+struct Loaded {
+    version: ModelVersion,
+    worker: ServingWorker,
+}
+
+/// An endpoint, for metadata.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointInfo {
+    pub endpoint: EndpointName,
+    pub model: ModelName,
+    pub alias: String,
+    /// None while no version has the alias.
+    pub version: Option<u32>,
+    pub request: Vec<Field>,
+    pub response: Vec<Field>,
+}
+
+/// An answer and who gave it.
+pub struct Served {
+    pub model: ModelName,
+    pub version: u32,
+    pub predictions: Table,
+}
+
+impl Server {
+    /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
+    pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<(EndpointName, Result<u32, Fault>)>, Error> {
+        let project = manifest::load(folder)?;
+        let mut told = Vec::new();
+        for (name, endpoint) in &project.endpoints {
+            self.serve(tenant, name, &endpoint.model, &endpoint.alias);
+            let version = self.loaded(tenant, name).map(|loaded| loaded.version.version);
+            told.push((name.clone(), version.map_err(|error| match error {
+                Error::Fault(fault) => fault,
+                other => Fault::invalid(other.to_string()),
+            })));
+        }
+        Ok(told)
+    }
+
+    /// Answers under a name with whatever version has the alias at the time.
+    pub fn serve(&self, tenant: &TenantId, name: &EndpointName, model: &ModelName, alias: &str) {
+        let endpoint = Endpoint {
+            model: model.clone(),
+            alias: alias.to_owned(),
+            loaded: RwLock::new(None),
+            loading: Mutex::new(()),
+        };
+        locked(&self.endpoints).insert((tenant.clone(), name.clone()), Arc::new(endpoint));
+    }
+
+    /// The endpoints of a tenant, by name.
+    pub fn endpoints(&self, tenant: &TenantId) -> Result<Vec<EndpointInfo>, Error> {
+        let names: Vec<_> = locked(&self.endpoints).keys().filter(|key| key.0 == *tenant).map(|key| key.1.clone()).collect();
+        names.iter().map(|name| self.endpoint(tenant, name)).collect()
+    }
+
+    /// An endpoint as its alias stands.
+    pub fn endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointInfo, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let version = self.current(tenant, &endpoint)?;
+        Ok(EndpointInfo {
+            endpoint: name.clone(),
+            model: endpoint.model.clone(),
+            alias: endpoint.alias.clone(),
+            version: version.as_ref().map(|version| version.version),
+            request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
+            response: version.map(|version| version.signature.outputs).unwrap_or_default(),
+        })
+    }
+
+    /// The columns that a request to an endpoint must bring, from the version that would answer it.
+    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
+        Ok(self.loaded(tenant, name)?.version.request.clone())
+    }
+
+    /// Answers rows under the columns of [`Self::request_columns`].
+    pub fn predict(&self, tenant: &TenantId, name: &EndpointName, rows: &Table) -> Result<Served, Error> {
+        let loaded = self.loaded(tenant, name)?;
+        if loaded.version.request != rows.schema().fields {
+            // Another version with other columns came between; the caller reads the request again.
+            return Err(Error::Conflict(format!("endpoint `{name}` has just changed its columns; send the request again")));
+        }
+        let predictions = loaded.worker.predict(rows)?;
+        Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
+    }
+
+    fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
+        let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
+        endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
+    }
+
+    fn current(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<Option<ModelVersion>, Error> {
+        match self.store.alias(tenant, &endpoint.model, &endpoint.alias)? {
+            Some(version) => Ok(self.store.version(tenant, &endpoint.model, version)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The version under the alias, loaded. Requests that are under way keep the one they began with.
+    fn loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let wanted = self.store.alias(tenant, &endpoint.model, &endpoint.alias)?;
+        let fits = |loaded: &Arc<Loaded>| Some(loaded.version.version) == wanted;
+        let held = || endpoint.loaded.read().unwrap_or_else(PoisonError::into_inner).clone().filter(fits);
+        if let Some(loaded) = held() {
+            return Ok(loaded);
+        }
+        let _turn = locked(&endpoint.loading);
+        if let Some(loaded) = held() {
+            return Ok(loaded);
+        }
+        let version = self.current(tenant, &endpoint)?.ok_or_else(|| {
+            let (model, alias) = (&endpoint.model, &endpoint.alias);
+            let message = format!("endpoint `{name}` has nothing to serve: model `{model}` has no version `{alias}` yet");
+            Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message)
+                .hinted("a run whose gate passes registers one")
+        })?;
+        let served = ServedModel {
+            path: version.path.clone(),
+            predictor: version.predictor.clone(),
+            request: version.request.clone(),
+            response: version.signature.outputs.clone(),
+            limits: REQUEST_LIMITS,
+            logical_time_us: version.registered_us,
+        };
+        let worker = ServingWorker::start(Arc::clone(&self.pool), tenant.clone(), served)?;
+        let loaded = Arc::new(Loaded { version, worker });
+        *endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,94 @@
+//! The data folder: who owns it, and where everything in it lies.
+//!
+//! ```text
+//!  lock, socket              the owner, and where it listens
+//!  index/                    the store's database
+//!  built/                    components built from source, by digest of the source
+//!  tenants/NAME/journal/     the truth
+//!  tenants/NAME/blobs/       tables, models, plugins
+//!  tenants/NAME/compiled/    native code of plugins, written by the server only
+//!  tenants/NAME/scratch/     a folder a worker
+//!  tenants/NAME/logs/        what runs said, a file a run
+//! ```
+
+use crate::Options;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use types::{Fault, TenantId};
+
+/// A locked data folder.
+#[derive(Debug)]
+pub struct Folder {
+    // The lock lasts as long as the file is open.
+    _lock: File,
+}
+
+/// Who has the folder.
+#[derive(Debug)]
+pub enum LockedBy {
+    /// Nobody had it; now we have.
+    Us(Folder),
+    /// Another process, by its number.
+    Process(String),
+}
+
+impl Folder {
+    /// Makes the folder if need be, for its owner's eyes only, and takes its lock, or says who has it.
+    pub fn lock(data: &Path) -> Result<LockedBy, Fault> {
+        let io = |error: std::io::Error| Fault::host(format!("cannot use the data folder `{}`: {error}", data.display()));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(io)?;
+        let path = data.join("lock");
+        let mut options = File::options();
+        let mut lock =
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;
+                lock.write_all(std::process::id().to_string().as_bytes()).map_err(io)?;
+                Ok(LockedBy::Us(Self { _lock: lock }))
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut owner = String::new();
+                lock.read_to_string(&mut owner).map_err(io)?;
+                Ok(LockedBy::Process(owner))
+            }
+            Err(error) => Err(io(error.into())),
+        }
+    }
+
+    /// Where the owner listens.
+    pub fn socket(data: &Path) -> PathBuf {
+        data.join("socket")
+    }
+}
+
+pub(crate) fn tenant(data: &Path, tenant: &TenantId) -> PathBuf {
+    data.join("tenants").join(tenant.to_string())
+}
+
+/// Where the workers of a tenant may look. Absolute, because a worker works in another folder.
+pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static {
+    let options = options.clone();
+    move |id| {
+        let folder = tenant(&options.data, id);
+        worker::Layout {
+            executable: options.executable.clone(),
+            blobs: folder.join("blobs"),
+            compiled: folder.join("compiled"),
+            scratch: folder.join("scratch"),
+        }
+    }
+}
+
+/// The real time.
+pub(crate) struct SystemClock;
+
+impl ports::Clock for SystemClock {
+    fn now_us(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}

@@ -1,0 +1,170 @@
+//! A project's folder -> plans, or everything that is wrong with it. What `check` shows is what `run` will do.
+
+use crate::catalog::{self, Component};
+use crate::{Error, Notes, Server};
+use manifest::{LockedPlugin, PluginSource, Project};
+use plan::{Described, Plan, Work};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use types::{Field, PipelineName, PluginName, PortName, Problem, StepName, TenantId};
+
+/// A pipeline that could run now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckedPipeline {
+    pub pipeline: PipelineName,
+    pub steps: Vec<CheckedStep>,
+    /// What a request to the model must bring, if one is registered.
+    pub request: Vec<Field>,
+    /// The steps a request goes through, the trainer last.
+    pub served: Vec<StepName>,
+}
+
+/// A step of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckedStep {
+    pub step: StepName,
+    /// What it does: `collect`, `fit`, `gate`.
+    pub work: String,
+    pub plugin: Option<PluginName>,
+    /// Columns of its tables; none for what is no table.
+    pub outputs: BTreeMap<PortName, usize>,
+}
+
+type Found = BTreeMap<PluginSource, (Component, Option<LockedPlugin>)>;
+
+impl Server {
+    /// Checks all pipelines of a project, or one. Builds, compiles and describes its plugins; runs nothing else.
+    pub fn check(
+        &self,
+        tenant: &TenantId,
+        folder: &Path,
+        pipeline: Option<&str>,
+        update_lock: bool,
+        notes: Notes<'_>,
+    ) -> Result<Vec<CheckedPipeline>, Error> {
+        let project = manifest::load(folder)?;
+        let names = match pipeline {
+            Some(name) => vec![find(&project, name)?],
+            None => project.pipelines.keys().cloned().collect(),
+        };
+        let plans = self.plans(tenant, folder, &project, &names, update_lock, notes)?;
+        Ok(plans.iter().map(checked).collect())
+    }
+
+    /// Plans one pipeline; the only one of the project, if none is named.
+    pub(crate) fn plan(
+        &self,
+        tenant: &TenantId,
+        folder: &Path,
+        pipeline: Option<&str>,
+        notes: Notes<'_>,
+    ) -> Result<Plan, Error> {
+        let project = manifest::load(folder)?;
+        let name = match (pipeline, project.pipelines.keys().next()) {
+            (Some(name), _) => find(&project, name)?,
+            (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
+            _ => {
+                let names: Vec<_> = project.pipelines.keys().map(|name| format!("`{name}`")).collect();
+                let problem = Problem::new(format!("the project has {} pipelines: {}", names.len(), names.join(", ")));
+                return Err(vec![problem.hinted("name the one to run: `stepwell run NAME`")].into());
+            }
+        };
+        let mut plans = self.plans(tenant, folder, &project, &[name], false, notes)?;
+        plans.pop().ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
+    }
+
+    fn plans(
+        &self,
+        tenant: &TenantId,
+        folder: &Path,
+        project: &Project,
+        names: &[PipelineName],
+        update_lock: bool,
+        notes: Notes<'_>,
+    ) -> Result<Vec<Plan>, Error> {
+        let mut found = Found::new();
+        let (mut plans, mut problems) = (Vec::new(), Vec::new());
+        for name in names {
+            let mut describe = |step: &manifest::Step, ports: Option<&[types::Port]>| {
+                self.described(tenant, folder, &mut found, step, ports, notes)
+            };
+            match plan::build(project, name, &mut describe) {
+                Ok(plan) => plans.push(plan),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Error::Problems(problems));
+        }
+        let pins: Vec<_> = found
+            .iter()
+            .filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?)))
+            .collect();
+        for news in catalog::pin(folder, &pins, update_lock)? {
+            notes(news);
+        }
+        Ok(plans)
+    }
+
+    fn described(
+        &self,
+        tenant: &TenantId,
+        folder: &Path,
+        found: &mut Found,
+        step: &manifest::Step,
+        ports: Option<&[types::Port]>,
+        notes: Notes<'_>,
+    ) -> Result<Described, Problem> {
+        let problem = |fault: types::Fault| Problem { place: None, message: fault.message, hint: fault.hint };
+        let source = step.plugin().ok_or_else(|| Problem::new("only a plugin can be described"))?;
+        if !found.contains_key(source) {
+            let component = self.component(tenant, folder, source, notes).map_err(problem)?;
+            found.insert(source.clone(), (component, None));
+        }
+        let (component, pin) = found.get_mut(source).ok_or_else(|| Problem::new("a plugin was lost"))?;
+        let digest = component.digest;
+        let described = match ports {
+            Some(ports) => self.describe(tenant, step, folder, digest, ports),
+            None => self.describe_alone(tenant, step, folder, digest),
+        };
+        let descriptor = described.map_err(problem)?;
+        pin.get_or_insert_with(|| LockedPlugin {
+            name: descriptor.name.clone(),
+            version: descriptor.version.clone(),
+            digest,
+            source: component.source,
+        });
+        Ok(Described { descriptor, component: digest })
+    }
+}
+
+fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
+    let known: Vec<String> = project.pipelines.keys().map(ToString::to_string).collect();
+    if let Some((found, _)) = project.pipelines.iter().find(|(known, _)| known.to_string() == name) {
+        return Ok(found.clone());
+    }
+    let problem = Problem::new(format!("the project has no pipeline `{name}`; it has {}", known.join(", ")));
+    let near = manifest::nearest(name, known.iter().map(String::as_str));
+    let hint = near.map(|near| format!("did you mean `{near}`?"));
+    Err(vec![Problem { hint, ..problem }].into())
+}
+
+fn checked(plan: &Plan) -> CheckedPipeline {
+    let path = plan.steps.iter().find_map(|step| match &step.work {
+        Work::Register { served, .. } => Some(served),
+        _ => None,
+    });
+    let steps = plan.steps.iter().map(|step| CheckedStep {
+        step: step.name.clone(),
+        work: step.work.name().to_owned(),
+        plugin: step.work.plugin().map(|plugin| plugin.name.clone()),
+        outputs: step.outputs.iter().map(|(port, columns)| (port.clone(), columns.len())).collect(),
+    });
+    CheckedPipeline {
+        pipeline: plan.pipeline.clone(),
+        steps: steps.collect(),
+        request: path.map(|path| path.request.clone()).unwrap_or_default(),
+        served: path.map(|path| path.steps.iter().chain(&path.trainer).cloned().collect()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs of this process: started, resumed, followed, cancelled; each driven by a thread of its own.
+
+use crate::follow::{Follow, LiveRun};
+use crate::{Error, Notes, Server, locked};
+use run::{CancelToken, RunEvent};
+use std::path::Path;
+use std::sync::Arc;
+use types::{Cause, Fault, RunId, RunState, TenantId};
+
+impl Server {
+    /// Plans a pipeline of a project's folder and starts it. It goes on whether anybody follows or not.
+    pub fn start(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        folder: &Path,
+        pipeline: Option<&str>,
+        notes: Notes<'_>,
+    ) -> Result<RunId, Error> {
+        let plan = self.plan(tenant, folder, pipeline, notes)?;
+        let begun = std::sync::Mutex::new(Vec::new());
+        let run = self.dispatcher.start(tenant, &plan, Cause::Manual, folder, &|event| locked(&begun).push(event.clone()))?;
+        let begun = std::mem::take(&mut *locked(&begun));
+        self.drive(tenant, run, begun)?;
+        Ok(run)
+    }
+
+    /// Goes on with a run that a crash or a stop left unfinished. Steps that were committed are not repeated.
+    pub fn resume(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<RunState, Error> {
+        let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        if found.state == RunState::Running && !self.is_live(tenant, run) {
+            self.drive(tenant, run, Vec::new())?;
+        }
+        Ok(found.state)
+    }
+
+    /// Stops a run's attempts and ends it as cancelled.
+    pub fn cancel(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
+        if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
+            live.cancel.cancel();
+            return Ok(());
+        }
+        let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        Err(Error::Conflict(match found.state {
+            RunState::Running => format!("run {run} is interrupted: resume it first, then it can be cancelled"),
+            state => format!("run {run} has already {state}"),
+        }))
+    }
+
+    /// What a run said and says, from its start.
+    pub fn follow(&self, tenant: &TenantId, run: RunId) -> Result<Follow, Error> {
+        if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
+            return Ok(Follow::live(Arc::clone(live)));
+        }
+        self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        Ok(Follow::past(&self.log_file(tenant, run)))
+    }
+
+    pub(crate) fn is_live(&self, tenant: &TenantId, run: RunId) -> bool {
+        locked(&self.live).contains_key(&(tenant.clone(), run))
+    }
+
+    /// Resumes every unfinished run of every tenant: what a server does when it starts.
+    pub fn resume_all(self: &Arc<Self>) -> Result<Vec<(TenantId, RunId)>, Error> {
+        let mut resumed = Vec::new();
+        for tenant in self.store.tenants() {
+            for unfinished in self.store.unfinished(&tenant)? {
+                self.resume(&tenant, unfinished.head.run)?;
+                resumed.push((tenant.clone(), unfinished.head.run));
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.
+    pub fn leave(&self) {
+        let live: Vec<_> = locked(&self.live).values().cloned().collect();
+        live.iter().for_each(|run| run.cancel.leave());
+        live.into_iter().for_each(|run| Follow::live(run).for_each(drop));
+    }
+
+    fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
+        let cancel = CancelToken::default();
+        let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
+        begun.iter().for_each(|event| live.say(event));
+        let key = (tenant.clone(), run);
+        locked(&self.live).insert(key.clone(), Arc::clone(&live));
+        let server = Arc::clone(self);
+        std::thread::spawn(move || {
+            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel);
+            if let Err(fault) = driven {
+                // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
+                live.say(&RunEvent::RunInterrupted { run, fault });
+            }
+            locked(&server.live).remove(&key);
+            live.end();
+        });
+        Ok(())
+    }
+}
+
+pub(crate) fn no_run(run: RunId) -> Error {
+    Error::NotFound(format!("there is no run {run}"))
+}

@@ -1,0 +1,240 @@
+//! Records -> an append-only, hash-chained file, and back.
+//!
+//! A journal is a folder of segments, numbered from 1. What is written at once is one batch: it counts as a whole or not
+//! at all, because each frame says how many of its batch follow. Who queues and who writes is `tenant`'s affair.
+
+mod scan;
+mod segment;
+
+use crate::disk::{Folders, entries, sync_folder};
+use crate::{Error, Result};
+use segment::{Entry, HEADER_BYTES, SegmentHeader};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use types::{Digest, Record, TenantId};
+
+/// A batch that would grow a segment beyond this begins the next one. Small in tests, so that they cross the border often.
+const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
+/// The most one batch may hold, so that a segment can be read whole.
+pub(crate) const BATCH_BYTES_MAX: usize = 32 << 20;
+/// A segment that is not yet one.
+const UNBORN: &str = "new-segment";
+
+/// A point between two batches: all up to `sequence` lies before it. Reaches disk, in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// Of the last record before it; 0 if there is none.
+    pub(crate) sequence: u64,
+    /// Of everything before it.
+    pub(crate) chain: Digest,
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+}
+
+/// Where a record lies. Reaches disk, in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Counted from 1 over the whole journal.
+    pub(crate) sequence: u64,
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+}
+
+/// A batch in the making: payloads with their places, if the draft is written next.
+pub(crate) struct Draft {
+    first: u64,
+    segment: u64,
+    offset: u64,
+    payloads: Vec<String>,
+}
+
+impl Draft {
+    /// Adds a record's JSON and says where it will lie.
+    pub(crate) fn add(&mut self, record: &str) -> Place {
+        let sequence = self.first + self.payloads.len() as u64;
+        let place = Place { sequence, segment: self.segment, offset: self.offset };
+        let payload = segment::payload(sequence, self.first, record);
+        self.offset += segment::frame_bytes(payload.len());
+        self.payloads.push(payload);
+        place
+    }
+
+    /// How many were added: what [`Draft::cut`] takes to forget those that follow.
+    pub(crate) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Forgets all but the first `len`.
+    pub(crate) fn cut(&mut self, len: usize) {
+        for payload in self.payloads.drain(len..) {
+            self.offset -= segment::frame_bytes(payload.len());
+        }
+    }
+}
+
+/// What opening a journal found.
+pub(crate) struct Found {
+    /// Where it was cut, and by how many bytes.
+    pub(crate) torn: Option<(PathBuf, u64, u64)>,
+    /// Whether the expected mark lies in it.
+    pub(crate) holds: bool,
+}
+
+/// A journal and its end. After an error of `make_room` or `write` nothing may be written to it: the file's end is unknown.
+pub(crate) struct Log {
+    folder: PathBuf,
+    tail: Mark,
+    file: Option<File>,
+}
+
+impl Log {
+    /// Opens or makes the journal in `folder`, checks all of it and cuts a torn tail off.
+    pub(crate) fn open(
+        folders: &Folders,
+        folder: &Path,
+        tenant: &TenantId,
+        expected: Option<&Mark>,
+    ) -> Result<(Self, Found)> {
+        folders.ensure(folder)?;
+        let mut log = Self { folder: folder.to_owned(), tail: genesis(tenant), file: None };
+        let segments = segment_files(folder)?;
+        let mut found = Found { torn: None, holds: false };
+        for (at, (number, path)) in segments.iter().enumerate() {
+            let bytes = fs::read(path).map_err(Error::io("read", path))?;
+            let is_last = at + 1 == segments.len();
+            log.tail = scan::begin(path, &bytes, *number, &log.tail)?;
+            let cut = scan::check(path, &bytes, &mut log.tail, is_last, |mark| found.holds |= Some(mark) == expected)?;
+            if let Some(lost) = cut {
+                truncate(path, log.tail.offset)?;
+                found.torn = Some((path.clone(), log.tail.offset, lost));
+            }
+        }
+        if let Some((_, path)) = segments.last() {
+            log.file = Some(OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?);
+        }
+        Ok((log, found))
+    }
+
+    /// Begins a new segment if the current one has no room for so many bytes.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> Result<()> {
+        let is_empty = self.tail.offset == HEADER_BYTES;
+        if self.file.is_some() && (is_empty || self.tail.offset + bytes as u64 <= SEGMENT_BYTES) {
+            return Ok(());
+        }
+        let number = if self.file.is_some() { self.tail.segment + 1 } else { self.tail.segment };
+        let header = SegmentHeader { number, first: self.tail.sequence + 1, previous: self.tail.chain };
+        let (unborn, path) = (self.folder.join(UNBORN), segment_path(&self.folder, number));
+        let mut file = File::create(&unborn).map_err(Error::io("make", &unborn))?;
+        file.write_all(&header.encode()).and_then(|()| file.sync_all()).map_err(Error::io("write", &unborn))?;
+        fs::rename(&unborn, &path).map_err(Error::io("name", &path))?;
+        sync_folder(&self.folder)?;
+        self.file = Some(file);
+        self.tail = Mark { segment: number, offset: HEADER_BYTES, ..self.tail.clone() };
+        Ok(())
+    }
+
+    /// An empty batch at the journal's end.
+    pub(crate) fn draft(&self) -> Draft {
+        let Mark { sequence, segment, offset, .. } = self.tail;
+        Draft { first: sequence + 1, segment, offset, payloads: Vec::new() }
+    }
+
+    /// Writes and syncs a draft that was begun at the end as it is now; returns the new end.
+    pub(crate) fn write(&mut self, draft: &Draft) -> Result<Mark> {
+        let (mut bytes, mut chain) = (Vec::new(), self.tail.chain);
+        for (at, payload) in draft.payloads.iter().enumerate() {
+            let left = draft.payloads.len() - at - 1;
+            chain = segment::encode(&mut bytes, left as u32, &chain, payload.as_bytes());
+        }
+        let path = segment_path(&self.folder, self.tail.segment);
+        let file = self.file.as_ref().expect("`make_room` came first");
+        file.write_all_at(&bytes, self.tail.offset).map_err(Error::io("write", &path))?;
+        file.sync_data().map_err(Error::io("sync", &path))?;
+        self.tail.sequence += draft.payloads.len() as u64;
+        self.tail.offset = draft.offset;
+        self.tail.chain = chain;
+        Ok(self.tail.clone())
+    }
+
+    /// Shows every batch behind `from` (all of them if none), in order, with the mark at its end.
+    pub(crate) fn replay(
+        &self,
+        tenant: &TenantId,
+        from: Option<&Mark>,
+        mut visit: impl FnMut(Vec<(Place, Record)>, &Mark) -> Result<()>,
+    ) -> Result<()> {
+        let mut mark = from.cloned().unwrap_or_else(|| genesis(tenant));
+        for (number, path) in segment_files(&self.folder)? {
+            if number < mark.segment {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            if number > mark.segment || mark.offset == 0 {
+                mark = scan::begin(&path, &bytes, number, &mark)?;
+            }
+            scan::records(&path, &bytes, &mut mark, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    /// Makes every later write fail, as a broken disk does.
+    pub(crate) fn break_file(&mut self) {
+        self.file = Some(File::open(segment_path(&self.folder, self.tail.segment)).expect("the segment is there"));
+    }
+}
+
+/// Reads the records at these places.
+pub(crate) fn read(folder: &Path, places: &[Place]) -> Result<Vec<Record>> {
+    let mut opened: Option<(u64, PathBuf, File)> = None;
+    let mut records = Vec::with_capacity(places.len());
+    for place in places {
+        if opened.as_ref().is_none_or(|(number, ..)| *number != place.segment) {
+            let path = segment_path(folder, place.segment);
+            let file = File::open(&path).map_err(Error::io("open", &path))?;
+            opened = Some((place.segment, path, file));
+        }
+        let (_, path, file) = opened.as_ref().expect("it was opened just now");
+        let entry: Entry = segment::read(path, file, place.offset)?;
+        if entry.sequence != place.sequence {
+            let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
+            return Err(Error::Damaged { path: path.clone(), offset: place.offset, what });
+        }
+        records.push(entry.record);
+    }
+    Ok(records)
+}
+
+/// Before the first record. Bound to the tenant, so that a journal moved into another's folder is noticed.
+fn genesis(tenant: &TenantId) -> Mark {
+    let chain = Digest::of(format!("stepwell journal of tenant `{tenant}`").as_bytes());
+    Mark { sequence: 0, chain, segment: 1, offset: 0 }
+}
+
+fn segment_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:08}.segment"))
+}
+
+/// The segments in order. A hole in the numbers shows when the next header is read.
+fn segment_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut segments = Vec::new();
+    for path in entries(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match name.strip_suffix(".segment").and_then(|digits| digits.parse().ok()) {
+            Some(number) => segments.push((number, path)),
+            // Its header was not on disk yet, so no record is in it.
+            None if name == UNBORN => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+            None => return Err(Error::Foreign { path, why: "expected `00000001.segment` and the like".to_owned() }),
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+fn truncate(path: &Path, length: u64) -> Result<()> {
+    let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+    file.set_len(length).and_then(|()| file.sync_all()).map_err(Error::io("truncate", path))
+}

@@ -1,0 +1,156 @@
+//! A data folder -> a [`Store`] whose index is what its journals say.
+//!
+//! The journals are checked first and decide. An index is believed if it reads without error or panic, adds up, and
+//! stands at a mark that its journals hold; else it is moved aside, and a new one is built from the first record on.
+
+use crate::disk::{Folders, entries, sync_folder};
+use crate::index::{Index, Position, SledIndex, Staged, Walls, survey};
+use crate::journal::Log;
+use crate::recovery::{Rebuilt, Recovery, Torn};
+use crate::tenant::Tenant;
+use crate::{Error, Result, Store, apply};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use types::{Id, TenantId};
+
+/// So many changes are committed at once while an index is built.
+const CHANGES_A_COMMIT: usize = 4096;
+
+pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
+    fs::create_dir_all(data).map_err(Error::io("make folder", data))?;
+    let folders = Folders::new(data);
+    folders.ensure(&data.join("tenants"))?;
+    let mut recovery = Recovery::default();
+    let (index, parts) = read_index(&data.join("index"))?;
+    let (logs, doubt) = open_logs(data, &folders, parts, &mut recovery)?;
+    let index = match (index, doubt) {
+        (Some(index), None) => index,
+        (index, doubt) => {
+            drop(index);
+            let why = doubt.unwrap_or_else(|| "it could not be read".to_owned());
+            recovery.rebuilt = Some(Rebuilt { quarantine: quarantine(data)?, why });
+            SledIndex::open(&data.join("index"))?
+        }
+    };
+    let index: Arc<dyn Index> = Arc::new(index);
+    let mut tenants = BTreeMap::new();
+    for (id, log) in logs {
+        let walls = Walls::new(index.clone(), &id);
+        recovery.replayed += replay(&log, &id, &walls)?;
+        tenants.insert(id, Arc::new(Tenant::new(log, walls)));
+    }
+    index.flush()?;
+    Ok((Store { data: data.to_owned(), index, tenants: RwLock::new(tenants), folders }, recovery))
+}
+
+/// How far each tenant's part is, or why the index is not to be believed.
+type Parts = Result<BTreeMap<TenantId, Position>, String>;
+
+/// The index if it can be opened, and what it says of itself.
+fn read_index(path: &Path) -> Result<(Option<SledIndex>, Parts)> {
+    let index = match SledIndex::open(path) {
+        Ok(index) => index,
+        Err(Error::Index { why, .. }) => return Ok((None, Err(why))),
+        Err(error) => return Err(error),
+    };
+    match survey(&index) {
+        Ok(parts) => Ok((Some(index), parts)),
+        Err(Error::Index { why, .. }) => Ok((Some(index), Err(why))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens every tenant's journal and holds the index against them; a doubt says why it is not to be believed.
+fn open_logs(
+    data: &Path,
+    folders: &Folders,
+    parts: Parts,
+    recovery: &mut Recovery,
+) -> Result<(BTreeMap<TenantId, Log>, Option<String>)> {
+    let (mut parts, mut doubt) = match parts {
+        Ok(parts) => (parts, None),
+        Err(why) => (BTreeMap::new(), Some(why)),
+    };
+    let mut logs = BTreeMap::new();
+    for id in tenants(data)? {
+        empty(&incoming_folder(data, &id))?;
+        let mark = parts.remove(&id).map(|position| position.mark);
+        let (log, found) = Log::open(folders, &journal_folder(data, &id), &id, mark.as_ref())?;
+        if let Some(mark) = mark.filter(|_| !found.holds) {
+            doubt = doubt.or(Some(format!("it stands at record {} of `{id}`, which its journal lacks", mark.sequence)));
+        }
+        if let Some((file, offset, bytes)) = found.torn {
+            recovery.truncated_bytes += bytes;
+            recovery.torn.push(Torn { tenant: id.clone(), file, offset, bytes });
+        }
+        logs.insert(id, log);
+    }
+    let stranger = parts.keys().next().map(|id| format!("it holds tenant `{id}`, who has no journal"));
+    Ok((logs, doubt.or(stranger)))
+}
+
+/// The tenants that have a folder.
+fn tenants(data: &Path) -> Result<Vec<TenantId>> {
+    let mut tenants = Vec::new();
+    for path in entries(&data.join("tenants"))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match TenantId::parse(&name) {
+            Ok(id) => tenants.push(id),
+            Err(error) => return Err(Error::Foreign { path, why: error.to_string() }),
+        }
+    }
+    Ok(tenants)
+}
+
+/// Moves the index to the first free number.
+fn quarantine(data: &Path) -> Result<PathBuf> {
+    let taken = |path: &PathBuf| path.symlink_metadata().is_ok();
+    let place = (1..).map(|n: u32| data.join(format!("quarantine-{n}"))).find(|path| !taken(path));
+    let place = place.expect("there are more numbers than folders");
+    fs::rename(data.join("index"), &place).map_err(Error::io("move the index to", &place))?;
+    sync_folder(data)?;
+    Ok(place)
+}
+
+/// Brings a tenant's part of the index to the end of the journal; says how many records that took.
+pub(crate) fn replay(log: &Log, tenant: &TenantId, walls: &Walls) -> Result<u64> {
+    let from = walls.position()?.map(|position| position.mark);
+    let (mut staged, mut end, mut replayed) = (Staged::over(walls), None, 0);
+    log.replay(tenant, from.as_ref(), |records, mark| {
+        for (place, record) in &records {
+            let ops = apply::apply(record, place, &staged)?;
+            staged.add(ops);
+        }
+        replayed += records.len() as u64;
+        end = Some(mark.clone());
+        if staged.len() >= CHANGES_A_COMMIT {
+            let full = std::mem::replace(&mut staged, Staged::over(walls));
+            walls.commit(full.into_changes(), mark.clone())?;
+            end = None;
+        }
+        Ok(())
+    })?;
+    if let Some(mark) = end {
+        walls.commit(staged.into_changes(), mark)?;
+    }
+    Ok(replayed)
+}
+
+/// Removes what an earlier process left half written.
+fn empty(folder: &Path) -> Result<()> {
+    entries(folder)?.iter().try_for_each(|path| fs::remove_file(path).map_err(Error::io("remove", path)))
+}
+
+pub(crate) fn tenant_folder(data: &Path, tenant: &TenantId) -> PathBuf {
+    data.join("tenants").join(tenant.as_str())
+}
+
+pub(crate) fn journal_folder(data: &Path, tenant: &TenantId) -> PathBuf {
+    tenant_folder(data, tenant).join("journal")
+}
+
+pub(crate) fn incoming_folder(data: &Path, tenant: &TenantId) -> PathBuf {
+    tenant_folder(data, tenant).join("incoming")
+}

@@ -1,0 +1,215 @@
+//! One tenant's journal and part of the index, kept in step: appenders queue, one of them writes for all.
+//!
+//! The leader takes what waits, derives the changes (a batch that contradicts what happened is refused here, alone), writes
+//! and syncs once, commits the changes to the index and wakes the others. If the disk or the index fails it, nobody can
+//! say what the file's end is: the journal takes nothing more until it is opened, and thereby checked, again.
+
+use crate::apply::{apply, key, number};
+use crate::index::{Changes, Staged, Walls};
+use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Place};
+use crate::open::journal_folder;
+use crate::{Error, Result, Store};
+use ports::{Journal, SourceState};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use types::{Digest, Fault, ModelName, Record, RunId, TenantId};
+
+/// A leader stops taking batches here, so that nobody waits for a stranger's large write.
+const GROUP_BYTES: usize = 4 << 20;
+/// More than a frame adds to a record's JSON.
+const FRAME_OVERHEAD: usize = 128;
+
+/// A tenant's journal, index and run numbers.
+pub(crate) struct Tenant {
+    walls: Walls,
+    queue: Mutex<Queue>,
+    turn: Condvar,
+    /// The leader's alone.
+    log: Mutex<Log>,
+    /// The highest run number that was given out.
+    given: Mutex<u64>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    /// What came of batches whose appenders have not looked yet.
+    done: BTreeMap<u64, Result<()>>,
+    last_ticket: u64,
+    has_leader: bool,
+    poisoned: Option<String>,
+}
+
+/// A batch that somebody waits for.
+struct Waiting {
+    ticket: u64,
+    bytes: usize,
+    records: Vec<Prepared>,
+}
+
+/// A record as it will be read again, with its JSON.
+struct Prepared {
+    json: String,
+    record: Record,
+}
+
+impl Tenant {
+    pub(crate) fn new(log: Log, walls: Walls) -> Self {
+        let (queue, turn, given) = (Mutex::default(), Condvar::new(), Mutex::new(0));
+        Self { walls, queue, turn, log: Mutex::new(log), given }
+    }
+
+    pub(crate) fn walls(&self) -> &Walls {
+        &self.walls
+    }
+
+    /// Returns when the records are on disk and in the index, or none of them is.
+    fn append(&self, folder: &Path, records: &[Record]) -> Result<()> {
+        let records = records.iter().map(prepare).collect::<Result<Vec<_>>>()?;
+        let bytes = records.iter().map(|record| record.json.len() + FRAME_OVERHEAD).sum();
+        if bytes > BATCH_BYTES_MAX {
+            return Err(Error::TooLarge { got: bytes, most: BATCH_BYTES_MAX });
+        }
+        let mut queue = self.queue();
+        queue.last_ticket += 1;
+        let ticket = queue.last_ticket;
+        queue.waiting.push(Waiting { ticket, bytes, records });
+        loop {
+            if let Some(result) = queue.done.remove(&ticket) {
+                return result;
+            }
+            // A batch in the leader's hands is told through `done`; this one is still ours to withdraw.
+            if let Some(why) = queue.poisoned.clone() {
+                queue.waiting.retain(|waiting| waiting.ticket != ticket);
+                return Err(Error::Poisoned { path: folder.to_owned(), why });
+            }
+            queue = match queue.has_leader {
+                true => self.turn.wait(queue).expect("no holder of this lock panics"),
+                false => self.lead(folder, queue),
+            };
+        }
+    }
+
+    /// Writes the first batches of the queue for all who wait for them.
+    fn lead<'a>(&'a self, folder: &Path, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let mut bytes = 0;
+        let fits = |waiting: &&Waiting| {
+            bytes += waiting.bytes;
+            bytes <= GROUP_BYTES
+        };
+        let count = queue.waiting.iter().take_while(fits).count().max(1);
+        let group: Vec<Waiting> = queue.waiting.drain(..count).collect();
+        queue.has_leader = true;
+        drop(queue);
+        // A bug in here must not leave the others waiting for ever.
+        let written = catch_unwind(AssertUnwindSafe(|| self.write(&group)));
+        let written = written.unwrap_or_else(|_| Err("a bug: writing panicked".to_owned()));
+        let mut queue = self.queue();
+        queue.has_leader = false;
+        match written {
+            Ok(results) => queue.done.extend(group.iter().map(|waiting| waiting.ticket).zip(results)),
+            Err(why) => {
+                let poisoned = || Err(Error::Poisoned { path: folder.to_owned(), why: why.clone() });
+                queue.done.extend(group.iter().map(|waiting| (waiting.ticket, poisoned())));
+                queue.poisoned = Some(why);
+            }
+        }
+        self.turn.notify_all();
+        queue
+    }
+
+    /// Writes the batches that contradict nothing, as one; says for each what came of it. An error is for all of them.
+    fn write(&self, group: &[Waiting]) -> Result<Vec<Result<()>>, String> {
+        let mut log = self.log.lock().map_err(|_| "a bug: writing panicked".to_owned())?;
+        let bytes = group.iter().map(|waiting| waiting.bytes).sum();
+        log.make_room(bytes).map_err(|error| error.to_string())?;
+        let (mut draft, mut staged) = (log.draft(), Staged::over(&self.walls));
+        let mut results = Vec::with_capacity(group.len());
+        for waiting in group {
+            let before = draft.len();
+            results.push(match stage(&waiting.records, &mut draft, &staged) {
+                Ok(changes) => {
+                    staged.absorb(changes);
+                    Ok(())
+                }
+                Err(error) => {
+                    draft.cut(before);
+                    Err(error)
+                }
+            });
+        }
+        if draft.len() > 0 {
+            let mark = log.write(&draft).map_err(|error| error.to_string())?;
+            let indexed = self.walls.commit(staged.into_changes(), mark);
+            indexed.map_err(|error| format!("the records are on disk, but {error}"))?;
+        }
+        Ok(results)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().expect("no holder of this lock panics")
+    }
+
+    #[cfg(test)]
+    /// Makes every later write fail, as a broken disk does.
+    pub(crate) fn break_disk(&self) {
+        self.log.lock().expect("not poisoned").break_file();
+    }
+}
+
+/// The record's JSON, and the record read back from it: what is indexed now is what a rebuild will index. Fails for what JSON
+/// does not hold, a measure that is not a number for one.
+fn prepare(record: &Record) -> Result<Prepared> {
+    let unwritable = |error: serde_json::Error| Error::Unwritable(error.to_string());
+    let json = serde_json::to_string(record).map_err(unwritable)?;
+    let record = serde_json::from_str(&json).map_err(unwritable)?;
+    Ok(Prepared { json, record })
+}
+
+/// Adds a batch to the draft; what it changes, given what is staged.
+fn stage(records: &[Prepared], draft: &mut Draft, staged: &Staged<'_>) -> Result<Changes> {
+    let mut batch = Staged::over(staged);
+    for Prepared { json, record } in records {
+        let place = draft.add(json);
+        let ops = apply(record, &place, &batch)?;
+        batch.add(ops);
+    }
+    Ok(batch.into_changes())
+}
+
+impl Journal for Store {
+    fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
+    }
+
+    fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault> {
+        let tenant = self.tenant(tenant)?;
+        let mut given = tenant.given.lock().expect("no holder of this lock panics");
+        *given = number(&tenant.walls, key::LAST_RUN)?.max(*given) + 1;
+        Ok(RunId(*given))
+    }
+
+    fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault> {
+        let places: Vec<Place> = self.list(tenant, &key::records(run))?;
+        Ok(journal::read(&journal_folder(&self.data, tenant), &places)?)
+    }
+
+    fn source(&self, tenant: &TenantId, source: Digest) -> Result<Option<SourceState>, Fault> {
+        let Some(cursor) = self.look(tenant, &key::cursor(&source))? else { return Ok(None) };
+        Ok(Some(SourceState { pages: self.list(tenant, &key::pages(&source))?, cursor: Some(cursor) }))
+    }
+
+    fn next_version(&self, tenant: &TenantId, model: &ModelName) -> Result<u32, Fault> {
+        let last: u32 = self.look(tenant, &key::model(model))?.unwrap_or(0);
+        Ok(last + 1)
+    }
+
+    fn alias(&self, tenant: &TenantId, model: &ModelName, alias: &str) -> Result<Option<u32>, Fault> {
+        Store::alias(self, tenant, model, alias)
+    }
+}

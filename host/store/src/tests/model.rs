@@ -1,0 +1,158 @@
+//! The store against a naive model, over any records, with reopening; and the index that grew against one built anew.
+
+use super::records::{any_record, digest};
+use super::{folder, open, tenant};
+use crate::index::{Index, MemoryIndex, Walls};
+use crate::{Store, open as opening};
+use ports::{Journal, SourceState};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use types::{AliasMove, ModelName, ModelVersion, Record, RunId, RunState, TenantId};
+
+/// What a person would say happened: everything, in maps.
+#[derive(Debug, Default, Clone)]
+struct Model {
+    runs: BTreeMap<u64, (RunState, Option<i64>)>,
+    records: BTreeMap<u64, Vec<Record>>,
+    pages: BTreeMap<types::Digest, (Vec<types::TableRef>, String)>,
+    versions: BTreeMap<(ModelName, u32), ModelVersion>,
+    aliases: BTreeMap<(ModelName, String), u32>,
+    moves: Vec<AliasMove>,
+}
+
+impl Model {
+    /// The model behind the record, or none if the record contradicts it.
+    fn after(mut self, record: &Record) -> Option<Self> {
+        match record {
+            Record::RunStarted(head) => {
+                let is_new = self.runs.insert(head.run.0, (RunState::Running, None)).is_none();
+                is_new.then_some(())?;
+            }
+            Record::RunFinished { run, state, at_us } => {
+                self.runs.entry(run.0).and_modify(|entry| *entry = (*state, Some(*at_us)));
+            }
+            Record::PageCommitted { source, table, cursor, restarted, .. } => {
+                let (pages, last) = self.pages.entry(*source).or_default();
+                if *restarted {
+                    pages.clear();
+                }
+                pages.push(table.clone());
+                *last = cursor.clone();
+            }
+            Record::VersionRegistered { version, alias, .. } => {
+                let key = (version.model.clone(), version.version);
+                self.versions.insert(key, version.as_ref().clone()).is_none().then_some(())?;
+                alias.iter().for_each(|moved| self.alias(moved));
+            }
+            Record::AliasMoved(moved) => self.alias(moved),
+            _ => {}
+        }
+        if let Some(run) = run_number(record) {
+            self.records.entry(run).or_default().push(record.clone());
+        }
+        Some(self)
+    }
+
+    fn alias(&mut self, moved: &AliasMove) {
+        self.aliases.insert((moved.model.clone(), moved.alias.clone()), moved.to);
+        self.moves.push(moved.clone());
+    }
+
+    fn assert_equals(&self, store: &Store, id: &TenantId) {
+        let runs = store.runs(id).expect("runs");
+        let seen: Vec<_> = runs.iter().map(|run| (run.head.run.0, (run.state, run.finished_us))).collect();
+        assert_eq!(seen, self.runs.iter().rev().map(|(run, entry)| (*run, *entry)).collect::<Vec<_>>());
+        let unfinished = self.runs.values().filter(|(state, _)| *state == RunState::Running).count();
+        assert_eq!(store.unfinished(id).expect("unfinished").len(), unfinished);
+        for run in 0..6 {
+            let records = store.run_records(id, RunId(run)).expect("records");
+            assert_eq!(records, self.records.get(&run).cloned().unwrap_or_default());
+            assert_eq!(store.run(id, RunId(run)).expect("run").is_some(), self.runs.contains_key(&run));
+        }
+        for source in (0..3).map(digest) {
+            let expected = self.pages.get(&source).cloned();
+            let expected = expected.map(|(pages, cursor)| SourceState { pages, cursor: Some(cursor) });
+            assert_eq!(store.source(id, source).expect("source"), expected);
+        }
+        self.assert_equal_models(store, id);
+    }
+
+    fn assert_equal_models(&self, store: &Store, id: &TenantId) {
+        for model in ["ben", "benign", "benign-2"].map(|name| name.parse::<ModelName>().expect("a name")) {
+            let versions: Vec<_> = self.versions.values().filter(|version| version.model == model).cloned().collect();
+            let last = versions.last().map_or(0, |version| version.version);
+            let summary = store.models(id).expect("models").into_iter().find(|summary| summary.model == model);
+            let numbers: Vec<u32> = versions.iter().map(|version| version.version).collect();
+            assert_eq!(summary.map(|summary| summary.versions).unwrap_or_default(), numbers);
+            assert_eq!(store.next_version(id, &model).expect("next"), last + 1);
+            assert_eq!(store.versions(id, &model).expect("versions"), versions);
+            for alias in ["champion", "\0odd", ""] {
+                let expected = self.aliases.get(&(model.clone(), alias.to_owned())).copied();
+                assert_eq!(store.alias(id, &model, alias).expect("alias"), expected);
+            }
+            let moves: Vec<_> = self.moves.iter().filter(|moved| moved.model == model).cloned().collect();
+            assert_eq!(store.alias_history(id, &model).expect("history"), moves);
+        }
+    }
+}
+
+fn run_number(record: &Record) -> Option<u64> {
+    let json = serde_json::to_value(record).expect("JSON");
+    json.get("run").or_else(|| json.get("version")?.get("run")).and_then(serde_json::Value::as_u64)
+}
+
+/// All entries of an index.
+fn dump(index: &dyn Index) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut entries = Vec::new();
+    index.scan(b"", &mut |key, value| entries.push((key.to_vec(), value.to_vec()))).expect("scanned");
+    entries
+}
+
+/// Replays every journal into a `BTreeMap` and compares it with what sled holds, byte for byte.
+fn assert_index_is_derived(store: &Store, data: &std::path::Path) {
+    let fresh: Arc<dyn Index> = Arc::new(MemoryIndex::default());
+    for id in store.tenants() {
+        let folder = opening::journal_folder(data, &id);
+        let (log, _) = crate::journal::Log::open(&store.folders, &folder, &id, None).expect("the journal opens");
+        opening::replay(&log, &id, &Walls::new(fresh.clone(), &id)).expect("replayed");
+    }
+    assert_eq!(dump(&*fresh), dump(&*store.index));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_is_what_happened(
+        batches in prop::collection::vec((prop::collection::vec(any_record(), 1..5), prop::bool::weighted(0.15)), 1..24)
+    ) {
+        let (data, id, mut model) = (folder(), tenant("acme"), Model::default());
+        let (mut store, _) = open(data.path());
+        for (batch, reopens) in batches {
+            let after = batch.iter().try_fold(model.clone(), |model, record| model.after(record));
+            prop_assert_eq!(store.append(&id, &batch).is_ok(), after.is_some(), "a contradiction is refused, nothing else");
+            model = after.unwrap_or(model);
+            if reopens {
+                drop(store);
+                let (again, recovery) = open(data.path());
+                prop_assert!(recovery.is_clean() && recovery.replayed == 0, "{}", recovery);
+                store = again;
+                model.assert_equals(&store, &id);
+            }
+        }
+        model.assert_equals(&store, &id);
+        assert_index_is_derived(&store, data.path());
+    }
+}
+
+#[test]
+fn a_number_is_given_once() {
+    let (data, id) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    assert_eq!([store.next_run(&id), store.next_run(&id)], [Ok(RunId(1)), Ok(RunId(2))]);
+    store.append(&id, &[super::records::started(7)]).expect("appended");
+    assert_eq!(store.next_run(&id), Ok(RunId(8)));
+    drop(store);
+    assert_eq!(open(data.path()).0.next_run(&id), Ok(RunId(8)));
+}

@@ -23,7 +23,9 @@ pub(crate) fn run() -> Result<()> {
     phase("Training: every step in a sandbox of its own", || shell::run(&mut stepwell(&binary, &project, &["run"])))?;
     let run = latest_run(&binary, &project)?;
     let patients = held_out(&binary, &project, &run)?;
-    let server = phase("Starting the server", || Server::start(&binary, &project))?;
+    let server = phase("Starting the server", || {
+        Server::start(stepwell(&binary, &project, &["serve", "--listen", "127.0.0.1:0"]))
+    })?;
     println!("It answers at http://{}/v2/models/tumour.", server.address);
     phase("Asking about patients the model has not seen", || ask(&server.address, &patients))?;
     phase("Stopping the server", || server.stop())?;
@@ -48,7 +50,8 @@ fn seconds(time: Duration) -> String {
 
 fn stepwell(binary: &Path, project: &Path, arguments: &[&str]) -> Command {
     let mut command = shell::program(binary, arguments);
-    command.current_dir(project);
+    // The data folder is the project's own, whatever the user works with else.
+    command.current_dir(project).env_remove("STEPWELL_DATA");
     command
 }
 
@@ -66,8 +69,8 @@ fn latest_run(binary: &Path, project: &Path) -> Result<String> {
 
 /// Rows of the test part, as far apart as can be: neighbours in the file are often of one class.
 fn held_out(binary: &Path, project: &Path, run: &str) -> Result<Vec<Value>> {
-    let rows = answer(binary, project, &["runs", "rows", run, "parts.test", "--limit", "1000", "--json"])?;
-    let Some(rows) = rows.as_array().filter(|rows| rows.len() >= PATIENTS) else {
+    let table = answer(binary, project, &["runs", "rows", run, "parts.test", "--limit", "1000", "--json"])?;
+    let Some(rows) = table["rows"].as_array().filter(|rows| rows.len() >= PATIENTS) else {
         bail!("expected at least {PATIENTS} rows in `parts.test` of run {run}");
     };
     Ok((0..PATIENTS).map(|i| rows[i * (rows.len() - 1) / (PATIENTS - 1)].clone()).collect())
@@ -132,11 +135,11 @@ fn what_next(binary: &Path, project: &Path, run: &str) -> String {
     let (binary, folder) = (places::shown(binary), places::shown(project));
     let binary = if PathBuf::from(&binary).is_absolute() { binary } else { format!("../../{binary}") };
     format!(
-        "\nTry next, in {folder}:
-   {binary} runs show {run}    every step: its time, memory, digests, the gate's verdict
-   {binary} run               again: what did not change is not computed again; change steps/*.py and see
-   {binary} serve             then: curl http://127.0.0.1:8650/v2/models/tumour
-The run's report: {binary} runs show {run} --report; everything it left lies in {folder}/.stepwell."
+        "\nThe run's report: `{binary} runs show {run}`, in {folder}. All it left lies in {folder}/.stepwell.
+Try next, in the same folder:
+   {binary} runs show {run}       every step: its time, memory and digests, the gate's verdict
+   {binary} model show tumour  the version that is champion: its columns, measures and origin
+   {binary} serve              then, elsewhere: curl http://127.0.0.1:8080/v2/models/tumour"
     )
 }
 

@@ -34,7 +34,8 @@ Commands:
            target of Rust if it is not there.
   help     This text.
 
-TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and a fresh clone builds in seconds.
+TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and the next clone finds its dependencies
+built.
 What to do next: `cargo xtask demo`, then README.md.
 ";
 

@@ -3,7 +3,6 @@
 use crate::{http, shell};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -19,10 +18,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it in a project's folder; it answers when this returns.
-    pub(crate) fn start(binary: &Path, project: &Path) -> Result<Self> {
-        let mut serve = Command::new(binary);
-        serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(project);
+    /// Starts `stepwell serve --listen 127.0.0.1:0`; it answers when this returns.
+    pub(crate) fn start(mut serve: Command) -> Result<Self> {
         let mut child = serve.stdout(Stdio::piped()).spawn().context("cannot start `stepwell serve`")?;
         let lines = lines_of(child.stdout.take().context("the server's output is piped")?);
         // Made before its address is known, so that it is killed if that never comes.

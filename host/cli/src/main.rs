@@ -1,2 +1,39 @@
-//! argv <-> everything above.
-fn main() {}
+//! argv <-> the server. Composes the whole: the only crate that reads the environment and decides what a tenant sees of it.
+
+mod args;
+mod open;
+mod outcome;
+mod show;
+mod commands;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Counts what a worker takes, and ends it at its limit; elsewhere only counts.
+#[global_allocator]
+static ALLOCATOR: worker::CappedAllocator = worker::CappedAllocator;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    // A worker's threads are the guest's to use; it gets no runtime of ours.
+    if matches!(args.command, args::Command::Worker) {
+        return match worker::main() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(outcome::OURS),
+        };
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("error: cannot start: {error}");
+            return ExitCode::from(outcome::OURS);
+        }
+    };
+    match runtime.block_on(commands::carry_out(args)) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.show();
+            ExitCode::from(failure.code)
+        }
+    }
+}

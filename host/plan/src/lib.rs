@@ -65,6 +65,8 @@ pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<
             Err(wrong) => problems.extend(wrong),
         }
     }
+    // As a person reads them: from the top of the file.
+    problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn path(
     };
     let (fitted, collected, source) = way(steps, &training.train, &refuse)?;
     let needed = needed(&fitted, training, &refuse)?;
-    if collected.is_empty() || (training.features.is_empty() && !needed.is_empty()) || training.features.is_empty() {
+    if collected.is_empty() || training.features.is_empty() {
         let message = format!(
             "step `{}` cannot say which columns a request must bring: those of `{}` are not known before the run",
             register.name, training.train
@@ -102,11 +102,7 @@ fn needed(
         let Some(label) = &training.label else { continue };
         if known.reads.iter().any(|field| field.name == *label) {
             let message = format!("step `{name}` reads the label `{label}`, which no request brings");
-            return Err(refuse(
-                name,
-                message,
-                "leave the column out in the step's parameters, or make it in a later step",
-            ));
+            return Err(refuse(name, message, "leave the column out in the step's parameters"));
         }
         if added(label) {
             let message =

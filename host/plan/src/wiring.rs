@@ -67,7 +67,10 @@ pub(crate) fn ports(step: &Step, what: &str, known: &[&str], required: &[&str]) 
     let mut problems = Vec::new();
     for port in step.inputs.keys().filter(|port| !known.contains(&port.as_str())) {
         let message = format!("step `{}` has no port `{port}`: {what}", step.name);
-        let hint = suggestion(port.as_str(), known, "its ports are");
+        let hint = match known.is_empty() {
+            true => "remove the input".to_owned(),
+            false => suggestion(port.as_str(), known, "its ports are"),
+        };
         problems.push(Problem::new(message).at(step.place_of_key(&["inputs", port.as_str()])).hinted(hint));
     }
     for port in required.iter().filter(|port| !step.inputs.keys().any(|wired| wired.as_str() == **port)) {
@@ -116,20 +119,24 @@ pub(crate) fn contradictions(step: &Step, descriptor: &Descriptor, ports: &[Port
         }
     }
     for output in &descriptor.outputs {
-        wrong.extend(impossible_rows(output, ports));
+        wrong.extend(impossible_rows(output, descriptor, ports));
     }
     let place = step.place_of(&["plugin"]);
     let problem = |what| Problem::new(format!("plugin `{}` contradicts itself: it {what}", descriptor.name));
     wrong.into_iter().map(|what: String| problem(what).at(place.clone()).hinted("mend its `describe`")).collect()
 }
 
-fn impossible_rows(output: &types::Output, ports: &[Port]) -> Option<String> {
-    let of = |name: &PortName| ports.iter().find(|port| port.name == *name);
+fn impossible_rows(output: &types::Output, descriptor: &Descriptor, ports: &[Port]) -> Option<String> {
+    let of = |ports: &[Port], name: &PortName| ports.iter().find(|port| port.name == *name).cloned();
     let (name, source) = match &output.rows {
         RowRelation::Other => return None,
         RowRelation::Same(source) | RowRelation::Subset(source) => (&output.name, source),
     };
-    let Some(port) = of(source) else {
+    let Some(port) = of(ports, source) else {
+        // An input that it names and that is not wired is the manifest's mistake, and told as such.
+        if of(&descriptor.inputs, source).is_some() {
+            return None;
+        }
         return Some(format!("makes `{name}` of the rows of `{source}`, which is none of its inputs"));
     };
     let known = !port.columns.is_empty() && !output.columns.is_empty();

@@ -69,29 +69,33 @@ pub fn ready_steps(plan: &Plan, view: &RunView) -> Vec<StepName> {
     ready.map(|step| step.name.clone()).collect()
 }
 
+/// Told only when every input has come to its end: the first bad one is then the same whichever ended first.
 fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
-    let mut readiness = Readiness::Ready;
-    for input in step.work.inputs() {
-        match view.status(&input.step) {
-            Status::Failed { .. } => return Readiness::Never(format!("step `{}` failed", input.step)),
-            Status::Skipped { .. } => return Readiness::Never(format!("step `{}` was skipped", input.step)),
-            Status::Committed { .. } => {}
-            Status::Waiting | Status::Running { .. } => readiness = Readiness::Waits,
-        }
+    let inputs = step.work.inputs();
+    if inputs.iter().any(|input| !view.status(&input.step).is_final()) {
+        return Readiness::Waits;
     }
-    match &step.work {
-        Work::Register { verdict: Some(from), .. } => match view.output(from) {
-            Some(Artifact::Verdict(verdict)) if !verdict.passed => {
-                Readiness::Never(format!("the gate `{}` said no: {}", from.step, verdict.sentence))
-            }
-            _ => readiness,
-        },
-        _ => readiness,
+    let missing = inputs.iter().find_map(|input| match view.status(&input.step) {
+        Status::Failed { .. } => Some(format!("step `{}` failed", input.step)),
+        Status::Skipped { .. } => Some(format!("step `{}` was skipped", input.step)),
+        _ => None,
+    });
+    missing.or_else(|| refusal(step, view)).map_or(Readiness::Ready, Readiness::Never)
+}
+
+/// Why a gate does not let this step through.
+fn refusal(step: &PlannedStep, view: &RunView) -> Option<String> {
+    let Work::Register { verdict: Some(from), .. } = &step.work else { return None };
+    match view.output(from) {
+        Some(Artifact::Verdict(verdict)) if !verdict.passed => {
+            Some(format!("the gate `{}` said no: {}", from.step, verdict.sentence))
+        }
+        _ => None,
     }
 }
 
 fn skips(plan: &Plan, view: &RunView) -> Vec<Action> {
-    let open = plan.steps.iter().filter(|step| *view.status(&step.name) == Status::Waiting);
+    let open = plan.steps.iter().filter(|step| !view.status(&step.name).is_final());
     let skip = |step: &PlannedStep| match readiness(step, view) {
         Readiness::Never(because) => Some(Action::Skip { step: step.name.clone(), because }),
         Readiness::Waits | Readiness::Ready => None,

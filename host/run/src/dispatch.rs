@@ -108,7 +108,7 @@ impl Dispatcher {
             return Ok(state);
         }
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
-        Drive::new(self, tenant, run, &stored, view).to_its_end(observer, &cancel)
+        Drive::new(self, tenant, run, &stored, view).complete(observer, &cancel)
     }
 
     /// Keeps the other runs from appending until the guard is dropped.

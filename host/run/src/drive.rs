@@ -1,8 +1,10 @@
 //! The loop of one run: decide, act, wait for one event, and again. It alone changes the view, and only by a record that is
 //! on disk. Steps of plugins run on threads; what the host does itself (gate, register) is done in place.
 
+mod own;
+
 use crate::attempt::{Source, Trial};
-use crate::call::{call_for, who, wrong_input};
+use crate::call::call_for;
 use crate::outputs::Outputs;
 use crate::{
     Action, CancelToken, Circumstances, Dispatcher, Observer, OutputSummary, RunEvent, RunView, Status, Stop,
@@ -15,10 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
-use types::{
-    Artifact, Attempt, Fault, FaultKind, ModelVersion, OutputRef, Receipt, Record, RunId, RunState, StepCommit,
-    StepName, TenantId,
-};
+use types::{Artifact, Attempt, Fault, FaultKind, Receipt, Record, RunId, RunState, StepCommit, StepName, TenantId};
 
 /// What the loop waits for.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ impl<'a> Drive<'a> {
         Self { dispatcher, tenant, run, stored, view, running: BTreeSet::new(), events, inbox }
     }
 
-    pub(crate) fn to_its_end(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
+    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
         let abandoned = AtomicBool::new(false);
         let around = Around { observer, cancel, abandoned: &abandoned };
         cancel.wake(Some(self.events.clone()));
@@ -283,66 +282,6 @@ impl<'a> Drive<'a> {
         Ok(state)
     }
 
-    fn verdict(
-        &self,
-        step: &PlannedStep,
-        measures: &OutputRef,
-        require: &[types::Requirement],
-    ) -> Result<Outputs, Fault> {
-        let (Artifact::Measures { measures: taken } | Artifact::Model { measures: taken, .. }) =
-            self.view.output(measures).ok_or_else(|| wrong_input(step, measures, "measures", None))?
-        else {
-            return Err(wrong_input(step, measures, "measures", self.view.output(measures)));
-        };
-        Ok(Outputs::from([(only_output(step)?, Artifact::Verdict(models::gate(require, taken)))]))
-    }
-
-    /// Registers a version. Commit, version and alias are one record, so a crash leaves all of them or none; and since the
-    /// step is then committed, a resumed run does not come here again.
-    fn register(
-        &mut self,
-        step: &PlannedStep,
-        attempt: Attempt,
-        alias: Option<&str>,
-        around: Around,
-    ) -> Result<(), Fault> {
-        let dispatcher = self.dispatcher;
-        let alone = dispatcher.alone();
-        match self.registration(step, attempt, alias)? {
-            Ok(record) => {
-                self.record(record.clone())?;
-                drop(alone);
-                tell_registered(&record, around);
-                Ok(())
-            }
-            Err(fault) => self.fail(&step.name, attempt, fault, around),
-        }
-    }
-
-    /// The record; the inner fault is the step's, the outer one the journal's.
-    fn registration(
-        &self,
-        step: &PlannedStep,
-        attempt: Attempt,
-        alias: Option<&str>,
-    ) -> Result<Result<Record, Fault>, Fault> {
-        let Work::Register { name, .. } = &step.work else {
-            return Ok(Err(Fault::host(format!("{} registers nothing", who(step)))));
-        };
-        let (journal, tenant) = (&self.dispatcher.journal, self.tenant);
-        let number = journal.next_version(tenant, name)?;
-        let from = alias.map(|alias| journal.alias(tenant, name, alias)).transpose()?.flatten();
-        let origin = models::Origin { run: self.run, number, registered_us: self.now_us() };
-        let version = models::version(&self.stored.plan, &step.name, &|output| self.view.output(output), origin);
-        Ok(version.and_then(|version| {
-            let artifact = Artifact::Version { model: name.clone(), version: number };
-            let outputs = Outputs::from([(only_output(step)?, artifact)]);
-            let commit = StepCommit { step: step.name.clone(), attempt, outputs, receipt: Receipt::default() };
-            let alias = alias.map(|alias| models::alias_move(&version, alias, from));
-            Ok(Record::VersionRegistered { version: Box::new(version), alias, step: step.name.clone(), commit })
-        }))
-    }
-
     /// Appends, then lets the view follow; telling anybody comes after.
     fn record(&mut self, record: Record) -> Result<(), Fault> {
         self.dispatcher.journal.append(self.tenant, std::slice::from_ref(&record))?;
@@ -372,27 +311,5 @@ fn committed(commit: &StepCommit, at_us: i64) -> RunEvent {
         outputs: summaries.collect(),
         receipt: commit.receipt,
         at_us,
-    }
-}
-
-fn tell_registered(record: &Record, around: Around) {
-    let Record::VersionRegistered { version, alias, step, commit } = record else { return };
-    let ModelVersion { model, version: number, digest, registered_us, .. } = version.as_ref();
-    (around.observer)(&committed(commit, *registered_us));
-    (around.observer)(&RunEvent::Registered {
-        step: step.clone(),
-        model: model.clone(),
-        version: *number,
-        digest: *digest,
-        alias: alias.as_ref().map(|alias| alias.alias.clone()),
-    });
-}
-
-/// The port of a step that gives one thing.
-fn only_output(step: &PlannedStep) -> Result<types::PortName, Fault> {
-    let mut ports = step.outputs.keys();
-    match (ports.next(), ports.next()) {
-        (Some(port), None) => Ok(port.clone()),
-        _ => Err(Fault::host(format!("{} gives {} outputs, expected 1", who(step), step.outputs.len()))),
     }
 }

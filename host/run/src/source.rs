@@ -7,7 +7,7 @@ use plan::{Plan, PlannedStep};
 use ports::{Blobs, SourceState};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use types::{Digest, Fault, TableRef, TenantId};
+use types::{Digest, Fault, FaultKind, TableRef, TenantId};
 
 /// The name of what a collector reads; none for other steps. Another plugin or other parameters begin anew.
 pub fn source_of(plan: &Plan, step: &PlannedStep) -> Option<Digest> {
@@ -30,13 +30,17 @@ pub(crate) fn put_together(
         pages => {
             let open = |page: &&TableRef| open(step, page, tenant, blobs);
             let tables = pages.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-            let whole = Table::concat(&tables).map_err(|error| {
-                Fault::invalid(format!("{}: pages do not fit together: {error}", who(step)))
-                    .hinted("the source's columns changed since an earlier page; collect it under another step name")
-            })?;
+            let unfit = |error| columns_changed(Fault::invalid(format!("{}: {error}", who(step))));
+            let whole = Table::concat(&tables).map_err(unfit)?;
             write(step, &whole, tenant, blobs)
         }
     }
+}
+
+/// The fault of pages that do not fit together: the data's, not the plugin's.
+pub(crate) fn columns_changed(fault: Fault) -> Fault {
+    let hint = "the source's columns changed since an earlier run; collect it under another step name to begin anew";
+    Fault { kind: FaultKind::Invalid, ..fault }.hinted(hint)
 }
 
 /// A stored table, mapped and verified.

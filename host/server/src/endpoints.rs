@@ -45,6 +45,9 @@ pub struct EndpointInfo {
     pub response: Vec<Field>,
 }
 
+/// An endpoint and the version it serves, or why it serves none yet.
+pub type Readiness = (EndpointName, Result<u32, Fault>);
+
 /// An answer and who gave it.
 pub struct Served {
     pub model: ModelName,
@@ -54,7 +57,7 @@ pub struct Served {
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
-    pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<(EndpointName, Result<u32, Fault>)>, Error> {
+    pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Readiness>, Error> {
         let project = manifest::load(folder)?;
         let mut told = Vec::new();
         for (name, endpoint) in &project.endpoints {

@@ -17,7 +17,7 @@ mod runs;
 mod endpoints;
 mod reads;
 
-pub use endpoints::{EndpointInfo, Served};
+pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
 pub use project::{CheckedPipeline, CheckedStep};

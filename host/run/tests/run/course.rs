@@ -33,10 +33,12 @@ pub(crate) fn world(
 }
 
 pub(crate) fn versions(records: &[Record]) -> Vec<&ModelVersion> {
-    let version = |record| match record {
-        &Record::VersionRegistered { ref version, .. } => Some(version.as_ref()),
-        _ => None,
-    };
+    fn version(record: &Record) -> Option<&ModelVersion> {
+        match record {
+            Record::VersionRegistered { version, .. } => Some(version),
+            _ => None,
+        }
+    }
     records.iter().filter_map(version).collect()
 }
 
@@ -106,7 +108,7 @@ fn a_version_carries_what_answers_and_where_it_comes_from() {
     assert_eq!(first.measures[0].value, 0.9);
     assert!(first.verdict.as_ref().is_some_and(|verdict| verdict.passed));
     assert_eq!(first.data.len(), 1, "train, validation and fit are one table here");
-    let moves: Vec<_> = records.iter().filter_map(|record| match record {
+    let moves = records.iter().filter_map(|record| match record {
         Record::VersionRegistered { alias: Some(alias), .. } => Some((alias.from, alias.to)),
         _ => None,
     });
@@ -146,6 +148,7 @@ fn a_gate_that_says_no_registers_nothing() {
 fn two_runs_at_once_register_two_versions() {
     let world = world(|_, _, _| None);
     world.run(&whole(0.8));
+    world.journal.slow.store(true, std::sync::atomic::Ordering::Relaxed);
     let runs: Vec<_> = (0..4).map(|_| world.start(&whole(0.8)).unwrap()).collect();
     std::thread::scope(|scope| {
         for &run in &runs {

@@ -4,7 +4,7 @@ use ports::{Answer, Blobs, Call, Clock, Journal, Outcome, SourceState, StepRunne
 use run::{CancelToken, Dispatcher, RunEvent, RunView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use types::{Cause, Digest, Fault, ModelName, Receipt, Record, RunId, RunState, TenantId};
 
@@ -12,11 +12,12 @@ use types::{Cause, Digest, Fault, ModelName, Receipt, Record, RunId, RunState, T
 pub(crate) struct FakeJournal {
     pub(crate) records: Mutex<Vec<Record>>,
     pub(crate) room: AtomicUsize,
+    pub(crate) slow: AtomicBool,
 }
 
 impl FakeJournal {
     pub(crate) fn of(records: Vec<Record>) -> Self {
-        Self { records: Mutex::new(records), room: AtomicUsize::new(usize::MAX) }
+        Self { records: Mutex::new(records), room: AtomicUsize::new(usize::MAX), slow: AtomicBool::new(false) }
     }
 
     pub(crate) fn all(&self) -> Vec<Record> {
@@ -72,7 +73,12 @@ impl Journal for FakeJournal {
     }
 
     fn next_version(&self, _: &TenantId, model: &ModelName) -> Result<u32, Fault> {
-        Ok(self.registered(model).len() as u32 + 1)
+        let next = self.registered(model).len() as u32 + 1;
+        if self.slow.load(Ordering::Relaxed) {
+            // Gives a second asker the time to be told the same.
+            (0..100).for_each(|_| std::thread::yield_now());
+        }
+        Ok(next)
     }
 
     fn alias(&self, _: &TenantId, model: &ModelName, _: &str) -> Result<Option<u32>, Fault> {
@@ -91,7 +97,10 @@ impl FakeBlobs {
 impl Blobs for FakeBlobs {
     fn put(&self, _: &TenantId, bytes: &[u8]) -> Result<Digest, Fault> {
         let digest = Digest::of(bytes);
-        std::fs::write(self.0.path().join(digest.to_string()), bytes).map_err(Fault::host)?;
+        let path = self.0.path().join(digest.to_string());
+        if !path.exists() {
+            std::fs::write(path, bytes).map_err(Fault::host)?;
+        }
         Ok(digest)
     }
 

@@ -4,7 +4,7 @@ use crate::course::{good, versions, world};
 use crate::fakes::World;
 use crate::plans::{essence, whole};
 use run::{RunView, Status};
-use types::{RunId, RunState};
+use types::{Id, RunId, RunState};
 
 #[test]
 fn a_run_resumes_from_every_record() {
@@ -22,7 +22,7 @@ fn a_run_resumes_from_every_record() {
             assert_eq!(resumed.drive(RunId(1)).unwrap(), state, "after {k} records");
             assert_eq!(essence(&resumed.view(1)), expected, "after {k} records");
             for (step, view) in &before.steps {
-                let again = resumed.calls(step.as_ref());
+                let again = resumed.calls(step.as_str());
                 assert!(again == 0 || !view.status.is_final(), "`{step}` was repeated after {k} records");
                 let interrupted = matches!(view.status, Status::Running { .. });
                 let attempts = resumed.view(1).steps[step].attempts;

@@ -1,7 +1,7 @@
 //! Random plans with failing steps, killed after a random record, again and again. A seed makes a case; a failure prints it.
 
 use crate::fakes::{FakeBlobs, FakeJournal, LeapingClock, World};
-use crate::plans::{essence, inputs, measures, name, named, output, outputs, plan, plugin, step};
+use crate::plans::{essence, inputs, measures, named, output, outputs, plan, plugin, step};
 use plan::{Plan, ServedPath, Work};
 use ports::{Answer, Call, Task, Watch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use types::{
     Artifact, Bound, Digest, Fault, FaultKind, Id, ModelName, Record, Requirement, RunId, Signature, StepName,
 };
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 250;
 
 /// splitmix64
 struct Dice(u64);
@@ -198,6 +198,5 @@ fn crashes_change_nothing_that_counts() {
         let killed = case.with_crashes(&mut dice);
         check_records(&case.plan, &killed.journal.all());
         assert_eq!(essence(&killed.view(1)), essence(&whole.view(1)));
-        assert_eq!(name("s0").to_string(), "s0");
     }
 }

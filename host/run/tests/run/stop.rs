@@ -40,6 +40,15 @@ fn a_cancelled_run_ends_with_its_attempt() {
 }
 
 #[test]
+fn a_cancelled_run_stays_cancelled_after_a_crash() {
+    let (world, _) = stopped(CancelToken::cancel);
+    let mut records = world.journal.all();
+    records.pop();
+    let next = World::after(records, world.blobs.clone(), |step, _, _, _| panic!("`{step}` was called"));
+    assert_eq!(next.drive(RunId(1)).unwrap(), RunState::Cancelled);
+}
+
+#[test]
 fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));

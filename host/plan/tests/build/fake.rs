@@ -7,25 +7,25 @@ use types::{
     DataType, Descriptor, Digest, Field, Id, Output, PipelineName, Port, PortName, Problem, Role, RowRelation,
 };
 
-pub fn field(name: &str, data_type: DataType) -> Field {
+pub(crate) fn field(name: &str, data_type: DataType) -> Field {
     Field { name: name.to_owned(), data_type, nullable: false }
 }
 
 /// `age:int64 city:text` -> columns.
-pub fn fields(text: &str) -> Vec<Field> {
+pub(crate) fn fields(text: &str) -> Vec<Field> {
     let data_type = |name: &str| serde_json::from_value(json!(name)).unwrap();
     let pairs = text.split_whitespace().map(|pair| pair.split_once(':').unwrap());
     pairs.map(|(name, kind)| field(name, data_type(kind))).collect()
 }
 
-pub fn port(name: &str) -> PortName {
+pub(crate) fn port(name: &str) -> PortName {
     PortName::parse(name).unwrap()
 }
 
 /// What a fake says, piece by piece.
-pub struct Said(pub Descriptor);
+pub(crate) struct Said(pub(crate) Descriptor);
 
-pub fn say(name: &str, roles: &[Role]) -> Said {
+pub(crate) fn say(name: &str, roles: &[Role]) -> Said {
     Said(Descriptor {
         name: Id::parse(name).unwrap(),
         version: "0.1.0".into(),
@@ -40,19 +40,19 @@ pub fn say(name: &str, roles: &[Role]) -> Said {
 }
 
 impl Said {
-    pub fn input(mut self, name: &str, columns: Vec<Field>) -> Self {
+    pub(crate) fn input(mut self, name: &str, columns: Vec<Field>) -> Self {
         self.0.inputs.push(Port { name: port(name), columns });
         self
     }
-    pub fn output(mut self, name: &str, columns: Vec<Field>, rows: RowRelation) -> Self {
+    pub(crate) fn output(mut self, name: &str, columns: Vec<Field>, rows: RowRelation) -> Self {
         self.0.outputs.push(Output { name: port(name), columns, rows });
         self
     }
-    pub fn parameters(mut self, schema: Value) -> Self {
+    pub(crate) fn parameters(mut self, schema: Value) -> Self {
         self.0.parameters = schema;
         self
     }
-    pub fn learns(mut self) -> Self {
+    pub(crate) fn learns(mut self) -> Self {
         self.0.learns = true;
         self
     }
@@ -72,7 +72,7 @@ fn named(columns: &[Field], name: Option<&Value>) -> Vec<Field> {
 }
 
 /// The real plugins in small, and a few that no one should write.
-pub fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described, Problem> {
+pub(crate) fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described, Problem> {
     let source = step.plugin().unwrap().to_string();
     let ports = ports.unwrap_or_default();
     let p = &step.params;
@@ -123,7 +123,7 @@ pub fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described, Proble
 }
 
 /// The plugins of the tumour example: the fakes, under the parameters that the real ones take.
-pub fn tumour(step: &Step, ports: &[Port], source: &[Field]) -> Result<Described, Problem> {
+pub(crate) fn tumour(step: &Step, ports: &[Port], source: &[Field]) -> Result<Described, Problem> {
     let free = json!({});
     let mut described = match step.plugin().unwrap().to_string().as_str() {
         "./steps/concavity_by_size.py" => {
@@ -216,7 +216,7 @@ fn odd(name: &str, ports: &[Port]) -> Said {
 }
 
 /// The pipeline `train` of these steps.
-pub fn build(steps: &str) -> Result<Plan, Vec<Problem>> {
+pub(crate) fn build(steps: &str) -> Result<Plan, Vec<Problem>> {
     let sources =
         Sources { project: "name = \"case\"".into(), pipelines: [("train".to_owned(), steps.to_owned())].into() };
     let project = manifest::check(&sources).unwrap_or_else(|problems| panic!("{problems:#?}"));
@@ -224,7 +224,7 @@ pub fn build(steps: &str) -> Result<Plan, Vec<Problem>> {
 }
 
 /// Every problem: line, column, message, hint.
-pub fn problems(steps: &str) -> String {
+pub(crate) fn problems(steps: &str) -> String {
     let shown = |problem: &Problem| {
         let place = problem.place.as_ref().map_or("nowhere".to_owned(), |at| format!("{}:{}", at.line, at.column));
         let hint = problem.hint.as_ref().map(|hint| format!("    hint: {hint}\n"));

@@ -1,0 +1,207 @@
+//! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
+
+use crate::error::{off_thread, status};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
+use server::{EndpointInfo, Server};
+use std::sync::Arc;
+use types::{EndpointName, Id, ModelName, TenantId};
+
+/// What the public routes share: whose endpoints they are.
+#[derive(Clone)]
+pub(crate) struct Public {
+    pub(crate) server: Arc<Server>,
+    pub(crate) tenant: TenantId,
+}
+
+/// An error on its way out, in the protocol's form.
+pub(crate) enum Refused {
+    Asked(ServeError),
+    Server(server::Error),
+    Said(StatusCode, String),
+}
+
+type Answer = Result<Response, Refused>;
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Asked(error) => {
+                (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
+            }
+            Self::Server(error) => (status(&error), error.to_string()),
+            Self::Said(status, text) => (status, text),
+        };
+        let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<server::Error> for Refused {
+    fn from(error: server::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<ServeError> for Refused {
+    fn from(error: ServeError) -> Self {
+        Self::Asked(error)
+    }
+}
+
+fn json(bytes: Vec<u8>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], bytes)
+}
+
+fn encoded(value: &impl Serialize) -> Answer {
+    let bytes = serde_json::to_vec(value).map_err(|error| ServeError::Host(error.to_string()))?;
+    Ok(json(bytes).into_response())
+}
+
+fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
+    // What is no name names nothing.
+    let shown: String = text.chars().take(80).collect();
+    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+}
+
+/// The protocol calls an endpoint a model.
+fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
+    ModelName::parse(endpoint.as_str()).map_err(|error| Refused::Said(StatusCode::NOT_FOUND, error.to_string()))
+}
+
+pub(crate) async fn no_route() -> Refused {
+    Refused::Said(StatusCode::NOT_FOUND, "there is no such route; the protocol's begin with /v2".to_owned())
+}
+
+pub(crate) async fn no_method() -> Refused {
+    Refused::Said(StatusCode::METHOD_NOT_ALLOWED, "the route does not take this method".to_owned())
+}
+
+pub(crate) async fn server_metadata() -> Answer {
+    encoded(&serve::server_metadata())
+}
+
+pub(crate) async fn live() -> Answer {
+    encoded(&ServerLive { live: true })
+}
+
+pub(crate) async fn ready(State(public): State<Public>) -> Answer {
+    let ready = off_thread(move || {
+        let endpoints = public.server.endpoints(&public.tenant)?;
+        Ok(endpoints.iter().all(|endpoint| endpoint.version.is_some()))
+    });
+    let ready = ready.await?;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, encoded(&ServerReady { ready })?).into_response())
+}
+
+async fn info(public: Public, endpoint: &str) -> Result<EndpointInfo, Refused> {
+    let name = endpoint_name(endpoint)?;
+    Ok(off_thread(move || public.server.endpoint(&public.tenant, &name)).await?)
+}
+
+/// The endpoint answers with one version at a time; another one is not there.
+fn expect_version(info: &EndpointInfo, version: &str) -> Result<(), Refused> {
+    match info.version {
+        Some(serving) if serving.to_string() == version => Ok(()),
+        _ => {
+            let shown: String = version.chars().take(20).collect();
+            let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
+            Err(Refused::Said(StatusCode::NOT_FOUND, text))
+        }
+    }
+}
+
+pub(crate) async fn metadata(State(public): State<Public>, Path(endpoint): Path<String>) -> Answer {
+    let info = info(public, &endpoint).await?;
+    let versions: Vec<u32> = info.version.into_iter().collect();
+    encoded(&serve::metadata(&as_model(&info.endpoint)?, &versions, &info.request, &info.response))
+}
+
+pub(crate) async fn version_metadata(
+    State(public): State<Public>,
+    Path((endpoint, version)): Path<(String, String)>,
+) -> Answer {
+    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
+    metadata(State(public), Path(endpoint)).await
+}
+
+pub(crate) async fn model_ready(State(public): State<Public>, Path(endpoint): Path<String>) -> Answer {
+    let info = info(public, &endpoint).await?;
+    let ready = info.version.is_some();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let name = info.endpoint.to_string();
+    Ok((status, encoded(&ModelReady { name, ready })?).into_response())
+}
+
+pub(crate) async fn version_ready(
+    State(public): State<Public>,
+    Path((endpoint, version)): Path<(String, String)>,
+) -> Answer {
+    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
+    model_ready(State(public), Path(endpoint)).await
+}
+
+fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refused> {
+    body.map_err(|rejection| Refused::Said(rejection.status(), rejection.body_text()))
+}
+
+pub(crate) async fn infer(
+    State(public): State<Public>,
+    Path(endpoint): Path<String>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let (name, request) = (endpoint_name(&endpoint)?, body(request)?);
+    let model = as_model(&name)?;
+    answered(move || {
+        let columns = public.server.request_columns(&public.tenant, &name)?;
+        let asked = serve::request_table(&request, &columns)?;
+        let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
+        Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
+    })
+    .await
+}
+
+pub(crate) async fn version_infer(
+    State(public): State<Public>,
+    Path((endpoint, version)): Path<(String, String)>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer {
+    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
+    infer(State(public), Path(endpoint), request).await
+}
+
+pub(crate) async fn predict(
+    State(public): State<Public>,
+    Path(endpoint): Path<String>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let (name, request) = (endpoint_name(&endpoint)?, body(request)?);
+    answered(move || {
+        let columns = public.server.request_columns(&public.tenant, &name)?;
+        let rows = serve::plain_table(&request, &columns)?;
+        let served = public.server.predict(&public.tenant, &name, &rows)?;
+        Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
+    })
+    .await
+}
+
+/// The whole way of a request, on a thread where it may block.
+async fn answered(work: impl FnOnce() -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => Ok(json(answer?).into_response()),
+        Err(_) => {
+            let text = "the request ended in a panic; this is a bug of ours".to_owned();
+            Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
+        }
+    }
+}

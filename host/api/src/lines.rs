@@ -1,0 +1,54 @@
+//! Answers that take their time: one JSON object a line, as things happen.
+
+use crate::error::ErrorBody;
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use run::RunEvent;
+use serde::{Deserialize, Serialize};
+use server::CheckedPipeline;
+use std::convert::Infallible;
+use tokio::sync::mpsc::{Sender, channel};
+use types::RunId;
+
+/// A line of such an answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "line")]
+pub enum Line {
+    /// Something takes longer than a moment.
+    Note { text: String },
+    /// The run has this number from now on.
+    Run { run: RunId },
+    Event { event: RunEvent },
+    Checked { pipelines: Vec<CheckedPipeline> },
+    /// The last line of what did not work.
+    Refused { refusal: ErrorBody },
+}
+
+/// Says lines to whoever reads; `false` when nobody does any more.
+#[derive(Clone)]
+pub(crate) struct Speaker(Sender<Line>);
+
+impl Speaker {
+    pub(crate) fn say(&self, line: Line) -> bool {
+        self.0.blocking_send(line).is_ok()
+    }
+}
+
+/// An answer whose lines `speak` says, on a thread where it may block.
+pub(crate) fn lines(speak: impl FnOnce(&Speaker) -> Result<(), server::Error> + Send + 'static) -> Response {
+    let (sender, receiver) = channel(1024);
+    tokio::task::spawn_blocking(move || {
+        let speaker = Speaker(sender);
+        if let Err(error) = speak(&speaker) {
+            speaker.say(Line::Refused { refusal: error.into() });
+        }
+    });
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).map(|line| {
+        let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+        bytes.push(b'\n');
+        Ok::<_, Infallible>(Bytes::from(bytes))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}

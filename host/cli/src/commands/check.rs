@@ -1,0 +1,46 @@
+//! `check`: everything that is wrong, or what would run.
+
+use super::{path, print_json};
+use crate::args::Args;
+use crate::outcome::Failure;
+use crate::{open, show};
+use api::{CheckRequest, Line};
+use server::CheckedPipeline;
+
+pub(crate) async fn check(args: &Args, pipeline: Option<String>, update_lock: bool) -> Result<u8, Failure> {
+    let folder = open::project(args)?;
+    let mut installation = open::installation(args).await?;
+    let request = CheckRequest { folder: folder.clone(), pipeline, update_lock };
+    let mut checked = Vec::new();
+    let hear = |line| match line {
+        Line::Note { text } => anstream::eprintln!("{}", show::faint(&text)),
+        Line::Checked { pipelines } => checked = pipelines,
+        _ => {}
+    };
+    let asked = installation.client.lines("POST", &path("check"), &request, hear).await;
+    asked.map_err(|trouble| Failure::from(trouble).in_folder(&folder))?;
+    if args.json {
+        return print_json(&checked);
+    }
+    checked.iter().for_each(print);
+    Ok(0)
+}
+
+fn print(checked: &CheckedPipeline) {
+    anstream::println!("pipeline `{}` is sound", checked.pipeline);
+    let rows = checked.steps.iter().map(|step| {
+        let plugin = step.plugin.as_ref().map(ToString::to_string).unwrap_or_else(|| "built in".to_owned());
+        let outputs: Vec<_> = step
+            .outputs
+            .iter()
+            .map(|(port, columns)| if *columns == 0 { port.to_string() } else { format!("{port} ({columns} columns)") })
+            .collect();
+        vec![step.step.to_string(), step.work.clone(), plugin, outputs.join(", ")]
+    });
+    anstream::print!("{}", show::table(&["step", "does", "plugin", "gives"], rows.collect()));
+    if !checked.served.is_empty() {
+        let path: Vec<_> = checked.served.iter().map(ToString::to_string).collect();
+        let columns = checked.request.len();
+        anstream::println!("served path: request ({columns} columns) -> {}\n", path.join(" -> "));
+    }
+}

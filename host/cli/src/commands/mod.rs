@@ -1,0 +1,36 @@
+//! One file a command: ask the installation, show the answer, say the exit code.
+
+mod check;
+mod init;
+mod model;
+mod run;
+mod runs;
+mod serve;
+
+use crate::args::{Args, Command};
+use crate::outcome::Failure;
+use types::TenantId;
+
+/// Does what was typed. The code is the process's.
+pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
+    match &args.command {
+        Command::Init { folder } => init::init(folder, args.json),
+        Command::Check { pipeline, update_lock } => check::check(&args, pipeline.clone(), *update_lock).await,
+        Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
+        Command::Runs(runs) => runs::runs(&args, runs).await,
+        Command::Model(model) => model::model(&args, model).await,
+        Command::Serve { listen } => serve::serve(&args, *listen).await,
+        Command::Worker => Ok(0),
+    }
+}
+
+/// A path of the local router, beneath the tenant.
+fn path(rest: &str) -> String {
+    format!("/v1/tenants/{}/{rest}", TenantId::default_tenant())
+}
+
+/// Prints an answer for a program.
+fn print_json(answer: &impl serde::Serialize) -> Result<u8, Failure> {
+    anstream::println!("{}", serde_json::to_string_pretty(answer).map_err(Failure::ours)?);
+    Ok(0)
+}

@@ -1,0 +1,76 @@
+//! `run`: starts a run and stays with it.
+
+use super::path;
+use crate::args::Args;
+use crate::open::{self, Installation};
+use crate::outcome::{self, Failure};
+use crate::show::RunShow;
+use api::{Line, RunRequest};
+use std::sync::{Arc, Mutex, PoisonError};
+use types::RunId;
+
+pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Failure> {
+    let folder = open::project(args)?;
+    let mut installation = open::installation(args).await?;
+    let request = RunRequest { folder: folder.clone(), pipeline };
+    let code = attend(args, &mut installation, &path("runs"), &request).await;
+    code.map_err(|failure| failure.in_folder(&folder))
+}
+
+/// Asks for a run at a path and shows it until it ends. Ctrl-C cancels it, once; a second one leaves at once.
+pub(super) async fn attend(
+    args: &Args,
+    installation: &mut Installation,
+    path: &str,
+    request: &impl serde::Serialize,
+) -> Result<u8, Failure> {
+    let show = Mutex::new(RunShow::new(args.json));
+    let started: Arc<Mutex<Option<RunId>>> = Arc::default();
+    let listener = tokio::spawn(cancel_on_interrupt(Arc::clone(&started), canceller(args).await));
+    let hear = |line: Line| {
+        if let Line::Run { run } = &line {
+            *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(*run);
+        }
+        show.lock().unwrap_or_else(PoisonError::into_inner).hear(line);
+    };
+    let heard = installation.client.lines("POST", path, request, hear).await;
+    listener.abort();
+    let show = show.into_inner().unwrap_or_else(PoisonError::into_inner);
+    show.clear();
+    heard?;
+    if let (Some(run), false) = (*started.lock().unwrap_or_else(PoisonError::into_inner), args.json) {
+        show.conclude(run);
+    }
+    Ok(outcome::of_run(show.state()))
+}
+
+/// Who can cancel while the client is busy listening: another connection, or the server itself.
+enum Canceller {
+    Socket(std::path::PathBuf),
+    Nobody,
+}
+
+async fn canceller(args: &Args) -> Canceller {
+    match open::data(args) {
+        Ok(data) => Canceller::Socket(server::Folder::socket(&data)),
+        Err(_) => Canceller::Nobody,
+    }
+}
+
+async fn cancel_on_interrupt(started: Arc<Mutex<Option<RunId>>>, canceller: Canceller) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    let run = *started.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (Some(run), Canceller::Socket(socket)) = (run, &canceller) {
+        anstream::eprintln!("cancelling run {run}; Ctrl-C again leaves at once");
+        if let Ok(mut client) = api::Client::there(socket).await
+            && client.post(&path(&format!("runs/{run}/cancel"))).await.is_ok()
+            && tokio::signal::ctrl_c().await.is_err()
+        {
+            return;
+        }
+    }
+    // No server to tell: what runs here ends with this process, and can be resumed.
+    std::process::exit(130);
+}

@@ -1,0 +1,70 @@
+//! `runs`: what ran, how far it is, what it said and gave.
+
+use super::{path, print_json};
+use crate::args::{Args, Runs};
+use crate::open;
+use crate::outcome::Failure;
+use crate::show;
+use api::Line;
+use run::RunEvent;
+use server::{RunDetail, RunLine, TableRows};
+
+pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
+    let mut installation = open::installation(args).await?;
+    let client = &mut installation.client;
+    match command {
+        Runs::List => {
+            let runs: Vec<RunLine> = client.get(&path("runs")).await?;
+            if args.json {
+                return print_json(&runs);
+            }
+            anstream::print!("{}", show::run_list(&runs));
+            Ok(0)
+        }
+        Runs::Show { run } => {
+            let detail: RunDetail = client.get(&path(&format!("runs/{run}"))).await?;
+            if args.json {
+                return print_json(&detail);
+            }
+            anstream::print!("{}", show::run_detail(&detail));
+            Ok(0)
+        }
+        Runs::Logs { run, step } => logs(args, &mut installation, *run, step.as_deref()).await,
+        Runs::Resume { run } => {
+            let found: RunDetail = client.get(&path(&format!("runs/{run}"))).await?;
+            if found.line.state != types::RunState::Running {
+                return Err(Failure::user(format!("run {run} has already {}; there is nothing to resume", found.line.state)));
+            }
+            super::run::attend(args, &mut installation, &path(&format!("runs/{run}/resume")), &()).await
+        }
+        Runs::Cancel { run } => {
+            client.post(&path(&format!("runs/{run}/cancel"))).await?;
+            Ok(0)
+        }
+        Runs::Rows { run, output, limit } => {
+            let rows: TableRows = client.get(&path(&format!("runs/{run}/rows/{output}?limit={limit}"))).await?;
+            if args.json {
+                return print_json(&rows);
+            }
+            anstream::print!("{}", show::rows(&rows));
+            Ok(0)
+        }
+    }
+}
+
+async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only: Option<&str>) -> Result<u8, Failure> {
+    let json = args.json;
+    let hear = |line| {
+        let Line::Event { event } = line else { return };
+        let RunEvent::Log { step, level, message, .. } = &event else { return };
+        if only.is_some_and(|only| only != step.to_string()) {
+            return;
+        }
+        match json {
+            true => anstream::println!("{}", serde_json::to_string(&event).unwrap_or_default()),
+            false => anstream::println!("{step}  {level:<5}  {message}"),
+        }
+    };
+    installation.client.lines("GET", &path(&format!("runs/{run}/events")), &(), hear).await?;
+    Ok(0)
+}

@@ -1,0 +1,83 @@
+//! The installation behind a data folder: its owner's socket if one answers, else this process becomes the owner.
+
+use crate::args::Args;
+use crate::outcome::Failure;
+use api::Client;
+use server::{Folder, LockedBy, Options, Server};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a command works with.
+pub(crate) struct Installation {
+    pub(crate) client: Client,
+    /// Set when this process is the owner.
+    pub(crate) server: Option<Arc<Server>>,
+}
+
+/// The project's folder, as other processes can find it.
+pub(crate) fn project(args: &Args) -> Result<PathBuf, Failure> {
+    args.project
+        .canonicalize()
+        .map_err(|error| Failure::user(format!("cannot use the folder `{}`: {error}", args.project.display())))
+}
+
+/// The data folder, as other processes can find it.
+pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None => {
+            let project = project(args)?;
+            if !project.join("stepwell.toml").exists() && !project.join(".stepwell").exists() {
+                let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
+                return Err(Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER"));
+            }
+            project.join(".stepwell")
+        }
+    };
+    std::path::absolute(&data).map_err(Failure::ours)
+}
+
+fn options(data: &Path) -> Result<Options, Failure> {
+    let executable = std::env::current_exe().map_err(Failure::ours)?;
+    let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home_cache = || variable("HOME").map(|home| home.join(".cache"));
+    let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
+    let slots = std::thread::available_parallelism().map_or(2, usize::from);
+    let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
+    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots })
+}
+
+/// Becomes the owner of the data folder, or says who is.
+pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
+    let data = data(args)?;
+    match Folder::lock(&data)? {
+        LockedBy::Us(folder) => {
+            let (server, recovery) = Server::open(folder, options(&data)?).map_err(refused)?;
+            if !recovery.is_clean() {
+                anstream::eprintln!("{recovery}");
+            }
+            Ok(server)
+        }
+        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+    }
+}
+
+fn taken(data: &Path, owner: &str) -> Failure {
+    let message = format!("the data folder `{}` is in use by process {owner}", data.display());
+    Failure::user(message).hinted("wait until it ends; or keep `stepwell serve` running, which all commands can share")
+}
+
+fn refused(error: server::Error) -> Failure {
+    Failure::ours(error)
+}
+
+/// The owner's client: over its socket, or in this process.
+pub(crate) async fn installation(args: &Args) -> Result<Installation, Failure> {
+    let data = data(args)?;
+    if let Ok(client) = Client::there(&Folder::socket(&data)).await {
+        return Ok(Installation { client, server: None });
+    }
+    let server = own(args)?;
+    Ok(Installation { client: Client::here(Arc::clone(&server)), server: Some(server) })
+}

@@ -1,0 +1,98 @@
+//! How a command ends: an exit code, and what is said about it.
+
+use crate::show;
+use api::{ErrorBody, Trouble};
+use types::{Fault, FaultKind, Problem, RunState};
+
+/// A fault of ours or of this machine.
+pub(crate) const OURS: u8 = 1;
+/// The command line or the project is wrong.
+pub(crate) const USER: u8 = 2;
+const FAILED: u8 = 3;
+const REJECTED: u8 = 4;
+const NOT_FOUND: u8 = 5;
+const CANCELLED: u8 = 130;
+
+/// A command that did not do what it was asked.
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    message: String,
+    hint: Option<String>,
+    problems: Vec<Problem>,
+    /// Problems name files relative to it.
+    folder: std::path::PathBuf,
+}
+
+impl Failure {
+    pub(crate) fn user(message: impl Into<String>) -> Self {
+        let (problems, folder) = Default::default();
+        Self { code: USER, message: message.into(), hint: None, problems, folder }
+    }
+
+    pub(crate) fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn ours(message: impl std::fmt::Display) -> Self {
+        Self { code: OURS, ..Self::user(message.to_string()) }
+    }
+
+    /// Everything that is wrong with the project.
+    pub(crate) fn problems(problems: Vec<Problem>) -> Self {
+        Self { message: format!("{} problems in the project", problems.len()), problems, ..Self::user("") }
+    }
+
+    pub(crate) fn in_folder(mut self, folder: &std::path::Path) -> Self {
+        self.folder = folder.to_owned();
+        self
+    }
+
+    pub(crate) fn show(&self) {
+        for problem in &self.problems {
+            anstream::eprintln!("{}\n", show::problem(problem, &self.folder));
+        }
+        let error = show::styled("error", show::BAD);
+        anstream::eprintln!("{error}: {}", self.message);
+        if let Some(hint) = &self.hint {
+            anstream::eprintln!("{}: {hint}", show::styled("hint", show::GOOD));
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        let not_found = trouble.is_not_found();
+        match trouble {
+            Trouble::Broken(message) => Self::ours(message),
+            Trouble::Refused(_, ErrorBody { error, hint, problems, fault }) => {
+                let ours = matches!(fault, Some(FaultKind::Host | FaultKind::Crash));
+                let code = if not_found { NOT_FOUND } else if ours { OURS } else { USER };
+                let message = match problems.len() {
+                    0 => error,
+                    1 => "1 problem in the project; nothing was run".to_owned(),
+                    n => format!("{n} problems in the project; nothing was run"),
+                };
+                Self { code, hint, problems, ..Self::user(message) }
+            }
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let code = if fault.kind == FaultKind::Invalid { USER } else { OURS };
+        Self { code, hint: fault.hint, ..Self::user(fault.message) }
+    }
+}
+
+/// The exit code of a run.
+pub(crate) fn of_run(state: Option<RunState>) -> u8 {
+    match state {
+        Some(RunState::Succeeded) => 0,
+        Some(RunState::Rejected) => REJECTED,
+        Some(RunState::Failed) => FAILED,
+        Some(RunState::Cancelled) => CANCELLED,
+        Some(RunState::Running) | None => OURS,
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs, tables and models, whole.
+
+use super::progress::measures;
+use super::{bytes, duration, instant, table, tame};
+use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
+
+/// Runs, a line each.
+pub(crate) fn run_list(runs: &[RunLine]) -> String {
+    let rows = runs.iter().map(|run| {
+        let pipeline = format!("{}/{}", run.project, run.pipeline);
+        let took = run.finished_us.map(|end| duration((end - run.started_us).max(0) as u64)).unwrap_or_default();
+        vec![run.run.to_string(), pipeline, state(run), instant(run.started_us), took]
+    });
+    table(&["run", "pipeline", "state", "started (UTC)", "took"], rows.collect())
+}
+
+fn state(run: &RunLine) -> String {
+    match (run.state, run.live) {
+        (RunState::Running, false) => "interrupted".to_owned(),
+        (state, _) => state.to_string(),
+    }
+}
+
+/// A run with its steps, measures and verdict.
+pub(crate) fn run_detail(run: &RunDetail) -> String {
+    let line = &run.line;
+    let mut text = format!("run {} of `{}/{}`: {}\n", line.run, line.project, line.pipeline, state(line));
+    text += &format!("started {} UTC", instant(line.started_us));
+    text += &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
+    let head = ["step", "does", "plugin", "state", "tries", "gave", "took", "memory"];
+    text += &table(&head, run.steps.iter().map(step_row).collect());
+    for step in &run.steps {
+        text += &step_notes(step);
+    }
+    text
+}
+
+fn step_row(step: &StepDetail) -> Vec<String> {
+    let outputs = step.outputs.iter().map(|(port, artifact)| match artifact {
+        Artifact::Table(found) => format!("{port} {} rows", found.rows),
+        other => format!("{port} {}", other.kind()),
+    });
+    let receipt = step.receipt.unwrap_or_default();
+    vec![
+        step.step.to_string(),
+        step.work.clone(),
+        step.plugin.clone().unwrap_or_default(),
+        step.state.clone(),
+        step.attempts.to_string(),
+        outputs.collect::<Vec<_>>().join(", "),
+        if receipt.wall_us > 0 { duration(receipt.wall_us) } else { String::new() },
+        if receipt.memory_limit > 0 { format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit)) } else { String::new() },
+    ]
+}
+
+fn step_notes(step: &StepDetail) -> String {
+    let mut text = String::new();
+    if let Some(because) = &step.because {
+        text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame(because));
+    }
+    for artifact in step.outputs.values() {
+        match artifact {
+            Artifact::Measures { measures: found } => {
+                text += &format!("\n`{}` measured:\n{}", step.step, table(&["measure", "of", "value"], measures(found)));
+            }
+            Artifact::Findings { findings } => text += &findings_text(step, findings),
+            Artifact::Verdict(verdict) => text += &verdict_text(step, verdict),
+            Artifact::Version { model, version } => {
+                text += &format!("\n`{}` registered model `{model}` version {version}\n", step.step);
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+fn findings_text(step: &StepDetail, findings: &[Finding]) -> String {
+    let failed: Vec<_> = findings.iter().filter(|finding| !finding.passed).collect();
+    let mut text = format!("\n`{}` checked {} things, {} failed\n", step.step, findings.len(), failed.len());
+    for finding in failed {
+        let column = finding.column.as_deref().map(tame).unwrap_or_default();
+        let (check, expected, observed) = (tame(&finding.check), tame(&finding.expected), tame(&finding.observed));
+        text += &format!("  {check} {column}: expected {expected}, got {observed}\n");
+    }
+    text
+}
+
+fn verdict_text(step: &StepDetail, verdict: &Verdict) -> String {
+    format!("\n`{}` {}: {}\n", step.step, if verdict.passed { "passed" } else { "failed" }, tame(&verdict.sentence))
+}
+
+/// The first rows of a table.
+pub(crate) fn rows(shown: &TableRows) -> String {
+    let head: Vec<String> = shown.columns.iter().map(|column| tame(&column.name)).collect();
+    let cell = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => tame(text).chars().take(40).collect(),
+        Some(other) => other.to_string(),
+    };
+    let rows = shown.rows.iter().map(|row| shown.columns.iter().map(|column| cell(row.get(&column.name))).collect());
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    format!("{}{} of {} rows\n", table(&head, rows.collect()), shown.rows.len(), shown.total)
+}
+
+/// Models, a line each.
+pub(crate) fn model_list(models: &[ModelList]) -> String {
+    let rows = models.iter().map(|model| {
+        let aliases: Vec<_> = model.aliases.iter().map(|(alias, version)| format!("{} -> {version}", tame(alias))).collect();
+        let latest = model.versions.last().map(ToString::to_string).unwrap_or_default();
+        vec![model.model.to_string(), model.versions.len().to_string(), latest, aliases.join(", ")]
+    });
+    table(&["model", "versions", "latest", "aliases"], rows.collect())
+}
+
+/// A version: what it needs, how good it is, where it came from.
+pub(crate) fn model_version(version: &ModelVersion) -> String {
+    let mut text = format!("model `{}` version {} ({})\n", version.model, version.version, version.digest.short());
+    text += &format!(
+        "made by run {} of `{}/{}`, registered {} UTC\n",
+        version.run, version.project, version.pipeline, instant(version.registered_us)
+    );
+    let path: Vec<_> = version.path.iter().chain([&version.predictor]).map(|step| step.step.to_string()).collect();
+    text += &format!("served path: request -> {}\n\n", path.join(" -> "));
+    let fields = |fields: &[types::Field]| {
+        let rows = fields.iter().map(|field| vec![tame(&field.name), field.data_type.to_string()]).collect();
+        table(&["column", "type"], rows)
+    };
+    text += &format!("a request brings\n{}\nan answer gives\n", fields(&version.request));
+    text += &fields(&version.signature.outputs);
+    if !version.measures.is_empty() {
+        text += &format!("\nmeasured\n{}", table(&["measure", "of", "value"], measures(&version.measures)));
+    }
+    if let Some(verdict) = &version.verdict {
+        text += &format!("\ngate {}: {}\n", if verdict.passed { "passed" } else { "failed" }, tame(&verdict.sentence));
+    }
+    text
+}

@@ -1,0 +1,174 @@
+//! What a run says -> a line a step, and on a terminal a bar for those that are at work.
+
+use super::{BAD, GOOD, bytes, duration, faint, measure, styled, tame};
+use api::Line;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use run::{OutputSummary, RunEvent};
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+use types::{Fault, PortName, Receipt, RunId, RunState, StepName, Verdict};
+
+/// Shows a run as it goes.
+pub(crate) struct RunShow {
+    json: bool,
+    bars: MultiProgress,
+    running: BTreeMap<StepName, ProgressBar>,
+    terminal: bool,
+    width: usize,
+    state: Option<RunState>,
+}
+
+impl RunShow {
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !json;
+        Self { json, bars: MultiProgress::new(), running: BTreeMap::new(), terminal, width: 0, state: None }
+    }
+
+    pub(crate) fn state(&self) -> Option<RunState> {
+        self.state
+    }
+
+    pub(crate) fn clear(&self) {
+        // A terminal that went away needs no clearing.
+        let _ = self.bars.clear();
+    }
+
+    fn say(&self, text: &str) {
+        self.bars.suspend(|| anstream::println!("{text}"));
+    }
+
+    pub(crate) fn hear(&mut self, line: Line) {
+        if self.json {
+            if let Line::Event { event: RunEvent::RunFinished { state, .. } } = &line {
+                self.state = Some(*state);
+            }
+            anstream::println!("{}", serde_json::to_string(&line).unwrap_or_default());
+            return;
+        }
+        match line {
+            Line::Note { text } => self.bars.suspend(|| anstream::eprintln!("{}", faint(&tame(&text)))),
+            Line::Event { event } => self.event(event),
+            Line::Run { .. } | Line::Checked { .. } | Line::Refused { .. } => {}
+        }
+    }
+
+    fn event(&mut self, event: RunEvent) {
+        match event {
+            RunEvent::RunStarted { run, project, pipeline, steps, .. } => {
+                self.width = steps.iter().map(|step| step.to_string().len()).max().unwrap_or(0);
+                self.say(&format!("run {run} of `{project}/{pipeline}`, {} steps", steps.len()));
+            }
+            RunEvent::RunResumed { run, committed, .. } => {
+                self.say(&format!("run {run} goes on; {} steps are committed already", committed.len()));
+            }
+            RunEvent::StepStarted { step, .. } => self.started(step),
+            RunEvent::Progress { step, done, total, .. } => self.progressed(&step, done, total),
+            RunEvent::Page { step, rows, .. } => self.noted(&step, &format!("page of {rows} rows")),
+            RunEvent::Metric { step, name, value: Some(value), index, .. } => {
+                self.noted(&step, &format!("{} {value:.6} at {index}", tame(&name)));
+            }
+            RunEvent::Metric { .. } => {}
+            RunEvent::Log { step, level, message, .. } if level == "warn" || level == "error" => {
+                self.say(&format!("  {}  {}: {}", self.name(&step), tame(&level), tame(&message)));
+            }
+            RunEvent::Log { .. } => {}
+            RunEvent::StepCommitted { step, outputs, receipt, .. } => self.committed(&step, &outputs, &receipt),
+            RunEvent::StepFailed { step, fault, retry_at_us, .. } => self.failed(&step, &fault, retry_at_us.is_some()),
+            RunEvent::StepSkipped { step, because } => {
+                self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
+            }
+            RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
+            RunEvent::Registered { model, version, digest, alias, .. } => {
+                let alias = alias.map(|alias| format!(", now `{}`", tame(&alias))).unwrap_or_default();
+                self.say(&format!("{} model `{model}` version {version} ({}){alias}", styled("registered", GOOD), digest.short()));
+            }
+            RunEvent::RunInterrupted { fault, .. } => self.say(&format!("{}: {fault}", styled("interrupted", BAD))),
+            RunEvent::RunFinished { state, .. } => self.state = Some(state),
+        }
+    }
+
+    fn name(&self, step: &StepName) -> String {
+        format!("{:<width$}", step.to_string(), width = self.width)
+    }
+
+    fn started(&mut self, step: StepName) {
+        if !self.terminal {
+            return;
+        }
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        let style = ProgressStyle::with_template("{spinner} {prefix}  {elapsed} {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_prefix(self.name(&step));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        self.running.insert(step, bar);
+    }
+
+    fn progressed(&self, step: &StepName, done: u64, total: Option<u64>) {
+        self.noted(step, &match total {
+            Some(total) => format!("{done} of {total}"),
+            None => done.to_string(),
+        });
+    }
+
+    fn noted(&self, step: &StepName, text: &str) {
+        if let Some(bar) = self.running.get(step) {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    fn end(&mut self, step: &StepName) {
+        if let Some(bar) = self.running.remove(step) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn committed(&mut self, step: &StepName, outputs: &BTreeMap<PortName, OutputSummary>, receipt: &Receipt) {
+        self.end(step);
+        let outputs: Vec<_> = outputs
+            .iter()
+            .map(|(port, output)| match output.rows {
+                Some(rows) => format!("{port} {rows} rows"),
+                None => format!("{port} {}", output.kind),
+            })
+            .collect();
+        let input = if receipt.rows_in > 0 { format!("{} rows in -> ", receipt.rows_in) } else { String::new() };
+        let mut cost = vec![duration(receipt.wall_us)];
+        if receipt.memory_bytes > 0 {
+            cost.push(format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit)));
+        }
+        let (mark, name, cost) = (styled("+", GOOD), self.name(step), faint(&format!("({})", cost.join(", "))));
+        self.say(&format!("{mark} {name}  {input}{}  {cost}", outputs.join(", ")));
+    }
+
+    fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
+        self.end(step);
+        let what = if again { "failed, will be tried again" } else { "failed" };
+        self.say(&format!("{} {}  {what}: {}", styled("x", BAD), self.name(step), tame(&fault.message)));
+        if let Some(hint) = &fault.hint {
+            self.say(&format!("  {}: {}", styled("hint", GOOD), tame(hint)));
+        }
+    }
+
+    fn verdict(&self, verdict: &Verdict) {
+        let word = if verdict.passed { styled("gate passed", GOOD) } else { styled("gate failed", BAD) };
+        self.say(&format!("{word}: {}", tame(&verdict.sentence)));
+    }
+
+    /// The last lines: how it ended, and what to do next.
+    pub(crate) fn conclude(&self, run: RunId) {
+        match self.state {
+            Some(state) => {
+                let style = if state == RunState::Succeeded { GOOD } else { BAD };
+                self.say(&format!("run {run} {}; look at it with `stepwell runs show {run}`", styled(&state.to_string(), style)));
+            }
+            None => self.say(&format!("run {run} is interrupted; go on with `stepwell runs resume {run}`")),
+        }
+    }
+}
+
+/// The measures of a step, a line each.
+pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
+    let slice = |found: &types::Measure| found.slice.as_deref().map(tame).unwrap_or_else(|| "all rows".to_owned());
+    measures.iter().map(|found| vec![tame(&found.name), slice(found), measure(found)]).collect()
+}

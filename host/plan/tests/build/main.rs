@@ -1,0 +1,5 @@
+//! `plan::build` with fake plugins: what it refuses, and what it plans.
+
+mod fake;
+mod planned;
+mod refused;

@@ -134,10 +134,11 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
 fn what_next(binary: &Path, project: &Path, run: &str) -> String {
     let (binary, folder) = (places::shown(binary), places::shown(project));
     let binary = if PathBuf::from(&binary).is_absolute() { binary } else { format!("../../{binary}") };
+    let show = format!("runs show {run}");
     format!(
-        "\nThe run's report: `{binary} runs show {run}`, in {folder}. All it left lies in {folder}/.stepwell.
+        "\nThe run's report: `{binary} {show}`, in {folder}. All it left lies in {folder}/.stepwell.
 Try next, in the same folder:
-   {binary} runs show {run}       every step: its time, memory and digests, the gate's verdict
+   {binary} {show:<17}  every step: its time, memory and digests, the gate's verdict
    {binary} model show tumour  the version that is champion: its columns, measures and origin
    {binary} serve              then, elsewhere: curl http://127.0.0.1:8080/v2/models/tumour"
     )

@@ -5,7 +5,7 @@
 
 use crate::wasm::Toolchain;
 use crate::{places, shell, wasm};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,11 @@ fn core_modules(toolchain: &Toolchain, workspace: &Path) -> Result<BTreeMap<Stri
     let mut build = toolchain.build(workspace);
     build.arg("--message-format=json-render-diagnostics").env("CARGO_TARGET_DIR", places::guest_target()?);
     let messages = shell::output(&mut build)?;
-    Ok(messages.lines().filter_map(core_module).collect())
+    let modules: BTreeMap<_, _> = messages.lines().filter_map(core_module).collect();
+    match modules.is_empty() {
+        true => bail!("no crate of `{}` makes a `cdylib` for wasm", places::shown(workspace)),
+        false => Ok(modules),
+    }
 }
 
 /// The module that a line of cargo's messages says was made.
@@ -82,4 +86,25 @@ fn remove_others(modules: &BTreeMap<String, PathBuf>, folder: &Path) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_guest_is_a_guest() {
+        let said = |kind: &str, file: &str| {
+            serde_json::json!({
+                "reason": "compiler-artifact", "manifest_path": "/a/plugins/my-step/Cargo.toml",
+                "target": {"name": "my_step", "crate_types": [kind]}, "filenames": ["/t/my_step.d", file],
+            })
+        };
+        let module = PathBuf::from("/t/my_step.wasm");
+        assert_eq!(core_module(&said("cdylib", "/t/my_step.wasm").to_string()), Some(("my-step".to_owned(), module)));
+        assert_eq!(core_module(&said("lib", "/t/my_step.wasm").to_string()), None);
+        assert_eq!(core_module(&said("cdylib", "/t/libmy_step.so").to_string()), None);
+        assert_eq!(core_module("{\"reason\":\"build-finished\"}"), None);
+        assert_eq!(core_module("warning: text"), None);
+    }
 }

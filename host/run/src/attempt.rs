@@ -156,7 +156,7 @@ impl Watch for Trial<'_> {
             Watched::Log { level, message } => RunEvent::Log { step, attempt, level, message },
             Watched::Progress { done, total } => RunEvent::Progress { step, attempt, done, total },
             Watched::Metric { name, value, index } => {
-                RunEvent::Metric { step, attempt, name, value: Some(value).filter(|value| value.is_finite()), index }
+                RunEvent::Metric { step, attempt, name, value, index }
             }
         });
     }

@@ -7,7 +7,7 @@ use crate::instance::{Instance, exported};
 use crate::state::{State, Usage};
 use ports::{Answer, Assignment, Doors, Page, Tables, Task};
 use std::collections::BTreeMap;
-use types::{Artifact, Fault, Field, Id, Port, PortName, SavedFile, Schema, Signature, TableRef};
+use types::{Artifact, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature, TableRef};
 
 /// Runs the task of an assignment. The usage is true also of a failure.
 pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) -> (Result<Answer, Fault>, Usage) {
@@ -174,7 +174,8 @@ fn train(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         inputs: trained.inputs.into_iter().map(convert::field_in).collect(),
         outputs: trained.outputs.into_iter().map(convert::field_in).collect(),
     };
-    let measures = trained.measures.into_iter().map(convert::training_measure_in).collect();
+    let measures: Vec<_> = trained.measures.into_iter().map(convert::training_measure_in).collect();
+    finite(&measures)?;
     let files = instance.keep_files(trained.files)?;
     outputs([("model", Artifact::Model { files, signature, measures })])
 }
@@ -206,8 +207,25 @@ fn evaluate(
     let candidate = instance.give(candidate)?;
     let baseline = baseline.map(|table| instance.give(table)).transpose()?;
     let called = evaluator.call_evaluate(&mut instance.store, candidate, baseline, slices);
-    let measures = instance.settle(called)?.into_iter().map(convert::measure_in).collect();
+    let measures: Vec<_> = instance.settle(called)?.into_iter().map(convert::measure_in).collect();
+    finite(&measures)?;
     outputs([("measures", Artifact::Measures { measures })])
+}
+
+/// What is stored and judged is a number; a plugin leaves out what it cannot compute.
+fn finite(measures: &[Measure]) -> Result<(), Fault> {
+    let ends = |interval: Option<Interval>| interval.into_iter().flat_map(|interval| [interval.low, interval.high]);
+    let numbers = |found: &Measure| -> Vec<f64> {
+        let own = [found.value].into_iter().chain(found.baseline_value);
+        own.chain(ends(found.interval)).chain(ends(found.difference_interval)).collect()
+    };
+    match measures.iter().find(|found| numbers(found).iter().any(|number| !number.is_finite())) {
+        Some(found) => {
+            let name: String = found.name.chars().take(80).collect();
+            Err(Fault::guest(format!("measure `{name}` holds {} where a finite number is expected", found.value)))
+        }
+        None => Ok(()),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

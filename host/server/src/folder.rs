@@ -9,6 +9,7 @@
 //!  tenants/NAME/compiled/    native code of plugins, written by the server only
 //!  tenants/NAME/scratch/     a folder a worker
 //!  tenants/NAME/logs/        what runs said, a file a run
+//!  tenants/NAME/reports/     a page a run, for people
 //! ```
 
 use crate::Options;

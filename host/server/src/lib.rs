@@ -16,6 +16,7 @@ mod follow;
 mod runs;
 mod endpoints;
 mod reads;
+mod report;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};

@@ -33,6 +33,8 @@ pub struct RunDetail {
     pub line: RunLine,
     pub logical_time_us: i64,
     pub steps: Vec<StepDetail>,
+    /// A page for people, once the run has ended.
+    pub report: Option<std::path::PathBuf>,
 }
 
 /// A step of a run.
@@ -94,7 +96,8 @@ impl Server {
         let plan = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?.plan;
         let logical_time_us = summary.head.logical_time_us;
         let steps = plan.steps.iter().map(|step| detail(step, &view)).collect();
-        Ok(RunDetail { line: self.line(tenant, summary), logical_time_us, steps })
+        let report = Some(self.report_file(tenant, run)).filter(|file| file.exists());
+        Ok(RunDetail { line: self.line(tenant, summary), logical_time_us, steps, report })
     }
 
     /// The first rows of a table that a step gave.

@@ -78,6 +78,18 @@ impl Server {
         live.into_iter().for_each(|run| Follow::live(run).for_each(drop));
     }
 
+    /// Where the report of a run lies, once it has ended.
+    pub fn report_file(&self, tenant: &TenantId, run: RunId) -> std::path::PathBuf {
+        crate::folder::tenant(&self.options.data, tenant).join("reports").join(format!("run-{run}.html"))
+    }
+
+    fn write_report(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
+        let detail = self.run(tenant, run)?;
+        let file = self.report_file(tenant, run);
+        std::fs::create_dir_all(file.parent().unwrap_or(&self.options.data)).map_err(Fault::host)?;
+        Ok(std::fs::write(file, crate::report::html(&detail)).map_err(Fault::host)?)
+    }
+
     fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
@@ -90,6 +102,10 @@ impl Server {
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
                 live.say(&RunEvent::RunInterrupted { run, fault });
+            }
+            // A report that cannot be written takes nothing from the run.
+            if server.write_report(&key.0, run).is_err() {
+                let _ = std::fs::remove_file(server.report_file(&key.0, run));
             }
             locked(&server.live).remove(&key);
             live.end();

@@ -27,8 +27,10 @@ pub(crate) struct Process {
     socket: UnixStream,
     inbox: Inbox,
     pub(crate) scratch: PathBuf,
-    /// Resident memory when it was ready.
+    /// Private resident memory when it was ready.
     base_bytes: u64,
+    /// All resident memory when it was ready: code and mapped files too.
+    base_peak_bytes: u64,
     pub(crate) attempts: u32,
 }
 
@@ -55,7 +57,7 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let mut process = Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, attempts: 0 };
+        let mut process = Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, base_peak_bytes: 0, attempts: 0 };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -66,6 +68,7 @@ impl Process {
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
         }
         process.base_bytes = process.resident_bytes();
+        process.base_peak_bytes = process.high_water_bytes();
         Ok(process)
     }
 
@@ -174,12 +177,15 @@ impl Process {
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
-    /// The most that the process has had resident, beyond its idle state.
+    /// The most that the process has had resident, beyond its idle state; mapped tables and code count here.
     pub(crate) fn peak_bytes(&self) -> u64 {
+        self.high_water_bytes().saturating_sub(self.base_peak_bytes)
+    }
+
+    fn high_water_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        let peak = line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) << 10;
-        peak.saturating_sub(self.base_bytes)
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) << 10
     }
 
     /// CPU time of all its threads so far.

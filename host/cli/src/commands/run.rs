@@ -26,7 +26,7 @@ pub(super) async fn attend(
 ) -> Result<u8, Failure> {
     let show = Mutex::new(RunShow::new(args.json));
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
-    let listener = tokio::spawn(cancel_on_interrupt(Arc::clone(&started), canceller(args).await));
+    let listener = tokio::spawn(cancel_on_interrupt(Arc::clone(&started), canceller(args, installation)?));
     let hear = |line: Line| {
         if let Line::Run { run } = &line {
             *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(*run);
@@ -44,16 +44,18 @@ pub(super) async fn attend(
     Ok(outcome::of_run(show.state()))
 }
 
-/// Who can cancel while the client is busy listening: another connection, or the server itself.
+/// Who can cancel while the client is busy listening.
 enum Canceller {
-    Socket(std::path::PathBuf),
-    Nobody,
+    /// Another connection to the owner.
+    There(std::path::PathBuf),
+    /// The server in this process.
+    Here(Arc<server::Server>),
 }
 
-async fn canceller(args: &Args) -> Canceller {
-    match open::data(args) {
-        Ok(data) => Canceller::Socket(server::Folder::socket(&data)),
-        Err(_) => Canceller::Nobody,
+fn canceller(args: &Args, installation: &Installation) -> Result<Canceller, Failure> {
+    match &installation.server {
+        Some(server) => Ok(Canceller::Here(Arc::clone(server))),
+        None => Ok(Canceller::There(server::Folder::socket(&open::data(args)?))),
     }
 }
 
@@ -62,15 +64,19 @@ async fn cancel_on_interrupt(started: Arc<Mutex<Option<RunId>>>, canceller: Canc
         return;
     }
     let run = *started.lock().unwrap_or_else(PoisonError::into_inner);
-    if let (Some(run), Canceller::Socket(socket)) = (run, &canceller) {
+    if let Some(run) = run {
         anstream::eprintln!("cancelling run {run}; Ctrl-C again leaves at once");
-        if let Ok(mut client) = api::Client::there(socket).await
+        let client = match canceller {
+            Canceller::Here(server) => Ok(api::Client::here(server)),
+            Canceller::There(socket) => api::Client::there(&socket).await,
+        };
+        if let Ok(mut client) = client
             && client.post(&path(&format!("runs/{run}/cancel"))).await.is_ok()
             && tokio::signal::ctrl_c().await.is_err()
         {
             return;
         }
     }
-    // No server to tell: what runs here ends with this process, and can be resumed.
+    // Nothing runs yet, or it does not stop: what runs here ends with this process and can be resumed.
     std::process::exit(130);
 }

@@ -33,6 +33,9 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     for step in &run.steps {
         text += &step_notes(step);
     }
+    if let Some(report) = &run.report {
+        text += &format!("\nreport: {}\n", report.display());
+    }
     text
 }
 
@@ -87,7 +90,7 @@ fn findings_text(step: &StepDetail, findings: &[Finding]) -> String {
 }
 
 fn verdict_text(step: &StepDetail, verdict: &Verdict) -> String {
-    format!("\n`{}` {}: {}\n", step.step, if verdict.passed { "passed" } else { "failed" }, tame(&verdict.sentence))
+    format!("\n`{}` {}\n", step.step, tame(&verdict.sentence))
 }
 
 /// The first rows of a table.
@@ -132,7 +135,7 @@ pub(crate) fn model_version(version: &ModelVersion) -> String {
         text += &format!("\nmeasured\n{}", table(&["measure", "of", "value"], measures(&version.measures)));
     }
     if let Some(verdict) = &version.verdict {
-        text += &format!("\ngate {}: {}\n", if verdict.passed { "passed" } else { "failed" }, tame(&verdict.sentence));
+        text += &format!("\ngate {}\n", tame(&verdict.sentence));
     }
     text
 }

@@ -151,8 +151,8 @@ impl RunShow {
     }
 
     fn verdict(&self, verdict: &Verdict) {
-        let word = if verdict.passed { styled("gate passed", GOOD) } else { styled("gate failed", BAD) };
-        self.say(&format!("{word}: {}", tame(&verdict.sentence)));
+        let style = if verdict.passed { GOOD } else { BAD };
+        self.say(&format!("{} {}", styled("gate", style), tame(&verdict.sentence)));
     }
 
     /// The last lines: how it ended, and what to do next.

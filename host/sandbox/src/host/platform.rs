@@ -61,6 +61,7 @@ impl report::Host for State {
         self.usage.host_calls += 1;
         if self.may_say() {
             let name = name.chars().filter(|c| !c.is_control()).take(128).collect();
+            let value = Some(value).filter(|value| value.is_finite());
             self.doors.say(Watched::Metric { name, value, index });
         }
         Ok(())

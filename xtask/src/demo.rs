@@ -20,6 +20,9 @@ pub(crate) fn run() -> Result<()> {
     let (binary, project) = (places::stepwell()?, places::root().join("examples/tumour"));
     phase("Building the plugins for WebAssembly", guests::build_all)?;
     phase("Building the `stepwell` binary", test::binary)?;
+    // The plugins are this clone's own: whatever an earlier build pinned, these are the ones to trust.
+    let check = ["check", "--update-lock"];
+    phase("Checking the project before anything runs", || shell::run(&mut stepwell(&binary, &project, &check)))?;
     phase("Training: every step in a sandbox of its own", || shell::run(&mut stepwell(&binary, &project, &["run"])))?;
     let run = latest_run(&binary, &project)?;
     let patients = held_out(&binary, &project, &run)?;
@@ -29,7 +32,9 @@ pub(crate) fn run() -> Result<()> {
     println!("It answers at http://{}/v2/models/tumour.", server.address);
     phase("Asking about patients the model has not seen", || ask(&server.address, &patients))?;
     phase("Stopping the server", || server.stop())?;
-    println!("{}", what_next(&binary, &project, &run));
+    let report = answer(&binary, &project, &["runs", "show", &run, "--json"])?["report"].clone();
+    let report = report.as_str().map(PathBuf::from).context("the run has left no report")?;
+    println!("{}", what_next(&binary, &project, &run, &report));
     Ok(())
 }
 
@@ -131,16 +136,17 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn what_next(binary: &Path, project: &Path, run: &str) -> String {
+fn what_next(binary: &Path, project: &Path, run: &str, report: &Path) -> String {
     let (binary, folder) = (places::shown(binary), places::shown(project));
     let binary = if PathBuf::from(&binary).is_absolute() { binary } else { format!("../../{binary}") };
     let show = format!("runs show {run}");
     format!(
-        "\nThe run's report: `{binary} {show}`, in {folder}. All it left lies in {folder}/.stepwell.
+        "\nThe run's report, to open in a browser: {}
 Try next, in the same folder:
    {binary} {show:<17}  every step: its time, memory and digests, the gate's verdict
    {binary} model show tumour  the version that is champion: its columns, measures and origin
-   {binary} serve              then, elsewhere: curl http://127.0.0.1:8080/v2/models/tumour"
+   {binary} serve              then, elsewhere: curl http://127.0.0.1:8080/v2/models/tumour",
+        places::shown(report)
     )
 }
 

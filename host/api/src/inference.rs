@@ -70,7 +70,8 @@ fn encoded(value: &impl Serialize) -> Answer {
 fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
     // What is no name names nothing.
     let shown: String = text.chars().take(80).collect();
-    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+    EndpointName::parse(text)
+        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
 }
 
 /// The protocol calls an endpoint a model.

@@ -17,13 +17,23 @@ use types::RunId;
 #[serde(rename_all = "snake_case", tag = "line")]
 pub enum Line {
     /// Something takes longer than a moment.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     /// The run has this number from now on.
-    Run { run: RunId },
-    Event { event: RunEvent },
-    Checked { pipelines: Vec<CheckedPipeline> },
+    Run {
+        run: RunId,
+    },
+    Event {
+        event: RunEvent,
+    },
+    Checked {
+        pipelines: Vec<CheckedPipeline>,
+    },
     /// The last line of what did not work.
-    Refused { refusal: ErrorBody },
+    Refused {
+        refusal: ErrorBody,
+    },
 }
 
 /// Says lines to whoever reads; `false` when nobody does any more.

@@ -28,7 +28,9 @@ pub async fn listen(
 ) -> Result<(), Fault> {
     if !address.ip().is_loopback() {
         let message = format!("will not listen on {address}: without API keys anybody could call the models");
-        return Err(Fault::invalid(message).hinted("listen on 127.0.0.1 and put a proxy that knows its callers before it"));
+        return Err(
+            Fault::invalid(message).hinted("listen on 127.0.0.1 and put a proxy that knows its callers before it")
+        );
     }
     let cannot = |error: std::io::Error| Fault::invalid(format!("cannot listen on {address}: {error}"));
     let tcp = TcpListener::bind(address).await.map_err(cannot)?;

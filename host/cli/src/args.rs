@@ -86,9 +86,7 @@ pub(crate) enum Runs {
     /// All runs, the newest first
     List,
     /// A run: its steps, what they used and gave, its verdict
-    Show {
-        run: u64,
-    },
+    Show { run: u64 },
     /// What the steps of a run logged
     Logs {
         run: u64,
@@ -97,13 +95,9 @@ pub(crate) enum Runs {
         step: Option<String>,
     },
     /// Go on with an interrupted run; steps that were committed are not repeated
-    Resume {
-        run: u64,
-    },
+    Resume { run: u64 },
     /// Stop a run
-    Cancel {
-        run: u64,
-    },
+    Cancel { run: u64 },
     /// The first rows of a table that a step gave
     Rows {
         run: u64,

@@ -1,10 +1,10 @@
 //! argv <-> the server. Composes the whole: the only crate that reads the environment and decides what a tenant sees of it.
 
 mod args;
+mod commands;
 mod open;
 mod outcome;
 mod show;
-mod commands;
 
 use clap::Parser;
 use std::process::ExitCode;

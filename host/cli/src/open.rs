@@ -29,7 +29,9 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
             let project = project(args)?;
             if !project.join("stepwell.toml").exists() && !project.join(".stepwell").exists() {
                 let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
-                return Err(Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER"));
+                return Err(
+                    Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER")
+                );
             }
             project.join(".stepwell")
         }

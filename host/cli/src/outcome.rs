@@ -67,7 +67,13 @@ impl From<Trouble> for Failure {
             Trouble::Broken(message) => Self::ours(message),
             Trouble::Refused(_, ErrorBody { error, hint, problems, fault }) => {
                 let ours = matches!(fault, Some(FaultKind::Host | FaultKind::Crash));
-                let code = if not_found { NOT_FOUND } else if ours { OURS } else { USER };
+                let code = if not_found {
+                    NOT_FOUND
+                } else if ours {
+                    OURS
+                } else {
+                    USER
+                };
                 let message = match problems.len() {
                     0 => error,
                     1 => "1 problem in the project; nothing was run".to_owned(),

@@ -39,8 +39,8 @@ impl Server {
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
-                let text = std::fs::read(&step)
-                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+                let text =
+                    std::fs::read(&step).map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
                 let built = self.options.data.join("built");
                 let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
                 (file, Some(toolchain::source_digest(&text)))
@@ -60,7 +60,8 @@ impl Server {
             let (got, most) = (size >> 20, COMPONENT_BYTES_MAX >> 20);
             return Err(Fault::invalid(format!("plugin `{source}` has {got} MiB, at most {most} MiB")));
         }
-        let bytes = std::fs::read(file).map_err(|error| Fault::invalid(format!("cannot read plugin `{source}`: {error}")))?;
+        let bytes =
+            std::fs::read(file).map_err(|error| Fault::invalid(format!("cannot read plugin `{source}`: {error}")))?;
         self.store.put(tenant, &bytes)
     }
 
@@ -69,7 +70,9 @@ impl Server {
         let known = self.first_party();
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
         match manifest::nearest(&name, known.iter().map(String::as_str)) {
-            Some(near) => fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\"")),
+            Some(near) => {
+                fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\""))
+            }
             None => fault.hinted(format!("a plugin of your own is a path, such as \"./steps/{name}.py\"")),
         }
     }
@@ -185,7 +188,9 @@ pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool
             Some(locked) if same(locked, plugin) => continue,
             Some(locked) if !update => {
                 let (expected, got) = (locked.digest.short(), plugin.digest.short());
-                let message = format!("plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}");
+                let message = format!(
+                    "plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}"
+                );
                 problems.push(Problem::new(message).hinted("accept it with `stepwell check --update-lock`"));
             }
             Some(_) => news.push(format!("plugin `{written}` is now {}", plugin.digest.short())),

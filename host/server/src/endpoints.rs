@@ -5,7 +5,7 @@ use data::Table;
 use ports::ServedModel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, TenantId};
 use worker::ServingWorker;
 
@@ -63,10 +63,13 @@ impl Server {
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, &endpoint.model, &endpoint.alias);
             let version = self.loaded(tenant, name).map(|loaded| loaded.version.version);
-            told.push((name.clone(), version.map_err(|error| match error {
-                Error::Fault(fault) => fault,
-                other => Fault::invalid(other.to_string()),
-            })));
+            told.push((
+                name.clone(),
+                version.map_err(|error| match error {
+                    Error::Fault(fault) => fault,
+                    other => Fault::invalid(other.to_string()),
+                }),
+            ));
         }
         Ok(told)
     }
@@ -84,7 +87,8 @@ impl Server {
 
     /// The endpoints of a tenant, by name.
     pub fn endpoints(&self, tenant: &TenantId) -> Result<Vec<EndpointInfo>, Error> {
-        let names: Vec<_> = locked(&self.endpoints).keys().filter(|key| key.0 == *tenant).map(|key| key.1.clone()).collect();
+        let names: Vec<_> =
+            locked(&self.endpoints).keys().filter(|key| key.0 == *tenant).map(|key| key.1.clone()).collect();
         names.iter().map(|name| self.endpoint(tenant, name)).collect()
     }
 
@@ -112,7 +116,9 @@ impl Server {
         let loaded = self.loaded(tenant, name)?;
         if loaded.version.request != rows.schema().fields {
             // Another version with other columns came between; the caller reads the request again.
-            return Err(Error::Conflict(format!("endpoint `{name}` has just changed its columns; send the request again")));
+            return Err(Error::Conflict(format!(
+                "endpoint `{name}` has just changed its columns; send the request again"
+            )));
         }
         let predictions = loaded.worker.predict(rows)?;
         Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
@@ -145,7 +151,8 @@ impl Server {
         }
         let version = self.current(tenant, &endpoint)?.ok_or_else(|| {
             let (model, alias) = (&endpoint.model, &endpoint.alias);
-            let message = format!("endpoint `{name}` has nothing to serve: model `{model}` has no version `{alias}` yet");
+            let message =
+                format!("endpoint `{name}` has nothing to serve: model `{model}` has no version `{alias}` yet");
             Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message)
                 .hinted("a run whose gate passes registers one")
         })?;

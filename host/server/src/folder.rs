@@ -39,7 +39,8 @@ pub enum LockedBy {
 impl Folder {
     /// Makes the folder if need be, for its owner's eyes only, and takes its lock, or says who has it.
     pub fn lock(data: &Path) -> Result<LockedBy, Fault> {
-        let io = |error: std::io::Error| Fault::host(format!("cannot use the data folder `{}`: {error}", data.display()));
+        let io =
+            |error: std::io::Error| Fault::host(format!("cannot use the data folder `{}`: {error}", data.display()));
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(io)?;
         let path = data.join("lock");
         let mut options = File::options();

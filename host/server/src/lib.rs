@@ -8,15 +8,15 @@
 //!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
 //! ```
 
-mod folder;
-mod toolchain;
 mod catalog;
-mod project;
-mod follow;
-mod runs;
 mod endpoints;
+mod folder;
+mod follow;
+mod project;
 mod reads;
 mod report;
+mod runs;
+mod toolchain;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};

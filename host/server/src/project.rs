@@ -97,10 +97,8 @@ impl Server {
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
-        let pins: Vec<_> = found
-            .iter()
-            .filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?)))
-            .collect();
+        let pins: Vec<_> =
+            found.iter().filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?))).collect();
         for news in catalog::pin(folder, &pins, update_lock)? {
             notes(news);
         }

@@ -6,8 +6,8 @@ use ports::{Blobs, Journal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Field, Id, ModelName, ModelVersion, OutputRef, PipelineName, PortName, ProjectName, Receipt, RunId, RunState,
-    StepName, TenantId,
+    Artifact, Field, Id, ModelName, ModelVersion, OutputRef, PipelineName, PortName, ProjectName, Receipt, RunId,
+    RunState, StepName, TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -113,7 +113,8 @@ impl Server {
         for part in &reference.parts {
             paths.insert(*part, self.store.path(tenant, *part)?);
         }
-        let table = data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
+        let table =
+            data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
         let rows = data::json_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
         Ok(TableRows { columns: reference.schema.fields.clone(), total: reference.rows, rows })
     }

@@ -31,7 +31,8 @@ pub(crate) fn html(run: &RunDetail) -> String {
                 Artifact::Measures { measures } => page += &measured(step, measures, verdict(run)),
                 Artifact::Findings { findings } => {
                     let failed = findings.iter().filter(|finding| !finding.passed).count();
-                    let _ = writeln!(page, "<p>{}: {} checks of the data, {failed} failed.</p>", step.step, findings.len());
+                    let _ =
+                        writeln!(page, "<p>{}: {} checks of the data, {failed} failed.</p>", step.step, findings.len());
                 }
                 _ => {}
             }
@@ -82,12 +83,18 @@ fn measured(step: &StepDetail, measures: &[Measure], verdict: Option<&Verdict>) 
         );
         if let Some(interval) = found.interval {
             let (low, high) = (x(interval.low), x(interval.high));
-            let _ = write!(svg, "<line x1=\"{low}\" x2=\"{high}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#7fa7d6\" stroke-width=\"6\" stroke-linecap=\"round\"/>");
+            let _ = write!(
+                svg,
+                "<line x1=\"{low}\" x2=\"{high}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#7fa7d6\" stroke-width=\"6\" stroke-linecap=\"round\"/>"
+            );
         }
         svg += &bounds(found, verdict, y, &x);
         let _ = write!(svg, "<circle cx=\"{}\" cy=\"{y}\" r=\"4.5\" fill=\"#0b5cad\"/>", x(found.value));
     }
-    format!("<h2>Measures of {}</h2>\n<p>Point: value. Band: confidence interval. Red tick: what the gate asks.</p>\n{svg}</svg>\n", step.step)
+    format!(
+        "<h2>Measures of {}</h2>\n<p>Point: value. Band: confidence interval. Red tick: what the gate asks.</p>\n{svg}</svg>\n",
+        step.step
+    )
 }
 
 fn bounds(found: &Measure, verdict: Option<&Verdict>, y: f64, x: &dyn Fn(f64) -> f64) -> String {
@@ -96,13 +103,18 @@ fn bounds(found: &Measure, verdict: Option<&Verdict>, y: f64, x: &dyn Fn(f64) ->
     let tick = |line: &types::VerdictLine| {
         let (types::Bound::AtLeast(bound) | types::Bound::AtMost(bound)) = line.requirement.bound;
         let at = x(bound);
-        format!("<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{}\" stroke=\"#cd2b31\" stroke-width=\"2\"/>", y - 9.0, y + 9.0)
+        format!(
+            "<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{}\" stroke=\"#cd2b31\" stroke-width=\"2\"/>",
+            y - 9.0,
+            y + 9.0
+        )
     };
     asked.map(tick).collect()
 }
 
 fn steps(steps: &[StepDetail]) -> String {
-    let mut table = "<h2>Steps</h2>\n<table><tr><th>Step<th>Does<th>Plugin<th>State<th>Gave<th>Time<th>Memory</tr>\n".to_owned();
+    let mut table =
+        "<h2>Steps</h2>\n<table><tr><th>Step<th>Does<th>Plugin<th>State<th>Gave<th>Time<th>Memory</tr>\n".to_owned();
     for step in steps {
         let gave: Vec<_> = step
             .outputs

@@ -18,7 +18,8 @@ impl Server {
     ) -> Result<RunId, Error> {
         let plan = self.plan(tenant, folder, pipeline, notes)?;
         let begun = std::sync::Mutex::new(Vec::new());
-        let run = self.dispatcher.start(tenant, &plan, Cause::Manual, folder, &|event| locked(&begun).push(event.clone()))?;
+        let run =
+            self.dispatcher.start(tenant, &plan, Cause::Manual, folder, &|event| locked(&begun).push(event.clone()))?;
         let begun = std::mem::take(&mut *locked(&begun));
         self.drive(tenant, run, begun)?;
         Ok(run)

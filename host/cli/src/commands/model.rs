@@ -23,7 +23,9 @@ pub(crate) async fn model(args: &Args, command: &Model) -> Result<u8, Failure> {
                 Some(which) if which.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) => {
                     format!("?version={which}")
                 }
-                Some(which) => return Err(Failure::user(format!("`{which}` is neither a version's number nor an alias"))),
+                Some(which) => {
+                    return Err(Failure::user(format!("`{which}` is neither a version's number nor an alias")));
+                }
                 None => String::new(),
             };
             let version: ModelVersion = installation.client.get(&path(&format!("models/{name}{which}"))).await?;

@@ -38,7 +38,10 @@ pub(super) async fn attend(
     let show = show.into_inner().unwrap_or_else(PoisonError::into_inner);
     show.clear();
     heard?;
-    if let (Some(run), false) = (*started.lock().unwrap_or_else(PoisonError::into_inner), args.json) {
+    let run = *started.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (Some(run), false) = (run, args.json) {
+        let detail: server::RunDetail = installation.client.get(&self::path(&format!("runs/{run}"))).await?;
+        anstream::print!("{}", crate::show::run_measures(&detail));
         show.conclude(run);
     }
     Ok(outcome::of_run(show.state()))

@@ -33,7 +33,10 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
         Runs::Resume { run } => {
             let found: RunDetail = client.get(&path(&format!("runs/{run}"))).await?;
             if found.line.state != types::RunState::Running {
-                return Err(Failure::user(format!("run {run} has already {}; there is nothing to resume", found.line.state)));
+                return Err(Failure::user(format!(
+                    "run {run} has already {}; there is nothing to resume",
+                    found.line.state
+                )));
             }
             super::run::attend(args, &mut installation, &path(&format!("runs/{run}/resume")), &()).await
         }

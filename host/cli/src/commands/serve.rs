@@ -18,7 +18,8 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     }
     let loading = Arc::clone(&server);
     let (whose, project) = (tenant.clone(), folder.clone());
-    let loaded = tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
+    let loaded =
+        tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
     let endpoints = loaded.map_err(|error| match error {
         server::Error::Problems(problems) => Failure::problems(problems).in_folder(&folder),
         error => Failure::ours(error),

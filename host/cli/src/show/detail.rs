@@ -27,7 +27,8 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     let line = &run.line;
     let mut text = format!("run {} of `{}/{}`: {}\n", line.run, line.project, line.pipeline, state(line));
     text += &format!("started {} UTC", instant(line.started_us));
-    text += &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
+    text +=
+        &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
     let head = ["step", "does", "plugin", "state", "tries", "gave", "took", "memory"];
     text += &table(&head, run.steps.iter().map(step_row).collect());
     for step in &run.steps {
@@ -53,8 +54,30 @@ fn step_row(step: &StepDetail) -> Vec<String> {
         step.attempts.to_string(),
         outputs.collect::<Vec<_>>().join(", "),
         if receipt.wall_us > 0 { duration(receipt.wall_us) } else { String::new() },
-        if receipt.memory_limit > 0 { format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit)) } else { String::new() },
+        if receipt.memory_limit > 0 {
+            format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit))
+        } else {
+            String::new()
+        },
     ]
+}
+
+/// What the evaluators of a run measured.
+pub(crate) fn run_measures(run: &RunDetail) -> String {
+    let artifacts = run.steps.iter().flat_map(|step| step.outputs.values().map(move |artifact| (step, artifact)));
+    let measured = artifacts.filter_map(|(step, artifact)| match artifact {
+        Artifact::Measures { measures: found } => Some((step, found)),
+        _ => None,
+    });
+    measured
+        .map(|(step, found)| {
+            format!("\n`{}` measured, with confidence intervals:\n{}\n", step.step, measured_table(found))
+        })
+        .collect()
+}
+
+fn measured_table(found: &[types::Measure]) -> String {
+    table(&["measure", "of", "value"], measures(found))
 }
 
 fn step_notes(step: &StepDetail) -> String {
@@ -65,7 +88,7 @@ fn step_notes(step: &StepDetail) -> String {
     for artifact in step.outputs.values() {
         match artifact {
             Artifact::Measures { measures: found } => {
-                text += &format!("\n`{}` measured:\n{}", step.step, table(&["measure", "of", "value"], measures(found)));
+                text += &format!("\n`{}` measured:\n{}", step.step, measured_table(found));
             }
             Artifact::Findings { findings } => text += &findings_text(step, findings),
             Artifact::Verdict(verdict) => text += &verdict_text(step, verdict),
@@ -109,7 +132,8 @@ pub(crate) fn rows(shown: &TableRows) -> String {
 /// Models, a line each.
 pub(crate) fn model_list(models: &[ModelList]) -> String {
     let rows = models.iter().map(|model| {
-        let aliases: Vec<_> = model.aliases.iter().map(|(alias, version)| format!("{} -> {version}", tame(alias))).collect();
+        let aliases: Vec<_> =
+            model.aliases.iter().map(|(alias, version)| format!("{} -> {version}", tame(alias))).collect();
         let latest = model.versions.last().map(ToString::to_string).unwrap_or_default();
         vec![model.model.to_string(), model.versions.len().to_string(), latest, aliases.join(", ")]
     });
@@ -121,7 +145,10 @@ pub(crate) fn model_version(version: &ModelVersion) -> String {
     let mut text = format!("model `{}` version {} ({})\n", version.model, version.version, version.digest.short());
     text += &format!(
         "made by run {} of `{}/{}`, registered {} UTC\n",
-        version.run, version.project, version.pipeline, instant(version.registered_us)
+        version.run,
+        version.project,
+        version.pipeline,
+        instant(version.registered_us)
     );
     let path: Vec<_> = version.path.iter().chain([&version.predictor]).map(|step| step.step.to_string()).collect();
     text += &format!("served path: request -> {}\n\n", path.join(" -> "));
@@ -132,7 +159,7 @@ pub(crate) fn model_version(version: &ModelVersion) -> String {
     text += &format!("a request brings\n{}\nan answer gives\n", fields(&version.request));
     text += &fields(&version.signature.outputs);
     if !version.measures.is_empty() {
-        text += &format!("\nmeasured\n{}", table(&["measure", "of", "value"], measures(&version.measures)));
+        text += &format!("\nmeasured\n{}", measured_table(&version.measures));
     }
     if let Some(verdict) = &version.verdict {
         text += &format!("\ngate {}\n", tame(&verdict.sentence));

@@ -5,7 +5,7 @@ mod problem;
 mod progress;
 mod table;
 
-pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list};
+pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
 pub(crate) use problem::problem;
 pub(crate) use progress::RunShow;
 pub(crate) use table::table;

@@ -81,7 +81,11 @@ impl RunShow {
             RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
             RunEvent::Registered { model, version, digest, alias, .. } => {
                 let alias = alias.map(|alias| format!(", now `{}`", tame(&alias))).unwrap_or_default();
-                self.say(&format!("{} model `{model}` version {version} ({}){alias}", styled("registered", GOOD), digest.short()));
+                self.say(&format!(
+                    "{} model `{model}` version {version} ({}){alias}",
+                    styled("registered", GOOD),
+                    digest.short()
+                ));
             }
             RunEvent::RunInterrupted { fault, .. } => self.say(&format!("{}: {fault}", styled("interrupted", BAD))),
             RunEvent::RunFinished { state, .. } => self.state = Some(state),
@@ -105,10 +109,13 @@ impl RunShow {
     }
 
     fn progressed(&self, step: &StepName, done: u64, total: Option<u64>) {
-        self.noted(step, &match total {
-            Some(total) => format!("{done} of {total}"),
-            None => done.to_string(),
-        });
+        self.noted(
+            step,
+            &match total {
+                Some(total) => format!("{done} of {total}"),
+                None => done.to_string(),
+            },
+        );
     }
 
     fn noted(&self, step: &StepName, text: &str) {
@@ -160,7 +167,10 @@ impl RunShow {
         match self.state {
             Some(state) => {
                 let style = if state == RunState::Succeeded { GOOD } else { BAD };
-                self.say(&format!("run {run} {}; look at it with `stepwell runs show {run}`", styled(&state.to_string(), style)));
+                self.say(&format!(
+                    "run {run} {}; look at it with `stepwell runs show {run}`",
+                    styled(&state.to_string(), style)
+                ));
             }
             None => self.say(&format!("run {run} is interrupted; go on with `stepwell runs resume {run}`")),
         }

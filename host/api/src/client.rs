@@ -110,8 +110,8 @@ impl Client {
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 match serde_json::from_slice(&line).map_err(broken)? {
-                    Line::Refused { refusal } => {
-                        return Err(Trouble::Refused(StatusCode::UNPROCESSABLE_ENTITY, refusal));
+                    Line::Refused { status, refusal } => {
+                        return Err(Trouble::Refused(StatusCode::from_u16(status).map_err(broken)?, refusal));
                     }
                     line => hear(line),
                 }

@@ -1,6 +1,6 @@
 //! Answers that take their time: one JSON object a line, as things happen.
 
-use crate::error::ErrorBody;
+use crate::error::{ErrorBody, status};
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -32,6 +32,7 @@ pub enum Line {
     },
     /// The last line of what did not work.
     Refused {
+        status: u16,
         refusal: ErrorBody,
     },
 }
@@ -52,7 +53,8 @@ pub(crate) fn lines(speak: impl FnOnce(&Speaker) -> Result<(), server::Error> + 
     tokio::task::spawn_blocking(move || {
         let speaker = Speaker(sender);
         if let Err(error) = speak(&speaker) {
-            speaker.say(Line::Refused { refusal: error.into() });
+            let status = status(&error).as_u16();
+            speaker.say(Line::Refused { status, refusal: error.into() });
         }
     });
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).map(|line| {

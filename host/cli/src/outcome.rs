@@ -38,9 +38,17 @@ impl Failure {
         Self { code: OURS, ..Self::user(message.to_string()) }
     }
 
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self { code: NOT_FOUND, ..Self::user(message) }
+    }
+
     /// Everything that is wrong with the project.
     pub(crate) fn problems(problems: Vec<Problem>) -> Self {
-        Self { message: format!("{} problems in the project", problems.len()), problems, ..Self::user("") }
+        let message = match problems.len() {
+            1 => "1 problem in the project; nothing was run".to_owned(),
+            n => format!("{n} problems in the project; nothing was run"),
+        };
+        Self { problems, ..Self::user(message) }
     }
 
     pub(crate) fn in_folder(mut self, folder: &std::path::Path) -> Self {
@@ -74,12 +82,10 @@ impl From<Trouble> for Failure {
                 } else {
                     USER
                 };
-                let message = match problems.len() {
-                    0 => error,
-                    1 => "1 problem in the project; nothing was run".to_owned(),
-                    n => format!("{n} problems in the project; nothing was run"),
-                };
-                Self { code, hint, problems, ..Self::user(message) }
+                match problems.is_empty() {
+                    true => Self { code, hint, ..Self::user(error) },
+                    false => Self { code, hint, ..Self::problems(problems) },
+                }
             }
         }
     }

@@ -29,6 +29,8 @@ pub enum Error {
     Type { column: String, expected: String, got: DataType },
     #[error("column `{column}`: {reason}")]
     Column { column: String, reason: String },
+    #[error("{rows} rows of column `{column}` are {bytes} bytes, at most {limit} pass in one call; read fewer")]
+    Chunk { column: String, rows: u32, bytes: usize, limit: usize },
     #[error("{0}")]
     Shape(String),
     #[error("stored table is damaged: {0}")]

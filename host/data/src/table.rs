@@ -78,9 +78,8 @@ impl Table {
         let pieces: Vec<_> = slice.batches.iter().map(|batch| batch.column(position).clone()).collect();
         let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
         if bytes > CHUNK_BYTES_MAX {
-            let reason =
-                format!("{length} rows are {bytes} bytes, at most {CHUNK_BYTES_MAX} pass in one call; read fewer");
-            return Err(Error::Column { column: column.to_owned(), reason });
+            let (column, limit) = (column.to_owned(), CHUNK_BYTES_MAX);
+            return Err(Error::Chunk { column, rows: length, bytes, limit });
         }
         encode(field, &pieces)
     }

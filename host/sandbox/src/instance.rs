@@ -8,6 +8,8 @@ use types::{Fault, LimitKind, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Store, Trap};
 
+/// Handles that do not count as the guest's: to its own objects, and those lent to it for one call.
+const HANDLES_SPARE: usize = 64;
 /// The most that the parts of one saved state may hold together.
 const SAVED_BYTES_MAX: u64 = 1 << 30;
 
@@ -34,7 +36,8 @@ impl Instance {
         let mut store = Store::new(&plugin.engine, state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(chunk);
-        store.set_max_component_handles(handles.max(64));
+        // `State::hold` reaches its limit first, and names it.
+        store.set_max_component_handles(handles.saturating_add(HANDLES_SPARE));
         match pre.instantiate(&mut store) {
             Ok(instance) => Ok(Self { store, instance, pre }),
             Err(error) => Err(trapped(&mut store, error)),
@@ -159,6 +162,10 @@ fn trapped(store: &mut Store<State>, error: wasmtime::Error) -> Fault {
                 .hinted("its last log lines may say why: `stepwell runs logs`")
         }
         Some(Trap::StackOverflow) => Fault::guest("the plugin's calls nest too deep (trap: stack overflow)"),
+        Some(Trap::MemoryOutOfBounds) => {
+            let message = "the plugin reached beyond its memory (trap: out of bounds); a Rust guest does so when its calls nest too deep";
+            Fault::guest(message)
+        }
         Some(trap) => Fault::guest(format!("the plugin trapped: {trap}")),
         None => Fault::guest(format!("the plugin broke the contract: {}", error.root_cause())),
     }

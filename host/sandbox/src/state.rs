@@ -44,6 +44,16 @@ pub(crate) enum Failure {
 
 pub(crate) type Answer<T> = Result<T, Failure>;
 
+impl Failure {
+    /// Ends the guest, whatever it was: for calls that cannot tell it anything.
+    pub(crate) fn into_trap(self) -> wasmtime::Error {
+        match self {
+            Self::Told(error) => wasmtime::Error::msg(told(error).message),
+            Self::Trap(error) => error,
+        }
+    }
+}
+
 impl State {
     pub(crate) fn new(doors: Box<dyn Doors>, limits: Limits, parameters: String, seed: u64, time_us: i64) -> Self {
         let mut resources = ResourceTable::new();
@@ -151,6 +161,10 @@ impl From<data::Error> for Failure {
             data::Error::Missing { column, .. }
             | data::Error::Type { column, .. }
             | data::Error::Column { column, .. } => column.clone(),
+            data::Error::Chunk { bytes, limit, .. } => {
+                let (kind, used, limit) = ("chunk".to_owned(), *bytes as u64, *limit as u64);
+                return Self::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit }));
+            }
             data::Error::Shape(_) => "rows".to_owned(),
             data::Error::Damaged(_) | data::Error::Io { .. } => {
                 return Self::Trap(wasmtime::Error::msg(error.to_string()));

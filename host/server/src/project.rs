@@ -64,6 +64,10 @@ impl Server {
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
+            (None, None) => {
+                let problem = Problem::new("the project has no pipelines");
+                return Err(vec![problem.hinted("write one as `pipelines/NAME.toml`")].into());
+            }
             _ => {
                 let names: Vec<_> = project.pipelines.keys().map(|name| format!("`{name}`")).collect();
                 let problem = Problem::new(format!("the project has {} pipelines: {}", names.len(), names.join(", ")));

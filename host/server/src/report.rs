@@ -54,7 +54,7 @@ fn measured(step: &StepDetail, measures: &[Measure], verdict: Option<&Verdict>) 
     let (left, width, row) = (190.0, 460.0, 26.0);
     let x = |value: f64| left + width * value.clamp(0.0, 1.0);
     let height = row * shown.len() as f64 + 30.0;
-    let mut svg = format!("<svg viewBox=\"0 0 860 {height}\" role=\"img\" aria-label=\"measures with intervals\">");
+    let mut svg = format!("<svg viewBox=\"0 0 900 {height}\" role=\"img\" aria-label=\"measures with intervals\">");
     for tick in 0..=4 {
         let at = f64::from(tick) / 4.0;
         let _ = write!(

@@ -13,8 +13,8 @@ const FILES: [(&str, &str); 4] = [
 
 pub(crate) fn init(folder: &Path, json: bool) -> Result<u8, Failure> {
     let cannot = |error: std::io::Error| Failure::user(format!("cannot make `{}`: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    let absolute = folder.canonicalize().map_err(cannot)?;
+    // A folder that is there may be named `.`; one that is not is made only once its name is sound.
+    let absolute = folder.canonicalize().or_else(|_| std::path::absolute(folder)).map_err(cannot)?;
     let last = absolute.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
     let name = ProjectName::parse(&last).map_err(|error| {
         Failure::user(error.to_string()).hinted("give the folder such a name; it names the project")

@@ -8,6 +8,7 @@ use crate::show;
 use api::Line;
 use run::RunEvent;
 use server::{RunDetail, RunLine, TableRows};
+use types::{Id, OutputRef, PortName, StepName};
 
 pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     let mut installation = open::installation(args).await?;
@@ -45,6 +46,7 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             Ok(0)
         }
         Runs::Rows { run, output, limit } => {
+            let output = parsed_output(output)?;
             let rows: TableRows = client.get(&path(&format!("runs/{run}/rows/{output}?limit={limit}"))).await?;
             if args.json {
                 return print_json(&rows);
@@ -55,7 +57,22 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     }
 }
 
+/// Held against the form of names here: it becomes part of a path.
+fn parsed_output(text: &str) -> Result<OutputRef, Failure> {
+    let parts = text.split_once('.');
+    let parsed = parts.and_then(|(step, port)| {
+        Some(OutputRef { step: StepName::parse(step).ok()?, port: PortName::parse(port).ok()? })
+    });
+    parsed.ok_or_else(|| Failure::user(format!("`{text}` is no output: expected STEP.PORT, such as `parts.test`")))
+}
+
 async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only: Option<&str>) -> Result<u8, Failure> {
+    if let Some(step) = only {
+        let detail: RunDetail = installation.client.get(&path(&format!("runs/{run}"))).await?;
+        if !detail.steps.iter().any(|found| found.step.to_string() == step) {
+            return Err(Failure::not_found(format!("run {run} has no step `{step}`")));
+        }
+    }
     let json = args.json;
     let hear = |line| {
         let Line::Event { event } = line else { return };

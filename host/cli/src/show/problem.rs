@@ -9,17 +9,19 @@ pub(crate) fn problem(problem: &Problem, folder: &Path) -> String {
     let message = super::tame(&problem.message);
     let title = Level::ERROR.primary_title(message.as_str());
     let source = problem.place.as_ref().and_then(|place| std::fs::read_to_string(folder.join(&place.file)).ok());
-    let mut group = match (&problem.place, &source) {
+    let hint = problem.hint.as_deref().map(super::tame);
+    let mut groups = Vec::new();
+    match (&problem.place, &source) {
         (Some(place), Some(text)) => {
             let span = place.span.start.min(text.len())..place.span.end.min(text.len());
             let snippet = Snippet::source(text.as_str()).path(place.file.as_str());
-            title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
+            let group = title.element(snippet.annotation(AnnotationKind::Primary.span(span)));
+            groups.push(group.elements(hint.as_deref().map(|hint| Level::HELP.message(hint))));
         }
-        _ => Group::with_title(title),
-    };
-    let hint = problem.hint.as_deref().map(super::tame);
-    if let Some(hint) = &hint {
-        group = group.element(Level::HELP.message(hint.as_str()));
+        _ => {
+            groups.push(Group::with_title(title));
+            groups.extend(hint.as_deref().map(|hint| Group::with_title(Level::HELP.secondary_title(hint))));
+        }
     }
-    Renderer::styled().render(&[group])
+    Renderer::styled().render(&groups)
 }

@@ -2,7 +2,7 @@
 
 use crate::bindings::wit_tables::{Column, Field, Host, HostTable, HostTableWriter};
 use crate::convert;
-use crate::state::{Answer, State};
+use crate::state::{Answer, Failure, State};
 use data::{Table, TableWriter};
 use types::{Fault, LimitKind, Schema};
 use wasmtime::component::Resource;
@@ -40,7 +40,8 @@ impl HostTable for State {
     fn slice(&mut self, table: Resource<Table>, offset: u64, length: u64) -> wasmtime::Result<Resource<Table>> {
         self.usage.host_calls += 1;
         let slice = self.resources.get(&table)?.slice(offset, length);
-        Ok(self.resources.push(slice)?)
+        // The contract has no error for this call.
+        self.hold(slice).map_err(Failure::into_trap)
     }
 
     fn with_columns(&mut self, table: Resource<Table>, columns: Resource<Table>) -> Answer<Resource<Table>> {
@@ -71,7 +72,7 @@ impl HostTableWriter for State {
         if writer.bytes() > limit {
             let message = format!("wrote {} bytes of a table, its limit `output` is {limit}", writer.bytes());
             self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
-            return Err(crate::state::Failure::Trap(wasmtime::Error::msg(message)));
+            return Err(Failure::Trap(wasmtime::Error::msg(message)));
         }
         Ok(())
     }

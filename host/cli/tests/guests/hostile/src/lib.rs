@@ -43,6 +43,7 @@ enum Mode {
     TableHandles,
     Panic,
     Recurse,
+    RecurseLightly,
     LogFlood,
     SayingsFlood,
     WrongRows,
@@ -73,6 +74,7 @@ impl RowWise for Hostile {
             Mode::TableHandles => hoard(|| Ok(rows.slice(0, 1)))?,
             Mode::Panic => panic!("this plugin panics"),
             Mode::Recurse => drop(black_box(nest(u64::MAX))),
+            Mode::RecurseLightly => drop(black_box(nest_lightly(u64::MAX))),
             Mode::LogFlood => flood_log(),
             Mode::SayingsFlood => flood_sayings(),
             Mode::WrongRows => return Ok(rows.slice(0, rows.rows().saturating_sub(1))),
@@ -129,12 +131,21 @@ fn hoard_tables() -> Result<()> {
     hoard(|| tensor.to_table(&["a".into()]))
 }
 
-/// Not a loop in disguise: the frames below are read on the way back.
+/// Not a loop in disguise: a frame is read on the way back. Fills the stack in the guest's own memory.
 fn nest(depth: u64) -> u64 {
     let frame = black_box([depth; 32]);
     match depth {
         0 => 0,
         _ => nest(depth - 1).wrapping_add(frame[(depth % 32) as usize]),
+    }
+}
+
+/// Without a frame in the guest's memory: fills the host's stack for guests.
+#[inline(never)]
+fn nest_lightly(depth: u64) -> u64 {
+    match depth {
+        0 => 0,
+        _ => nest_lightly(depth - 1).rotate_left(7) ^ depth,
     }
 }
 

@@ -1,0 +1,291 @@
+//! `kill -9` of a run at every step boundary, and at any moment -> a resumed run that ends as if nothing had been.
+//!
+//! A template of the project is run to its end once; every kill has a copy of the project before that, plugins compiled.
+//! Beside it: the index of the store, which is derived, deleted and damaged.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Child;
+use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use support::Project;
+
+const PIPELINE: &str = r#"
+[steps.patients]
+plugin = "csv"
+params = { path = "data/tumour.csv", page_rows = 200 }
+grants = { files = ["data"] }
+
+[steps.checked]
+plugin = "schema"
+inputs = { table = "patients.table" }
+params = { columns = { sample = { type = "int64", unique = true }, diagnosis = { type = "text" } } }
+
+[steps.parts]
+plugin = "split"
+inputs = { table = "checked.table" }
+params = { fractions = { train = 0.75, test = 0.25 }, stratify = "diagnosis" }
+seed = 7
+
+[steps.scaled]
+plugin = "standardize"
+fit = "parts.train"
+inputs = { train = "parts.train", test = "parts.test" }
+params = { except = ["sample"] }
+
+[steps.model]
+plugin = "logistic"
+inputs = { train = "scaled.train" }
+label = "diagnosis"
+ignore = ["sample"]
+
+[steps.predicted]
+builtin = "predict"
+inputs = { rows = "scaled.test", model = "model.model" }
+
+[steps.measured]
+plugin = "classification"
+inputs = { candidate = "predicted.table" }
+params = { label = "diagnosis", positive = "malignant" }
+
+[steps.gate]
+builtin = "gate"
+inputs = { measures = "measured.measures" }
+require = [{ measure = "roc_auc", at_least = 0.9 }]
+
+[steps.registered]
+builtin = "register"
+inputs = { model = "model.model", verdict = "gate.verdict" }
+name = "tumour"
+alias = "champion"
+"#;
+const STEPS: usize = 9;
+/// Between two lines of a run, on a busy machine.
+const LINE_MAX: Duration = Duration::from_secs(60);
+const RANDOM_KILLS: u64 = 10;
+
+/// The project before any run, and what a run that nobody disturbs makes of it.
+struct Template {
+    project: Project,
+    outputs: Value,
+    took: Duration,
+}
+
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let project = Project::new(PIPELINE);
+    let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tumour/data/tumour.csv");
+    project.write("data/tumour.csv", std::fs::read(rows).unwrap());
+    project.stepwell(&["check"]).succeeded();
+    let undisturbed = project.copy();
+    let start = Instant::now();
+    undisturbed.stepwell(&["run"]).succeeded();
+    Template { project, took: start.elapsed(), outputs: outputs(&undisturbed) }
+});
+
+/// Step -> what it gave, digests and all. Nothing in it tells when or in which attempt.
+fn outputs(project: &Project) -> Value {
+    let shown = project.answer(&["runs", "show", "1"]);
+    assert_eq!(shown["summary"]["state"], "succeeded", "{shown:#}");
+    let steps = shown["steps"].as_array().unwrap().iter();
+    steps.map(|step| (step["step"].as_str().unwrap().to_owned(), step["outputs"].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Step -> attempts that began.
+fn attempts(project: &Project) -> BTreeMap<String, u64> {
+    let shown = project.answer(&["runs", "show", "1"]);
+    let steps = shown["steps"].as_array().unwrap().iter();
+    steps.map(|step| (step["step"].as_str().unwrap().to_owned(), step["attempts"].as_u64().unwrap())).collect()
+}
+
+/// A run, and its lines as they come.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(project: &Project, arguments: &[&str]) -> Self {
+        let mut child = project.start(&[arguments, &["--json"]].concat());
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    /// The step of the next `step_committed` event.
+    fn next_commit(&self) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LINE_MAX).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["event"]["event"] == "step_committed" {
+                return line["event"]["step"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// Waits until the run has a number, and so a record.
+    fn begun(&self) {
+        while !self.lines.recv_timeout(LINE_MAX).unwrap().contains("run_started") {}
+    }
+
+    fn kill(mut self, project: &Project) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        project.assert_no_worker_left();
+    }
+}
+
+/// Resumes run 1 and asserts that it ends as the undisturbed one did, and repeats none of these steps.
+#[track_caller]
+fn assert_resumes(project: &Project, committed: &[String]) {
+    let list = project.answer(&["runs", "list"]);
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list:#}");
+    match list[0]["state"].as_str().unwrap() {
+        "running" => drop(project.stepwell(&["runs", "resume", "1"]).succeeded()),
+        // The last commit and the end of the run are close together.
+        state => assert_eq!(state, "succeeded"),
+    }
+    let attempts = attempts(project);
+    for step in committed {
+        assert_eq!(attempts[step], 1, "`{step}` was committed and repeated: {attempts:?}");
+    }
+    assert!(attempts.values().all(|attempts| (1..=2).contains(attempts)), "{attempts:?}");
+    assert_ends_undisturbed(project);
+}
+
+#[track_caller]
+fn assert_ends_undisturbed(project: &Project) {
+    assert_eq!(outputs(project), TEMPLATE.outputs);
+    let models = json!([{"model": "tumour", "versions": [1], "aliases": {"champion": 1}}]);
+    assert_eq!(project.answer(&["model", "list"]), models);
+    project.assert_no_worker_left();
+}
+
+/// Right after the run began, and right after each commit.
+#[test]
+fn a_run_killed_at_a_boundary_goes_on_behind_it() {
+    for boundary in 0..=STEPS {
+        let project = TEMPLATE.project.copy();
+        let running = Running::start(&project, &["run"]);
+        running.begun();
+        let committed: Vec<_> = (0..boundary).map(|_| running.next_commit()).collect();
+        running.kill(&project);
+        eprintln!("killed after {committed:?}");
+        assert_resumes(&project, &committed);
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_moment_goes_on() {
+    let mut random = Random(0x5eed);
+    for kill in 0..RANDOM_KILLS {
+        let project = TEMPLATE.project.copy();
+        let moment = TEMPLATE.took.mul_f64(random.below(1_000) as f64 / 1e3);
+        let mut running = Running::start(&project, &["run"]);
+        let mut ended = false;
+        support::within(moment, || {
+            ended = running.child.try_wait().unwrap().is_some();
+            ended
+        });
+        running.kill(&project);
+        let has_begun = project.answer(&["runs", "list"]) != json!([]);
+        eprintln!("kill {kill} after {moment:.2?}: ended {ended}, begun {has_begun}");
+        match has_begun {
+            true => assert_resumes(&project, &[]),
+            // Killed before the first record: as if the command had never been given.
+            false => {
+                project.stepwell(&["run"]).succeeded();
+                assert_ends_undisturbed(&project);
+            }
+        }
+    }
+}
+
+/// Killed again and again, while it resumes too, it still ends once.
+#[test]
+fn a_run_killed_at_every_attempt_to_resume_ends() {
+    let project = TEMPLATE.project.copy();
+    let running = Running::start(&project, &["run"]);
+    let mut committed = vec![running.next_commit()];
+    running.kill(&project);
+    while committed.len() < STEPS - 1 {
+        let resuming = Running::start(&project, &["runs", "resume", "1"]);
+        let next = resuming.next_commit();
+        assert!(!committed.contains(&next), "`{next}` was committed twice");
+        committed.push(next);
+        resuming.kill(&project);
+    }
+    let list = project.answer(&["runs", "list"]);
+    if list[0]["state"] == "running" {
+        project.stepwell(&["runs", "resume", "1"]).succeeded();
+    }
+    assert_ends_undisturbed(&project);
+}
+
+/// What the store answers, from whatever index it has.
+fn answers(project: &Project) -> [Value; 4] {
+    let questions: [&[&str]; 4] = [&["runs", "list"], &["runs", "show", "1"], &["model", "list"], &["model", "show", "tumour"]];
+    questions.map(|question| project.answer(question))
+}
+
+#[test]
+fn a_deleted_index_is_built_anew() {
+    let project = TEMPLATE.project.copy();
+    project.stepwell(&["run"]).succeeded();
+    let before = answers(&project);
+    std::fs::remove_dir_all(project.path().join(".stepwell/index")).unwrap();
+    assert_eq!(answers(&project), before);
+    project.stepwell(&["run"]).succeeded();
+    assert_eq!(project.answer(&["model", "list"])[0]["versions"], json!([1, 2]));
+}
+
+#[test]
+fn a_damaged_index_is_built_anew() {
+    let template = TEMPLATE.project.copy();
+    template.stepwell(&["run"]).succeeded();
+    let before = answers(&template);
+    let mut random = Random(0xf11b);
+    for file in files(&template.path().join(".stepwell/index")) {
+        for _ in 0..3 {
+            let project = template.copy();
+            let path = project.path().join(file.strip_prefix(template.path()).unwrap());
+            let mut bytes = std::fs::read(&path).unwrap();
+            let position = random.below(bytes.len() as u64) as usize;
+            bytes[position] ^= 1 << random.below(8);
+            std::fs::write(&path, bytes).unwrap();
+            eprintln!("flipped a bit of byte {position} of {}", path.display());
+            assert_eq!(answers(&project), before, "byte {position} of {}", path.display());
+        }
+    }
+}
+
+/// The files beneath a folder that hold anything, in order.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.metadata().unwrap() {
+            about if about.is_dir() => found.extend(files(&entry.path())),
+            about if about.len() > 0 => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The same numbers in every run of the tests: xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}

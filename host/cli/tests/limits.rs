@@ -1,0 +1,200 @@
+//! A plugin that goes against each wall of its sandbox -> a failed step that names the wall; nothing else is harmed.
+//!
+//! The plugin is `guests/hostile`, built by `cargo xtask plugins`; its parameter `mode` says what it does. Every project is
+//! used again after the failure, with the same plugin behaving.
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::{Output, Project};
+
+/// From the command's start to its end: a limit of 2 s, starting workers and compiling, on a machine that is busy.
+const RUN_MAX: Duration = Duration::from_secs(30);
+
+const PIPELINE: &str = r#"
+[steps.rows]
+plugin = "csv"
+params = { path = "data/rows.csv" }
+grants = { files = ["data"] }
+
+[steps.hostile]
+plugin = "./hostile.wasm"
+inputs = { rows = "rows.table" }
+params = { mode = "MODE" }
+grants = { files = ["data"] }
+limits = { LIMITS }
+"#;
+
+/// What most cases get: little, but enough for a plugin that behaves.
+const LIMITS: &str = r#"wall = "20 s", memory = "300 MiB", guest_memory = "64 MiB", handles = 100, output = "4 MiB""#;
+/// For guests that would never end.
+const SHORT: &str = r#"wall = "2 s", memory = "300 MiB", guest_memory = "64 MiB""#;
+
+/// A project whose second step is in this mode.
+fn hostile(mode: &str, limits: &str) -> Project {
+    let project = Project::new(&pipeline(mode, limits));
+    project.write("data/rows.csv", "a,b\n1,x\n2,y\n3,z\n");
+    let built = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("hostile.wasm");
+    let component = std::fs::read(&built).unwrap_or_else(|error| {
+        panic!("cannot read `{}`: {error}; `cargo xtask plugins` builds it", built.display());
+    });
+    project.write("hostile.wasm", component);
+    project
+}
+
+fn pipeline(mode: &str, limits: &str) -> String {
+    PIPELINE.replace("MODE", mode).replace("LIMITS", limits)
+}
+
+/// The step as `runs show` tells of it.
+fn step(project: &Project, run: u64, name: &str) -> Value {
+    let shown = project.answer(&["runs", "show", &run.to_string()]);
+    let steps = shown["steps"].as_array().unwrap();
+    steps.iter().find(|step| step["step"] == name).unwrap_or_else(|| panic!("no step `{name}`: {shown:#}")).clone()
+}
+
+/// Runs a mode that must fail with this in its message, then the same project with the plugin behaving.
+#[track_caller]
+fn fails(mode: &str, limits: &str, expected: &str) {
+    let project = hostile(mode, limits);
+    let (start, output) = (Instant::now(), project.stepwell(&["run"]));
+    let took = start.elapsed();
+    eprintln!("{mode} ({took:.1?}):\n{}", output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{output:#?}");
+    assert!(took < RUN_MAX, "{took:?}: {output:#?}");
+    project.assert_no_worker_left();
+    assert_blames(&output, expected);
+    assert_failed_alone(&project, expected);
+    behaves(&project, limits);
+}
+
+/// The line of the failure names the step and the limit.
+#[track_caller]
+fn assert_blames(output: &Output, expected: &str) {
+    let line = output.stdout.lines().find(|line| line.contains("failed:")).unwrap_or_else(|| panic!("{output:#?}"));
+    assert!(line.contains("step `hostile`") && line.contains(expected), "expected `{expected}`: {line}");
+    assert!(!output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'), "{output:#?}");
+}
+
+/// The step failed once and gave nothing, the one before it is committed, no model is there.
+#[track_caller]
+fn assert_failed_alone(project: &Project, expected: &str) {
+    let failed = step(project, 1, "hostile");
+    assert_eq!((&failed["state"], &failed["attempts"]), (&"failed".into(), &1.into()), "{failed:#}");
+    assert!(failed["because"].as_str().unwrap().contains(expected), "{failed:#}");
+    assert_eq!(failed["outputs"], serde_json::json!({}));
+    assert_eq!(step(project, 1, "rows")["state"], "committed");
+    assert_eq!(project.answer(&["model", "list"]), serde_json::json!([]));
+}
+
+/// The same plugin under the same limits in the same data folder, without malice.
+#[track_caller]
+fn behaves(project: &Project, limits: &str) {
+    project.write("pipelines/main.toml", pipeline("harmless", limits));
+    project.stepwell(&["run"]).succeeded();
+    assert_eq!(project.answer(&["runs", "rows", "2", "hostile.rows"])["total"], 3);
+    project.assert_no_worker_left();
+}
+
+#[test]
+fn a_guest_that_never_ends_is_stopped() {
+    fails("loop", SHORT, "`wall` of 2 s");
+}
+
+#[test]
+fn a_native_kernel_that_never_ends_is_stopped() {
+    fails("native_loop", SHORT, "`wall` of 2 s");
+}
+
+#[test]
+fn a_guest_that_talks_for_ever_is_stopped() {
+    fails("sayings_flood", SHORT, "`wall` of 2 s");
+}
+
+#[test]
+fn memory_of_the_guest_is_bounded() {
+    fails("memory", LIMITS, "`guest_memory` is 64 MiB");
+}
+
+#[test]
+fn memory_of_the_host_is_bounded() {
+    fails("native_memory", LIMITS, "`memory` of 300 MiB");
+    fails("native_tables", LIMITS, "`memory` of 300 MiB");
+}
+
+/// The guest's own limit is not reached: both count together.
+#[test]
+fn memory_of_the_guest_counts_as_the_workers() {
+    fails("memory", r#"memory = "100 MiB", guest_memory = "4 GiB""#, "`memory` of 100 MiB");
+}
+
+#[test]
+fn handles_are_bounded() {
+    fails("handles", LIMITS, "more than 100 handles at once (`handles`)");
+    fails("table_handles", LIMITS, "more than 100 handles at once (`handles`)");
+}
+
+#[test]
+fn outputs_are_bounded() {
+    fails("huge_output", LIMITS, "`output`");
+    fails("huge_state", LIMITS, "`output` is 4 MiB");
+}
+
+#[test]
+fn a_panic_is_a_broken_plugin() {
+    fails("panic", LIMITS, "the plugin gave up");
+}
+
+#[test]
+fn a_deep_recursion_is_a_broken_plugin() {
+    fails("recurse", LIMITS, "nest too deep");
+    fails("recurse_lightly", LIMITS, "nest too deep (trap: stack overflow)");
+}
+
+#[test]
+fn a_row_wise_step_keeps_its_rows() {
+    fails("wrong_rows", LIMITS, "returned 2 rows for 3");
+}
+
+#[test]
+fn nothing_outside_a_grant_is_read() {
+    let project = hostile("read_outside", LIMITS);
+    // What the paths lead to is there: it is the grant that stops them.
+    project.write("secret", "not this one");
+    std::os::unix::fs::symlink("../secret", project.path().join("data/link")).unwrap();
+    for path in ["secret", "../secret", "data/../secret", "data/link", "/etc/hostname", "/proc/self/environ"] {
+        let parameters = format!(r#"mode = "read_outside", paths = ["{path}"]"#);
+        project.write("pipelines/main.toml", pipeline("read_outside", LIMITS).replace(r#"mode = "read_outside""#, &parameters));
+        let output = project.stepwell(&["run"]);
+        assert_eq!(output.status.code(), Some(3), "{output:#?}");
+        assert_blames(&output, &format!("reading `{path}` is not granted"));
+    }
+    project.assert_no_worker_left();
+}
+
+#[test]
+fn slow_is_not_too_slow() {
+    let project = hostile("slow_but_ok", LIMITS);
+    project.stepwell(&["run"]).succeeded();
+    let receipt = step(&project, 1, "hostile")["receipt"].clone();
+    assert!(receipt["wall_us"].as_u64() > Some(1_000), "{receipt:#}");
+    assert_eq!((&receipt["rows_in"], &receipt["rows_out"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn a_flood_of_log_is_cut_and_tame() {
+    let project = hostile("log_flood", "log_lines = 100");
+    let output = project.stepwell(&["run"]).succeeded();
+    let receipt = step(&project, 1, "hostile")["receipt"].clone();
+    assert_eq!((&receipt["log_lines"], &receipt["log_lines_dropped"]), (&100.into(), &4_900.into()), "{receipt:#}");
+    let logs = project.stepwell(&["runs", "logs", "1"]).succeeded();
+    assert_eq!(logs.stdout.lines().filter(|line| line.starts_with("hostile")).count(), 100, "{logs:#?}");
+    assert!(logs.stdout.contains("line 99"), "{logs:#?}");
+    let json = project.stepwell(&["runs", "logs", "1", "--json"]).succeeded();
+    for said in [&output.stdout, &output.stderr, &logs.stdout, &json.stdout] {
+        let hostile = said.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(hostile, None, "{said}");
+    }
+}

@@ -6,6 +6,7 @@
 mod support;
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::{Output, Project};
@@ -113,6 +114,22 @@ fn a_guest_that_talks_for_ever_is_stopped() {
     fails("sayings_flood", SHORT, "`wall` of 2 s");
 }
 
+/// Whatever the guest is doing, native code included.
+#[test]
+fn a_worker_dies_with_its_server() {
+    for mode in ["loop", "native_loop"] {
+        let project = hostile(mode, r#"wall = "10 min", memory = "300 MiB""#);
+        let mut server = project.start(&["run", "--json"]);
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("step_started") && line.contains("hostile")), "{mode} did not start");
+        server.kill().unwrap();
+        server.wait().unwrap();
+        project.assert_no_worker_left();
+        let run = project.answer(&["runs", "list"])[0].clone();
+        assert_eq!((&run["state"], &run["live"]), (&"running".into(), &false.into()), "{run:#}");
+    }
+}
+
 #[test]
 fn memory_of_the_guest_is_bounded() {
     fails("memory", LIMITS, "`guest_memory` is 64 MiB");
@@ -149,8 +166,8 @@ fn a_panic_is_a_broken_plugin() {
 
 #[test]
 fn a_deep_recursion_is_a_broken_plugin() {
-    fails("recurse", LIMITS, "nest too deep");
-    fails("recurse_lightly", LIMITS, "nest too deep (trap: stack overflow)");
+    fails("recurse", LIMITS, "beyond its memory (trap: out of bounds)");
+    fails("recurse_lightly", LIMITS, "calls nest too deep (trap: stack overflow)");
 }
 
 #[test]
@@ -166,7 +183,10 @@ fn nothing_outside_a_grant_is_read() {
     std::os::unix::fs::symlink("../secret", project.path().join("data/link")).unwrap();
     for path in ["secret", "../secret", "data/../secret", "data/link", "/etc/hostname", "/proc/self/environ"] {
         let parameters = format!(r#"mode = "read_outside", paths = ["{path}"]"#);
-        project.write("pipelines/main.toml", pipeline("read_outside", LIMITS).replace(r#"mode = "read_outside""#, &parameters));
+        project.write(
+            "pipelines/main.toml",
+            pipeline("read_outside", LIMITS).replace(r#"mode = "read_outside""#, &parameters),
+        );
         let output = project.stepwell(&["run"]);
         assert_eq!(output.status.code(), Some(3), "{output:#?}");
         assert_blames(&output, &format!("reading `{path}` is not granted"));

@@ -162,10 +162,8 @@ fn trapped(store: &mut Store<State>, error: wasmtime::Error) -> Fault {
                 .hinted("its last log lines may say why: `stepwell runs logs`")
         }
         Some(Trap::StackOverflow) => Fault::guest("the plugin's calls nest too deep (trap: stack overflow)"),
-        Some(Trap::MemoryOutOfBounds) => {
-            let message = "the plugin reached beyond its memory (trap: out of bounds); a Rust guest does so when its calls nest too deep";
-            Fault::guest(message)
-        }
+        Some(Trap::MemoryOutOfBounds) => Fault::guest("the plugin reached beyond its memory (trap: out of bounds)")
+            .hinted("a Rust guest does so when its calls nest too deep"),
         Some(trap) => Fault::guest(format!("the plugin trapped: {trap}")),
         None => Fault::guest(format!("the plugin broke the contract: {}", error.root_cause())),
     }

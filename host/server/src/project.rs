@@ -46,6 +46,7 @@ impl Server {
         let project = manifest::load(folder)?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
+            None if project.pipelines.is_empty() => return Err(no_pipelines()),
             None => project.pipelines.keys().cloned().collect(),
         };
         let plans = self.plans(tenant, folder, &project, &names, update_lock, notes)?;
@@ -64,10 +65,7 @@ impl Server {
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
-            (None, None) => {
-                let problem = Problem::new("the project has no pipelines");
-                return Err(vec![problem.hinted("write one as `pipelines/NAME.toml`")].into());
-            }
+            (None, None) => return Err(no_pipelines()),
             _ => {
                 let names: Vec<_> = project.pipelines.keys().map(|name| format!("`{name}`")).collect();
                 let problem = Problem::new(format!("the project has {} pipelines: {}", names.len(), names.join(", ")));
@@ -139,6 +137,11 @@ impl Server {
         });
         Ok(Described { descriptor, component: digest })
     }
+}
+
+fn no_pipelines() -> Error {
+    let problem = Problem::new("the project has no pipelines");
+    vec![problem.hinted("write one as `pipelines/NAME.toml`")].into()
 }
 
 fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {

@@ -104,7 +104,8 @@ const STATE: &str = "state.json";
 ///
 /// The type is what was learnt; it is saved as one JSON file. A plugin that learns nothing is a unit struct.
 pub trait RowWise: Plugin + Serialize + DeserializeOwned {
-    /// Learns from rows. Called once, in training.
+    /// Learns from rows. Called once, in training; with no rows and no columns if the descriptor does not say
+    /// [`learns`](crate::Descriptor::learns).
     fn fit(rows: &Table) -> Result<Self>;
 
     /// As many rows as came, in the same order; row i is made of row i alone.
@@ -131,7 +132,12 @@ impl<T: RowWise> fitted_wire::GuestTransform for T {
     }
 
     fn restore(files: Vec<SavedFile>) -> Result<fitted_wire::Transform> {
-        Ok(fitted_wire::Transform::new(<T as RowWise>::restore(&SavedFiles(files))?))
+        // No files: nothing was fitted, because the plugin learns nothing. It begins as if from no rows.
+        let restored = match files.is_empty() {
+            true => <T as RowWise>::fit(&Table::builder().finish()?)?,
+            false => <T as RowWise>::restore(&SavedFiles(files))?,
+        };
+        Ok(fitted_wire::Transform::new(restored))
     }
 
     fn save(&self) -> Result<Vec<SavedFile>> {

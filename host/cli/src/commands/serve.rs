@@ -43,15 +43,18 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     Ok(0)
 }
 
-/// Ctrl-C or SIGTERM.
-async fn stopped() {
+/// Ctrl-C or SIGTERM. Heard from the call on: whoever reads where we listen may end us at once.
+fn stopped() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler the signal ends the process, which is what it asks for.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let signals = signal(SignalKind::interrupt()).and_then(|one| Ok((one, signal(SignalKind::terminate())?)));
+    async {
+        let Ok((mut interrupt, mut terminate)) = signals else {
+            // Without a handler the signal ends the process, which is what it asks for.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }

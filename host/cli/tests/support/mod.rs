@@ -40,13 +40,6 @@ impl Project {
         project
     }
 
-    /// As it is now, elsewhere.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self { folder: tempfile::tempdir().unwrap() };
-        copy_folder(self.path(), copy.path());
-        copy
-    }
-
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -100,7 +93,8 @@ impl Project {
     fn workers(&self) -> Vec<PathBuf> {
         let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
         let works_here = |process: &PathBuf| {
-            std::fs::read_link(process.join("cwd")).is_ok_and(|folder| folder.starts_with(self.path().join(".stepwell")))
+            std::fs::read_link(process.join("cwd"))
+                .is_ok_and(|folder| folder.starts_with(self.path().join(".stepwell")))
         };
         processes.filter(works_here).collect()
     }
@@ -124,18 +118,5 @@ pub(crate) fn within(time: Duration, mut condition: impl FnMut() -> bool) -> boo
             return false;
         }
         std::thread::sleep(POLL);
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        match entry.file_type().unwrap() {
-            kind if kind.is_dir() => copy_folder(&from, &to),
-            kind if kind.is_file() => drop(std::fs::copy(&from, &to).unwrap()),
-            // The owner's socket: of no use to another.
-            _ => {}
-        }
     }
 }

@@ -1,0 +1,270 @@
+//! `stepwell serve` as an application sees it: the protocol over HTTP, the same bits as in the batch, no request lost when a
+//! version changes or a worker dies.
+
+mod harness;
+
+use harness::http::{Answer, request};
+use harness::serving::{Serving, signal};
+use harness::{Project, TRAIN};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Beyond the time that anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+const INFER: &str = "/v2/models/tumour/infer";
+
+fn served() -> (Project, Serving) {
+    let project = Project::new();
+    project.run();
+    let serving = project.serve();
+    (project, serving)
+}
+
+#[test]
+fn the_protocol_describes_the_endpoint() {
+    let (_project, serving) = served();
+    let get = |path: &str| serving.get(path).good();
+    assert_eq!(get("/v2")["name"], "stepwell");
+    assert_eq!(get("/v2/health/live")["live"], true);
+    assert_eq!(get("/v2/health/ready")["ready"], true);
+    assert_eq!(get("/v2/models/tumour/ready"), json!({ "name": "tumour", "ready": true }));
+    assert_eq!(get("/v2/models/tumour/versions/1/ready")["ready"], true);
+    let metadata = get("/v2/models/tumour");
+    assert_eq!((&metadata["name"], &metadata["versions"]), (&json!("tumour"), &json!(["1"])));
+    assert_eq!(metadata["inputs"].as_array().unwrap().len(), 30);
+    assert_eq!(metadata["inputs"][0], json!({ "name": "mean_radius", "datatype": "FP64", "shape": [-1] }));
+    let outputs: Vec<_> = metadata["outputs"].as_array().unwrap().iter().map(|output| &output["name"]).collect();
+    assert_eq!(outputs, ["prediction", "probability"]);
+    assert_eq!(get("/v2/models/tumour/versions/1"), metadata);
+    assert!(serving.get("/v2").head.to_lowercase().contains("content-type: application/json"));
+}
+
+#[test]
+fn http_gives_the_same_bits_as_the_batch() {
+    let (project, serving) = served();
+    let (rows, predicted) = (project.rows(1, "parts.test"), project.rows(1, "predicted.table"));
+    let batch: Vec<u64> = predicted.iter().map(|row| row["probability"].as_f64().unwrap().to_bits()).collect();
+    assert_eq!((rows.len(), batch.len()), (142, 142));
+    let bits = |values: Vec<f64>| values.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    assert_eq!(bits(serving.infer(&rows)), batch, "in one request");
+    let single: Vec<u64> = rows.iter().flat_map(|row| bits(serving.infer(std::slice::from_ref(row)))).collect();
+    assert_eq!(single, batch, "row by row");
+    let answer = serving.post("/predict/tumour", serving.plain_body(&rows).to_string()).good();
+    let field =
+        |name: &str| answer["predictions"].as_array().unwrap().iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    let plain = field("probability").iter().map(|value| value.as_f64().unwrap().to_bits()).collect::<Vec<_>>();
+    assert_eq!(plain, batch, "by the plain route");
+    let predictions: Vec<Value> = predicted.iter().map(|row| row["prediction"].clone()).collect();
+    assert_eq!(field("prediction"), predictions);
+}
+
+#[test]
+fn an_answer_echoes_the_id_and_gives_the_outputs_asked_for() {
+    let (project, serving) = served();
+    let mut body = serving.infer_body(&project.rows(1, "parts.test")[..2]);
+    body["id"] = json!("request 7");
+    body["outputs"] = json!([{ "name": "prediction" }]);
+    let answer = serving.post(INFER, body.to_string()).good();
+    assert_eq!(
+        (&answer["id"], &answer["model_name"], &answer["model_version"]),
+        (&json!("request 7"), &json!("tumour"), &json!("1"))
+    );
+    assert_eq!(answer["outputs"].as_array().unwrap().len(), 1);
+    assert_eq!((&answer["outputs"][0]["datatype"], &answer["outputs"][0]["shape"]), (&json!("BYTES"), &json!([2])));
+}
+
+/// Holds an error of the protocol: whose fault it is, and one text.
+#[track_caller]
+fn refused(what: &str, answer: &Answer, status: u16, says: &str) {
+    let body = answer.json();
+    let error = body["error"].as_str().unwrap_or_else(|| panic!("{what}: no error text in {answer:?}"));
+    assert_eq!(answer.status, status, "{what}: {error}");
+    assert!(error.contains(says), "{what}: `{says}` is not in `{error}`");
+    assert_eq!(body.as_object().unwrap().len(), 1, "{what}: {body}");
+}
+
+#[test]
+fn what_the_caller_gets_wrong_is_the_callers_fault() {
+    let (project, serving) = served();
+    let good = serving.infer_body(&project.rows(1, "parts.test")[..2]);
+    let infer = |change: &dyn Fn(&mut Value)| {
+        let mut body = good.clone();
+        change(&mut body);
+        serving.post(INFER, body.to_string())
+    };
+    let input = |key: &'static str, value: Value| infer(&move |body| body["inputs"][3][key] = value.clone());
+    refused("no JSON", &serving.post(INFER, "{"), 400, "cannot read the request");
+    refused("nothing", &serving.post(INFER, ""), 400, "cannot read the request");
+    refused("no UTF-8", &serving.post(INFER, [0xff, 0xfe]), 400, "cannot read the request");
+    refused("a list", &serving.post(INFER, "[]"), 400, "");
+    refused("no inputs", &serving.post(INFER, "{\"inputs\": []}"), 400, "`mean_radius` (FP64) is missing");
+    let missing = infer(&|body| drop(body["inputs"].as_array_mut().unwrap().remove(3)));
+    refused("a missing column", &missing, 400, "input `mean_area` (FP64) is missing");
+    let twice = infer(&|body| body["inputs"][3]["name"] = json!("mean_radius"));
+    refused("a column twice", &twice, 400, "stands twice");
+    refused("an unknown column", &input("name", json!("size")), 400, "`size` is unknown");
+    refused("a wrong datatype", &input("datatype", json!("BYTES")), 400, "input `mean_area` has datatype `BYTES`");
+    refused("no datatype", &input("datatype", json!("FP65")), 400, "FP65");
+    refused("too few values", &input("data", json!([1.0])), 400, "input `mean_area` has 1 values");
+    refused("another length", &infer(&shorter), 400, "input `mean_area` has 1 rows");
+    refused("a wrong shape", &input("shape", json!([2, 7])), 400, "shape [2, 7]");
+    refused("a negative shape", &input("shape", json!([-2])), 400, "");
+    refused("a huge shape", &input("shape", json!([u64::MAX])), 400, "");
+    refused("no rows", &input("shape", json!([0])), 400, "0 rows");
+    refused("a null", &input("data", json!([1.0, null])), 400, "null");
+    refused("a text", &input("data", json!([1.0, "x"])), 400, "`x`");
+    let not_a_number = good.to_string().replacen("\"data\":[", "\"data\":[NaN,", 1);
+    refused("NaN", &serving.post(INFER, not_a_number), 400, "cannot read the request");
+    let beyond = good.to_string().replacen("\"data\":[", "\"data\":[1e999,", 1);
+    refused("1e999", &serving.post(INFER, beyond), 400, "");
+    let deep = format!("{{\"inputs\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    refused("a deep list", &serving.post(INFER, deep), 400, "");
+    serving.post(INFER, good.to_string()).good();
+    no_panic(serving);
+}
+
+/// One row less in one input than in the others.
+fn shorter(body: &mut Value) {
+    body["inputs"][3]["shape"] = json!([1]);
+    let first = body["inputs"][3]["data"][0].take();
+    body["inputs"][3]["data"] = json!([first]);
+}
+
+#[test]
+fn the_plain_route_and_the_paths_refuse_alike() {
+    let (project, serving) = served();
+    let good = serving.plain_body(&project.rows(1, "parts.test")[..2]);
+    let plain = |row: &dyn Fn(&mut Value)| {
+        let mut body = good.clone();
+        row(&mut body["rows"][1]);
+        serving.post("/predict/tumour", body.to_string())
+    };
+    refused("no JSON", &serving.post("/predict/tumour", "{\"rows\": "), 400, "cannot read the request");
+    refused("no rows", &serving.post("/predict/tumour", "{\"rows\": []}"), 400, "row");
+    refused("no row", &plain(&|row| *row = json!(7)), 400, "");
+    refused("a text", &plain(&|row| row["mean_area"] = json!("large")), 400, "mean_area");
+    refused("an unknown column", &plain(&|row| row["size"] = json!(1)), 400, "size");
+    refused(
+        "a missing column",
+        &plain(&|row| drop(row.as_object_mut().unwrap().remove("mean_area"))),
+        400,
+        "mean_area",
+    );
+    for (path, says) in [
+        ("/v2/models/absent", "there is no endpoint `absent`"),
+        ("/v2/models/absent/ready", "there is no endpoint `absent`"),
+        ("/v2/models/..%2f..", "there is no endpoint"),
+        ("/v2/models/tumour/versions/2", "does not serve version `2`"),
+        ("/v2/models/tumour/versions/x", "does not serve version `x`"),
+        ("/v2/nothing", "there is no such route"),
+        ("/", "there is no such route"),
+        ("/v1/tenants/default/runs", "there is no such route"),
+    ] {
+        refused(path, &serving.get(path), 404, says);
+    }
+    refused("no endpoint", &serving.post("/v2/models/absent/infer", "{}"), 404, "there is no endpoint `absent`");
+    refused("no endpoint", &serving.post("/predict/absent", "{}"), 404, "there is no endpoint `absent`");
+    refused("a wrong method", &serving.get(INFER), 405, "method");
+    no_panic(serving);
+}
+
+fn no_panic(serving: Serving) {
+    let (status, said) = serving.terminate();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_new_version_takes_over_without_a_failed_request() {
+    let (project, serving) = served();
+    let body = serving.infer_body(&project.rows(1, "parts.test")[..1]).to_string();
+    let address = serving.address;
+    let ended = AtomicBool::new(false);
+    let versions: Vec<String> = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut versions = Vec::new();
+            let deadline = Instant::now() + DEADLINE;
+            // The endpoint moves by itself once the run has registered: the first request after the run must see it.
+            while Instant::now() < deadline {
+                let last = ended.load(Ordering::SeqCst);
+                let answer = request(address, "POST", INFER, body.as_bytes()).unwrap().good();
+                versions.push(answer["model_version"].as_str().unwrap().to_owned());
+                if last {
+                    break;
+                }
+            }
+            versions
+        });
+        project.edit(TRAIN, "seed = 7", "seed = 8");
+        project.edit(TRAIN, "at_least = 0.99", "at_least = 0.9");
+        project.run();
+        ended.store(true, Ordering::SeqCst);
+        asking.join().unwrap()
+    });
+    assert!(versions.is_sorted(), "{versions:?}");
+    assert_eq!((versions.first().unwrap().as_str(), versions.last().unwrap().as_str()), ("1", "2"));
+    let (rows, predicted) = (project.rows(2, "parts.test"), project.rows(2, "predicted.table"));
+    let batch: Vec<u64> = predicted.iter().map(|row| row["probability"].as_f64().unwrap().to_bits()).collect();
+    assert_eq!(serving.infer(&rows).into_iter().map(f64::to_bits).collect::<Vec<_>>(), batch);
+    no_panic(serving);
+}
+
+#[test]
+fn a_run_that_the_gate_rejects_leaves_the_endpoint_alone() {
+    let (project, serving) = served();
+    project.edit(TRAIN, "at_least = 0.99", "at_least = 0.9999");
+    project.stepwell(&["run"]).expect("a gate that fails", 4, &["run 2 rejected"]);
+    assert_eq!(serving.get("/v2/models/tumour").good()["versions"], json!(["1"]));
+    assert_eq!(serving.infer(&project.rows(1, "parts.test")).len(), 142);
+}
+
+#[test]
+fn an_endpoint_without_a_version_says_so_until_there_is_one() {
+    let project = Project::new();
+    let serving = project.serve();
+    assert!(serving.said().contains("endpoint `tumour` is not ready"), "{}", serving.said());
+    assert_eq!(serving.get("/v2/health/live").good()["live"], true);
+    assert_eq!(serving.get("/v2/health/ready").status, 503);
+    assert_eq!(serving.get("/v2/models/tumour/ready").status, 503);
+    let answer = serving.post(INFER, "{\"inputs\": []}");
+    refused("nothing to serve", &answer, 503, "model `tumour` has no version `champion` yet");
+    assert!(answer.head.to_lowercase().contains("retry-after:"), "{answer:?}");
+    project.run();
+    assert_eq!(serving.get("/v2/health/ready").good()["ready"], true);
+    assert_eq!(serving.infer(&project.rows(1, "parts.test")).len(), 142);
+}
+
+#[test]
+fn a_request_after_its_worker_was_killed_is_answered() {
+    let (project, serving) = served();
+    let rows = project.rows(1, "parts.test");
+    let before = serving.infer(&rows);
+    for _ in 0..3 {
+        let workers = serving.workers();
+        assert!(!workers.is_empty(), "no worker serves");
+        workers.iter().for_each(|worker| signal("-KILL", *worker));
+        assert_eq!(serving.infer(&rows), before);
+        assert!(serving.workers().iter().all(|worker| !workers.contains(worker)), "the killed ones are gone");
+    }
+    no_panic(serving);
+}
+
+#[test]
+fn the_end_is_clean_and_leaves_the_folder_to_the_next() {
+    let (project, serving) = served();
+    let workers = serving.workers();
+    assert!(project.path(".stepwell/socket").exists());
+    let (status, said) = serving.terminate();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!project.path(".stepwell/socket").exists());
+    let deadline = Instant::now() + DEADLINE;
+    for worker in workers {
+        while std::path::Path::new(&format!("/proc/{worker}")).exists() {
+            assert!(Instant::now() < deadline, "worker {worker} outlives its server");
+            std::thread::yield_now();
+        }
+    }
+    project.stepwell(&["runs", "list"]).expect("runs list", 0, &["succeeded"]);
+    assert_eq!(project.serve().terminate().0.code(), Some(0));
+}

@@ -15,7 +15,7 @@ mod runs;
 pub use client::{Client, Trouble};
 pub use error::ErrorBody;
 pub use lines::Line;
-pub use listen::{Listening, listen};
+pub use listen::{Listening, bind, listen};
 pub use runs::{CheckRequest, RunRequest, RunShown};
 
 use axum::Router;

@@ -16,16 +16,8 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
-/// Listens on the folder's socket (its owner only) and on a loopback address, says where, and serves until `stop`. Requests
-/// that are under way are answered.
-pub async fn listen(
-    server: Arc<Server>,
-    tenant: TenantId,
-    socket: &Path,
-    address: SocketAddr,
-    stop: impl Future<Output = ()> + Send + 'static,
-    listening: impl FnOnce(&Listening),
-) -> Result<(), Fault> {
+/// Takes a loopback address. What cannot be listened on is refused before anything else is begun.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     if !address.ip().is_loopback() {
         let message = format!("will not listen on {address}: without API keys anybody could call the models");
         return Err(
@@ -33,9 +25,21 @@ pub async fn listen(
         );
     }
     let cannot = |error: std::io::Error| Fault::invalid(format!("cannot listen on {address}: {error}"));
-    let tcp = TcpListener::bind(address).await.map_err(cannot)?;
+    TcpListener::bind(address).await.map_err(cannot)
+}
+
+/// Listens on the folder's socket (its owner only) and on a bound address, says where, and serves until `stop`. Requests
+/// that are under way are answered.
+pub async fn listen(
+    server: Arc<Server>,
+    tenant: TenantId,
+    socket: &Path,
+    tcp: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+    listening: impl FnOnce(&Listening),
+) -> Result<(), Fault> {
     let unix = own_socket(socket)?;
-    listening(&Listening { address: tcp.local_addr().map_err(cannot)? });
+    listening(&Listening { address: tcp.local_addr().map_err(Fault::host)? });
     let (told, ending) = watch::channel(false);
     tokio::spawn(async move {
         stop.await;

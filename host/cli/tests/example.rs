@@ -52,3 +52,18 @@ fn derived(row: &Value) -> bool {
     let value = |name: &str| row[name].as_f64().unwrap();
     value("concavity_by_size").to_bits() == (value("worst_concavity") * value("worst_radius")).to_bits()
 }
+
+#[test]
+fn the_example_of_the_rust_sdk_runs_though_it_learns_nothing() {
+    let project = Project::new();
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests/ratio.wasm");
+    project.write("ratio.wasm", std::fs::read(built).expect("`cargo xtask plugins` builds it"));
+    let step = "\n[steps.ratio]\nplugin = \"./ratio.wasm\"\ninputs = { rows = \"parts.test\" }\n\
+                params = { over = \"mean_area\", under = \"mean_radius\" }\n";
+    project.write("pipelines/train.toml", project.read("pipelines/train.toml") + step);
+    project.run();
+    for row in project.rows(1, "ratio.rows") {
+        let value = |name: &str| row[name].as_f64().unwrap();
+        assert_eq!(value("ratio").to_bits(), (value("mean_area") / value("mean_radius")).to_bits());
+    }
+}

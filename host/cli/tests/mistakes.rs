@@ -159,8 +159,12 @@ fn broken_rows_fail_the_run_and_name_the_line() {
     use Spoil::{Data, Pipeline};
     let says = ["step `patients`", "`data/tumour.csv`", "line 100", "expected 32 cells, got 12", "run 1 failed"];
     check("a short row", Data { line: 100, cells: "99,14.5", rest: 10 }, 3, &says);
-    let says = ["step `checked`", "`mean_radius`", "expected float64, got text"];
-    check("a cell of text, type inferred", Data { line: 100, cells: "99,abc", rest: ALL }, 3, &says);
+    let says = [
+        "step `patients`",
+        "`data/tumour.csv`: line 100, column `mean_radius`: expected a number like the 568 others, got `abc`",
+        "columns = { mean_radius = \"text\" }",
+    ];
+    check("a cell of text, type inferred", Data { line: 100, cells: "99,abc", rest: ALL }, 2, &says);
     let says = ["step `checked`", "type of `mean_radius`", "expected int64, got float64", "run 1 failed"];
     check("another type", Pipeline("mean_radius = { type = \"float64\"", "mean_radius = { type = \"int64\""), 3, &says);
     let says = ["step `checked`", "`mean_radus`", "expected present, got absent"];
@@ -184,9 +188,9 @@ fn a_cell_that_is_not_of_its_stated_type_is_named_with_its_line() {
 #[test]
 fn violated_rules_show_the_offending_rows() {
     use Spoil::Data;
-    let says = ["step `checked`", "min of `mean_radius`", "expected at least 0", "row 98: -5.5", "run 1 failed"];
+    let says = ["step `checked`", "min of `mean_radius`", "expected at least 0", "row 99: -5.5", "run 1 failed"];
     check("out of range", Data { line: 100, cells: "99,-5.5", rest: ALL }, 3, &says);
-    let says = ["step `checked`", "unique of `sample`", "expected each value once", "row 98: 7", "run 1 failed"];
+    let says = ["step `checked`", "unique of `sample`", "expected each value once", "row 99: 7", "run 1 failed"];
     check("twice", Data { line: 100, cells: "7,14.5", rest: ALL }, 3, &says);
 }
 

@@ -44,7 +44,8 @@ impl Reader {
     ) -> (Option<T>, Vec<Problem>) {
         let mut reader = Reader { file: file.clone(), problems: Vec::new() };
         let (table, errors) = DeTable::parse_recoverable(&file.text);
-        for error in &errors {
+        // Only the first: what follows a syntax error is mostly its echo.
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start)) {
             let span = error.span().unwrap_or(file.text.len()..file.text.len());
             reader.wrong(span, format!("this is not TOML: {}", error.message()));
         }

@@ -134,10 +134,20 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "watched")]
 pub enum Watched {
-    Log { level: String, message: String },
-    Progress { done: u64, total: Option<u64> },
+    Log {
+        level: String,
+        message: String,
+    },
+    Progress {
+        done: u64,
+        total: Option<u64>,
+    },
     /// `value` is none if it is no finite number, for which JSON has no word.
-    Metric { name: String, value: Option<f64>, index: u64 },
+    Metric {
+        name: String,
+        value: Option<f64>,
+        index: u64,
+    },
 }
 
 /// What a serving worker loads: the path and the predictor of a model version, ready to answer.

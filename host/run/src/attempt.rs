@@ -155,9 +155,7 @@ impl Watch for Trial<'_> {
         (self.observer)(&match event {
             Watched::Log { level, message } => RunEvent::Log { step, attempt, level, message },
             Watched::Progress { done, total } => RunEvent::Progress { step, attempt, done, total },
-            Watched::Metric { name, value, index } => {
-                RunEvent::Metric { step, attempt, name, value, index }
-            }
+            Watched::Metric { name, value, index } => RunEvent::Metric { step, attempt, name, value, index },
         });
     }
 

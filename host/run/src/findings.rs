@@ -54,7 +54,8 @@ fn line(finding: &Finding) -> String {
     for (i, row) in finding.sample.iter().take(ROWS_IN_TEXT).enumerate() {
         let separator = if i == 0 { ';' } else { ',' };
         let value = finding.sample_values.get(i).map(|value| format!(": {value}")).unwrap_or_default();
-        line.push_str(&format!("{separator} row {row}{value}"));
+        // A person counts rows from 1.
+        line.push_str(&format!("{separator} row {}{value}", row + 1));
     }
     line
 }

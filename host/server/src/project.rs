@@ -7,7 +7,7 @@ use plan::{Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{Field, PipelineName, PluginName, PortName, Problem, StepName, TenantId};
+use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, StepName, TenantId};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +29,13 @@ pub struct CheckedStep {
     pub plugin: Option<PluginName>,
     /// Columns of its tables; none for what is no table.
     pub outputs: BTreeMap<PortName, usize>,
+}
+
+/// The plugins of a check, and the first fault that no line of the project is to blame for.
+#[derive(Default)]
+struct Asked {
+    found: Found,
+    ours: Option<types::Fault>,
 }
 
 type Found = BTreeMap<PluginSource, (Component, Option<LockedPlugin>)>;
@@ -85,22 +92,25 @@ impl Server {
         update_lock: bool,
         notes: Notes<'_>,
     ) -> Result<Vec<Plan>, Error> {
-        let mut found = Found::new();
+        let mut asked = Asked::default();
         let (mut plans, mut problems) = (Vec::new(), Vec::new());
         for name in names {
             let mut describe = |step: &manifest::Step, ports: Option<&[types::Port]>| {
-                self.described(tenant, folder, &mut found, step, ports, notes)
+                self.described(tenant, folder, &mut asked, step, ports, notes)
             };
             match plan::build(project, name, &mut describe) {
                 Ok(plan) => plans.push(plan),
                 Err(wrong) => problems.extend(wrong),
             }
         }
+        if let Some(fault) = asked.ours {
+            return Err(fault.into());
+        }
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
-        let pins: Vec<_> =
-            found.iter().filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?))).collect();
+        let pins = asked.found.iter().filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?)));
+        let pins: Vec<_> = pins.collect();
         for news in catalog::pin(folder, &pins, update_lock)? {
             notes(news);
         }
@@ -111,15 +121,21 @@ impl Server {
         &self,
         tenant: &TenantId,
         folder: &Path,
-        found: &mut Found,
+        asked: &mut Asked,
         step: &manifest::Step,
         ports: Option<&[types::Port]>,
         notes: Notes<'_>,
     ) -> Result<Described, Problem> {
-        let problem = |fault: types::Fault| Problem { place: None, message: fault.message, hint: fault.hint };
+        let Asked { found, ours } = asked;
+        let mut problem = |fault: types::Fault| {
+            if matches!(fault.kind, FaultKind::Host | FaultKind::Crash) {
+                ours.get_or_insert(fault.clone());
+            }
+            Problem { place: None, message: fault.message, hint: fault.hint }
+        };
         let source = step.plugin().ok_or_else(|| Problem::new("only a plugin can be described"))?;
         if !found.contains_key(source) {
-            let component = self.component(tenant, folder, source, notes).map_err(problem)?;
+            let component = self.component(tenant, folder, source, notes).map_err(&mut problem)?;
             found.insert(source.clone(), (component, None));
         }
         let (component, pin) = found.get_mut(source).ok_or_else(|| Problem::new("a plugin was lost"))?;

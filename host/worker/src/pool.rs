@@ -59,8 +59,9 @@ impl Pool {
 
     /// A warm worker of the tenant, or a new one.
     pub(crate) fn worker(&self, tenant: &TenantId) -> Result<Process, Fault> {
-        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenant).and_then(Vec::pop);
-        match warm {
+        let warm = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenant).and_then(Vec::pop);
+        // A warm worker may have died since: of an out-of-memory killer, or of a person.
+        match std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker)) {
             Some(worker) => Ok(worker),
             None => {
                 let layout = (self.layout)(tenant);

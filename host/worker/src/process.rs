@@ -57,7 +57,8 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let mut process = Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, base_peak_bytes: 0, attempts: 0 };
+        let mut process =
+            Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, base_peak_bytes: 0, attempts: 0 };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -164,6 +165,10 @@ impl Process {
 
     fn grown_bytes(&self) -> u64 {
         self.resident_bytes().saturating_sub(self.base_bytes)
+    }
+
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Whether its memory came back after an attempt.

@@ -44,6 +44,28 @@ fn looks_like(cell: &str) -> Seen {
     }
 }
 
+/// A text among numbers: more likely a broken cell than a column of texts.
+pub(crate) struct Odd {
+    pub(crate) line: u64,
+    pub(crate) text: String,
+    /// How many cells of the column were numbers.
+    pub(crate) numbers: usize,
+}
+
+/// Cells that must be numbers for each that is none, before that one is called odd.
+const NUMBERS_FOR_ONE: usize = 50;
+
+/// The cell of a column that makes it a text, if hardly any other does.
+pub(crate) fn odd(records: &[Record], position: usize, nulls: &BTreeSet<String>) -> Option<Odd> {
+    let cells = records.iter().filter_map(|record| Some((record.line, record.cells.get(position)?)));
+    let cells: Vec<_> = cells.filter(|(_, cell)| !cell.quoted && !nulls.contains(&cell.text)).collect();
+    let is_number = |text: &str| matches!(looks_like(text), Seen::Integers | Seen::Floats);
+    let numbers = cells.iter().filter(|(_, cell)| is_number(&cell.text)).count();
+    let others = cells.len() - numbers;
+    let (line, cell) = cells.into_iter().find(|(_, cell)| !is_number(&cell.text))?;
+    (numbers >= others * NUMBERS_FOR_ONE).then(|| Odd { line, text: cell.text.chars().take(60).collect(), numbers })
+}
+
 /// The types of `columns` columns, from their first records.
 pub(crate) fn infer(records: &[Record], columns: usize, nulls: &BTreeSet<String>) -> Vec<DataType> {
     let mut seen = vec![Seen::Nothing; columns];
@@ -210,6 +232,21 @@ mod tests {
 
     fn nulls() -> BTreeSet<String> {
         BTreeSet::from([String::new()])
+    }
+
+    #[test]
+    fn one_text_among_many_numbers_is_odd() {
+        let records = |texts: Vec<&str>| -> Vec<Record> {
+            let cell = |text: &str| Cell { text: text.to_owned(), quoted: false };
+            let line = |(i, text)| Record { line: i as u64 + 2, cells: vec![cell(text)] };
+            texts.into_iter().enumerate().map(line).collect()
+        };
+        let mostly = |odd: &'static str, numbers: usize| [vec!["1.5"; numbers], vec![odd]].concat();
+        let found = odd(&records(mostly("x17", 50)), 0, &nulls()).unwrap();
+        assert_eq!((found.line, found.text.as_str(), found.numbers), (52, "x17", 50));
+        assert!(odd(&records(mostly("x17", 49)), 0, &nulls()).is_none());
+        assert!(odd(&records(mostly("", 50)), 0, &nulls()).is_none());
+        assert!(odd(&records(vec!["a", "b"]), 0, &nulls()).is_none());
     }
 
     #[test]

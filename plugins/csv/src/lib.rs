@@ -164,6 +164,7 @@ impl<S: Source> Csv<S> {
             return Err(Error::invalid(format!("columns.{name}"), reason));
         }
         let sample = take(&mut records, SAMPLE_ROWS)?;
+        self.refuse_odd(&names, &sample)?;
         let inferred = cells::infer(&sample, names.len(), &self.params.null_values);
         let data_type = |(name, inferred): (String, DataType)| match self.params.columns.get(&name) {
             Some(said) => Ok((cells::readable(said, &format!("columns.{name}"))?, name)),
@@ -172,6 +173,20 @@ impl<S: Source> Csv<S> {
         let typed = names.into_iter().zip(inferred).map(data_type).collect::<Result<Vec<_>>>()?;
         let columns = typed.into_iter().map(|(data_type, name)| (name, data_type.name())).collect();
         Ok(Cursor { version: 1, place, row: 0, unterminated, columns })
+    }
+
+    /// A broken cell would silently make a column of numbers one of texts.
+    fn refuse_odd(&self, names: &[String], sample: &[Record]) -> Result<()> {
+        for (position, name) in names.iter().enumerate().filter(|(_, name)| !self.params.columns.contains_key(*name)) {
+            if let Some(odd) = cells::odd(sample, position, &self.params.null_values) {
+                let (line, text, numbers) = (odd.line, odd.text, odd.numbers);
+                return Err(self.error(format!(
+                    "line {line}, column `{name}`: expected a number like the {numbers} others, got `{text}`; mend the cell, \
+                     or say that the column is text: params = {{ columns = {{ {name} = \"text\" }} }}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the rows before a cursor still stand in the file as they were read, and with the types now said.

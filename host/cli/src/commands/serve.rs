@@ -11,6 +11,7 @@ use types::TenantId;
 pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let socket = Folder::socket(&open::data(args)?);
+    let tcp = api::bind(address).await?;
     let server = open::own(args)?;
     let tenant = TenantId::default_tenant();
     for (tenant, run) in server.resume_all().map_err(Failure::ours)? {
@@ -38,7 +39,7 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
             false => anstream::println!("listening on http://{address}"),
         }
     };
-    api::listen(Arc::clone(&server), tenant, &socket, address, stopped(), say).await?;
+    api::listen(Arc::clone(&server), tenant, &socket, tcp, stopped(), say).await?;
     tokio::task::spawn_blocking(move || server.leave()).await.map_err(Failure::ours)?;
     Ok(0)
 }

@@ -121,8 +121,8 @@ fn a_failed_check_stops_the_run_and_shows_the_rows() {
     let fault = fault_of(check(), &["table:x", "findings"], found(findings)).unwrap();
     assert_eq!(fault.kind, FaultKind::Invalid);
     let expected = "step `it` (plugin `ranges`): 2 of 4 checks failed
-  range of `x`: expected 0 to 9, got 2 values outside; row 3: 13, row 4: 14
-  range of `gone`: expected 0 to 9, got 2 values outside; row 1";
+  range of `x`: expected 0 to 9, got 2 values outside; row 4: 13, row 5: 14
+  range of `gone`: expected 0 to 9, got 2 values outside; row 2";
     assert_eq!(fault.message, expected);
 }
 

@@ -165,7 +165,7 @@ fn what_an_attempt_says_reaches_the_observer() {
     let world = world(|step, _, watch| {
         if step == "train" {
             watch.hear(Watched::Log { level: "info".to_owned(), message: "hello".to_owned() });
-            watch.hear(Watched::Metric { name: "loss".to_owned(), value: f64::NAN, index: 1 });
+            watch.hear(Watched::Metric { name: "loss".to_owned(), value: None, index: 1 });
             watch.checkpoint(b"half way".to_vec()).unwrap();
         }
         None

@@ -67,7 +67,8 @@ fn lints() -> Result<()> {
 
 /// The binary that the end-to-end tests of `cli` run.
 pub(crate) fn binary() -> Result<()> {
-    host(&["build", "--package", "cli"])
+    // The whole workspace is selected, as the tests select it: another selection means other features, and building twice.
+    host(&["build", "--workspace", "--bin", "stepwell"])
 }
 
 fn host_tests() -> Result<()> {

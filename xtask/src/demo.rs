@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
     phase("Stopping the server", || server.stop())?;
     let report = answer(&binary, &project, &["runs", "show", &run, "--json"])?["report"].clone();
     let report = report.as_str().map(PathBuf::from).context("the run has left no report")?;
-    println!("{}", what_next(&binary, &project, &run, &report));
+    println!("{}", what_next(&binary, &run, &report));
     Ok(())
 }
 
@@ -136,13 +136,13 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn what_next(binary: &Path, project: &Path, run: &str, report: &Path) -> String {
-    let (binary, folder) = (places::shown(binary), places::shown(project));
+fn what_next(binary: &Path, run: &str, report: &Path) -> String {
+    let binary = places::shown(binary);
     let binary = if PathBuf::from(&binary).is_absolute() { binary } else { format!("../../{binary}") };
     let show = format!("runs show {run}");
     format!(
         "\nThe run's report, to open in a browser: {}
-Try next, in the same folder:
+Try next, in examples/tumour:
    {binary} {show:<17}  every step: its time, memory and digests, the gate's verdict
    {binary} model show tumour  the version that is champion: its columns, measures and origin
    {binary} serve              then, elsewhere: curl http://127.0.0.1:8080/v2/models/tumour",

@@ -28,7 +28,8 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
         return Err(unexpected(committed, model, "a model"));
     };
     let trainer = planned(plan, served.trainer.as_ref().unwrap_or(&model.step))?;
-    let predictor = served_step(trainer, files)?;
+    let reads = signature.inputs.iter().map(|field| field.name.clone()).collect();
+    let predictor = served_step(trainer, files, reads)?;
     let path = path(plan, &served.steps, committed)?;
     Ok(ModelVersion {
         model: name.clone(),
@@ -72,12 +73,17 @@ fn path(plan: &Plan, steps: &[StepName], committed: Committed) -> Result<Vec<Ser
         let Artifact::State { files } = artifact(committed, &output)? else {
             return Err(unexpected(committed, &output, "a state"));
         };
-        served_step(planned(plan, name)?, files)
+        let step = planned(plan, name)?;
+        let reads = match &step.work {
+            Work::Fit { reads, .. } => reads.clone(),
+            _ => Vec::new(),
+        };
+        served_step(step, files, reads)
     });
     served.collect()
 }
 
-fn served_step(step: &PlannedStep, state: &[SavedFile]) -> Result<ServedStep, Fault> {
+fn served_step(step: &PlannedStep, state: &[SavedFile], reads: Vec<String>) -> Result<ServedStep, Fault> {
     let (Work::Fit { plugin, .. } | Work::Train { plugin, .. }) = &step.work else {
         return Err(Fault::host(format!("step `{}` can not be served: it neither fits nor trains", step.name)));
     };
@@ -88,6 +94,7 @@ fn served_step(step: &PlannedStep, state: &[SavedFile]) -> Result<ServedStep, Fa
         parameters: plugin.parameters.clone(),
         seed: step.seed,
         state: state.to_vec(),
+        reads,
     })
 }
 

@@ -217,8 +217,10 @@ fn fit(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let table = |output: &OutputRef| Given::table(columns.to_vec(), Rows::Fitted(output.clone()));
     let mut given: BTreeMap<_, _> = step.inputs.iter().map(|(port, output)| (port.clone(), table(output))).collect();
     given.insert(port("state"), Given::other(Kind::State));
-    let work = Work::Fit { plugin, fit: step.fit.clone(), inputs: step.inputs.clone() };
-    Ok(Known { work, given, reads: wiring::reads(&descriptor, "rows").to_vec(), training: None })
+    let reads = wiring::reads(&descriptor, "rows").to_vec();
+    let names = reads.iter().map(|field| field.name.clone()).collect();
+    let work = Work::Fit { plugin, fit: step.fit.clone(), inputs: step.inputs.clone(), reads: names };
+    Ok(Known { work, given, reads, training: None })
 }
 
 /// `fit` is there if and only if the plugin learns; and no input may hide the state.

@@ -45,8 +45,14 @@ pub enum Work {
     Collect { plugin: PlannedPlugin },
     /// Gives what its descriptor says.
     Transform { plugin: PlannedPlugin, inputs: BTreeMap<PortName, OutputRef> },
-    /// Gives a table for each input, under its name, and `state`.
-    Fit { plugin: PlannedPlugin, fit: Option<OutputRef>, inputs: BTreeMap<PortName, OutputRef> },
+    /// Gives a table for each input, under its name, and `state`. The plugin is shown the columns of `reads` alone.
+    Fit {
+        plugin: PlannedPlugin,
+        fit: Option<OutputRef>,
+        inputs: BTreeMap<PortName, OutputRef>,
+        #[serde(default)]
+        reads: Vec<String>,
+    },
     /// Gives `table`, the rows it was given, and `findings`.
     Check { plugin: PlannedPlugin, rows: OutputRef, reference: Option<OutputRef> },
     /// Gives `model`.

@@ -58,10 +58,13 @@ pub enum Task {
     Transform {
         inputs: Tables,
     },
-    /// Fits on a table if one is given, saves the state, applies it to each input.
+    /// Fits on a table if one is given, saves the state, applies it to each input. The guest is shown the columns it
+    /// `reads`; those it gives are laid over the input's. `gives` is empty where nobody knows the columns.
     Fit {
         fit: Option<TableRef>,
         inputs: Tables,
+        reads: Vec<String>,
+        gives: Vec<String>,
     },
     Check {
         rows: TableRef,
@@ -75,10 +78,11 @@ pub enum Task {
         weight: Option<String>,
         initial: Option<Vec<SavedFile>>,
     },
-    /// The rows with the predictor's columns beside them.
+    /// The rows with the predictor's columns beside them. The guest is shown the columns it `reads`.
     Predict {
         rows: TableRef,
         model: Vec<SavedFile>,
+        reads: Vec<String>,
     },
     Evaluate {
         candidate: TableRef,

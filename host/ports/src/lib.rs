@@ -77,6 +77,8 @@ pub trait Clock: Send + Sync {
 
 /// What an attempt may ask of the world while it runs; the server stands behind it. Called by `sandbox`, inside the worker.
 pub trait Doors: Send {
+    /// Charges memory that the guest wants to the worker's limit; `false` beyond it. Released when the doors are dropped.
+    fn grow(&mut self, bytes: u64) -> bool;
     /// Something to hear for whoever watches. Never fails: what cannot be delivered is counted and dropped.
     fn say(&mut self, event: Watched);
     /// Opens a file beneath a granted root. `Denied` names the manifest line that would grant it.

@@ -41,7 +41,11 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
     Ok(match &step.work {
         Work::Collect { .. } => Task::Collect { cursor },
         Work::Transform { inputs, .. } => Task::Transform { inputs: many(inputs)? },
-        Work::Fit { fit, inputs, .. } => Task::Fit { fit: maybe(fit)?, inputs: many(inputs)? },
+        Work::Fit { fit, inputs, reads, .. } => {
+            let gives = step.outputs.values().find(|columns| !columns.is_empty());
+            let gives = gives.into_iter().flatten().map(|field| field.name.clone()).collect();
+            Task::Fit { fit: maybe(fit)?, inputs: many(inputs)?, reads: reads.clone(), gives }
+        }
         Work::Check { rows, reference, .. } => Task::Check { rows: one(rows)?, reference: maybe(reference)? },
         Work::Train { train, validation, features, label, weight, .. } => Task::Train {
             train: one(train)?,
@@ -51,7 +55,10 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
             weight: weight.clone(),
             initial: None,
         },
-        Work::Predict { rows, model: from, .. } => Task::Predict { rows: one(rows)?, model: model(step, view, from)? },
+        Work::Predict { rows, model: from, .. } => {
+            let (model, reads) = model(step, view, from)?;
+            Task::Predict { rows: one(rows)?, model, reads }
+        }
         Work::Evaluate { candidate, baseline, slices, .. } => {
             Task::Evaluate { candidate: one(candidate)?, baseline: maybe(baseline)?, slices: slices.clone() }
         }
@@ -68,9 +75,12 @@ fn table(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<Table
     }
 }
 
-fn model(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<Vec<SavedFile>, Fault> {
+/// The files of a model, and the columns it reads.
+fn model(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<(Vec<SavedFile>, Vec<String>), Fault> {
     match view.output(output) {
-        Some(Artifact::Model { files, .. }) => Ok(files.clone()),
+        Some(Artifact::Model { files, signature, .. }) => {
+            Ok((files.clone(), signature.inputs.iter().map(|field| field.name.clone()).collect()))
+        }
         other => Err(wrong_input(step, output, "a model", other)),
     }
 }

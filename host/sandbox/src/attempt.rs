@@ -5,6 +5,7 @@ use crate::convert;
 use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
 use crate::state::{State, Usage};
+use data::Table;
 use ports::{Answer, Assignment, Doors, Page, Tables, Task};
 use std::collections::BTreeMap;
 use types::{Artifact, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature, TableRef};
@@ -35,10 +36,10 @@ fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         Task::Discover => discover(instance),
         Task::Collect { cursor } => collect(instance, cursor.as_deref()),
         Task::Transform { inputs } => transform(instance, inputs),
-        Task::Fit { fit, inputs } => fit_and_apply(instance, fit.as_ref(), inputs),
+        Task::Fit { .. } => fit_and_apply(instance, task),
         Task::Check { rows, reference } => check(instance, rows, reference.as_ref()),
         Task::Train { .. } => train(instance, task),
-        Task::Predict { rows, model } => predict(instance, rows, model),
+        Task::Predict { rows, model, reads } => predict(instance, rows, model, reads),
         Task::Evaluate { candidate, baseline, slices } => evaluate(instance, candidate, baseline.as_ref(), slices),
     }
 }
@@ -107,12 +108,16 @@ fn transform(instance: &mut Instance, inputs: &Tables) -> Result<Answer, Fault> 
     Ok(Answer::Outputs { outputs })
 }
 
-fn fit_and_apply(instance: &mut Instance, fit: Option<&TableRef>, inputs: &Tables) -> Result<Answer, Fault> {
+fn fit_and_apply(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
+    let Task::Fit { fit, inputs, reads, gives } = task else {
+        return Err(Fault::host("fitting was asked of another task"));
+    };
     let fitted = exported!(instance, fitted)?;
     let fitted = fitted.transform();
     let transform = match fit {
         Some(rows) => {
-            let rows = instance.give(rows)?;
+            let rows = instance.open(rows)?;
+            let rows = instance.show(&rows, reads)?;
             let called = fitted.call_fit(&mut instance.store, rows);
             instance.settle(called)?
         }
@@ -126,14 +131,29 @@ fn fit_and_apply(instance: &mut Instance, fit: Option<&TableRef>, inputs: &Table
     let state = Artifact::State { files: instance.keep_files(saved)? };
     let mut outputs = BTreeMap::from([(PortName::parse("state").map_err(Fault::host)?, state)]);
     for (name, reference) in inputs {
-        let rows = instance.give(reference)?;
-        let called = fitted.call_apply(&mut instance.store, transform, rows);
+        let rows = instance.open(reference)?;
+        let shown = instance.show(&rows, reads)?;
+        let called = fitted.call_apply(&mut instance.store, transform, shown);
         let applied = instance.settle(called)?;
-        let table = instance.receive(applied)?;
-        same_rows(reference.rows, table.rows())?;
+        let applied = instance.receive(applied)?;
+        let table = laid_over(&rows, &applied, gives)?;
         outputs.insert(name.clone(), Artifact::Table(instance.keep(&table)?));
     }
     Ok(Answer::Outputs { outputs })
+}
+
+/// What a row-wise step gave, over the rows it was given, in the columns that it declared.
+fn laid_over(rows: &Table, applied: &Table, gives: &[String]) -> Result<Table, Fault> {
+    same_rows(rows.rows(), applied.rows())?;
+    let broken = |error: data::Error| Fault::guest(error.to_string());
+    let joined = rows.with_columns(applied).map_err(broken)?;
+    if gives.is_empty() {
+        return Ok(joined);
+    }
+    if let Some(extra) = applied.schema().fields.iter().find(|field| !gives.contains(&field.name)) {
+        return Err(Fault::guest(format!("gave a column `{}` that it did not declare", extra.name)));
+    }
+    joined.select(gives).map_err(broken)
 }
 
 /// The promise of every row-wise call.
@@ -160,9 +180,15 @@ fn train(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         return Err(Fault::host("training was asked of another task"));
     };
     let trainer = exported!(instance, trainer)?;
+    // A learner sees its features, label and weight: nothing else can leak into a model.
+    let seen: Vec<String> = features.iter().chain(label).chain(weight).cloned().collect();
+    let show_training = |instance: &mut Instance, table: &TableRef| {
+        let table = instance.open(table)?;
+        instance.show(&table, &seen)
+    };
     let training = crate::bindings::role::trainer::Training {
-        train: instance.give(train)?,
-        validation: validation.as_ref().map(|table| instance.give(table)).transpose()?,
+        train: show_training(instance, train)?,
+        validation: validation.as_ref().map(|table| show_training(instance, table)).transpose()?,
         features: features.clone(),
         label: label.clone(),
         weight: weight.clone(),
@@ -180,14 +206,14 @@ fn train(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
     outputs([("model", Artifact::Model { files, signature, measures })])
 }
 
-fn predict(instance: &mut Instance, rows: &TableRef, model: &[SavedFile]) -> Result<Answer, Fault> {
+fn predict(instance: &mut Instance, rows: &TableRef, model: &[SavedFile], reads: &[String]) -> Result<Answer, Fault> {
     let predictor = exported!(instance, predictor)?;
     let predictor = predictor.model();
     let files = instance.load_files(model)?;
     let called = predictor.call_load(&mut instance.store, &files);
     let model = instance.settle(called)?;
-    let table = data::open(rows, |digest| instance.store.data().doors.blob(digest)).map_err(Fault::host)?;
-    let given = instance.hand(table.clone())?;
+    let table = instance.open(rows)?;
+    let given = instance.show(&table, reads)?;
     let called = predictor.call_predict(&mut instance.store, model, given);
     let answered = instance.settle(called)?;
     let predictions = instance.receive(answered)?;

@@ -2,7 +2,7 @@
 
 use crate::bindings::{WitError, wit_step};
 use crate::engine::Plugin;
-use crate::state::{Failure, State, mib, told};
+use crate::state::{Failure, State, amount, told};
 use data::Table;
 use types::{Fault, LimitKind, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
@@ -55,9 +55,19 @@ impl Instance {
 
     /// Opens a stored table and hands it to the guest.
     pub(crate) fn give(&mut self, reference: &TableRef) -> Result<Resource<Table>, Fault> {
-        let state = self.store.data_mut();
-        let table = data::open(reference, |digest| state.doors.blob(digest)).map_err(Fault::host)?;
+        let table = self.open(reference)?;
         self.hand(table)
+    }
+
+    /// Opens a stored table for the host's own eyes.
+    pub(crate) fn open(&self, reference: &TableRef) -> Result<Table, Fault> {
+        data::open(reference, |digest| self.store.data().doors.blob(digest)).map_err(Fault::host)
+    }
+
+    /// Hands the columns that the guest declared to read, and no others.
+    pub(crate) fn show(&mut self, table: &Table, reads: &[String]) -> Result<Resource<Table>, Fault> {
+        let shown = table.select(reads).map_err(|error| Fault::invalid(error.to_string()))?;
+        self.hand(shown)
     }
 
     /// Hands a table to the guest.
@@ -101,7 +111,7 @@ impl Instance {
         let state = self.store.data_mut();
         let total: u64 = files.iter().map(|file| file.content.len() as u64).sum();
         if total > SAVED_BYTES_MAX {
-            return Err(Fault::guest(format!("saved {} MiB, at most {} MiB", mib(total), mib(SAVED_BYTES_MAX))));
+            return Err(Fault::guest(format!("saved {}, at most {}", amount(total), amount(SAVED_BYTES_MAX))));
         }
         if let Some(over) = over_output(state, total) {
             return Err(over);
@@ -134,7 +144,7 @@ impl Instance {
 fn over_output(state: &State, more: u64) -> Option<Fault> {
     let (total, limit) = (state.usage.bytes_out + more, state.limits.output_bytes);
     (total > limit).then(|| {
-        let message = format!("gives {} MiB of outputs, its limit `output` is {} MiB", mib(total), mib(limit));
+        let message = format!("gives {} of outputs, its limit `output` is {}", amount(total), amount(limit));
         Fault::limit(LimitKind::Output, message)
     })
 }

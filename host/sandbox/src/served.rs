@@ -12,9 +12,16 @@ use wasmtime::component::ResourceAny;
 
 /// A path of restored transformers and a loaded predictor, each in an instance of its own that stays warm.
 pub struct Served {
-    path: Vec<(Instance, ResourceAny)>,
-    predictor: (Instance, ResourceAny),
+    path: Vec<Warm>,
+    predictor: Warm,
     response: Vec<String>,
+}
+
+/// An instance, what it restored, and the columns it is shown.
+struct Warm {
+    instance: Instance,
+    resource: ResourceAny,
+    reads: Vec<String>,
 }
 
 impl Served {
@@ -36,7 +43,7 @@ impl Served {
             let fitted = exported!(instance, fitted)?;
             let called = fitted.transform().call_restore(&mut instance.store, &files);
             let transform = instance.settle(called)?;
-            path.push((instance, transform));
+            path.push(Warm { instance, resource: transform, reads: step.reads.clone() });
         }
         let mut instance = start(&model.predictor)?;
         let files = instance.load_files(&model.predictor.state)?;
@@ -44,25 +51,27 @@ impl Served {
         let called = predictor.model().call_load(&mut instance.store, &files);
         let loaded = instance.settle(called)?;
         let response = model.response.iter().map(|field| field.name.clone()).collect();
-        Ok(Self { path, predictor: (instance, loaded), response })
+        let predictor = Warm { instance, resource: loaded, reads: model.predictor.reads.clone() };
+        Ok(Self { path, predictor, response })
     }
 
     /// The predictor's columns for these rows.
     pub fn predict(&mut self, rows: Table) -> Result<Table, Fault> {
         let count = rows.rows();
         let mut table = rows;
-        for (instance, transform) in &mut self.path {
+        for Warm { instance, resource, reads } in &mut self.path {
             let fitted = exported!(instance, fitted)?;
-            let given = instance.hand(table)?;
-            let called = fitted.transform().call_apply(&mut instance.store, *transform, given);
+            let shown = instance.show(&table, reads)?;
+            let called = fitted.transform().call_apply(&mut instance.store, *resource, shown);
             let applied = instance.settle(called)?;
-            table = instance.receive(applied)?;
-            same_rows(count, table.rows())?;
+            let applied = instance.receive(applied)?;
+            same_rows(count, applied.rows())?;
+            table = table.with_columns(&applied).map_err(|error| Fault::guest(error.to_string()))?;
         }
-        let (instance, model) = &mut self.predictor;
+        let Warm { instance, resource, reads } = &mut self.predictor;
         let predictor = exported!(instance, predictor)?;
-        let given = instance.hand(table)?;
-        let called = predictor.model().call_predict(&mut instance.store, *model, given);
+        let shown = instance.show(&table, reads)?;
+        let called = predictor.model().call_predict(&mut instance.store, *resource, shown);
         let answered = instance.settle(called)?;
         let predictions = instance.receive(answered)?;
         same_rows(count, predictions.rows())?;

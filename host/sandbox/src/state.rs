@@ -110,12 +110,18 @@ impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let grown = self.guest_memory_bytes + (desired - current) as u64;
         if grown > self.limits.guest_memory_bytes {
-            let (used, limit) = (mib(grown), mib(self.limits.guest_memory_bytes));
-            let message = format!("guest asked for {used} MiB of memory, its limit `guest_memory` is {limit} MiB");
+            let (used, limit) = (amount(grown), amount(self.limits.guest_memory_bytes));
+            let message = format!("guest asked for {used} of memory, its limit `guest_memory` is {limit}");
             self.tripped.get_or_insert(Fault::limit(LimitKind::GuestMemory, message));
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        if !self.doors.grow((desired - current) as u64) {
+            let limit = amount(self.limits.memory_bytes);
+            let message = format!("guest and host together reached the limit `memory` of {limit}");
+            self.tripped.get_or_insert(Fault::limit(LimitKind::Memory, message));
             return Ok(false);
         }
         self.guest_memory_bytes = grown;
@@ -124,8 +130,8 @@ impl ResourceLimiter for State {
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        let limit = mib(self.limits.memory_bytes);
-        let message = format!("guest and host together reached the limit `memory` of {limit} MiB: {error}");
+        let limit = amount(self.limits.memory_bytes);
+        let message = format!("guest and host together reached the limit `memory` of {limit}: {error}");
         self.tripped.get_or_insert(Fault::limit(LimitKind::Memory, message));
         Ok(())
     }
@@ -137,9 +143,15 @@ impl ResourceLimiter for State {
     }
 }
 
-/// Rounded up.
-pub(crate) fn mib(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
+/// Bytes as a person sets them in a manifest.
+pub(crate) fn amount(bytes: u64) -> String {
+    let (scale, unit) = match bytes {
+        0..1024 => return format!("{bytes} B"),
+        1024..1_048_576 => (1024.0, "KiB"),
+        _ => (1_048_576.0, "MiB"),
+    };
+    let text = format!("{:.1}", bytes as f64 / scale);
+    format!("{} {unit}", text.trim_end_matches(".0"))
 }
 
 impl From<wasmtime::component::ResourceTableError> for Failure {

@@ -186,7 +186,8 @@ pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool
     for (written, plugin) in found {
         match lock.plugins.get(written) {
             Some(locked) if same(locked, plugin) => continue,
-            Some(locked) if !update => {
+            // A step that is built here is the project's own text, pinned anew when it changes; another's component is not.
+            Some(locked) if !update && (locked.source.is_none() || plugin.source.is_none()) => {
                 let (expected, got) = (locked.digest.short(), plugin.digest.short());
                 let message = format!(
                     "plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}"
@@ -207,8 +208,7 @@ pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool
     Ok(news)
 }
 
-/// A component built here is the same if its text is: the tool does not give the same bytes twice. Its own file is the
-/// author's to change, so a step of the project is pinned anew when its text changes.
+/// A component built here is the same if its text is: the tool does not give the same bytes twice.
 fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
     match (&locked.source, &found.source) {
         (Some(locked), Some(found)) => locked == found,

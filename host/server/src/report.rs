@@ -121,6 +121,7 @@ fn steps(steps: &[StepDetail]) -> String {
             .iter()
             .map(|(port, artifact)| match artifact {
                 Artifact::Table(found) => format!("{port} {} rows", found.rows),
+                other if other.kind() == port.to_string() => port.to_string(),
                 other => format!("{port} {}", other.kind()),
             })
             .collect();

@@ -67,7 +67,7 @@ pub struct Receipt {
     pub cpu_us: u64,
     pub guest_memory_bytes: u64,
     pub guest_memory_limit: u64,
-    /// Peak resident memory of the worker beyond its idle state.
+    /// The most that guest and native code had in use together, as the limit `memory` counts it.
     pub memory_bytes: u64,
     pub memory_limit: u64,
     pub wall_limit_us: u64,
@@ -105,6 +105,8 @@ pub struct ServedStep {
     pub parameters: serde_json::Value,
     pub seed: u64,
     pub state: Vec<SavedFile>,
+    /// The columns that it is shown, in training and in serving: no others can enter an answer.
+    pub reads: Vec<String>,
 }
 
 /// A trained model with everything that answers a request the same way anywhere. Its digest names it.

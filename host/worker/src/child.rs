@@ -1,6 +1,6 @@
 //! The worker's side: sets itself up, raises its walls, then does what it is assigned, one attempt at a time.
 
-use crate::message::{FromWorker, ToWorker};
+use crate::message::{FromWorker, ToWorker, Usage};
 use crate::{memory, walls, wire};
 use data::Table;
 use ports::{Answer, Assignment, Doors, Page, ServedModel, Task, Watched};
@@ -72,7 +72,7 @@ impl Worker {
                 ToWorker::Assign { assignment } => {
                     let (result, usage) = self.attempt(&assignment);
                     let result = result.map(Box::new);
-                    self.send(&FromWorker::Answer { result, usage: usage.into() }, &[])?;
+                    self.send(&FromWorker::Answer { result, usage }, &[])?;
                 }
                 ToWorker::Load { model } => self.load(&model)?,
                 ToWorker::Infer { columns } => self.infer(&body, &Schema { fields: columns })?,
@@ -85,18 +85,25 @@ impl Worker {
 
     fn doors(&self) -> Box<SocketDoors> {
         let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
-        Box::new(SocketDoors { socket, blobs, scratch })
+        Box::new(SocketDoors { socket, blobs, scratch, grown: 0 })
     }
 
     /// A panic of ours becomes a fault of ours; the worker is retired after it.
-    fn attempt(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage) {
-        memory::cap_at(assignment.limits.memory_bytes);
+    fn attempt(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, Usage) {
+        let (result, used, base) = self.bounded(assignment);
+        let memory_bytes = memory::peak().saturating_sub(base);
+        memory::cap_at(u64::MAX);
+        (result, Usage { memory_bytes, ..used.into() })
+    }
+
+    fn bounded(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage, u64) {
+        let base = memory::cap_at(assignment.limits.memory_bytes);
         if let Err(fault) = walls::cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
-            return (Err(fault), sandbox::Usage::default());
+            return (Err(fault), sandbox::Usage::default(), base);
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.carry_out(assignment)));
-        memory::cap_at(u64::MAX);
-        ended.unwrap_or_else(|panic| (Err(panicked(panic)), sandbox::Usage::default()))
+        let (result, used) = ended.unwrap_or_else(|panic| (Err(panicked(panic)), sandbox::Usage::default()));
+        (result, used, base)
     }
 
     fn carry_out(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage) {
@@ -178,7 +185,12 @@ impl Worker {
     fn restore(&mut self, model: &ServedModel) -> Result<Served, Fault> {
         let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
         let doors = move || -> Box<dyn Doors> {
-            Box::new(SocketDoors { socket: Arc::clone(&socket), blobs: blobs.clone(), scratch: scratch.clone() })
+            Box::new(SocketDoors {
+                socket: Arc::clone(&socket),
+                blobs: blobs.clone(),
+                scratch: scratch.clone(),
+                grown: 0,
+            })
         };
         let plugin = |step: &types::ServedStep| {
             self.plugin(&step.component)?.ok_or_else(|| Fault::host("a plugin of the path is not compiled"))
@@ -215,6 +227,14 @@ struct SocketDoors {
     socket: Arc<UnixStream>,
     blobs: PathBuf,
     scratch: PathBuf,
+    /// Memory of the guest, charged.
+    grown: u64,
+}
+
+impl Drop for SocketDoors {
+    fn drop(&mut self) {
+        memory::release_guest(self.grown);
+    }
 }
 
 impl SocketDoors {
@@ -234,6 +254,12 @@ impl SocketDoors {
 }
 
 impl Doors for SocketDoors {
+    fn grow(&mut self, bytes: u64) -> bool {
+        let charged = memory::charge_guest(bytes);
+        self.grown += if charged { bytes } else { 0 };
+        charged
+    }
+
     fn say(&mut self, event: Watched) {
         // A server that is gone hears nothing; the lifeline ends this process.
         let _ = wire::send(&self.socket, &FromWorker::Say { event }, &[]);

@@ -14,9 +14,35 @@ static CAP: AtomicU64 = AtomicU64::new(u64::MAX);
 /// The system's allocator with a cap that only a worker sets. To be the binary's global allocator.
 pub struct CappedAllocator;
 
-/// From now on at most so many bytes more than are in use.
-pub(crate) fn cap_at(more: u64) {
-    CAP.store(USED.load(Ordering::Relaxed).saturating_add(more), Ordering::Relaxed);
+static PEAK: AtomicU64 = AtomicU64::new(0);
+
+/// From now on at most so many bytes more than are in use. Gives what is in use, and counts the peak anew.
+pub(crate) fn cap_at(more: u64) -> u64 {
+    let used = USED.load(Ordering::Relaxed);
+    CAP.store(used.saturating_add(more), Ordering::Relaxed);
+    PEAK.store(used, Ordering::Relaxed);
+    used
+}
+
+/// The most that was in use since the cap was set.
+pub(crate) fn peak() -> u64 {
+    PEAK.load(Ordering::Relaxed)
+}
+
+/// Charges memory of the guest, which wasmtime maps by itself; `false`, and nothing charged, beyond the cap.
+pub(crate) fn charge_guest(bytes: u64) -> bool {
+    let used = USED.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    if used > CAP.load(Ordering::Relaxed) {
+        USED.fetch_sub(bytes, Ordering::Relaxed);
+        return false;
+    }
+    PEAK.fetch_max(used, Ordering::Relaxed);
+    true
+}
+
+/// Gives back what the guest held.
+pub(crate) fn release_guest(bytes: u64) {
+    USED.fetch_sub(bytes, Ordering::Relaxed);
 }
 
 fn charge(bytes: usize) {
@@ -24,6 +50,7 @@ fn charge(bytes: usize) {
     if used > CAP.load(Ordering::Relaxed) {
         exhausted();
     }
+    PEAK.fetch_max(used, Ordering::Relaxed);
 }
 
 fn exhausted() -> ! {

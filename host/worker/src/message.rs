@@ -73,6 +73,8 @@ pub(crate) enum FromWorker {
 /// The part of a receipt that only the worker knows.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Usage {
+    /// The most that guest and native code had in use together.
+    pub(crate) memory_bytes: u64,
     pub(crate) guest_memory_bytes: u64,
     pub(crate) host_calls: u64,
     pub(crate) rows_in: u64,
@@ -85,6 +87,7 @@ pub(crate) struct Usage {
 impl From<sandbox::Usage> for Usage {
     fn from(used: sandbox::Usage) -> Self {
         Self {
+            memory_bytes: 0,
             guest_memory_bytes: used.guest_memory_bytes,
             host_calls: used.host_calls,
             rows_in: used.rows_in,

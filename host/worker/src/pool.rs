@@ -225,7 +225,6 @@ impl Pool {
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
         let mut worker = self.worker(tenant)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
-        worker.reset_peak();
         let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &call.grants, watch);
         let limits = call.assignment.limits;
         let receipt = Receipt {
@@ -233,7 +232,7 @@ impl Pool {
             cpu_us: worker.cpu_us().saturating_sub(cpu_before),
             guest_memory_bytes: usage.guest_memory_bytes,
             guest_memory_limit: limits.guest_memory_bytes,
-            memory_bytes: worker.peak_bytes(),
+            memory_bytes: usage.memory_bytes,
             memory_limit: limits.memory_bytes,
             wall_limit_us: limits.wall_ms.saturating_mul(1000),
             host_calls: usage.host_calls,

@@ -29,8 +29,6 @@ pub(crate) struct Process {
     pub(crate) scratch: PathBuf,
     /// Private resident memory when it was ready.
     base_bytes: u64,
-    /// All resident memory when it was ready: code and mapped files too.
-    base_peak_bytes: u64,
     pub(crate) attempts: u32,
 }
 
@@ -57,8 +55,7 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let mut process =
-            Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, base_peak_bytes: 0, attempts: 0 };
+        let mut process = Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, attempts: 0 };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -69,7 +66,6 @@ impl Process {
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
         }
         process.base_bytes = process.resident_bytes();
-        process.base_peak_bytes = process.high_water_bytes();
         Ok(process)
     }
 
@@ -174,23 +170,6 @@ impl Process {
     /// Whether its memory came back after an attempt.
     pub(crate) fn is_slim(&self) -> bool {
         self.grown_bytes() < RESIDENT_SLACK_BYTES
-    }
-
-    /// Begins to count the peak anew.
-    pub(crate) fn reset_peak(&self) {
-        // Where the kernel refuses, the peak of earlier attempts is shown, never a smaller one.
-        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
-    }
-
-    /// The most that the process has had resident, beyond its idle state; mapped tables and code count here.
-    pub(crate) fn peak_bytes(&self) -> u64 {
-        self.high_water_bytes().saturating_sub(self.base_peak_bytes)
-    }
-
-    fn high_water_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) << 10
     }
 
     /// CPU time of all its threads so far.

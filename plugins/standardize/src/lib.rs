@@ -119,7 +119,9 @@ fn present<'a>(rows: &'a Table, column: &str) -> Result<impl Iterator<Item = Res
 impl RowWise for Standardize {
     fn fit(rows: &Table) -> Result<Self> {
         let mut scales = Vec::new();
-        for field in stepwell::params::<Params>()?.select(&rows.schema())? {
+        // The host shows the columns that `describe` said are read: those excepted are not among them.
+        let params = Params { except: Vec::new(), ..stepwell::params()? };
+        for field in params.select(&rows.schema())? {
             scales.push(learn(&field.name, || present(rows, &field.name))?);
         }
         if scales.is_empty() {

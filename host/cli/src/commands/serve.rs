@@ -39,8 +39,15 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
             false => anstream::println!("listening on http://{address}"),
         }
     };
-    api::listen(Arc::clone(&server), tenant, &socket, tcp, stopped(), say).await?;
-    tokio::task::spawn_blocking(move || server.leave()).await.map_err(Failure::ours)?;
+    let (signal, leaving) = (stopped(), Arc::clone(&server));
+    // Live runs are left first: whoever follows one holds a connection open that would hold the end up.
+    let stop = async move {
+        signal.await;
+        anstream::eprintln!("stopping; runs that are under way can be resumed");
+        // A run that does not stop is killed with its worker when this process ends.
+        let _ = tokio::task::spawn_blocking(move || leaving.leave()).await;
+    };
+    api::listen(server, tenant, &socket, tcp, stop, say).await?;
     Ok(0)
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
 fn step_row(step: &StepDetail) -> Vec<String> {
     let outputs = step.outputs.iter().map(|(port, artifact)| match artifact {
         Artifact::Table(found) => format!("{port} {} rows", found.rows),
+        other if other.kind() == port.to_string() => port.to_string(),
         other => format!("{port} {}", other.kind()),
     });
     let receipt = step.receipt.unwrap_or_default();

@@ -136,6 +136,7 @@ impl RunShow {
             .iter()
             .map(|(port, output)| match output.rows {
                 Some(rows) => format!("{port} {rows} rows"),
+                None if output.kind == port.to_string() => output.kind.clone(),
                 None => format!("{port} {}", output.kind),
             })
             .collect();

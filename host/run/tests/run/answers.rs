@@ -49,7 +49,12 @@ fn transform() -> Work {
 #[test]
 fn outputs_are_those_of_the_plan() {
     let evaluate = || Work::Evaluate { plugin: plugin("auc"), candidate: rows(), baseline: None, slices: Vec::new() };
-    let fit = || Work::Fit { plugin: plugin("scale"), fit: None, inputs: inputs(&[("rows", "rows.table")]) };
+    let fit = || Work::Fit {
+        plugin: plugin("scale"),
+        fit: None,
+        inputs: inputs(&[("rows", "rows.table")]),
+        reads: Vec::new(),
+    };
     let state = || Artifact::State { files: Vec::new() };
     let renamed = |rows: &TableRef| {
         let mut rows = rows.clone();

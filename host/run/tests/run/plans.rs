@@ -77,6 +77,7 @@ pub(crate) fn whole(auc_at_least: f64) -> Plan {
         plugin: plugin("scale"),
         fit: Some(output("split.train")),
         inputs: inputs(&[("train", "split.train"), ("test", "split.test")]),
+        reads: vec!["x".to_owned()],
     };
     let register = Work::Register {
         model: output("train.model"),

@@ -2,7 +2,7 @@
 
 use crate::bindings::wit_tables::{Column, Field, Host, HostTable, HostTableWriter};
 use crate::convert;
-use crate::state::{Answer, Failure, State};
+use crate::state::{Answer, Failure, State, amount};
 use data::{Table, TableWriter};
 use types::{Fault, LimitKind, Schema};
 use wasmtime::component::Resource;
@@ -70,7 +70,8 @@ impl HostTableWriter for State {
         let writer = self.resources.get_mut(&writer)?;
         writer.append(columns)?;
         if writer.bytes() > limit {
-            let message = format!("wrote {} bytes of a table, its limit `output` is {limit}", writer.bytes());
+            let (wrote, most) = (amount(writer.bytes()), amount(limit));
+            let message = format!("wrote {wrote} of a table, its limit `output` is {most}");
             self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
             return Err(Failure::Trap(wasmtime::Error::msg(message)));
         }

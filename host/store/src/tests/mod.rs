@@ -8,7 +8,7 @@ mod records;
 mod torn;
 mod walls;
 
-use crate::{Recovery, Store};
+use crate::{Error, Recovery, Store};
 use ports::Journal;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -24,7 +24,14 @@ pub(super) fn tenant(name: &str) -> TenantId {
 }
 
 pub(super) fn open(data: &Path) -> (Store, Recovery) {
-    Store::open(data).expect("the store opens")
+    // sled's threads hold its lock for a moment after a drop in the same process.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        match Store::open(data) {
+            Err(Error::Busy { .. }) if std::time::Instant::now() < deadline => std::thread::yield_now(),
+            opened => return opened.expect("the store opens"),
+        }
+    }
 }
 
 /// A folder whose tenant `acme` appended these batches, closed in good order.

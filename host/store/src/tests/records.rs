@@ -79,6 +79,7 @@ pub(super) fn registered(run: u64, model: &str, version: u32, alias: Option<&str
         parameters: serde_json::json!({"depth": 3, "rate": 0.1}),
         seed: u64::MAX,
         state: Vec::new(),
+        reads: Vec::new(),
     };
     let version = ModelVersion {
         model: name(model),

@@ -48,7 +48,7 @@ pub(crate) fn python(step: &Path, shown: &str, built: &Path, cache: &Path, notes
             std::fs::write(file, text).map_err(io)?;
         }
     }
-    notes(format!("building `{shown}` into a component (about 15 s, once for each version of the file)"));
+    notes(format!("building `{shown}` into a component (15 to 60 s, once for each version of the file)"));
     let mut command = Command::new(interpreter);
     command.arg("-m").arg("stepwell.build").arg(step).arg("-o").arg(&component).arg("--wit").arg(staged.join("wit"));
     command.env("PYTHONPATH", &staged).env("PYTHONDONTWRITEBYTECODE", "1");

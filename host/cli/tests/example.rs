@@ -67,3 +67,19 @@ fn the_example_of_the_rust_sdk_runs_though_it_learns_nothing() {
         assert_eq!(value("ratio").to_bits(), (value("mean_area") / value("mean_radius")).to_bits());
     }
 }
+
+#[test]
+fn the_short_example_of_the_rust_sdk_runs() {
+    let project = Project::new();
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests/density.wasm");
+    project.write("density.wasm", std::fs::read(built).expect("`cargo xtask plugins` builds it"));
+    project.write("data/bodies.csv", "name,mass,volume\na,1.5,2\nb,,4\nc,9.25,0.5\n");
+    project.write(
+        "pipelines/train.toml",
+        "[steps.bodies]\nplugin = \"csv\"\nparams = { path = \"data/bodies.csv\", columns = { volume = \"float64\" } }\n\
+         grants = { files = [\"data\"] }\n[steps.dense]\nplugin = \"./density.wasm\"\ninputs = { rows = \"bodies.table\" }\n",
+    );
+    project.stepwell(&["run"]).expect("run", 0, &["dense", "3 rows"]);
+    let density: Vec<_> = project.rows(1, "dense.rows").iter().map(|row| row["density"].as_f64()).collect();
+    assert_eq!(density, [Some(0.75), None, Some(18.5)]);
+}

@@ -13,6 +13,7 @@ pub mod field;
 mod random;
 pub mod report;
 mod roles;
+mod row_wise;
 mod saved;
 mod settings;
 mod table;
@@ -27,6 +28,9 @@ pub mod files {
 pub mod checkpoint {
     pub use crate::bindings::stepwell::platform::checkpoint::{load, save};
 }
+
+#[doc(hidden)]
+pub use serde as __serde;
 
 pub use class::Class;
 pub use column::{AnyColumn, Column, Date, Timestamp};

@@ -20,6 +20,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use types::{Fault, TenantId};
 
+/// Refuses a link and does not wait for a pipe.
+const NOFOLLOW: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::fs::OFlags::NONBLOCK.bits()) as i32;
+
 /// A locked data folder.
 #[derive(Debug)]
 pub struct Folder {
@@ -42,10 +45,22 @@ impl Folder {
         let io =
             |error: std::io::Error| Fault::host(format!("cannot use the data folder `{}`: {error}", data.display()));
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(io)?;
+        // A folder that is a link, or a lock that is one, came with somebody's project and leads elsewhere.
+        if !std::fs::symlink_metadata(data).map_err(io)?.is_dir() {
+            let message = format!("the data folder `{}` is a link, expected a folder", data.display());
+            return Err(Fault::invalid(message).hinted("remove it, or name another with --data"));
+        }
         let path = data.join("lock");
         let mut options = File::options();
-        let mut lock =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+        let mut lock = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(NOFOLLOW)
+            .open(path)
+            .map_err(io)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;

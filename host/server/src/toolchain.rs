@@ -52,6 +52,7 @@ pub(crate) fn python(step: &Path, shown: &str, built: &Path, cache: &Path, notes
     let mut command = Command::new(interpreter);
     command.arg("-m").arg("stepwell.build").arg(step).arg("-o").arg(&component).arg("--wit").arg(staged.join("wit"));
     command.env("PYTHONPATH", &staged).env("PYTHONDONTWRITEBYTECODE", "1");
+    isolate(&mut command, &staged);
     let ended = finish(command, &format!("building `{shown}`"));
     // What was staged is written anew by the next build.
     let _ = std::fs::remove_dir_all(&staged);
@@ -70,12 +71,20 @@ fn tool(cache: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
     std::fs::create_dir_all(cache).map_err(Fault::host)?;
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(&environment);
+    isolate(&mut venv, cache);
     finish(venv, "making a Python environment").map_err(|fault| fault.hinted(hint))?;
     let mut pip = Command::new(&interpreter);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", COMPONENTIZE]);
+    isolate(&mut pip, cache);
     finish(pip, "installing the Python tool").map_err(|fault| fault.hinted(hint))?;
     std::fs::write(&ready, COMPONENTIZE).map_err(Fault::host)?;
     Ok(interpreter)
+}
+
+/// `python -m` looks into its working folder before anywhere else: it must never be the project's, whose files are a
+/// stranger's and belong in the sandbox.
+fn isolate(command: &mut Command, folder: &Path) {
+    command.current_dir(folder).env("PYTHONSAFEPATH", "1").env_remove("PYTHONHOME").env_remove("PYTHONSTARTUP");
 }
 
 /// Runs a tool to its end. Its last lines are the error.

@@ -35,6 +35,15 @@ pub(crate) struct Source {
     pub state: Mutex<SourceState>,
 }
 
+/// The most characters of a fault's text that are recorded: a guest chooses it, and the journal refuses what is too large.
+const WORDS_MAX: usize = 16_384;
+
+fn cut(mut fault: Fault) -> Fault {
+    fault.message = fault.message.chars().take(WORDS_MAX).collect();
+    fault.hint = fault.hint.map(|hint| hint.chars().take(WORDS_MAX).collect());
+    fault
+}
+
 impl Trial<'_> {
     /// Carries the attempt out and tells the loop. Whatever happens, the loop hears of an end.
     pub(crate) fn carry_out(&self, call: &Call) {
@@ -48,7 +57,7 @@ impl Trial<'_> {
     fn result(&self, call: &Call) -> (Result<Outputs, Fault>, Receipt) {
         let outcome = self.dispatcher.runner.run(self.tenant, call, self);
         let outputs = outcome.result.and_then(|answer| self.outputs(&call.assignment.task, answer));
-        (outputs, outcome.receipt)
+        (outputs.map_err(cut), outcome.receipt)
     }
 
     fn outputs(&self, task: &Task, answer: Answer) -> Result<Outputs, Fault> {

@@ -43,8 +43,10 @@ fn options(data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home_cache = || variable("HOME").map(|home| home.join(".cache"));
-    let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
+    // A relative one would lead into the project; the XDG specification has it ignored.
+    let named = variable("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(|folder| folder.is_absolute());
+    let cache = named.or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
     Ok(Options { data: data.to_owned(), executable, plugins, cache, slots })
@@ -71,13 +73,18 @@ fn taken(data: &Path, owner: &str) -> Failure {
 }
 
 fn refused(error: server::Error) -> Failure {
-    Failure::ours(error)
+    match error {
+        server::Error::Fault(fault) => fault.into(),
+        error => Failure::ours(error),
+    }
 }
 
 /// The owner's client: over its socket, or in this process.
 pub(crate) async fn installation(args: &Args) -> Result<Installation, Failure> {
     let data = data(args)?;
-    if let Ok(client) = Client::there(&Folder::socket(&data)).await {
+    if Folder::has_socket(&data)
+        && let Ok(client) = Client::there(&Folder::socket(&data)).await
+    {
         return Ok(Installation { client, server: None });
     }
     let server = own(args)?;

@@ -41,8 +41,7 @@ impl Server {
                 let step = inside(project, path)?;
                 let text =
                     std::fs::read(&step).map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
-                let built = self.options.data.join("built");
-                let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
+                let file = toolchain::python(&step, path, &self.options.cache, notes)?;
                 (file, Some(toolchain::source_digest(&text)))
             }
         };

@@ -12,6 +12,7 @@ mod catalog;
 mod endpoints;
 mod folder;
 mod follow;
+mod private;
 mod project;
 mod reads;
 mod report;
@@ -38,7 +39,7 @@ pub struct Options {
     pub executable: PathBuf,
     /// Where first-party plugins lie, `NAME.wasm` each.
     pub plugins: PathBuf,
-    /// Where tools that build guests are kept between projects.
+    /// The user's cache folder, never a project's: tools that build guests, components built, native code.
     pub cache: PathBuf,
     /// Attempts at once.
     pub slots: usize,
@@ -84,6 +85,7 @@ pub struct Server {
 impl Server {
     /// Opens an installation that [`Folder::lock`] gave. The recovery says what a crash left and what was done about it.
     pub fn open(folder: Folder, options: Options) -> Result<(Arc<Self>, store::Recovery), Error> {
+        private::ensure(&options.cache, "cache folder", "remove it, or name another parent in XDG_CACHE_HOME")?;
         let (store, recovery) = store::Store::open(&options.data).map_err(Fault::host)?;
         let store = Arc::new(store);
         let layout = folder::layout(&options);

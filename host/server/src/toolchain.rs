@@ -2,8 +2,10 @@
 
 use crate::Notes;
 use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use types::{Digest, Fault};
 
@@ -29,34 +31,60 @@ pub(crate) fn source_digest(text: &[u8]) -> Digest {
     Digest::of_json(&(Digest::of(text), COMPONENTIZE, SDK, WIT))
 }
 
-/// Builds a Python step, unless it was built before. Gives the component's file.
-pub(crate) fn python(step: &Path, shown: &str, built: &Path, cache: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
+/// Builds a Python step, unless it was built before. Gives the component's file, which lies in the cache.
+pub(crate) fn python(step: &Path, shown: &str, cache: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
     let text = std::fs::read(step).map_err(|error| Fault::invalid(format!("cannot read `{shown}`: {error}")))?;
-    let digest = source_digest(&text);
+    let (built, digest) = (cache.join("built"), source_digest(&text));
     let component = built.join(format!("{digest}.wasm"));
     if component.exists() {
         return Ok(component);
     }
     let interpreter = tool(cache, notes)?;
     let io = |error: std::io::Error| Fault::host(format!("cannot build `{shown}`: {error}"));
-    std::fs::create_dir_all(built).map_err(io)?;
-    let staged = built.join(format!("{digest}.sdk"));
+    std::fs::create_dir_all(&built).map_err(io)?;
+    let staged = Staged::new(&built).map_err(io)?;
     for (folder, files) in [("stepwell", SDK), ("wit", WIT)] {
         for (name, text) in files {
-            let file = staged.join(folder).join(name);
-            std::fs::create_dir_all(file.parent().unwrap_or(&staged)).map_err(io)?;
+            let file = staged.0.join(folder).join(name);
+            std::fs::create_dir_all(file.parent().unwrap_or(&staged.0)).map_err(io)?;
             std::fs::write(file, text).map_err(io)?;
         }
     }
     notes(format!("building `{shown}` into a component (15 to 60 s, once for each version of the file)"));
+    // What is built is what the digest names, whatever becomes of the step's file meanwhile.
+    let (source, unborn) = (staged.0.join("source"), staged.0.join("component.wasm"));
+    std::fs::create_dir(&source).map_err(io)?;
+    let source = source.join(step.file_name().unwrap_or_default());
+    std::fs::write(&source, &text).map_err(io)?;
     let mut command = Command::new(interpreter);
-    command.arg("-m").arg("stepwell.build").arg(step).arg("-o").arg(&component).arg("--wit").arg(staged.join("wit"));
-    command.env("PYTHONPATH", &staged).env("PYTHONDONTWRITEBYTECODE", "1");
-    isolate(&mut command, &staged);
-    let ended = finish(command, &format!("building `{shown}`"));
-    // What was staged is written anew by the next build.
-    let _ = std::fs::remove_dir_all(&staged);
-    ended.map(|()| component)
+    command.arg("-m").arg("stepwell.build").arg(source).arg("-o").arg(&unborn).arg("--wit").arg(staged.0.join("wit"));
+    command.env("PYTHONPATH", &staged.0).env("PYTHONDONTWRITEBYTECODE", "1");
+    isolate(&mut command, &staged.0);
+    finish(command, &format!("building `{shown}`"))?;
+    std::fs::rename(&unborn, &component).map_err(io)?;
+    Ok(component)
+}
+
+/// The folder of one build, removed with it: builds at the same time share nothing, and what is half built has no name.
+struct Staged(PathBuf);
+
+impl Staged {
+    fn new(built: &Path) -> std::io::Result<Self> {
+        static BUILDS: AtomicU64 = AtomicU64::new(0);
+        let number = BUILDS.fetch_add(1, Ordering::Relaxed);
+        let folder = built.join(format!(".{}-{number}", std::process::id()));
+        // Of a process that had our number and was killed.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // What stays is garbage in a cache.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The interpreter of an environment that has the tool; made on first use.

@@ -32,7 +32,9 @@ impl Blobs for Store {
 
     fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault> {
         let path = self.present(tenant, digest)?;
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let (mut file, length) = open_regular(&path)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         match Digest::of(&bytes) {
             got if got == digest => Ok(bytes),
             got => Err(Error::Digest { path, expected: digest, got }.into()),
@@ -87,7 +89,7 @@ impl Store {
     }
 }
 
-/// Opens a stranger's file: not through a symbolic link, and without waiting at a pipe. Its length bounds what is read.
+/// Opens a file that may be a stranger's: not through a symbolic link, and without waiting at a pipe. Its length bounds what is read.
 fn open_regular(path: &Path) -> Result<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());

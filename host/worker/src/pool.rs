@@ -136,7 +136,10 @@ impl Pool {
         let draft = folder.join(format!(".{component}.{fingerprint}.json"));
         std::fs::write(&draft, shape.to_string()).map_err(io)?;
         std::fs::rename(&draft, target("json")).map_err(io)?;
-        std::fs::rename(worker.scratch.join(file.digest.to_string()), target("cwasm")).map_err(io)
+        // Copied: the cache may lie on another disk than the scratch folder.
+        let draft = folder.join(format!(".{component}.{fingerprint}.cwasm"));
+        std::fs::copy(worker.scratch.join(file.digest.to_string()), &draft).map_err(io)?;
+        std::fs::rename(&draft, target("cwasm")).map_err(io)
     }
 
     /// One assignment, from its sending to its answer.

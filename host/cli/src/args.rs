@@ -1,6 +1,6 @@
 //! What can be typed. The doc comments are the help.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -27,9 +27,21 @@ pub(crate) struct Args {
     #[arg(long, global = true, env = "STEPWELL_DATA", value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 
+    /// Whether steps run where a wall of the operating system (Landlock, seccomp) cannot be raised round their process
+    #[arg(long, global = true, env = "STEPWELL_WALLS", value_enum, default_value_t = Walls::BestEffort, value_name = "HOW")]
+    pub(crate) walls: Walls,
+
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Walls {
+    /// They run behind the others, with a warning
+    BestEffort,
+    /// None runs
+    Required,
 }
 
 #[derive(Subcommand)]
@@ -79,6 +91,13 @@ pub(crate) enum Command {
     /// A sandboxed process; started by the server, never by hand
     #[command(hide = true)]
     Worker,
+}
+
+impl Command {
+    /// Whether it starts workers, or may.
+    pub(crate) fn has_plugins_run(&self) -> bool {
+        matches!(self, Self::Check { .. } | Self::Run { .. } | Self::Serve { .. } | Self::Runs(Runs::Resume { .. }))
+    }
 }
 
 #[derive(Subcommand)]

@@ -1,11 +1,13 @@
 //! The installation behind a data folder: its owner's socket if one answers, else this process becomes the owner.
 
-use crate::args::Args;
+use crate::args::{Args, Walls};
 use crate::outcome::Failure;
+use crate::show;
 use api::Client;
-use server::{Folder, LockedBy, Options, Server};
+use server::{Folder, LockedBy, Options, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use types::TenantId;
 
 /// What a command works with.
 pub(crate) struct Installation {
@@ -39,7 +41,7 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     std::path::absolute(&data).map_err(Failure::ours)
 }
 
-fn options(data: &Path) -> Result<Options, Failure> {
+fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -49,7 +51,11 @@ fn options(data: &Path) -> Result<Options, Failure> {
     let cache = named.or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots })
+    let walls = match args.walls {
+        Walls::BestEffort => WallPolicy::BestEffort,
+        Walls::Required => WallPolicy::Required,
+    };
+    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, walls })
 }
 
 /// Becomes the owner of the data folder, or says who is.
@@ -57,14 +63,28 @@ pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
     let data = data(args)?;
     match Folder::lock(&data)? {
         LockedBy::Us(folder) => {
-            let (server, recovery) = Server::open(folder, options(&data)?).map_err(refused)?;
+            let (server, recovery) = Server::open(folder, options(args, &data)?).map_err(refused)?;
             if !recovery.is_clean() {
                 anstream::eprintln!("{recovery}");
+            }
+            if args.command.has_plugins_run() {
+                look_at_walls(&server)?;
             }
             Ok(server)
         }
         LockedBy::Process(owner) => Err(taken(&data, &owner)),
     }
+}
+
+/// Warns of each wall that this machine does not have; fails where all are required.
+fn look_at_walls(server: &Server) -> Result<(), Failure> {
+    for wall in server.walls(&TenantId::default_tenant())? {
+        if let Some(reason) = wall.reason() {
+            let warning = show::styled("warning", show::BAD);
+            anstream::eprintln!("{warning}: steps run without the wall `{}`: {reason}", wall.name);
+        }
+    }
+    Ok(())
 }
 
 fn taken(data: &Path, owner: &str) -> Failure {

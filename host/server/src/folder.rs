@@ -126,6 +126,7 @@ pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout 
             blobs: folder.join("blobs"),
             compiled: compiled(&options, id),
             scratch: folder.join("scratch"),
+            walls: options.walls,
         }
     }
 }

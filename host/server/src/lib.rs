@@ -24,6 +24,7 @@ pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Attempts at once.
     pub slots: usize,
+    /// What is done where a wall round workers is missing.
+    pub walls: WallPolicy,
 }
 
 /// Why something was not done.
@@ -95,6 +98,11 @@ impl Server {
         let (live, endpoints) = (Mutex::default(), Mutex::default());
         let server = Self { options, _folder: folder, store, pool, dispatcher, live, endpoints };
         Ok((Arc::new(server), recovery))
+    }
+
+    /// The walls round workers on this machine, or, where all are required, the one that is missing.
+    pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
+        self.pool.walls(tenant)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::message::{FromWorker, ToWorker, Usage};
 use crate::process::{Bounds, Process, memory_limit};
+use crate::walls::{WallPolicy, Walls};
 use ports::{Answer, Assignment, Blobs, Call, Grants, Outcome, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use types::{Digest, Fault, FaultKind, LimitKind, Limits, Receipt, SavedFile, TenantId};
 
@@ -31,6 +32,8 @@ pub struct Layout {
     pub compiled: PathBuf,
     /// Each worker has a folder of its own beneath it.
     pub scratch: PathBuf,
+    /// What is done where one of a worker's walls is missing.
+    pub walls: WallPolicy,
 }
 
 /// Whoever holds it compiles; the others wait and find it done.
@@ -44,6 +47,8 @@ pub struct Pool {
     idle_max: usize,
     compiling: Mutex<HashMap<(TenantId, Digest), Turn>>,
     started: AtomicU64,
+    /// As the first worker told of them; they are the machine's, not the worker's.
+    walls: OnceLock<Walls>,
 }
 
 impl Pool {
@@ -53,8 +58,17 @@ impl Pool {
         blobs: Arc<dyn Blobs>,
         idle_max: usize,
     ) -> Self {
-        let (idle, compiling, started) = Default::default();
-        Self { layout: Box::new(layout), blobs, idle: Mutex::new(idle), idle_max, compiling, started }
+        let (idle, compiling, started, walls) = Default::default();
+        Self { layout: Box::new(layout), blobs, idle: Mutex::new(idle), idle_max, compiling, started, walls }
+    }
+
+    /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
+    pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
+        if self.walls.get().is_none() {
+            let worker = self.worker(tenant)?;
+            self.give_back(tenant, worker);
+        }
+        Ok(self.walls.get().cloned().unwrap_or_default())
     }
 
     /// A warm worker of the tenant, or a new one.
@@ -66,7 +80,10 @@ impl Pool {
             None => {
                 let layout = (self.layout)(tenant);
                 let number = self.started.fetch_add(1, Ordering::Relaxed);
-                Process::start(&layout, layout.scratch.join(format!("{}-{number}", std::process::id())))
+                let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
+                let worker = Process::start(&layout, scratch)?;
+                self.walls.get_or_init(|| worker.walls.clone());
+                Ok(worker)
             }
         }
     }

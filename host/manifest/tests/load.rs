@@ -128,7 +128,7 @@ fn the_example_is_read_as_it_is_written() {
     let derived = PluginSource::Python("steps/concavity_by_size.py".into());
     assert_eq!(step(&project, "derived").source, Source::Plugin(derived.clone()));
     assert_eq!(derived.to_string(), "./steps/concavity_by_size.py");
-    assert_eq!(step(&project, "patients").files, ["data"]);
+    assert_eq!(step(&project, "patients").grants.files, [types::FileGrant { path: "data".to_owned(), write: false }]);
     assert_eq!((step(&project, "parts").seed, step(&project, "model").label.as_deref()), (7, Some("diagnosis")));
 }
 

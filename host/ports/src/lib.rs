@@ -9,7 +9,7 @@
 
 mod call;
 
-pub use call::{Answer, Assignment, Call, Grants, Outcome, Page, ServedModel, Task, Watched};
+pub use call::{Answer, Ask, Assignment, Call, Outcome, Page, ServedModel, Task, Told, Watched};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,8 @@ pub trait Doors: Send {
     fn say(&mut self, event: Watched);
     /// Opens a file beneath a granted root. `Denied` names the manifest line that would grant it.
     fn open(&mut self, path: &str) -> Result<std::fs::File, Fault>;
+    /// Asks the world; a file comes with [`Told::Created`], bytes with a response. `Denied` as above.
+    fn ask(&mut self, ask: Ask, body: &[u8]) -> Result<(Told, Vec<u8>, Option<std::fs::File>), Fault>;
     /// Hands over a collector's page; returns when it is committed.
     fn page(&mut self, page: Page) -> Result<(), Fault>;
     /// Saves resumable state.

@@ -211,7 +211,11 @@ impl From<Fault> for Failure {
         match fault.kind {
             FaultKind::Denied => Self::Told(WitError::Denied(text)),
             FaultKind::Invalid => {
-                Self::Told(WitError::InvalidInput(errors::InvalidInput { name: "path".to_owned(), reason: text }))
+                // A door's fault begins with the argument where it is another than the path.
+                let named = text.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+                let (name, reason) = named.unwrap_or(("path", &text));
+                let (name, reason) = (name.to_owned(), reason.to_owned());
+                Self::Told(WitError::InvalidInput(errors::InvalidInput { name, reason }))
             }
             FaultKind::Transient { retry_after_ms } => Self::Told(WitError::Transient((text, retry_after_ms))),
             FaultKind::Cancelled => Self::Told(WitError::Cancelled),

@@ -2,7 +2,7 @@
 
 use crate::{Error, Notes, Server, folder, toolchain};
 use manifest::{Lock, LockedPlugin, PluginSource};
-use ports::{Answer, Assignment, Blobs, Call, Grants, Page, StepRunner, Task, Watch, Watched};
+use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
 use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
 
@@ -165,8 +165,7 @@ fn describing(
         checkpoint: None,
         task,
     };
-    let grants = Grants { base: project.to_owned(), files: step.files.clone() };
-    Call { who: format!("step `{}`", step.name), assignment, grants }
+    Call { who: format!("step `{}`", step.name), assignment, grants: step.grants.clone(), base: project.to_owned() }
 }
 
 /// A path of the project that stays in it, whatever links it goes through.

@@ -8,6 +8,7 @@ mod column;
 mod descriptor;
 mod digest;
 mod fault;
+mod grants;
 mod id;
 mod limits;
 mod measure;
@@ -19,6 +20,7 @@ pub use column::{DataType, Field, Schema};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind, LimitKind};
+pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };

@@ -12,7 +12,6 @@
 mod child;
 mod memory;
 mod message;
-mod open;
 mod pool;
 mod process;
 mod serving;

@@ -1,6 +1,6 @@
 //! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body.
 
-use ports::{Answer, Assignment, Page, ServedModel, Watched};
+use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use types::{Fault, Field};
@@ -21,6 +21,10 @@ pub(crate) enum ToWorker {
     /// To an `Open`; the descriptor comes with it when there is no fault.
     Opened {
         fault: Option<Fault>,
+    },
+    /// To an `Ask`. Body: the response's; a descriptor comes with a file that was begun.
+    Told {
+        result: Result<Told, Fault>,
     },
     /// To a `Page` or `Checkpoint`.
     Done {
@@ -47,6 +51,10 @@ pub(crate) enum FromWorker {
     },
     Open {
         path: String,
+    },
+    /// Body: the request's.
+    Ask {
+        ask: Ask,
     },
     Page {
         page: Page,

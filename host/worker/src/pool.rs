@@ -2,13 +2,14 @@
 
 use crate::message::{FromWorker, ToWorker, Usage};
 use crate::process::{Bounds, Process, memory_limit};
-use ports::{Answer, Assignment, Blobs, Call, Grants, Outcome, StepRunner, Task, Watch, Watched};
+use doors::{Authority, Keeper};
+use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use types::{Digest, Fault, FaultKind, LimitKind, Limits, Receipt, SavedFile, TenantId};
+use types::{Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, SavedFile, TenantId};
 
 /// A worker retires after so many attempts: leaks in native libraries stay small.
 const ATTEMPTS_MAX: u32 = 200;
@@ -39,6 +40,7 @@ type Turn = Arc<Mutex<()>>;
 /// The workers of all tenants, kept warm.
 pub struct Pool {
     layout: Box<dyn Fn(&TenantId) -> Layout + Send + Sync>,
+    authority: Box<dyn Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync>,
     blobs: Arc<dyn Blobs>,
     idle: Mutex<BTreeMap<TenantId, Vec<Process>>>,
     idle_max: usize,
@@ -47,14 +49,24 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// `layout` says where a tenant's things lie; at most `idle_max` warm workers a tenant wait for work.
+    /// `layout` says where a tenant's things lie, `authority` what its steps may reach at most; at most `idle_max` warm
+    /// workers a tenant wait for work.
     pub fn new(
         layout: impl Fn(&TenantId) -> Layout + Send + Sync + 'static,
+        authority: impl Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync + 'static,
         blobs: Arc<dyn Blobs>,
         idle_max: usize,
     ) -> Self {
         let (idle, compiling, started) = Default::default();
-        Self { layout: Box::new(layout), blobs, idle: Mutex::new(idle), idle_max, compiling, started }
+        Self {
+            layout: Box::new(layout),
+            authority: Box::new(authority),
+            blobs,
+            idle: Mutex::new(idle),
+            idle_max,
+            compiling,
+            started,
+        }
     }
 
     /// A warm worker of the tenant, or a new one.
@@ -97,7 +109,8 @@ impl Pool {
             task: Task::Compile,
         };
         let mut worker = self.worker(tenant)?;
-        let answer = self.exchange(tenant, &mut worker, &assignment, &Grants::default(), &Unwatched).0;
+        let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default())?;
+        let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
         let answer = answer.map_err(|mut fault| {
             fault.message = format!("compiling the plugin: {}", fault.message);
             fault
@@ -145,7 +158,7 @@ impl Pool {
         tenant: &TenantId,
         worker: &mut Process,
         assignment: &Assignment,
-        grants: &Grants,
+        keeper: &mut Keeper,
         watch: &dyn Watch,
     ) -> (Result<Answer, Fault>, Usage) {
         worker.attempts += 1;
@@ -163,7 +176,7 @@ impl Pool {
                     let result = result.map(|answer| *answer);
                     return (result.and_then(|answer| self.adopted(tenant, &worker.scratch, answer)), usage);
                 }
-                Ok((message, body)) => self.hear(tenant, worker, message, body, grants, watch),
+                Ok((message, body)) => self.hear(tenant, worker, message, body, keeper, watch, deadline),
                 Err(fault) => Err(named(fault, assignment)),
             };
             if let Err(fault) = heard {
@@ -180,15 +193,27 @@ impl Pool {
         worker: &Process,
         message: FromWorker,
         body: Vec<u8>,
-        grants: &Grants,
+        keeper: &mut Keeper,
         watch: &dyn Watch,
+        deadline: Instant,
     ) -> Result<(), Fault> {
         match message {
             FromWorker::Say { event } => {
                 watch.hear(event);
                 Ok(())
             }
-            FromWorker::Open { path } => worker.pass_file(&path, grants),
+            FromWorker::Open { path } => match keeper.open(&path) {
+                Ok(file) => worker.send_file(&ToWorker::Opened { fault: None }, &file),
+                Err(fault) => worker.send(&ToWorker::Opened { fault: Some(fault) }, &[]),
+            },
+            FromWorker::Ask { ask } => {
+                let patience = deadline.saturating_duration_since(Instant::now());
+                match keeper.answer(ask, body, patience, &|| watch.cancelled()) {
+                    Ok((told, _, Some(file))) => worker.send_file(&ToWorker::Told { result: Ok(told) }, &file),
+                    Ok((told, body, None)) => worker.send(&ToWorker::Told { result: Ok(told) }, &body),
+                    Err(fault) => worker.send(&ToWorker::Told { result: Err(fault) }, &[]),
+                }
+            }
             FromWorker::Page { page } => {
                 let adopted = page.table.parts.iter().try_for_each(|part| self.adopt(tenant, &worker.scratch, *part));
                 let fault = adopted.and_then(|()| watch.page(page)).err();
@@ -225,7 +250,9 @@ impl Pool {
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
         let mut worker = self.worker(tenant)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
-        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &call.grants, watch);
+        let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?)?;
+        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
+        let through = keeper.used();
         let limits = call.assignment.limits;
         let receipt = Receipt {
             wall_us: began.elapsed().as_micros() as u64,
@@ -236,6 +263,8 @@ impl Pool {
             memory_limit: limits.memory_bytes,
             wall_limit_us: limits.wall_ms.saturating_mul(1000),
             host_calls: usage.host_calls,
+            requests: through.requests,
+            request_bytes: through.request_bytes,
             rows_in: usage.rows_in,
             rows_out: usage.rows_out,
             bytes_out: usage.bytes_out,

@@ -1,10 +1,9 @@
 //! One worker process as the server holds it: started, spoken to, watched, and killed without asking.
 
+use crate::memory;
 use crate::message::{FromWorker, ToWorker};
 use crate::pool::Layout;
 use crate::wire::{self, Inbox};
-use crate::{memory, open};
-use ports::Grants;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsFd;
@@ -134,15 +133,9 @@ impl Process {
         }
     }
 
-    /// Opens a file for the guest and passes its descriptor on.
-    pub(crate) fn pass_file(&self, path: &str, grants: &Grants) -> Result<(), Fault> {
-        match open::open(path, grants) {
-            Ok(file) => {
-                let opened = ToWorker::Opened { fault: None };
-                wire::send_with(&self.socket, &opened, file.as_fd()).map_err(|error| self.gone(&error))
-            }
-            Err(fault) => self.send(&ToWorker::Opened { fault: Some(fault) }, &[]),
-        }
+    /// Passes a descriptor on.
+    pub(crate) fn send_file(&self, message: &ToWorker, file: &std::fs::File) -> Result<(), Fault> {
+        wire::send_with(&self.socket, message, file.as_fd()).map_err(|error| self.gone(&error))
     }
 
     pub(crate) fn kill(&mut self) {

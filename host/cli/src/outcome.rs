@@ -11,7 +11,7 @@ pub(crate) const USER: u8 = 2;
 const FAILED: u8 = 3;
 const REJECTED: u8 = 4;
 const NOT_FOUND: u8 = 5;
-const CANCELLED: u8 = 130;
+pub(crate) const CANCELLED: u8 = 130;
 
 /// A command that did not do what it was asked.
 pub(crate) struct Failure {

@@ -61,9 +61,9 @@ impl Failure {
             anstream::eprintln!("{}\n", show::problem(problem, &self.folder));
         }
         let error = show::styled("error", show::BAD);
-        anstream::eprintln!("{error}: {}", self.message);
+        anstream::eprintln!("{error}: {}", show::tame_lines(&self.message));
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{}: {hint}", show::styled("hint", show::GOOD));
+            anstream::eprintln!("{}: {}", show::styled("hint", show::GOOD), show::tame_lines(hint));
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::args::Args;
 use crate::open;
 use crate::outcome::{CANCELLED, Failure};
+use crate::show;
 use server::Folder;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +31,9 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     for (endpoint, version) in &endpoints {
         match version {
             Ok(version) => anstream::eprintln!("endpoint `{endpoint}` serves version {version}"),
-            Err(fault) => anstream::eprintln!("endpoint `{endpoint}` is not ready: {fault}"),
+            Err(fault) => {
+                anstream::eprintln!("endpoint `{endpoint}` is not ready: {}", show::tame_lines(&fault.to_string()))
+            }
         }
     }
     let json = args.json;

@@ -353,3 +353,16 @@ fn a_data_folder_has_one_owner() {
     drop(lock);
     project.run();
 }
+
+#[test]
+fn what_a_stranger_named_does_nothing_to_a_terminal() {
+    let project = Project::new();
+    let named = "x\u{1b}[2J\u{202e}\nerror: another";
+    for arguments in [["runs", "rows", "1", named], ["model", "show", named, "1"], ["-C", named, "runs", "list"]] {
+        let said = project.stepwell(&arguments);
+        assert_ne!(said.code, Some(0), "{arguments:?}");
+        let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!said.err.contains(obeyed), "{:?}", said.err);
+        assert!(!said.err.lines().skip(1).any(|line| line.starts_with("error")), "{:?}", said.err);
+    }
+}

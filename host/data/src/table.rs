@@ -265,7 +265,7 @@ impl TableWriter {
 }
 
 /// Whether a table may have these columns: not too many, each name once and not too long, no vector of nothing.
-pub(crate) fn check_schema(schema: &Schema) -> Result<(), Error> {
+pub fn check_schema(schema: &Schema) -> Result<(), Error> {
     if let Some(oversized) = schema.oversized() {
         return Err(Error::Shape(oversized));
     }

@@ -8,7 +8,7 @@ pub const COLUMNS_MAX: usize = 65_536;
 /// Bytes of the name of a column, a measure, a check or a saved file.
 pub const NAME_BYTES_MAX: usize = 1_024;
 /// Findings of one validator.
-pub const FINDINGS_MAX: usize = 10_000;
+pub const FINDINGS_MAX: usize = 100_000;
 /// Measures of one evaluator or trainer.
 pub const MEASURES_MAX: usize = 10_000;
 /// Files of one saved state or model.
@@ -149,7 +149,7 @@ mod tests {
                 Some("a measure's slice has 1025 bytes, at most 1024 are taken"),
             ),
             (findings(finding("a", &words), 1), None),
-            (findings(finding("a", ""), 10_001), Some("gives 10001 findings, at most 10000 are taken")),
+            (findings(finding("a", ""), 100_001), Some("gives 100001 findings, at most 100000 are taken")),
             (findings(finding(&long, ""), 1), Some("the name of a check has 1025 bytes, at most 1024 are taken")),
             (
                 findings(finding("a", &format!("{words}é")), 1),

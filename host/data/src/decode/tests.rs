@@ -1,3 +1,5 @@
+//! Spoilt bytes -> an error, or a table of which every value can be read; never a panic, and never much memory.
+
 use super::*;
 use crate::{GuestColumn, PART_ROWS, Table, TableWriter, open, open_bytes, to_bytes, write};
 use proptest::prelude::*;

@@ -94,8 +94,9 @@ impl Trial<'_> {
     }
 
     fn judged(&self, findings: Vec<types::Finding>, rows: &TableRef) -> Result<Vec<types::Finding>, Fault> {
-        // Only a finding with a sample needs the table's values.
-        let findings = match findings.iter().any(|finding| !finding.sample.is_empty()) {
+        // Only a finding with a sample needs the table's values; those that a worker forged are replaced.
+        let sampled = |finding: &types::Finding| !finding.sample.is_empty() || !finding.sample_values.is_empty();
+        let findings = match findings.iter().any(sampled) {
             true => findings::with_values(findings, &source::open(self.step, rows, self.tenant, self.blobs())?),
             false => findings,
         };

@@ -1,14 +1,14 @@
 //! What a worker may not say, and what a validator's words become.
 
 use crate::fakes::World;
-use crate::plans::{collect, finding, inputs, measures, name, outputs, plan, plugin, port, step, stored};
+use crate::plans::{collect, finding, inputs, measures, name, outputs, plan, plugin, port, step, stored, whole};
 use plan::Work;
 use ports::{Answer, Page};
 use run::OutputSummary;
 use std::sync::{Arc, OnceLock};
 use types::{
-    Artifact, DataType, Digest, Fault, FaultKind, Finding, OutputRef, RunState, SavedFile, Severity, Signature,
-    TableRef,
+    Artifact, DataType, Digest, Fault, FaultKind, Field, Finding, Measure, OutputRef, RunState, SavedFile, Severity,
+    Signature, TableRef,
 };
 
 /// Rows 0..5 of x = 10..15, and one step after them that answers as told. The step's first fault.
@@ -143,6 +143,29 @@ fn what_the_journal_does_not_take_fails_the_step_and_nothing_else() {
 }
 
 #[test]
+fn a_version_that_the_journal_does_not_take_fails_its_step() {
+    let wordy = |i: usize| format!("{i:0>1000}");
+    let world = crate::course::world(move |step, _, _| match step {
+        "train" => {
+            let field = |i| Field { name: wordy(i), data_type: DataType::Float64, nullable: false };
+            let signature = Signature { inputs: Vec::new(), outputs: (0..2_500).map(field).collect() };
+            Some(Ok(outputs([("model", Artifact::Model { files: Vec::new(), signature, measures: Vec::new() })])))
+        }
+        "evaluate" => {
+            let Artifact::Measures { measures } = measures(0.9) else { panic!("expected measures") };
+            let more = (0..2_500).map(|i| Measure { name: wordy(i), ..measures[0].clone() });
+            let measures = measures.iter().cloned().chain(more).collect();
+            Some(Ok(outputs([("measures", Artifact::Measures { measures })])))
+        }
+        _ => None,
+    });
+    assert_eq!(world.run(&whole(0.8)), RunState::Failed);
+    let fault = &world.view(1).steps[&name("register")].failures[0].fault;
+    let expected = "step `register`: what it gives cannot be recorded: records of too many bytes";
+    assert_eq!((&fault.kind, fault.message.as_str()), (&FaultKind::Guest, expected));
+}
+
+#[test]
 fn a_cursor_is_bounded_hexadecimal() {
     let giving = |cursor: String| {
         let cell: Arc<OnceLock<TableRef>> = Arc::default();
@@ -223,13 +246,15 @@ fn a_failed_check_stops_the_run_and_shows_the_rows() {
 
 #[test]
 fn a_warning_passes_with_the_values_read_by_the_host() {
-    let mut forged = finding("x", Severity::Warning, false, &[0, 2]);
-    forged.sample_values = vec!["forged".to_owned()];
-    let (world, state) = run(check(), &["table:x", "findings"], found(vec![forged]));
-    assert_eq!(state, RunState::Succeeded);
-    let view = world.view(1);
-    let commit = view.commit(&name("it")).unwrap();
-    let Artifact::Findings { findings } = &commit.outputs[&port("findings")] else { panic!("expected findings") };
-    assert_eq!(findings[0].sample_values, ["10", "12"]);
-    assert_eq!(commit.outputs[&port("table")], view.commit(&name("rows")).unwrap().outputs[&port("table")]);
+    for (rows, read) in [(&[0, 2][..], &["10", "12"][..]), (&[], &[])] {
+        let mut forged = finding("x", Severity::Warning, false, rows);
+        forged.sample_values = vec!["forged".to_owned()];
+        let (world, state) = run(check(), &["table:x", "findings"], found(vec![forged]));
+        assert_eq!(state, RunState::Succeeded);
+        let view = world.view(1);
+        let commit = view.commit(&name("it")).unwrap();
+        let Artifact::Findings { findings } = &commit.outputs[&port("findings")] else { panic!("expected findings") };
+        assert_eq!(findings[0].sample_values, read);
+        assert_eq!(commit.outputs[&port("table")], view.commit(&name("rows")).unwrap().outputs[&port("table")]);
+    }
 }

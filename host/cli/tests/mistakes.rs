@@ -227,6 +227,22 @@ fn plugins_that_are_none_are_refused() {
     check("not the pinned one", File("stepwell.lock", pinned, &other), 2, &says);
 }
 
+#[test]
+fn step_files_without_end_are_refused() {
+    for (file, bytes, most) in [("own.wasm", 257 << 20, "256 MiB"), ("steps/own.py", 17 << 20, "16 MiB")] {
+        let project = Project::new();
+        project.edit(TRAIN, "\"split\"", &format!("\"./{file}\""));
+        project.write(file, "");
+        File::options().write(true).open(project.path(file)).unwrap().set_len(bytes).unwrap();
+        let longer = format!("it is longer than {most}");
+        project.stepwell(&["run"]).expect(
+            file,
+            2,
+            &[&place(&project, &format!("\"./{file}\"")), "cannot read", &longer],
+        );
+    }
+}
+
 /// The opcode of an instruction in the middle becomes one that there is not.
 fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
     let middle = bytes.len() / 2;

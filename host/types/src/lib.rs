@@ -4,6 +4,7 @@
 //! in this crate opens a file, reads a clock or knows a plugin.
 
 mod artifact;
+mod bounds;
 mod column;
 mod descriptor;
 mod digest;
@@ -16,6 +17,9 @@ mod problem;
 mod record;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
+pub use bounds::{
+    COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
+};
 pub use column::{DataType, Field, Schema};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;

@@ -55,7 +55,16 @@ fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
         Walls::BestEffort => WallPolicy::BestEffort,
         Walls::Required => WallPolicy::Required,
     };
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, walls })
+    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, walls, variables: variables() })
+}
+
+/// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
+fn variables() -> std::collections::BTreeMap<String, String> {
+    let named = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?.strip_prefix("STEPWELL_VAR_")?.to_owned();
+        Some((name, value.into_string().ok()?))
+    });
+    named.collect()
 }
 
 /// Becomes the owner of the data folder, or says who is.

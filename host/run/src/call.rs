@@ -2,7 +2,7 @@
 
 use crate::RunView;
 use plan::{PlannedStep, Work};
-use ports::{Assignment, Call, Grants, Tables, Task};
+use ports::{Assignment, Call, Tables, Task};
 use std::collections::BTreeMap;
 use std::path::Path;
 use types::{Artifact, Fault, OutputRef, PortName, SavedFile, TableRef};
@@ -21,7 +21,7 @@ pub fn call_for(step: &PlannedStep, view: &RunView, base: &Path, cursor: Option<
         checkpoint: view.steps.get(&step.name).and_then(|step| step.checkpoint),
         task: task(step, view, cursor)?,
     };
-    Ok(Call { who: who(step), assignment, grants: Grants { base: base.to_owned(), files: step.files.clone() } })
+    Ok(Call { who: who(step), assignment, grants: step.grants.clone(), base: base.to_owned() })
 }
 
 /// The step and its plugin, for errors.

@@ -6,6 +6,7 @@
 //!  tenants/NAME/journal/     the truth
 //!  tenants/NAME/blobs/       tables, models, plugins
 //!  tenants/NAME/scratch/     a folder a worker
+//!  tenants/NAME/secrets/     a file a secret
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
 //!
@@ -106,6 +107,10 @@ fn remove_scratch(data: &Path) -> std::io::Result<()> {
 
 pub(crate) fn tenant(data: &Path, tenant: &TenantId) -> PathBuf {
     data.join("tenants").join(tenant.to_string())
+}
+
+pub(crate) fn secrets(data: &Path, id: &TenantId) -> PathBuf {
+    tenant(data, id).join("secrets")
 }
 
 /// Where native code of a tenant's plugins is kept: apart for each data folder, so that no project's worker, should it ever

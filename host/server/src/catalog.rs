@@ -1,6 +1,6 @@
 //! What a manifest calls a plugin -> a stored component and what it says of itself, pinned by the lock file.
 
-use crate::{Error, Notes, Server, folder, toolchain};
+use crate::{Error, Notes, Server, folder};
 use manifest::{Lock, LockedPlugin, PluginSource};
 use ports::{Answer, Assignment, Blobs, Call, Grants, Page, StepRunner, Task, Watch, Watched};
 use std::path::{Path, PathBuf};
@@ -39,15 +39,23 @@ impl Server {
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
-                let text =
-                    std::fs::read(&step).map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
-                let built = self.options.data.join("built");
-                let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
-                (file, Some(toolchain::source_digest(&text)))
+                let (file, digest) = self.built(&step, path, notes)?;
+                (file, Some(digest))
             }
         };
         let digest = self.blob_of(tenant, &file, source)?;
         Ok(Component { digest, source: built_from })
+    }
+
+    /// The component of a Python step, by the digest of its source; built unless it was before.
+    fn built(&self, step: &Path, path: &str, notes: Notes<'_>) -> Result<(PathBuf, Digest), Fault> {
+        let text = std::fs::read(step).map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+        let digest = toolchain::python_digest(&text);
+        let file = self.options.data.join("built").join(format!("{digest}.wasm"));
+        if !file.exists() {
+            toolchain::build(step, &file, &toolchain::Tools { cache: &self.options.cache, notes })?;
+        }
+        Ok((file, digest))
     }
 
     fn blob_of(&self, tenant: &TenantId, file: &Path, source: &PluginSource) -> Result<Digest, Fault> {

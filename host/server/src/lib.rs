@@ -16,7 +16,6 @@ mod project;
 mod reads;
 mod report;
 mod runs;
-mod toolchain;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
@@ -66,8 +65,7 @@ impl From<Vec<Problem>> for Error {
     }
 }
 
-/// Says what takes longer than a moment: "building plugin ..".
-pub type Notes<'a> = &'a (dyn Fn(String) + Sync);
+pub use toolchain::Notes;
 
 /// One installation, running.
 pub struct Server {

@@ -6,7 +6,8 @@ use crate::Offence;
 use crate::tree::File;
 
 /// Family of crates -> the one crate of the host that may use it. Its types, bugs and build time stay behind that wall.
-const OWNERS: [(&str, &str); 7] = [
+const OWNERS: [(&str, &str); 8] = [
+    ("wit-component", "toolchain"),
     ("wasmtime", "sandbox"),
     ("candle", "tensors"),
     ("arrow", "data"),

@@ -9,16 +9,18 @@ use types::Fault;
 pub enum Language {
     Rust,
     Python,
+    C,
 }
 
 impl Language {
-    pub const ALL: [Language; 2] = [Language::Rust, Language::Python];
+    pub const ALL: [Language; 3] = [Language::Rust, Language::Python, Language::C];
 
     /// The file that a folder in this language holds; with a `*`, exactly one of its kind.
     fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
             Self::Python => "*.py",
+            Self::C => "*.c",
         }
     }
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Language {
         f.pad(match self {
             Self::Rust => "Rust",
             Self::Python => "Python",
+            Self::C => "C",
         })
     }
 }
@@ -55,6 +58,14 @@ pub(crate) fn only_file(source: &Path, mark: &str) -> Result<std::path::PathBuf,
             let message = format!("`{}` has {} files `{mark}`: {}", last_part(source), names.len(), names.join(", "));
             Err(Fault::invalid(message).hinted("name the one to build"))
         }
+    }
+}
+
+/// The files of a plugin that is made of all of its kind in a folder, in the order of their names; of a file, it alone.
+pub(crate) fn files(source: &Path, mark: &str) -> Result<Vec<std::path::PathBuf>, Fault> {
+    match source.is_dir() {
+        true => Ok(names_in(source)?.iter().filter(|name| matches(name, mark)).map(|name| source.join(name)).collect()),
+        false => Ok(vec![source.to_owned()]),
     }
 }
 
@@ -102,6 +113,7 @@ mod tests {
             (&["Cargo.toml", "src.rs"][..], Some(Language::Rust)),
             (&["Cargo.toml", "tool.py"], Some(Language::Rust)),
             (&["step.py"], Some(Language::Python)),
+            (&["a.c", "b.c", "b.h"], Some(Language::C)),
             (&["README.md", ".py", ".hidden.py"], None),
             (&[], None),
         ] {

@@ -1,7 +1,7 @@
 //! A plugin's source -> a component: a folder or a file in any language that has an SDK.
 //!
 //! ```text
-//!  source --language::of--> rust | python --> a core module --component::componentize--> DRAFT --rename--> the component
+//!  source --language::of--> rust | python | c --> a core module --component::componentize--> DRAFT --rename--> the component
 //!                             |
 //!                             +-- tools and the SDK that this binary carries, kept in a cache
 //! ```
@@ -9,6 +9,7 @@
 
 #[macro_use]
 mod carried;
+mod c;
 mod component;
 mod language;
 mod python;
@@ -49,6 +50,7 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
     let built = match language {
         Language::Rust => rust::build(&source, &draft, tools),
         Language::Python => python::build(&source, &draft, tools),
+        Language::C => c::build(&source, &draft, tools),
     };
     let placed = built.and_then(|()| std::fs::rename(&draft, &to).map_err(cannot));
     if placed.is_err() {

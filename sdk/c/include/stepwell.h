@@ -79,6 +79,7 @@ static inline sw_text sw_text_at(const sw_column *column, size_t row) {
     return (sw_text){column->chars + start, (size_t)(column->offsets[row + 1] - start)};
 }
 bool sw_equal(sw_text text, const char *other);
+sw_text sw_text_of(const char *text);
 
 sw_column sw_new(sw_type type, size_t rows); /* zeros, a value in every row; a text column begins with 0 rows */
 void sw_set_bool(sw_column *column, size_t row, bool value);
@@ -133,7 +134,8 @@ double sw_number(const sw_json *object, const char *key, double otherwise);
 int64_t sw_integer(const sw_json *object, const char *key, int64_t otherwise);
 bool sw_truth(const sw_json *object, const char *key, bool otherwise);
 const char *sw_string(const sw_json *object, const char *key, const char *otherwise);
-const char *sw_numbers(const double *values, size_t count); /* "[1, 2.5]", exact; not-a-number and infinity are errors */
+const char *sw_exact(double value); /* as text that reads back to the same bits; not-a-number and infinity are errors */
+const char *sw_numbers(const double *values, size_t count); /* "[1, 2.5]", the same for a list */
 const char *sw_quoted(const char *text);                    /* "\"text\"" */
 
 /* ---- files: those of a saved state, and those that a grant opened ---- */
@@ -168,6 +170,7 @@ void sw_about(sw_description *about, const char *name, const char *version, cons
 void sw_parameter_schema(sw_description *about, const char *json_schema);
 void sw_learns(sw_description *about); /* fitted: fit learns something */
 void sw_reads(sw_description *about, const char *port, const char *column, sw_type type);
+void sw_reads_field(sw_description *about, const char *port, stepwell_data_tables_field_t field);
 void sw_input(sw_description *about, const char *port);                  /* a port of which no column is read by name */
 sw_fields sw_wired(const sw_description *about, const char *port);       /* what stands there; empty while unknown */
 sw_fields *sw_output_same(sw_description *about, const char *port, const char *input);   /* row by row, with its columns */

@@ -170,6 +170,8 @@ const char *sw_c_string(contract_string_t text) {
     return copy;
 }
 
+sw_text sw_text_of(const char *text) { return (sw_text){text, strlen(text)}; }
+
 bool sw_equal(sw_text text, const char *other) {
     return text.length == strlen(other) && memcmp(text.data, other, text.length) == 0;
 }

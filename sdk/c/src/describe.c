@@ -68,6 +68,10 @@ void sw_reads(sw_description *about, const char *port, const char *column, sw_ty
     sw_field(&input(about, port)->columns, column, type, true);
 }
 
+void sw_reads_field(sw_description *about, const char *port, stepwell_data_tables_field_t field) {
+    sw_reads(about, port, sw_c_string(field.name), field.data_type);
+}
+
 sw_fields sw_wired(const sw_description *about, const char *port) {
     sw_fields fields = {0};
     for (size_t at = 0; at < about->wired.len; at++) {

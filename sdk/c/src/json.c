@@ -236,17 +236,20 @@ const char *sw_string(const sw_json *object, const char *key, const char *otherw
     return value ? sw_as_string(value) : otherwise;
 }
 
+const char *sw_exact(double value) {
+    if (!isfinite(value)) sw_permanent("expected a finite number to save, got %g", value);
+    return sw_print("%.17g", value);
+}
+
 const char *sw_numbers(const double *values, size_t count) {
-    const char *text = "[";
     sw_column out = sw_new(SW_TEXT, 0); /* its bytes grow by doubling */
-    sw_push_text(&out, "[", 1);
     for (size_t at = 0; at < count; at++) {
-        if (!isfinite(values[at])) sw_permanent("expected a finite number to save, got %g", values[at]);
-        text = sw_print(at ? ", %.17g" : "%.17g", values[at]);
-        sw_push_text(&out, text, strlen(text));
-        sw_free((void *)text);
+        const char *value = sw_exact(values[at]);
+        sw_push_text(&out, at ? ", " : "[", at ? 2 : 1);
+        sw_push_text(&out, value, strlen(value));
+        sw_free((void *)value);
     }
-    sw_push_text(&out, "]", 2); /* and the zero that ends a string */
+    sw_push_text(&out, count ? "]" : "[]", count ? 2 : 3); /* and the zero that ends a string */
     return out.chars;
 }
 

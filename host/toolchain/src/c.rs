@@ -8,11 +8,11 @@
 
 use crate::carried::{File, WIT, staged};
 use crate::component::componentize;
-use crate::tool::{self, finish, isolate};
-use crate::{Tools, language};
+use crate::tool::{self, finish, follow, isolate};
+use crate::{Language, Notes, Tools, language};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use types::{Digest, Fault};
+use types::{Digest, Fault, Role};
 use wit_bindgen_core::{Files, wit_parser::Resolve};
 
 /// Zig's C compiler, which brings its own linker and C library; pinned, since its version is part of what it makes.
@@ -20,18 +20,41 @@ const COMPILER: &str = "ziglang==0.15.2";
 
 /// No reassociation and no fused multiply-add, whatever the optimisation: a sum has the same bits as in any other language.
 const FLAGS: [&str; 10] = [
-    "-target", "wasm32-wasi", "-mexec-model=reactor", "-std=c17", "-O2", "-msimd128", "-ffp-contract=off", "-fno-fast-math",
-    "-Wall", "-fno-sanitize=all",
+    "-target",
+    "wasm32-wasi",
+    "-mexec-model=reactor",
+    "-std=c17",
+    "-O2",
+    "-msimd128",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-Wall",
+    "-fno-sanitize=all",
 ];
 
 const SDK: &[File] = carried!("sdk/c":
-    "include/stepwell.h" "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
+    "include/contract.h" "include/stepwell.h" "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
     "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/trainer.c"
     "src/roles/transformer.c" "src/roles/validator.c");
 
+pub(crate) static LANGUAGE: Language = Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template };
+
+fn template(role: Role) -> Vec<File> {
+    let step = match role {
+        Role::Collector => carried_text!("sdk/c/template/collector.c"),
+        Role::Transformer => carried_text!("sdk/c/template/transformer.c"),
+        Role::Fitted => carried_text!("sdk/c/template/fitted.c"),
+        Role::Validator => carried_text!("sdk/c/template/validator.c"),
+        Role::Trainer | Role::Predictor => carried_text!("sdk/c/template/learner.c"),
+        Role::Evaluator => carried_text!("sdk/c/template/evaluator.c"),
+    };
+    let readme = carried_text!("sdk/c/template/README.md");
+    vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")]
+}
+
 const ROLES: [&str; 7] = ["collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator"];
 
-pub(crate) fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
+fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let compiler = Compiler {
         python: tool::python(COMPILER, tools)?,
         sdk: staged(tools.cache, "c", &[SDK, WIT])?.join("sdk/c"),
@@ -42,7 +65,7 @@ pub(crate) fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), F
     };
     (tools.notes)(format!("{} into a component (a second; 20 s the first time)", compiler.what));
     std::fs::create_dir_all(&compiler.work).map_err(Fault::host)?;
-    let built = compiler.component(source);
+    let built = compiler.component(source, tools.notes);
     // A cache that cannot be emptied is no reason to refuse what was built in it.
     let _ = std::fs::remove_dir_all(&compiler.work);
     std::fs::write(to, built?).map_err(Fault::host)
@@ -58,8 +81,8 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn component(&self, source: &Path) -> Result<Vec<u8>, Fault> {
-        let objects = self.compile(source)?;
+    fn component(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<u8>, Fault> {
+        let objects = self.compile(source, notes)?;
         let roles = roles(&objects)?;
         if roles.is_empty() {
             let fault = Fault::invalid(format!("{}: it names no role", self.what));
@@ -69,20 +92,23 @@ impl Compiler {
         componentize(&module, None).map_err(|fault| {
             let fault = Fault { message: format!("{}: {}", self.what, fault.message), ..fault };
             match fault.message.contains("wasi_snapshot_preview1") {
-                true => fault.hinted("a step has no files, clock or environment of a system: use sw_open, sw_logical_time, .."),
+                true => fault
+                    .hinted("a step has no files, clock or environment of a system: use sw_open, sw_logical_time, .."),
                 false => fault,
             }
         })
     }
 
     /// The plugin's own files, each to an object. Of a folder, all of C in it.
-    fn compile(&self, source: &Path) -> Result<Vec<PathBuf>, Fault> {
+    fn compile(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<PathBuf>, Fault> {
         let sources = language::files(source, "*.c")?;
-        bindings(&ROLES, &self.work)?;
         let mut command = self.command();
         command.args(["-c", "-ferror-limit=4", "-fdiagnostics-color=never"]).args(&sources);
         let folder = sources[0].parent().unwrap_or(source).display().to_string() + "/";
-        finish(command, &self.what).map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
+        let mut warnings = Vec::new();
+        let compiled = follow(command, &self.what, |line| warnings.push(line.replace(&folder, "")));
+        compiled.map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
+        warnings.into_iter().for_each(notes);
         let object = |file: &PathBuf| self.work.join(file.file_name().unwrap_or_default()).with_extension("o");
         Ok(sources.iter().map(object).collect())
     }
@@ -105,7 +131,7 @@ impl Compiler {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
-        command.args(["-m", "ziglang", "cc"]).args(FLAGS).arg("-I").arg(&self.work).arg("-I").arg(self.sdk.join("include"));
+        command.args(["-m", "ziglang", "cc"]).args(FLAGS).arg("-I").arg(self.sdk.join("include"));
         command.env("ZIG_GLOBAL_CACHE_DIR", &self.cache).env("ZIG_LOCAL_CACHE_DIR", &self.cache);
         isolate(&mut command, &self.work);
         command
@@ -164,6 +190,19 @@ mod tests {
         let mut carried: Vec<_> = SDK.iter().map(|(name, _)| *name).collect();
         carried.sort_unstable();
         assert_eq!(files, carried);
+    }
+
+    #[test]
+    fn the_carried_header_is_the_contracts() {
+        let folder = tempfile::tempdir().unwrap();
+        bindings(&ROLES, folder.path()).unwrap();
+        let made = folder.path().join("contract.h");
+        let carried = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/c/include/contract.h");
+        if std::fs::read(&made).unwrap() != std::fs::read(&carried).unwrap() {
+            let kept = std::env::temp_dir().join("contract.h");
+            std::fs::copy(made, &kept).unwrap();
+            panic!("wit/ or wit-bindgen changed: cp {} sdk/c/include/contract.h", kept.display());
+        }
     }
 
     #[test]

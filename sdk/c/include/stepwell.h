@@ -10,7 +10,7 @@
 #ifndef STEPWELL_H
 #define STEPWELL_H
 
-#include "contract.h" /* generated from wit/; what is not wrapped here (tensors) is called by its names */
+#include "contract.h" /* generated from wit/ by wit-bindgen; what is not wrapped here (tensors) is called by its names */
 
 /* ---- memory ---- */
 
@@ -170,12 +170,13 @@ void sw_about(sw_description *about, const char *name, const char *version, cons
 void sw_parameter_schema(sw_description *about, const char *json_schema);
 void sw_learns(sw_description *about); /* fitted: fit learns something */
 void sw_reads(sw_description *about, const char *port, const char *column, sw_type type);
-void sw_reads_field(sw_description *about, const char *port, stepwell_data_tables_field_t field);
 void sw_input(sw_description *about, const char *port);                  /* a port of which no column is read by name */
 sw_fields sw_wired(const sw_description *about, const char *port);       /* what stands there; empty while unknown */
 sw_fields *sw_output_same(sw_description *about, const char *port, const char *input);   /* row by row, with its columns */
 sw_fields *sw_output_subset(sw_description *about, const char *port, const char *input); /* some rows, with its columns */
 sw_fields *sw_output(sw_description *about, const char *port);                           /* anything else */
+
+sw_fields *sw_predicts(sw_description *about); /* a learner: it reads features and label, and gives what is put here */
 
 #define SW_DESCRIBE(describe) void (*const sw_describe)(sw_description *) = (describe)
 

@@ -68,10 +68,6 @@ void sw_reads(sw_description *about, const char *port, const char *column, sw_ty
     sw_field(&input(about, port)->columns, column, type, true);
 }
 
-void sw_reads_field(sw_description *about, const char *port, stepwell_data_tables_field_t field) {
-    sw_reads(about, port, sw_c_string(field.name), field.data_type);
-}
-
 sw_fields sw_wired(const sw_description *about, const char *port) {
     sw_fields fields = {0};
     for (size_t at = 0; at < about->wired.len; at++) {
@@ -82,25 +78,47 @@ sw_fields sw_wired(const sw_description *about, const char *port) {
     return fields;
 }
 
-static sw_fields *output(sw_description *about, const char *port, uint8_t relation, const char *of) {
+static bool is_wired(const sw_description *about, const char *port) {
+    for (size_t at = 0; at < about->wired.len; at++) {
+        if (same(about->wired.ptr[at].name, port)) return true;
+    }
+    return false;
+}
+
+static sw_fields *output(sw_description *about, const char *port, uint8_t relation, const char *of, sw_fields begin) {
     struct output made = {port, of, relation, sw_alloc(sizeof(sw_fields))};
-    sw_fields wired = of ? sw_wired(about, of) : (sw_fields){0};
-    for (size_t at = 0; at < wired.count; at++) SW_PUSH(made.columns, wired.items[at]);
+    for (size_t at = 0; at < begin.count; at++) SW_PUSH(made.columns, begin.items[at]);
     if (of) input(about, of);
     SW_PUSH(&about->outputs, made);
     return made.columns;
 }
 
 sw_fields *sw_output_same(sw_description *about, const char *port, const char *of) {
-    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_SAME, of);
+    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_SAME, of, sw_wired(about, of));
 }
 
 sw_fields *sw_output_subset(sw_description *about, const char *port, const char *of) {
-    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_SUBSET, of);
+    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_SUBSET, of, sw_wired(about, of));
 }
 
 sw_fields *sw_output(sw_description *about, const char *port) {
-    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_OTHER, NULL);
+    return output(about, port, EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_OTHER, NULL, (sw_fields){0});
+}
+
+static void reads_wired(sw_description *about, const char *port, const char *as) {
+    sw_fields wired = sw_wired(about, as);
+    for (size_t at = 0; at < wired.count; at++) sw_field(&input(about, port)->columns, sw_c_string(wired.items[at].name), wired.items[at].data_type, true);
+}
+
+sw_fields *sw_predicts(sw_description *about) {
+    static const char *const PORTS[] = {"train", "validation"};
+    for (int at = 0; at < 2; at++) {
+        if (at == 1 && about->wired.len && !is_wired(about, PORTS[at])) continue;
+        input(about, PORTS[at]);
+        reads_wired(about, PORTS[at], "features");
+        reads_wired(about, PORTS[at], "label");
+    }
+    return output(about, "predictions", EXPORTS_STEPWELL_STEP_DESCRIPTION_ROW_RELATION_SAME, "train", (sw_fields){0});
 }
 
 /* ---- the role that every plugin has ---- */

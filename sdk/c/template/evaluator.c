@@ -4,7 +4,7 @@
 #include "stepwell.h"
 
 static void describe(sw_description *about) {
-    sw_about(about, "NAME", "0.1.0", "The mean absolute error of predictions.");
+    sw_about(about, "my-plugin", "0.1.0", "The mean absolute error of predictions.");
     sw_parameter_schema(about,
                         "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"label\"], \"properties\": {"
                         "\"label\": {\"type\": \"string\", \"description\": \"The column of true values.\"},"

@@ -8,7 +8,7 @@ typedef struct {
 static const char *column(void) { return sw_string(sw_parameters(), "column", "value"); }
 
 static void describe(sw_description *about) {
-    sw_about(about, "NAME", "0.1.0", "Fills the nulls of a column with the mean of the training rows.");
+    sw_about(about, "my-plugin", "0.1.0", "Fills the nulls of a column with the mean of the training rows.");
     sw_parameter_schema(about,
                         "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
                         "\"column\": {\"type\": \"string\", \"default\": \"value\", \"description\": \"A column of numbers.\"}}}");

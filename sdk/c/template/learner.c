@@ -2,11 +2,8 @@
 #include "stepwell.h"
 
 static void describe(sw_description *about) {
-    sw_about(about, "NAME", "0.1.0", "Predicts the mean of the training labels.");
-    sw_fields label = sw_wired(about, "label");
-    sw_input(about, "train");
-    if (label.count) sw_reads_field(about, "train", label.items[0]);
-    sw_field(sw_output_same(about, "predictions", "train"), "prediction", SW_FLOAT64, false);
+    sw_about(about, "my-plugin", "0.1.0", "Predicts the mean of the training labels.");
+    sw_field(sw_predicts(about), "prediction", SW_FLOAT64, false);
 }
 
 static void train(const sw_training *training, sw_trained *trained) {

@@ -4,7 +4,7 @@
 static const char *column(void) { return sw_string(sw_parameters(), "column", "value"); }
 
 static void describe(sw_description *about) {
-    sw_about(about, "NAME", "0.1.0", "Every row has a value in a column.");
+    sw_about(about, "my-plugin", "0.1.0", "Every row has a value in a column.");
     sw_parameter_schema(about,
                         "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
                         "\"column\": {\"type\": \"string\", \"default\": \"value\", \"description\": \"A column of numbers.\"}}}");

@@ -32,6 +32,9 @@ const FLAGS: [&str; 10] = [
     "-fno-sanitize=all",
 ];
 
+/// Where a function of the system would be imported from.
+const SYSTEM: &str = "`wasi_snapshot_preview1::";
+
 const SDK: &[File] = carried!("sdk/c":
     "include/contract.h" "include/stepwell.h" "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
     "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/trainer.c"
@@ -52,7 +55,9 @@ fn template(role: Role) -> Vec<File> {
     vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")]
 }
 
-const ROLES: [&str; 7] = ["collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator"];
+/// What a plugin may export. `description` it must.
+const ROLES: [&str; 8] =
+    ["description", "collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator"];
 
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let compiler = Compiler {
@@ -63,7 +68,7 @@ fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
         work: tools.cache.join("c").join(Digest::of(to.as_os_str().as_encoded_bytes()).short()),
         what: format!("building `{}`", language::last_part(source)),
     };
-    (tools.notes)(format!("{} into a component (a second; 20 s the first time)", compiler.what));
+    (tools.notes)(format!("{} into a component (a second; a minute the first time)", compiler.what));
     std::fs::create_dir_all(&compiler.work).map_err(Fault::host)?;
     let built = compiler.component(source, tools.notes);
     // A cache that cannot be emptied is no reason to refuse what was built in it.
@@ -156,7 +161,7 @@ fn bindings(roles: &[&str], folder: &Path) -> Result<(), Fault> {
     let exports: String = roles.iter().map(|role| format!("export stepwell:step/{role}@0.1.0;")).collect();
     let world = format!(
         "package stepwell:c; world contract {{ include stepwell:step/imports@0.1.0; import stepwell:step/types@0.1.0; \
-         export stepwell:step/description@0.1.0; {exports} }}"
+         {exports} }}"
     );
     let generate = || {
         let mut resolve = Resolve::default();
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn a_world_exports_the_roles_asked_for() {
         let folder = tempfile::tempdir().unwrap();
-        bindings(&["validator"], folder.path()).unwrap();
+        bindings(&["description", "validator"], folder.path()).unwrap();
         let header = std::fs::read_to_string(folder.path().join("contract.h")).unwrap();
         assert!(header.contains("exports_stepwell_step_validator_check("));
         assert!(!header.contains("exports_stepwell_step_fitted"));

@@ -12,11 +12,18 @@ static const sw_json *columns(void) { return sw_member(sw_parameters(), "columns
 
 static void describe(sw_description *about) {
     sw_about(about, "zscore", "0.1.0", "Scales columns to mean 0 and deviation 1.");
-    sw_parameter_schema(about, "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"columns\"], \"properties\": {"
-                               "\"columns\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"minItems\": 1}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["columns"],
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Columns to scale."}
+        }
+    }));
     sw_learns(about);
     sw_output_same(about, "rows", "rows"); /* as they come: float64 stays float64 */
-    for (size_t at = 0; at < sw_count(columns()); at++) sw_reads(about, "rows", sw_as_string(sw_item(columns(), at)), SW_FLOAT64);
+    for (size_t at = 0; at < sw_count(columns()); at++)
+        sw_reads(about, "rows", sw_as_string(sw_item(columns(), at)), SW_FLOAT64);
 }
 
 static zscore *blank(size_t count) {

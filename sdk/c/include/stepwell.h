@@ -167,7 +167,8 @@ void sw_field(sw_fields *fields, const char *name, sw_type type, bool nullable);
 
 typedef struct sw_description sw_description;
 void sw_about(sw_description *about, const char *name, const char *version, const char *summary);
-void sw_parameter_schema(sw_description *about, const char *json_schema);
+void sw_parameter_schema(sw_description *about, const char *json_schema); /* without it a plugin takes none */
+#define SW_JSON(...) #__VA_ARGS__ /* JSON as it is written: SW_JSON({"type": "object"}) */
 void sw_learns(sw_description *about); /* fitted: fit learns something */
 void sw_reads(sw_description *about, const char *port, const char *column, sw_type type);
 void sw_input(sw_description *about, const char *port);                  /* a port of which no column is read by name */
@@ -178,12 +179,15 @@ sw_fields *sw_output(sw_description *about, const char *port);                  
 
 sw_fields *sw_predicts(sw_description *about); /* a learner: it reads features and label, and gives what is put here */
 
-#define SW_DESCRIBE(describe) void (*const sw_describe)(sw_description *) = (describe)
+#define SW_MARK(name) __attribute__((used)) static const char sw_is_##name[] = "stepwell-role:" #name
+#define SW_DESCRIBE(describe)  \
+    SW_MARK(description);      \
+    void (*const sw_describe)(sw_description *) = (describe)
 
 /* ---- roles: a plugin names its functions once; it has the roles that it names ---- */
 
-#define SW_ROLE(name, ...)                                                   \
-    __attribute__((used)) static const char sw_is_##name[] = "stepwell-role:" #name; \
+#define SW_ROLE(name, ...) \
+    SW_MARK(name);         \
     const sw_role_##name sw_##name = {__VA_ARGS__}
 
 /* Row by row, with what fit learnt: SW_FITTED(fit, save, restore, apply). A step that learns nothing gives NULL for the first

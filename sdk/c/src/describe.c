@@ -107,7 +107,8 @@ sw_fields *sw_output(sw_description *about, const char *port) {
 
 static void reads_wired(sw_description *about, const char *port, const char *as) {
     sw_fields wired = sw_wired(about, as);
-    for (size_t at = 0; at < wired.count; at++) sw_field(&input(about, port)->columns, sw_c_string(wired.items[at].name), wired.items[at].data_type, true);
+    for (size_t at = 0; at < wired.count; at++)
+        sw_reads(about, port, sw_c_string(wired.items[at].name), wired.items[at].data_type);
 }
 
 sw_fields *sw_predicts(sw_description *about) {

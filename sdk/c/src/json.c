@@ -73,7 +73,8 @@ static char *escaped(reader *in, char *out) {
         return out;
     }
     int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *out++ = (char)((0xf00 >> more & 0xf0) | (more == 1 ? 0xc0 : 0) | code >> 6 * more);
+    static const unsigned FIRST[] = {0, 0xc0, 0xe0, 0xf0};
+    *out++ = (char)(FIRST[more] | code >> 6 * more);
     while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3f));
     return out;
 }
@@ -132,6 +133,7 @@ static void number(reader *in, sw_json *value) {
     const char *text = sw_c_string((contract_string_t){(uint8_t *)start, (size_t)(in->at - start)});
     value->kind = JSON_NUMBER;
     value->number = strtod(text, NULL);
+    if (fabs(value->number) >= 0x1p63) value->is_integer = false;
     value->integer = value->is_integer ? strtoll(text, NULL, 10) : 0;
     if (isinf(value->number)) in->broken = true;
     sw_free((void *)text);
@@ -206,7 +208,8 @@ const sw_json *sw_item(const sw_json *list, size_t at) { return at < sw_count(li
 /* Whether a value is what is asked for; else that is an error. */
 static bool is(const sw_json *value, kind wanted) {
     if (value && value->kind == wanted) return true;
-    sw_invalid(value ? value->key : "params", "expected %s, got %s", KINDS[wanted], value ? KINDS[value->kind] : "nothing");
+    const char *got = value ? KINDS[value->kind] : "nothing";
+    sw_invalid(value ? value->key : "json", "expected %s, got %s", KINDS[wanted], got);
     return false;
 }
 
@@ -222,7 +225,7 @@ double sw_number(const sw_json *object, const char *key, double otherwise) {
 int64_t sw_integer(const sw_json *object, const char *key, int64_t otherwise) {
     const sw_json *value = sw_member(object, key);
     if (!value || !is(value, JSON_NUMBER)) return otherwise;
-    if (!value->is_integer) sw_invalid(key, "expected an integer, got %g", value->number);
+    if (!value->is_integer) sw_invalid(key, "expected an integer of 64 bits, got %g", value->number);
     return value->integer;
 }
 

@@ -159,14 +159,17 @@ static bool find_field(const sw_table *table, const char *name, wire_field *foun
     return false;
 }
 
+/* The bytes of a list, which is a block of the call only if it holds any. */
+static void *block_of(contract_list_u8_t list, size_t at_least) { return list.len ? list.ptr : sw_alloc(at_least); }
+
 static sw_column from_wire(const wire_column *wire, bool nullable) {
     return (sw_column){
         .type = wire->data_type,
         .nullable = nullable,
         .length = wire->length,
-        .validity = wire->validity.is_some ? wire->validity.val.ptr : NULL,
-        .offsets = wire->offsets.is_some ? (int32_t *)wire->offsets.val.ptr : NULL,
-        .data = wire->data.ptr,
+        .validity = wire->validity.is_some ? block_of(wire->validity.val, 1) : NULL,
+        .offsets = wire->offsets.is_some ? block_of(wire->offsets.val, 4) : NULL,
+        .data = block_of(wire->data, 0),
         .bytes = wire->data.len,
     };
 }

@@ -7,9 +7,12 @@
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "The lines of a text file.");
-    sw_parameter_schema(about,
-                        "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"path\"], \"properties\": {"
-                        "\"path\": {\"type\": \"string\", \"description\": \"A file beneath a granted folder.\"}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["path"],
+        "properties": {"path": {"type": "string", "description": "A file beneath a granted folder."}}
+    }));
     sw_output(about, "table");
 }
 

@@ -5,10 +5,15 @@
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "The mean absolute error of predictions.");
-    sw_parameter_schema(about,
-                        "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"label\"], \"properties\": {"
-                        "\"label\": {\"type\": \"string\", \"description\": \"The column of true values.\"},"
-                        "\"prediction\": {\"type\": \"string\", \"default\": \"prediction\"}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["label"],
+        "properties": {
+            "label": {"type": "string", "description": "The column of true values."},
+            "prediction": {"type": "string", "default": "prediction"}
+        }
+    }));
     sw_input(about, "candidate");
     sw_input(about, "baseline");
     for (int port = 0; port < 2; port++) {

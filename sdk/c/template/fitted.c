@@ -9,9 +9,11 @@ static const char *column(void) { return sw_string(sw_parameters(), "column", "v
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "Fills the nulls of a column with the mean of the training rows.");
-    sw_parameter_schema(about,
-                        "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-                        "\"column\": {\"type\": \"string\", \"default\": \"value\", \"description\": \"A column of numbers.\"}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {"column": {"type": "string", "default": "value", "description": "A column of numbers."}}
+    }));
     sw_learns(about);
     sw_fields *given = sw_output_same(about, "rows", "rows");
     sw_reads(about, "rows", column(), SW_FLOAT64);
@@ -39,8 +41,9 @@ static void *restore(const sw_files *files) {
 }
 
 static sw_table *apply(const void *learnt, sw_table *rows) {
+    double mean = ((const fill *)learnt)->mean;
     sw_column x = sw_read(rows, column(), SW_FLOAT64), full = sw_new(SW_FLOAT64, x.length);
-    for (size_t row = 0; row < x.length; row++) full.f64[row] = sw_has(&x, row) ? x.f64[row] : ((const fill *)learnt)->mean;
+    for (size_t row = 0; row < x.length; row++) full.f64[row] = sw_has(&x, row) ? x.f64[row] : mean;
     sw_columns out = {0};
     sw_add(&out, column(), full);
     return sw_with(rows, &out);

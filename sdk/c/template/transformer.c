@@ -5,10 +5,14 @@ static const char *column(void) { return sw_string(sw_parameters(), "column", "v
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "Keeps the rows whose value is at least some number.");
-    sw_parameter_schema(about,
-                        "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-                        "\"column\": {\"type\": \"string\", \"default\": \"value\", \"description\": \"A column of numbers.\"},"
-                        "\"at_least\": {\"type\": \"number\", \"default\": 0}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "column": {"type": "string", "default": "value", "description": "A column of numbers."},
+            "at_least": {"type": "number", "default": 0}
+        }
+    }));
     sw_reads(about, "table", column(), SW_FLOAT64);
     sw_output_subset(about, "table", "table");
 }

@@ -5,9 +5,11 @@ static const char *column(void) { return sw_string(sw_parameters(), "column", "v
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "Every row has a value in a column.");
-    sw_parameter_schema(about,
-                        "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-                        "\"column\": {\"type\": \"string\", \"default\": \"value\", \"description\": \"A column of numbers.\"}}}");
+    sw_parameter_schema(about, SW_JSON({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {"column": {"type": "string", "default": "value", "description": "A column of numbers."}}
+    }));
     sw_reads(about, "table", column(), SW_FLOAT64);
     sw_output_same(about, "table", "table");
 }

@@ -43,7 +43,26 @@ fn the_z_score_in_c_gives_the_bits_of_the_one_in_rust_nulls_and_all() {
     for column in ["x", "y", "constant"] {
         assert_eq!(bits(&c, column), bits(&rust, column), "{column}");
     }
-    assert_eq!(bits(&c, "x").iter().filter(|value| value.is_none()).count(), 109);
+    assert_eq!(bits(&c, "x").iter().filter(|value| value.is_none()).count(), 108);
+}
+
+#[test]
+fn the_step_of_the_readme_is_the_example_and_runs_though_it_learns_nothing() {
+    let (readme, step) = (include_str!("../../../sdk/c/README.md"), include_str!("../../../sdk/c/examples/density.c"));
+    let shown = step.split_once('\n').unwrap().1;
+    assert!(readme.contains(shown), "sdk/c/README.md shows sdk/c/examples/density.c");
+    let project = Project::new();
+    project.write("density.c", step);
+    project.stepwell(&["plugin", "build", "density.c"]).expect("build", 0, &["density.wasm"]);
+    project.write("data/bodies.csv", "name,mass,volume\na,1.5,2\nb,,4\nc,9.25,0.5\n");
+    project.write(
+        TRAIN,
+        "[steps.bodies]\nplugin = \"csv\"\nparams = { path = \"data/bodies.csv\", columns = { volume = \"float64\" } }\n\
+         grants = { files = [\"data\"] }\n[steps.dense]\nplugin = \"./density.wasm\"\ninputs = { rows = \"bodies.table\" }\n",
+    );
+    project.stepwell(&["run"]).expect("run", 0, &["dense", "3 rows"]);
+    let density: Vec<_> = project.rows(1, "dense.rows").iter().map(|row| row["density"].as_f64()).collect();
+    assert_eq!(density, [Some(0.75), None, Some(18.5)]);
 }
 
 #[test]

@@ -89,33 +89,42 @@ impl Compiler {
     fn component(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<u8>, Fault> {
         let objects = self.compile(source, notes)?;
         let roles = roles(&objects)?;
-        if roles.is_empty() {
-            let fault = Fault::invalid(format!("{}: it names no role", self.what));
-            return Err(fault.hinted("a step ends with its role, such as: SW_FITTED(fit, save, restore, apply);"));
+        if roles.len() < 2 || roles[0] != "description" {
+            let fault = Fault::invalid(format!("{}: it lacks a description or a role", self.what));
+            return Err(fault.hinted("a step ends as in: SW_DESCRIBE(describe); SW_FITTED(fit, save, restore, apply);"));
         }
         let module = self.link(&objects, &roles)?;
-        componentize(&module, None).map_err(|fault| {
-            let fault = Fault { message: format!("{}: {}", self.what, fault.message), ..fault };
-            match fault.message.contains("wasi_snapshot_preview1") {
-                true => fault
-                    .hinted("a step has no files, clock or environment of a system: use sw_open, sw_logical_time, .."),
-                false => fault,
-            }
-        })
+        componentize(&module, None).map_err(|fault| self.refused(fault))
+    }
+
+    /// Of a module that makes no component, the author reads what it asked for and cannot have.
+    fn refused(&self, fault: Fault) -> Fault {
+        let wanted = fault.message.split_once(SYSTEM).and_then(|(_, rest)| rest.split('`').next());
+        match wanted {
+            Some(call) => Fault::invalid(format!("{}: it asks a system for `{call}`", self.what))
+                .hinted("there is none beneath a step: use sw_open for fopen, sw_logical_time for time, .."),
+            None => Fault { message: format!("{}: {}", self.what, fault.message), ..fault },
+        }
     }
 
     /// The plugin's own files, each to an object. Of a folder, all of C in it.
     fn compile(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<PathBuf>, Fault> {
-        let sources = language::files(source, "*.c")?;
+        language::files(source, "*.c")?.iter().map(|file| self.object(file, notes)).collect()
+    }
+
+    /// What the compiler says names files within the plugin's folder, and so does what it makes: the same text gives the same
+    /// bytes wherever it lies.
+    fn object(&self, file: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
+        let folder = file.parent().unwrap_or(file).display().to_string() + "/";
+        let object = self.work.join(file.file_name().unwrap_or_default()).with_extension("o");
         let mut command = self.command();
-        command.args(["-c", "-ferror-limit=4", "-fdiagnostics-color=never"]).args(&sources);
-        let folder = sources[0].parent().unwrap_or(source).display().to_string() + "/";
-        let mut warnings = Vec::new();
-        let compiled = follow(command, &self.what, |line| warnings.push(line.replace(&folder, "")));
-        compiled.map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
-        warnings.into_iter().for_each(notes);
-        let object = |file: &PathBuf| self.work.join(file.file_name().unwrap_or_default()).with_extension("o");
-        Ok(sources.iter().map(object).collect())
+        command.arg("-c").arg(file).arg("-o").arg(&object);
+        command.args(["-ferror-limit=4", "-fdiagnostics-color=never", &format!("-ffile-prefix-map={folder}=")]);
+        let mut said = Vec::new();
+        follow(command, &self.what, |line| said.push(line.replace(&folder, "")))
+            .map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
+        said.into_iter().for_each(notes);
+        Ok(object)
     }
 
     fn link(&self, objects: &[PathBuf], roles: &[&str]) -> Result<Vec<u8>, Fault> {

@@ -106,7 +106,8 @@ static void read(const sw_text *cursor, sw_page *page) {
     CHECK(!cursor || sw_equal(*cursor, "end"));
     fill(columns);
     for (int at = 0; at < 9; at++) sw_add(&out, NAMES[at], columns[at]);
-    *page = (sw_page){sw_table_of(&out), sw_text_of("end"), false, false};
+    sw_table *all = sw_table_of(&out);
+    *page = (sw_page){cursor ? sw_slice(all, 0, 0) : all, sw_text_of("end"), false, false};
 }
 
 SW_COLLECTOR(discover, read);

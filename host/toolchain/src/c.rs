@@ -36,7 +36,8 @@ const FLAGS: [&str; 10] = [
 const SYSTEM: &str = "`wasi_snapshot_preview1::";
 
 const SDK: &[File] = carried!("sdk/c":
-    "include/contract.h" "include/stepwell.h" "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
+    "include/contract.h" "include/stepwell.h"
+    "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
     "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/trainer.c"
     "src/roles/transformer.c" "src/roles/validator.c");
 
@@ -62,7 +63,7 @@ const ROLES: [&str; 8] =
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let compiler = Compiler {
         python: tool::python(COMPILER, tools)?,
-        sdk: staged(tools.cache, "c", &[SDK, WIT])?.join("sdk/c"),
+        sdk: staged(tools.cache, "c", &[SDK])?.join("sdk/c"),
         cache: tools.cache.join("zig"),
         // `to` is this build's alone, and so is what is named after it.
         work: tools.cache.join("c").join(Digest::of(to.as_os_str().as_encoded_bytes()).short()),

@@ -85,7 +85,8 @@ void sw_keep_free(void *kept) {
 }
 
 /* What the host passes in lies among the call's blocks too. */
-__attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t old_bytes, size_t align, size_t bytes) {
+__attribute__((export_name("cabi_realloc")))
+void *cabi_realloc(void *old, size_t old_bytes, size_t align, size_t bytes) {
     if (bytes == 0) return (void *)align;
     void *made = sw_alloc(bytes);
     if (old_bytes) {
@@ -169,6 +170,8 @@ const char *sw_c_string(contract_string_t text) {
     if (text.len) memcpy(copy, text.ptr, text.len);
     return copy;
 }
+
+const char *sw_same_text(const char *text) { return sw_c_string(sw_given(text)); }
 
 sw_text sw_text_of(const char *text) { return (sw_text){text, strlen(text)}; }
 

@@ -45,12 +45,14 @@ void sw_field(sw_fields *fields, const char *name, sw_type type, bool nullable) 
 }
 
 void sw_about(sw_description *about, const char *name, const char *version, const char *summary) {
-    about->name = name;
-    about->version = version;
-    about->summary = summary;
+    about->name = sw_same_text(name);
+    about->version = sw_same_text(version);
+    about->summary = sw_same_text(summary);
 }
 
-void sw_parameter_schema(sw_description *about, const char *json_schema) { about->parameters = json_schema; }
+void sw_parameter_schema(sw_description *about, const char *json_schema) {
+    about->parameters = sw_same_text(json_schema);
+}
 
 void sw_learns(sw_description *about) { about->learns = true; }
 
@@ -58,7 +60,7 @@ static struct input *input(sw_description *about, const char *port) {
     for (size_t at = 0; at < about->inputs.count; at++) {
         if (same(sw_given(about->inputs.items[at].name), port)) return &about->inputs.items[at];
     }
-    SW_PUSH(&about->inputs, (struct input){.name = port});
+    SW_PUSH(&about->inputs, (struct input){.name = sw_same_text(port)});
     return &about->inputs.items[about->inputs.count - 1];
 }
 
@@ -86,7 +88,7 @@ static bool is_wired(const sw_description *about, const char *port) {
 }
 
 static sw_fields *output(sw_description *about, const char *port, uint8_t relation, const char *of, sw_fields begin) {
-    struct output made = {port, of, relation, sw_alloc(sizeof(sw_fields))};
+    struct output made = {sw_same_text(port), sw_same_text(of), relation, sw_alloc(sizeof(sw_fields))};
     for (size_t at = 0; at < begin.count; at++) SW_PUSH(made.columns, begin.items[at]);
     if (of) input(about, of);
     SW_PUSH(&about->outputs, made);

@@ -30,6 +30,7 @@ void *sw_grown(void *items, size_t count, size_t *capacity, size_t item);
 contract_string_t sw_given(const char *text);  /* not copied; for an argument of an import */
 contract_string_t sw_copied(const char *text); /* for a result */
 const char *sw_c_string(contract_string_t text);
+const char *sw_same_text(const char *text); /* a copy; of NULL, "" */
 void sw_fail(const sw_error *error); /* the first stays */
 /* The end of a call's work: whether it failed, and its error. Tables are dropped; the memory stays for the result. */
 bool sw_take_error(sw_error *error);

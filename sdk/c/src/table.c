@@ -231,7 +231,8 @@ static sw_column read_all(const sw_table *table, const wire_field *field, size_t
         sw_free_column(&piece);
         if (at >= rows) return whole;
         if (step > rows - at) step = (uint32_t)(rows - at);
-        if (!read_piece(table, field, offset + at, &step, &piece) || piece.length == 0) return zeros(field->data_type, rows);
+        bool is_read = read_piece(table, field, offset + at, &step, &piece);
+        if (!is_read || piece.length == 0) return zeros(field->data_type, rows);
     }
 }
 

@@ -13,7 +13,9 @@ sw_table *sw_port(const sw_tables *tables, const char *name) {
     return sw_table_from(0);
 }
 
-void sw_put(sw_tables *tables, const char *name, sw_table *table) { SW_PUSH(tables, (struct sw_port){name, table}); }
+void sw_put(sw_tables *tables, const char *name, sw_table *table) {
+    SW_PUSH(tables, (struct sw_port){sw_same_text(name), table});
+}
 
 /* Each table leaves the call; one under two names is an error. */
 static exports_stepwell_step_transformer_list_named_table_t given(const sw_tables *outputs) {

@@ -122,7 +122,11 @@ impl Compiler {
         command.arg("-c").arg(file).arg("-o").arg(&object);
         command.args(["-ferror-limit=4", "-fdiagnostics-color=never", &format!("-ffile-prefix-map={folder}=")]);
         let mut said = Vec::new();
-        follow(command, &self.what, |line| said.push(line.replace(&folder, "")))
+        let hear = |line: &str| {
+            said.push(line.replace(&folder, ""));
+            false
+        };
+        follow(command, &self.what, hear)
             .map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
         said.into_iter().for_each(notes);
         Ok(object)

@@ -41,21 +41,29 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     std::path::absolute(&data).map_err(Failure::ours)
 }
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Where tools and what they made are kept between projects.
+pub(crate) fn cache() -> PathBuf {
+    // A relative one would lead into the project; the XDG specification has it ignored.
+    let absolute = |folder: &PathBuf| folder.is_absolute();
+    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(absolute);
+    let named = variable("XDG_CACHE_HOME").filter(absolute).or_else(home_cache);
+    named.unwrap_or_else(std::env::temp_dir).join("stepwell")
+}
+
 fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    // A relative one would lead into the project; the XDG specification has it ignored.
-    let named = variable("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
-    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(|folder| folder.is_absolute());
-    let cache = named.or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
     let walls = match args.walls {
         Walls::BestEffort => WallPolicy::BestEffort,
         Walls::Required => WallPolicy::Required,
     };
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, walls, variables: variables() })
+    Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots, walls, variables: variables() })
 }
 
 /// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
@@ -94,6 +102,41 @@ fn look_at_walls(server: &Server) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// An installation of nobody's, for a component that belongs to no project yet. It goes when this is dropped.
+pub(crate) struct Scratch {
+    // Dropped first: it writes into the folder until then.
+    pub(crate) server: Arc<Server>,
+    pub(crate) folder: Temporary,
+}
+
+/// A folder that is removed when this is dropped.
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is a leftover in a cache.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes an installation in the cache, where nobody else can write.
+pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
+    let folder = Temporary(cache().join("scratch").join(std::process::id().to_string()));
+    // Of an earlier process of this number that was killed.
+    let _ = std::fs::remove_dir_all(&folder.0);
+    let data = folder.0.join("data");
+    match Folder::lock(&data)? {
+        LockedBy::Us(lock) => {
+            // Native code of what is only looked at goes with the rest.
+            let options = Options { cache: folder.0.join("cache"), ..options(args, &data)? };
+            let (server, _) = Server::open(lock, options).map_err(refused)?;
+            look_at_walls(&server)?;
+            Ok(Scratch { server, folder })
+        }
+        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+    }
 }
 
 fn taken(data: &Path, owner: &str) -> Failure {

@@ -13,16 +13,17 @@ mod catalog;
 mod endpoints;
 mod folder;
 mod follow;
+mod inspect;
 mod private;
 mod project;
 mod reads;
 mod report;
 mod runs;
-mod toolchain;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
+pub use inspect::Inspected;
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use worker::{Wall, WallPolicy, WallState, Walls};
@@ -73,8 +74,7 @@ impl From<Vec<Problem>> for Error {
     }
 }
 
-/// Says what takes longer than a moment: "building plugin ..".
-pub type Notes<'a> = &'a (dyn Fn(String) + Sync);
+pub use toolchain::Notes;
 
 /// One installation, running.
 pub struct Server {

@@ -6,7 +6,8 @@
 use rustix::fs::{Mode, OFlags};
 use std::fs::{FileType, Metadata};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use types::Fault;
 
 /// Makes a folder if need be, for its owner's eyes only; `what` names it, `hint` says what else to do. One that is there
@@ -26,6 +27,31 @@ pub(crate) fn ensure(folder: &Path, what: &str, hint: &str) -> Result<(), Fault>
         Access::Ours => Ok(()),
         Access::TooWide => rustix::fs::fchmod(&opened, Mode::RWXU).map_err(|error| io(error.into())),
         Access::Anothers { expected } => refused(format!("belongs to user {}, expected {expected}", found.st_uid)),
+    }
+}
+
+/// A folder of our own beneath another, removed when this is dropped: what happens in two of them at once does not mix.
+pub(crate) struct Fleeting(PathBuf);
+
+impl Fleeting {
+    pub(crate) fn new(beneath: &Path) -> std::io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let folder = beneath.join(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        // Of a process that had our number and was killed.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        // What stays is garbage in a cache.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -175,7 +175,7 @@ fn what_cannot_be_built_is_refused_and_leaves_what_was_there() {
     write("two/a.py", "");
     write("two/b.py", "");
     write("broken/Cargo.toml", manifest);
-    write("broken/src/lib.rs", "fn a() -> u8 { \"text\" }");
+    write("broken/src/lib.rs", "fn a() -> u8 { \"\u{1b}[2J\" }");
     write("foreign/Cargo.toml", manifest);
     write("foreign/src/lib.rs", "#[unsafe(no_mangle)] pub extern \"C\" fn a() {}");
     write("library/Cargo.toml", &manifest.replace("cdylib", "rlib"));
@@ -192,6 +192,7 @@ fn what_cannot_be_built_is_refused_and_leaves_what_was_there() {
     ] {
         let said = stepwell(folder.path(), &["plugin", "build", source, "--output", "out.wasm"]);
         said.expect(source, 2, fragments);
+        assert!(!said.err.contains("\u{1b}[2J"), "{source}: a terminal would obey");
         assert_eq!(std::fs::read_to_string(folder.path().join("out.wasm")).unwrap(), "kept", "{source}");
     }
     let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();

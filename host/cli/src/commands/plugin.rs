@@ -8,7 +8,7 @@ use server::Inspected;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use toolchain::{LANGUAGES, Tools};
-use types::{Fault, Id, Role, TenantId};
+use types::{Fault, FaultKind, Id, Role, TenantId};
 
 pub(crate) fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> {
     match plugin {
@@ -51,7 +51,8 @@ fn build(args: &Args, path: &Path, output: Option<&Path>) -> Result<u8, Failure>
     let source = here.join(path);
     let scratch = open::scratch(args)?;
     let notes = |note: String| anstream::eprintln!("{}", show::faint(&show::tame(&note)));
-    let built = toolchain::build(&source, &scratch.folder.0, &Tools { cache: &open::cache(), notes: &notes })?;
+    let tools = Tools { cache: &open::cache(), notes: &notes };
+    let built = toolchain::build(&source, &scratch.folder.0, &tools).map_err(tamed)?;
     notes("compiling and asking the component, in a sandbox".to_owned());
     let inspected = scratch.server.inspect(&TenantId::default_tenant(), &built).map_err(|error| match error {
         server::Error::Fault(fault) => refused(fault),
@@ -94,11 +95,15 @@ fn place(built: &Path, to: &Path) -> Result<(), Failure> {
 
 /// A component that breaks the contract was made from what the author wrote: theirs to mend.
 fn refused(fault: Fault) -> Failure {
-    let ours = matches!(fault.kind, types::FaultKind::Host | types::FaultKind::Crash);
-    match ours {
-        true => fault.into(),
-        false => Fault { kind: types::FaultKind::Invalid, ..fault }.into(),
+    match fault.kind {
+        FaultKind::Host | FaultKind::Crash => fault.into(),
+        _ => tamed(Fault { kind: FaultKind::Invalid, ..fault }),
     }
+}
+
+/// Compilers and components quote their source, which may be a stranger's.
+fn tamed(fault: Fault) -> Failure {
+    Fault { message: show::tame(&fault.message), ..fault }.into()
 }
 
 fn print(to: &Path, inspected: &Inspected, took_us: u64) {

@@ -9,7 +9,7 @@
 
 mod call;
 
-pub use call::{Answer, Assignment, Call, Grants, Outcome, Page, ServedModel, Task, Watched};
+pub use call::{Answer, Assignment, Call, Delivery, Grants, Outcome, Page, ServedModel, Task, Watched};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

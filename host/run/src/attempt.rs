@@ -38,6 +38,9 @@ pub(crate) struct Source {
 /// The most characters of a fault's text that are recorded: a guest chooses it, and the journal refuses what is too large.
 const WORDS_MAX: usize = 16_384;
 
+/// The most characters of a sink's location that are recorded.
+const LOCATION_MAX: usize = 1_000;
+
 fn cut(mut fault: Fault) -> Fault {
     fault.message = fault.message.chars().take(WORDS_MAX).collect();
     fault.hint = fault.hint.map(|hint| hint.chars().take(WORDS_MAX).collect());
@@ -85,8 +88,14 @@ impl Trial<'_> {
         Ok(Outputs::from([(port, Artifact::Table(table))]))
     }
 
-    /// With what the host adds: a validator's rows, and the values at its findings.
+    /// With what the host adds: a validator's rows, and the values at its findings. A sink's words are cut, not refused: what it
+    /// tells of has happened.
     fn completed(&self, task: &Task, mut outputs: Outputs) -> Result<Outputs, Fault> {
+        for artifact in outputs.values_mut() {
+            if let Artifact::Delivered { location, .. } = artifact {
+                *location = location.chars().take(LOCATION_MAX).collect();
+            }
+        }
         let (Work::Check { .. }, Task::Check { rows, .. }) = (&self.step.work, task) else { return Ok(outputs) };
         for artifact in outputs.values_mut() {
             if let Artifact::Findings { findings } = artifact {

@@ -115,6 +115,23 @@ fn found(findings: Vec<Finding>) -> impl Fn(&TableRef) -> Answer + Send + Sync +
     move |_| outputs([("findings", Artifact::Findings { findings: findings.clone() })])
 }
 
+/// Its words are a stranger's, but what they tell of has happened: they are cut, and the step succeeds.
+#[test]
+fn a_long_location_is_cut() {
+    let work = Work::Deliver { plugin: plugin("warehouse"), what: rows(), trainer: None };
+    let location = "é".repeat(5_000);
+    let said = move |_: &TableRef| {
+        outputs([("delivered", Artifact::Delivered { location: location.clone(), repeated: false })])
+    };
+    let (world, state) = run(work, &["delivered"], said);
+    assert_eq!(state, RunState::Succeeded);
+    let given = world.view(1).commit(&name("it")).unwrap().outputs[&port("delivered")].clone();
+    assert_eq!(given, Artifact::Delivered { location: "é".repeat(1_000), repeated: false });
+    let findings = found(Vec::new());
+    let work = Work::Deliver { plugin: plugin("warehouse"), what: rows(), trainer: None };
+    assert_eq!(fault_of(work, &["delivered"], findings).unwrap().kind, FaultKind::Guest);
+}
+
 #[test]
 fn a_failed_check_stops_the_run_and_shows_the_rows() {
     let findings = vec![

@@ -1,23 +1,52 @@
 //! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
 
+use crate::body::Room;
 use crate::error::{off_thread, status};
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
 use server::{EndpointInfo, Server};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 use types::{EndpointName, Id, ModelName, TenantId};
 
-/// What the public routes share: whose endpoints they are.
+/// Requests that are parsed and answered at once. An endpoint predicts one at a time, so more would only take memory.
+const TURNS: usize = 4;
+/// The most that a request waits for its turn.
+const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
 pub(crate) struct Public {
-    pub(crate) server: Arc<Server>,
-    pub(crate) tenant: TenantId,
+    server: Arc<Server>,
+    tenant: TenantId,
+    room: Room,
+    turns: Arc<Semaphore>,
+}
+
+impl Public {
+    pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
+        Self { server, tenant, room: Room::new(), turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
+
+/// What a path names. A path that is no text names nothing.
+pub(crate) struct Named<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let named = Path::from_request_parts(parts, state).await;
+        named.map(|Path(named)| Self(named)).map_err(|error| Refused::Said(error.status(), error.body_text()))
+    }
 }
 
 /// An error on its way out, in the protocol's form.
@@ -122,7 +151,7 @@ fn expect_version(info: &EndpointInfo, version: &str) -> Result<(), Refused> {
     }
 }
 
-pub(crate) async fn metadata(State(public): State<Public>, Path(endpoint): Path<String>) -> Answer {
+pub(crate) async fn metadata(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
     let info = info(public, &endpoint).await?;
     let versions: Vec<u32> = info.version.into_iter().collect();
     encoded(&serve::metadata(&as_model(&info.endpoint)?, &versions, &info.request, &info.response))
@@ -130,13 +159,13 @@ pub(crate) async fn metadata(State(public): State<Public>, Path(endpoint): Path<
 
 pub(crate) async fn version_metadata(
     State(public): State<Public>,
-    Path((endpoint, version)): Path<(String, String)>,
+    Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
     expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    metadata(State(public), Path(endpoint)).await
+    metadata(State(public), Named(endpoint)).await
 }
 
-pub(crate) async fn model_ready(State(public): State<Public>, Path(endpoint): Path<String>) -> Answer {
+pub(crate) async fn model_ready(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
     let info = info(public, &endpoint).await?;
     let ready = info.version.is_some();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -146,26 +175,19 @@ pub(crate) async fn model_ready(State(public): State<Public>, Path(endpoint): Pa
 
 pub(crate) async fn version_ready(
     State(public): State<Public>,
-    Path((endpoint, version)): Path<(String, String)>,
+    Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
     expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    model_ready(State(public), Path(endpoint)).await
+    model_ready(State(public), Named(endpoint)).await
 }
 
-fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refused> {
-    body.map_err(|rejection| Refused::Said(rejection.status(), rejection.body_text()))
-}
-
-pub(crate) async fn infer(
-    State(public): State<Public>,
-    Path(endpoint): Path<String>,
-    request: Result<Bytes, BytesRejection>,
-) -> Answer {
-    let (name, request) = (endpoint_name(&endpoint)?, body(request)?);
+pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+    let name = endpoint_name(&endpoint)?;
     let model = as_model(&name)?;
-    answered(move || {
+    let request = public.room.read(request).await?;
+    answered(Arc::clone(&public.turns), move || {
         let columns = public.server.request_columns(&public.tenant, &name)?;
-        let asked = serve::request_table(&request, &columns)?;
+        let asked = serve::request_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
         Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
     })
@@ -174,31 +196,39 @@ pub(crate) async fn infer(
 
 pub(crate) async fn version_infer(
     State(public): State<Public>,
-    Path((endpoint, version)): Path<(String, String)>,
-    request: Result<Bytes, BytesRejection>,
+    Named((endpoint, version)): Named<(String, String)>,
+    request: Body,
 ) -> Answer {
     expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    infer(State(public), Path(endpoint), request).await
+    infer(State(public), Named(endpoint), request).await
 }
 
-pub(crate) async fn predict(
-    State(public): State<Public>,
-    Path(endpoint): Path<String>,
-    request: Result<Bytes, BytesRejection>,
-) -> Answer {
-    let (name, request) = (endpoint_name(&endpoint)?, body(request)?);
-    answered(move || {
+pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+    let name = endpoint_name(&endpoint)?;
+    let request = public.room.read(request).await?;
+    answered(Arc::clone(&public.turns), move || {
         let columns = public.server.request_columns(&public.tenant, &name)?;
-        let rows = serve::plain_table(&request, &columns)?;
+        let rows = serve::plain_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &rows)?;
         Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
     })
     .await
 }
 
-/// The whole way of a request, on a thread where it may block.
-async fn answered(work: impl FnOnce() -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
-    match tokio::task::spawn_blocking(work).await {
+/// The whole way of a request once it is its turn, on a thread where it may block.
+async fn answered(turns: Arc<Semaphore>, work: impl FnOnce() -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
+    let Ok(Ok(turn)) = tokio::time::timeout(TURN_TIME_MAX, turns.acquire_owned()).await else {
+        let text =
+            format!("other requests have kept this one waiting for {} s; send it again", TURN_TIME_MAX.as_secs());
+        return Err(Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text));
+    };
+    // The turn ends with the work, even if nobody waits for it any more.
+    let in_turn = move || {
+        let answer = work();
+        drop(turn);
+        answer
+    };
+    match tokio::task::spawn_blocking(in_turn).await {
         Ok(answer) => Ok(json(answer?).into_response()),
         Err(_) => {
             let text = "the request ended in a panic; this is a bug of ours".to_owned();

@@ -4,8 +4,11 @@
 //! this router's client either way); [`public`] for applications, over TCP. What takes long answers line by line ([`Line`]).
 //! Handlers do nothing but translate: each calls one function of [`server::Server`], off the async threads.
 
+mod body;
 mod client;
+mod connections;
 mod error;
+mod guard;
 mod inference;
 mod lines;
 mod listen;
@@ -19,14 +22,10 @@ pub use listen::{Listening, bind, listen};
 pub use runs::{CheckRequest, RunRequest, RunShown};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use server::Server;
 use std::sync::Arc;
 use types::TenantId;
-
-/// The most bytes of an inference request.
-const REQUEST_BYTES_MAX: usize = 32 << 20;
 
 /// Everything, for whoever may open the socket in the data folder.
 pub fn local(server: Arc<Server>) -> Router {
@@ -45,7 +44,8 @@ pub fn local(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// The Open Inference Protocol v2 (REST), and beside it a plain route for application developers. One tenant's.
+/// The Open Inference Protocol v2 (REST), and beside it a plain route for application developers. One tenant's. Whoever asks
+/// is a stranger: every error is the protocol's JSON, and nothing is read, held or waited for without a bound.
 pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
     Router::new()
         .route("/v2", get(inference::server_metadata))
@@ -60,6 +60,6 @@ pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
         .route("/predict/{endpoint}", post(inference::predict))
         .fallback(inference::no_route)
         .method_not_allowed_fallback(inference::no_method)
-        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
-        .with_state(inference::Public { server, tenant })
+        .layer(axum::middleware::from_fn(guard::let_in))
+        .with_state(inference::Public::new(server, tenant))
 }

@@ -1,5 +1,6 @@
 //! The routers on their sockets, until somebody says stop.
 
+use crate::connections::{self, DRAIN_TIME_MAX};
 use crate::{local, public};
 use server::Server;
 use std::future::Future;
@@ -7,9 +8,13 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use types::{Fault, TenantId};
+
+/// The most that an application's request may take with all that belongs to it: waiting for others, being answered and read.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Where the server can be reached.
 pub struct Listening {
@@ -28,44 +33,60 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).await.map_err(cannot)
 }
 
-/// Listens on the folder's socket (its owner only) and on a bound address, says where, and serves until `stop`. Requests
-/// that are under way are answered.
+/// Listens on the folder's socket (its owner only) and on a bound address, says where, and serves until `stop`.
+///
+/// Then nobody new is let in, live runs are left to be resumed, and answers that are under way have [`DRAIN_TIME_MAX`] to be
+/// read. Dropped, it ends at once.
 pub async fn listen(
     server: Arc<Server>,
     tenant: TenantId,
     socket: &Path,
     tcp: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()>,
     listening: impl FnOnce(&Listening),
 ) -> Result<(), Fault> {
-    let unix = own_socket(socket)?;
+    let socket = OwnSocket(socket);
+    let unix = socket.listen()?;
     listening(&Listening { address: tcp.local_addr().map_err(Fault::host)? });
     let (told, ending) = watch::channel(false);
-    tokio::spawn(async move {
+    let leaving = Arc::clone(&server);
+    let end = async {
         stop.await;
-        // Nobody listens only when both have ended already.
-        let _ = told.send(true);
-    });
-    let ended = |mut ending: watch::Receiver<bool>| async move {
-        let _ = ending.wait_for(|ended| *ended).await;
+        told.send_replace(true);
+        // Whoever follows a run holds a connection open until the run is left. One that does not stop is killed with its
+        // worker when this process ends.
+        let left = tokio::task::spawn_blocking(move || leaving.leave());
+        let _ = tokio::time::timeout(DRAIN_TIME_MAX, left).await;
     };
-    let owners = axum::serve(unix, local(Arc::clone(&server))).with_graceful_shutdown(ended(ending.clone()));
-    let applications = axum::serve(tcp, public(server, tenant)).with_graceful_shutdown(ended(ending));
-    let served = tokio::try_join!(owners.into_future(), applications.into_future());
-    // The next owner of the folder makes its own.
-    let _ = std::fs::remove_file(socket);
-    served.map(|_| ()).map_err(Fault::host)
+    // An owner may follow a run for as long as it takes.
+    let owners = connections::serve(unix, local(Arc::clone(&server)), None, ending.clone());
+    let applications = connections::serve(tcp, public(server, tenant), Some(ANSWER_TIME_MAX), ending);
+    tokio::join!(end, owners, applications);
+    Ok(())
 }
 
-/// A socket that only the folder's owner can open. Whoever held the folder before is gone: we hold its lock.
-fn own_socket(path: &Path) -> Result<UnixListener, Fault> {
-    let cannot = |error: std::io::Error| Fault::host(format!("cannot listen on `{}`: {error}", path.display()));
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
-        _ => {}
+/// A socket that only the folder's owner can open. Dropped, it is gone; the next owner of the folder makes its own.
+struct OwnSocket<'a>(&'a Path);
+
+impl OwnSocket<'_> {
+    /// Whoever held the folder before is gone: we hold its lock.
+    fn listen(&self) -> Result<UnixListener, Fault> {
+        let path = self.0;
+        let cannot = |error: std::io::Error| Fault::host(format!("cannot listen on `{}`: {error}", path.display()));
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+            _ => {}
+        }
+        // The folder is 0700 already; the mode says so of the socket itself.
+        let listener = UnixListener::bind(path).map_err(cannot)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(cannot)?;
+        Ok(listener)
     }
-    // The folder is 0700 already; the mode says so of the socket itself.
-    let listener = UnixListener::bind(path).map_err(cannot)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(cannot)?;
-    Ok(listener)
+}
+
+impl Drop for OwnSocket<'_> {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_file(self.0);
+    }
 }

@@ -70,7 +70,9 @@ pub(crate) enum Command {
     /// Serve the project's endpoints, and this data folder to the other commands
     ///
     /// Speaks the Open Inference Protocol v2: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
-    /// `POST /predict/NAME` with {"rows": [{..}]}. Resumes runs that a crash interrupted. Ctrl-C or SIGTERM ends it.
+    /// `POST /predict/NAME` with {"rows": [{..}]}. Requests are JSON and say so (`Content-Type: application/json`). Resumes
+    /// runs that a crash interrupted. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second
+    /// one at once.
     Serve {
         /// A loopback address; port 0 takes a free one
         #[arg(long, default_value = "127.0.0.1:8080")]

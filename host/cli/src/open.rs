@@ -47,7 +47,16 @@ fn options(data: &Path) -> Result<Options, Failure> {
     let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots })
+    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, variables: variables() })
+}
+
+/// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
+fn variables() -> std::collections::BTreeMap<String, String> {
+    let named = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?.strip_prefix("STEPWELL_VAR_")?.to_owned();
+        Some((name, value.into_string().ok()?))
+    });
+    named.collect()
 }
 
 /// Becomes the owner of the data folder, or says who is.

@@ -11,7 +11,7 @@ pub(crate) const USER: u8 = 2;
 const FAILED: u8 = 3;
 const REJECTED: u8 = 4;
 const NOT_FOUND: u8 = 5;
-const CANCELLED: u8 = 130;
+pub(crate) const CANCELLED: u8 = 130;
 
 /// A command that did not do what it was asked.
 pub(crate) struct Failure {
@@ -61,9 +61,9 @@ impl Failure {
             anstream::eprintln!("{}\n", show::problem(problem, &self.folder));
         }
         let error = show::styled("error", show::BAD);
-        anstream::eprintln!("{error}: {}", self.message);
+        anstream::eprintln!("{error}: {}", show::tame_lines(&self.message));
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{}: {hint}", show::styled("hint", show::GOOD));
+            anstream::eprintln!("{}: {}", show::styled("hint", show::GOOD), show::tame_lines(hint));
         }
     }
 }

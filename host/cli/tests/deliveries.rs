@@ -195,7 +195,7 @@ fn a_sink_in_python_delivers() {
     for (step, said, repeated) in [
         ("told-rows", "from 1 on", false),
         ("told-findings", &format!("{checks} checks"), false),
-        ("told-model", "['model.json'] of logistic", true),
+        ("told-model", "['model.json', 'weights.safetensors'] of logistic", true),
     ] {
         let location = format!("default/main/1/{step}: {said}");
         let given = json!({"type": "delivered", "location": location, "repeated": repeated});

@@ -227,6 +227,22 @@ fn plugins_that_are_none_are_refused() {
     check("not the pinned one", File("stepwell.lock", pinned, &other), 2, &says);
 }
 
+#[test]
+fn step_files_without_end_are_refused() {
+    for (file, bytes, most) in [("own.wasm", 257 << 20, "256 MiB"), ("steps/own.py", 17 << 20, "16 MiB")] {
+        let project = Project::new();
+        project.edit(TRAIN, "\"split\"", &format!("\"./{file}\""));
+        project.write(file, "");
+        File::options().write(true).open(project.path(file)).unwrap().set_len(bytes).unwrap();
+        let longer = format!("it is longer than {most}");
+        project.stepwell(&["run"]).expect(
+            file,
+            2,
+            &[&place(&project, &format!("\"./{file}\"")), "cannot read", &longer],
+        );
+    }
+}
+
 /// The opcode of an instruction in the middle becomes one that there is not.
 fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
     let middle = bytes.len() / 2;
@@ -352,4 +368,17 @@ fn a_data_folder_has_one_owner() {
     }
     drop(lock);
     project.run();
+}
+
+#[test]
+fn what_a_stranger_named_does_nothing_to_a_terminal() {
+    let project = Project::new();
+    let named = "x\u{1b}[2J\u{202e}\nerror: another";
+    for arguments in [["runs", "rows", "1", named], ["model", "show", named, "1"], ["-C", named, "runs", "list"]] {
+        let said = project.stepwell(&arguments);
+        assert_ne!(said.code, Some(0), "{arguments:?}");
+        let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!said.err.contains(obeyed), "{:?}", said.err);
+        assert!(!said.err.lines().skip(1).any(|line| line.starts_with("error")), "{:?}", said.err);
+    }
 }

@@ -9,14 +9,15 @@
 //! nulls), so equal rows have an equal digest whoever wrote them in whatever pieces.
 
 mod column;
+mod decode;
 mod parts;
 mod rows;
 mod table;
 
 pub use column::{CHUNK_BYTES_MAX, GuestColumn};
-pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, write};
+pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
 pub use rows::{column_as_text, json_rows, numbers};
-pub use table::{Table, TableWriter};
+pub use table::{Table, TableWriter, check_schema};
 
 use types::DataType;
 

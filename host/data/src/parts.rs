@@ -1,14 +1,12 @@
 //! A table <-> its stored parts: canonical Arrow IPC files, each named by its digest, mapped when read.
 
-use crate::column::{arrow_schema, decode, encode};
-use crate::{Error, Table};
+use crate::column;
+use crate::table::check_schema;
+use crate::{Error, Table, decode};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::ipc::convert::fb_to_schema;
-use arrow::ipc::reader::{FileDecoder, StreamReader, read_footer_length};
-use arrow::ipc::root_as_footer;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
-use std::io::Cursor;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use types::{Digest, Schema, TableRef};
@@ -25,6 +23,7 @@ pub struct StoredPart {
 /// The canonical parts of a table, handed out one at a time, and the table's name.
 pub fn write(table: &Table, mut sink: impl FnMut(StoredPart) -> Result<(), Error>) -> Result<TableRef, Error> {
     let schema = table.schema();
+    check_schema(schema)?;
     let (mut parts, mut bytes) = (Vec::new(), 0);
     for start in (0..table.rows()).step_by(PART_ROWS) {
         let part = encode_part(&canonical(&table.slice(start, PART_ROWS as u64))?)?;
@@ -49,7 +48,7 @@ fn canonical(slice: &Table) -> Result<RecordBatch, Error> {
         .enumerate()
         .map(|(i, field)| {
             let pieces: Vec<_> = slice.batches().iter().map(|batch| batch.column(i).clone()).collect();
-            decode(field, encode(field, &pieces)?)
+            column::decode(field, column::encode(field, &pieces)?)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let whole = Table::from_arrays(slice.schema().clone(), arrays, slice.rows())?;
@@ -68,55 +67,44 @@ fn encode_part(batch: &RecordBatch) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// A stored table, its parts mapped. `path_of` says where a part lies. Types, sizes and names are verified: the parts may
-/// have been written by a worker that a guest took over.
-pub fn open(reference: &TableRef, path_of: impl Fn(&Digest) -> std::path::PathBuf) -> Result<Table, Error> {
-    if table_digest(&reference.schema, &reference.parts) != reference.digest {
-        return Err(Error::Damaged("schema and parts do not give its digest".to_owned()));
+/// Whether a reference can be true: its digest is that of schema and parts, and it has as many parts as its rows take. What
+/// the parts hold shows when they are opened.
+pub fn verify(reference: &TableRef) -> Result<(), Error> {
+    check_schema(&reference.schema)?;
+    let (got, expected) = (reference.parts.len() as u64, reference.rows.div_ceil(PART_ROWS as u64));
+    if got != expected {
+        return Err(Error::Damaged(format!("has {got} parts, its {} rows take {expected}", reference.rows)));
     }
-    let mut batches = Vec::new();
-    for digest in &reference.parts {
-        decode_part(&map(&path_of(digest))?, &reference.schema, &mut batches)?;
-    }
-    let table = Table::from_batches(reference.schema.clone(), batches);
-    if table.rows() != reference.rows {
-        return Err(Error::Damaged(format!("holds {} rows, expected {}", table.rows(), reference.rows)));
-    }
-    Ok(table)
-}
-
-/// The batches of a mapped part, sharing its bytes. Arrow checks much and panics on some of the rest; neither reaches the caller.
-fn decode_part(part: &Buffer, expected: &Schema, batches: &mut Vec<RecordBatch>) -> Result<(), Error> {
-    let damaged = |reason: String| Error::Damaged(reason);
-    let decoded = std::panic::catch_unwind(|| -> Result<Vec<RecordBatch>, Error> {
-        let trailer = part.len().checked_sub(10).ok_or_else(|| damaged("a part is cut short".to_owned()))?;
-        let footer_length = part[trailer..].first_chunk::<10>().map(|bytes| read_footer_length(*bytes));
-        let footer_length = footer_length.ok_or_else(|| damaged("a part is cut short".to_owned()))?;
-        let footer_length = footer_length.map_err(|error| damaged(error.to_string()))?;
-        let footer = trailer.checked_sub(footer_length).ok_or_else(|| damaged("a part is cut short".to_owned()))?;
-        let footer = root_as_footer(&part[footer..trailer]).map_err(|error| damaged(error.to_string()))?;
-        let schema = footer.schema().ok_or_else(|| damaged("a part has no schema".to_owned()))?;
-        let schema = Arc::new(fb_to_schema(schema));
-        check_columns(&schema, expected)?;
-        let decoder = FileDecoder::new(schema, footer.version());
-        let mut found = Vec::new();
-        for block in footer.recordBatches().iter().flatten() {
-            let length = block.bodyLength() as usize + block.metaDataLength() as usize;
-            let bytes = part.slice_with_length(block.offset() as usize, length);
-            let batch = decoder.read_record_batch(block, &bytes).map_err(|error| damaged(error.to_string()))?;
-            found.extend(batch);
-        }
-        Ok(found)
-    });
-    batches.extend(decoded.map_err(|_| damaged("a part's structure contradicts itself".to_owned()))??);
-    Ok(())
-}
-
-fn check_columns(found: &arrow::datatypes::Schema, expected: &Schema) -> Result<(), Error> {
-    match found.fields() == arrow_schema(expected).fields() {
+    match table_digest(&reference.schema, &reference.parts) == reference.digest {
         true => Ok(()),
-        false => Err(Error::Damaged("a part has other columns than its table".to_owned())),
+        false => Err(Error::Damaged("schema and parts do not give its digest".to_owned())),
     }
+}
+
+/// A stored table, its parts mapped. `path_of` says where a part lies. Types, sizes and names are verified: the parts may
+/// have been written by a worker that a guest took over. A part that stands in the table often is mapped once.
+pub fn open(reference: &TableRef, path_of: impl Fn(&Digest) -> std::path::PathBuf) -> Result<Table, Error> {
+    verify(reference)?;
+    let mut opened: HashMap<Digest, RecordBatch> = HashMap::new();
+    let mut batches = Vec::with_capacity(reference.parts.len());
+    for (i, digest) in reference.parts.iter().enumerate() {
+        let batch = match opened.get(digest) {
+            Some(batch) => batch.clone(),
+            None => decode::part(&map(&path_of(digest))?, &reference.schema)?,
+        };
+        let (got, expected) = (batch.num_rows() as u64, rows_of_part(reference, i));
+        if got != expected {
+            return Err(Error::Damaged(format!("part {} holds {got} rows, expected {expected}", i + 1)));
+        }
+        opened.insert(*digest, batch.clone());
+        batches.push(batch);
+    }
+    Ok(Table::from_batches(reference.schema.clone(), batches))
+}
+
+fn rows_of_part(reference: &TableRef, part: usize) -> u64 {
+    let before = part as u64 * PART_ROWS as u64;
+    (reference.rows - before).min(PART_ROWS as u64)
 }
 
 /// The bytes of a file, mapped read-only. A blob is never changed in place, so the mapping stays true.
@@ -163,12 +151,5 @@ pub fn to_bytes(table: &Table) -> Result<Vec<u8>, Error> {
 
 /// [`to_bytes`], back. Everything is verified against the schema that is expected.
 pub fn open_bytes(bytes: &[u8], schema: &Schema) -> Result<Table, Error> {
-    let damaged = |error: arrow::error::ArrowError| Error::Damaged(error.to_string());
-    let decoded = std::panic::catch_unwind(|| -> Result<Vec<RecordBatch>, Error> {
-        let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(damaged)?;
-        check_columns(&reader.schema(), schema)?;
-        reader.collect::<Result<_, _>>().map_err(damaged)
-    });
-    let batches = decoded.map_err(|_| Error::Damaged("a message's structure contradicts itself".to_owned()))??;
-    Ok(Table::from_batches(schema.clone(), batches))
+    Ok(Table::from_batches(schema.clone(), decode::stream(&Buffer::from(bytes), schema)?))
 }

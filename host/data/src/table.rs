@@ -88,7 +88,7 @@ impl Table {
     pub fn select(&self, columns: &[String]) -> Result<Self, Error> {
         let positions = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>, _>>()?;
         let schema = Schema { fields: positions.iter().map(|&i| self.schema.fields[i].clone()).collect() };
-        reject_duplicate(&schema)?;
+        check_schema(&schema)?;
         let batches = self
             .batches
             .iter()
@@ -219,13 +219,6 @@ fn column_error(column: &str, error: arrow::error::ArrowError) -> Error {
     Error::Column { column: column.to_owned(), reason: error.to_string() }
 }
 
-fn reject_duplicate(schema: &Schema) -> Result<(), Error> {
-    match schema.duplicate() {
-        Some(name) => Err(Error::Column { column: name.to_owned(), reason: "stands twice".to_owned() }),
-        None => Ok(()),
-    }
-}
-
 /// Grows a table a chunk at a time.
 #[derive(Debug)]
 pub struct TableWriter {
@@ -237,11 +230,7 @@ pub struct TableWriter {
 impl TableWriter {
     /// For rows under this schema.
     pub fn create(schema: Schema) -> Result<Self, Error> {
-        reject_duplicate(&schema)?;
-        if let Some(field) = schema.fields.iter().find(|field| !sane_vector(field.data_type)) {
-            let reason = "a vector has 1 to 65,536 elements".to_owned();
-            return Err(Error::Column { column: field.name.clone(), reason });
-        }
+        check_schema(&schema)?;
         Ok(Self { schema, batches: Vec::new(), bytes: 0 })
     }
 
@@ -272,6 +261,21 @@ impl TableWriter {
 
     pub fn finish(self) -> Result<Table, Error> {
         Ok(Table::from_batches(self.schema, self.batches))
+    }
+}
+
+/// Whether a table may have these columns: not too many, each name once and not too long, no vector of nothing.
+pub fn check_schema(schema: &Schema) -> Result<(), Error> {
+    if let Some(oversized) = schema.oversized() {
+        return Err(Error::Shape(oversized));
+    }
+    let column = |column: &str, reason: &str| Error::Column { column: column.to_owned(), reason: reason.to_owned() };
+    if let Some(name) = schema.duplicate() {
+        return Err(column(name, "stands twice"));
+    }
+    match schema.fields.iter().find(|field| !sane_vector(field.data_type)) {
+        Some(field) => Err(column(&field.name, "a vector has 1 to 65,536 elements")),
+        None => Ok(()),
     }
 }
 

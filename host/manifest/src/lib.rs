@@ -24,7 +24,7 @@ pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use nearest::nearest;
 pub use place::Places;
 pub use project::{Builtin, Endpoint, Pipeline, PluginSource, Project, Source, Step};
-pub use sources::{MANIFEST_BYTES_MAX, Sources};
+pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file};
 
 use std::path::Path;
 use types::Problem;

@@ -52,8 +52,8 @@ pub struct Step {
     pub params: serde_json::Value,
     /// As written, or made of the names of pipeline and step: the same in every run.
     pub seed: u64,
-    /// Granted folders and files, relative to the project or absolute.
-    pub files: Vec<String>,
+    /// What the step may reach beyond its walls, if the tenant's policy allows it.
+    pub grants: types::Grants,
     pub limits: LimitsPatch,
     pub label: Option<String>,
     pub weight: Option<String>,

@@ -119,6 +119,14 @@ impl Reader {
         text
     }
 
+    pub(crate) fn boolean(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            self.wrong_type(key, value, "true or false");
+        }
+        truth
+    }
+
     /// A whole number within bounds.
     pub(crate) fn integer(&mut self, key: &str, value: &Value<'_>, bounds: Range<u128>) -> Option<u64> {
         let Some(integer) = value.get_ref().as_integer() else {

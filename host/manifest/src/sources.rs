@@ -2,9 +2,11 @@
 
 use crate::Project;
 use crate::project_file::PROJECT_FILE;
+use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use types::Problem;
 
@@ -65,17 +67,25 @@ fn stems(folder: &Path, problems: &mut Vec<Problem>) -> Vec<String> {
 
 /// A text file, if it is one and not too long.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
+    String::from_utf8(read_file(path, MANIFEST_BYTES_MAX)?).map_err(|error| {
+        io::Error::other(format!("it is not UTF-8: byte {} begins no character", error.utf8_error().valid_up_to()))
+    })
+}
+
+/// The bytes of a regular file, at most so many. A stranger's project may have anything in a file's place: nothing waits at a
+/// pipe or reads a device.
+pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let file = fs::File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MANIFEST_BYTES_MAX {
-        return Err(io::Error::other(format!("it is longer than {} KiB", MANIFEST_BYTES_MAX >> 10)));
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= bytes_max {
+        true => Ok(bytes),
+        false if bytes_max < 1 << 20 => Err(io::Error::other(format!("it is longer than {} KiB", bytes_max >> 10))),
+        false => Err(io::Error::other(format!("it is longer than {} MiB", bytes_max >> 20))),
     }
-    String::from_utf8(bytes).map_err(|error| {
-        io::Error::other(format!("it is not UTF-8: byte {} begins no character", error.utf8_error().valid_up_to()))
-    })
 }
 
 pub(crate) fn unreadable(name: &str, error: &io::Error) -> Problem {

@@ -144,7 +144,7 @@ fn seed(pipeline: &str, step: &str) -> u64 {
 /// The keys that need nothing but their own value. One that is wrong is a problem, and empty here.
 struct Rest {
     params: serde_json::Map<String, serde_json::Value>,
-    files: Vec<String>,
+    grants: types::Grants,
     limits: types::LimitsPatch,
     label: Option<String>,
     weight: Option<String>,
@@ -164,7 +164,7 @@ impl Rest {
         }
         Self {
             params: params.unwrap_or_default(),
-            files: table.get("grants").map(|value| grants(reader, value)).unwrap_or_default(),
+            grants: table.get("grants").map(|value| grants(reader, value)).unwrap_or_default(),
             limits: table.get("limits").map(|value| limits(reader, value)).unwrap_or_default(),
             label: column(reader, table, "label"),
             weight: column(reader, table, "weight"),
@@ -183,9 +183,24 @@ impl Rest {
         seed: u64,
         places: Places,
     ) -> Step {
-        let Self { params, files, limits, label, weight, features, ignore, slices } = self;
+        let Self { params, grants, limits, label, weight, features, ignore, slices } = self;
         let params = serde_json::Value::Object(params);
-        Step { name, source, inputs, fit, params, seed, files, limits, label, weight, features, ignore, slices, places }
+        Step {
+            name,
+            source,
+            inputs,
+            fit,
+            params,
+            seed,
+            grants,
+            limits,
+            label,
+            weight,
+            features,
+            ignore,
+            slices,
+            places,
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::reader::{Reader, Value, cut, entries};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-use types::{Id, IdError, LimitsPatch, ModelName, parse_bytes, parse_duration};
+use types::{
+    FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitsPatch, ModelName, parse_bytes, parse_duration,
+};
 
 const LIMITS: [&str; 6] = ["guest_memory", "memory", "wall", "handles", "log_lines", "output"];
 
@@ -52,19 +54,76 @@ fn count(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u32> {
     reader.integer(key, value, 1..1 << 32).and_then(|count| u32::try_from(count).ok())
 }
 
-/// A `grants` table -> the granted files.
-pub(crate) fn grants(reader: &mut Reader, value: &Value<'_>) -> Vec<String> {
-    let Some(table) = reader.table("grants", value) else { return Vec::new() };
-    reader.keys(table, "`grants`", &["files"]);
-    let Some(files) = table.get("files") else { return Vec::new() };
-    for element in files.get_ref().as_array().into_iter().flat_map(|array| array.iter()) {
-        let name = element.get_ref().as_str().unwrap_or_default();
-        if name.split('/').any(|part| part == "..") || name.contains('\0') {
-            let message = format!("granted path `{}` may not hold `..`", cut(name));
-            reader.wrong_hinted(element.span(), message, "grant a folder of the project, or an absolute path");
+/// A `grants` table. What is wrong in it is a problem and left out.
+pub(crate) fn grants(reader: &mut Reader, value: &Value<'_>) -> Grants {
+    let Some(table) = reader.table("grants", value) else { return Grants::default() };
+    reader.keys(table, "`grants`", &["files", "http", "environment", "clock", "randomness"]);
+    Grants {
+        files: list(reader, table, "files", file_grant),
+        http: list(reader, table, "http", http_grant),
+        environment: table.get("environment").and_then(|names| reader.names("environment", names)).unwrap_or_default(),
+        clock: truth(reader, table, "clock"),
+        randomness: truth(reader, table, "randomness"),
+    }
+}
+
+fn list<T>(
+    reader: &mut Reader,
+    table: &DeTable<'_>,
+    key: &str,
+    element: fn(&mut Reader, &Value<'_>) -> Option<T>,
+) -> Vec<T> {
+    let Some(value) = table.get(key) else { return Vec::new() };
+    let elements = reader.array(key, value).unwrap_or_default();
+    elements.iter().filter_map(|value| element(reader, value)).collect()
+}
+
+fn truth(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> bool {
+    table.get(key).and_then(|value| reader.boolean(key, value)).unwrap_or_default()
+}
+
+/// `"data"` or `{ path = "out", write = true }`.
+fn file_grant(reader: &mut Reader, value: &Value<'_>) -> Option<FileGrant> {
+    let (path, write) = match value.get_ref().as_table() {
+        Some(table) => {
+            reader.keys(table, "a grant of files", &["path", "write"]);
+            let Some(path) = table.get("path") else {
+                reader.wrong(value.span(), "a grant of files has no `path`");
+                return None;
+            };
+            (reader.text("path", path)?, truth(reader, table, "write"))
+        }
+        None => (reader.text("files", value)?, false),
+    };
+    if path.is_empty() || path.split('/').any(|part| part == "..") || path.contains('\0') {
+        let message = format!("granted path `{}` is empty or holds `..`", cut(path));
+        reader.wrong_hinted(value.span(), message, "grant a folder of the project, or an absolute path");
+        return None;
+    }
+    Some(FileGrant { path: path.to_owned(), write })
+}
+
+/// `"GET https://api.example.com/v1/"` or `{ allow = "..", secrets = ["TOKEN"], private = true }`.
+fn http_grant(reader: &mut Reader, value: &Value<'_>) -> Option<HttpGrant> {
+    let (allow, secrets, private) = match value.get_ref().as_table() {
+        Some(table) => {
+            reader.keys(table, "a grant of requests", &["allow", "secrets", "private"]);
+            let Some(allow) = table.get("allow") else {
+                reader.wrong(value.span(), "a grant of requests has no `allow`");
+                return None;
+            };
+            let secrets = table.get("secrets").and_then(|names| reader.names("secrets", names)).unwrap_or_default();
+            (reader.text("allow", allow)?, secrets, truth(reader, table, "private"))
+        }
+        None => (reader.text("http", value)?, Vec::new(), false),
+    };
+    match HttpPattern::parse(allow) {
+        Ok(allow) => Some(HttpGrant { allow, secrets, private }),
+        Err(message) => {
+            reader.wrong(value.span(), message);
+            None
         }
     }
-    reader.names("files", files).unwrap_or_default()
 }
 
 /// The name of an alias: as strict as a model's, for it is part of a URL.

@@ -128,7 +128,7 @@ fn the_example_is_read_as_it_is_written() {
     let derived = PluginSource::Python("steps/concavity_by_size.py".into());
     assert_eq!(step(&project, "derived").source, Source::Plugin(derived.clone()));
     assert_eq!(derived.to_string(), "./steps/concavity_by_size.py");
-    assert_eq!(step(&project, "patients").files, ["data"]);
+    assert_eq!(step(&project, "patients").grants.files, [types::FileGrant { path: "data".to_owned(), write: false }]);
     assert_eq!((step(&project, "parts").seed, step(&project, "model").label.as_deref()), (7, Some("diagnosis")));
 }
 
@@ -189,6 +189,34 @@ fn what_a_folder_lacks() {
         ("notes", b""),
     ];
     assert_eq!(problems(&others), "");
+}
+
+#[test]
+fn nothing_waits_at_a_pipe_or_reads_without_end() {
+    use rustix::fs::{CWD, FileType, mknodat};
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    mknodat(CWD, at("pipe"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    symlink("/dev/zero", at("zeroes")).unwrap();
+    symlink("loop", at("loop")).unwrap();
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    fs::File::create(at("giant")).unwrap().set_len(1 << 40).unwrap();
+    fs::write(at("sound"), "# ten byte").unwrap();
+    let read = |name: &str, most| manifest::read_file(&at(name), most).map_err(|error| error.to_string());
+    for name in ["pipe", "zeroes", "."] {
+        assert_eq!(read(name, 10), Err("it is not a file".to_owned()), "{name}");
+    }
+    assert!(read("loop", 10).is_err() && read("socket", 10).is_err() && read("gone", 10).is_err());
+    assert_eq!(read("giant", 1 << 20), Err("it is longer than 1 MiB".to_owned()));
+    assert_eq!(read("giant", 256 << 10), Err("it is longer than 256 KiB".to_owned()));
+    assert_eq!(read("sound", 9), Err("it is longer than 0 KiB".to_owned()));
+    assert_eq!(read("sound", 10), Ok(b"# ten byte".to_vec()));
+    mknodat(CWD, at("stepwell.toml"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    mknodat(CWD, at("stepwell.lock"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert_eq!(load(folder.path()).unwrap_err()[0].message, "`stepwell.toml` cannot be read: it is not a file");
+    let lock = manifest::Lock::load(folder.path()).unwrap_err();
+    assert_eq!(lock[0].message, "`stepwell.lock` cannot be read: it is not a file");
 }
 
 #[cfg(unix)]

@@ -98,7 +98,7 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         work: known.work.clone(),
         seed: step.seed,
         limits: step.limits.over(limits),
-        files: step.files.clone(),
+        grants: step.grants.clone(),
         outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
     }
 }

@@ -22,8 +22,8 @@ pub struct PlannedStep {
     pub work: Work,
     pub seed: u64,
     pub limits: Limits,
-    /// Folders whose files the step may read, relative to the project's.
-    pub files: Vec<String>,
+    /// What the step may reach; paths are relative to the project's folder.
+    pub grants: types::Grants,
     /// The ports it gives, with their columns where it gives tables.
     pub outputs: BTreeMap<PortName, Vec<Field>>,
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use types::{
-    Artifact, Descriptor, Digest, Fault, Field, Limits, Port, PortName, Receipt, SavedFile, ServedStep, TableRef,
+    Artifact, Descriptor, Digest, Fault, Field, Grants, Limits, Port, PortName, Receipt, SavedFile, ServedStep,
+    TableRef,
 };
 
 /// One attempt, as the server sees it: what the worker is told, and what is granted beyond its walls.
@@ -14,16 +15,54 @@ pub struct Call {
     /// For errors: "step `train`", "plugin `csv`".
     pub who: String,
     pub assignment: Assignment,
+    /// What the pipeline grants; the tenant's policy is held against it where it is used.
     pub grants: Grants,
+    /// The folder that granted paths are relative to: the project's.
+    pub base: PathBuf,
 }
 
-/// What a step may reach; the default is nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Grants {
-    /// The folder that paths are relative to: the project's.
-    pub base: PathBuf,
-    /// Folders beneath `base`, or absolute, whose files may be read.
-    pub files: Vec<String>,
+/// A question to the world that the server answers for a step, if it may ask. A request's body travels beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "ask")]
+pub enum Ask {
+    Fetch {
+        method: String,
+        url: String,
+        headers: Vec<(String, String)>,
+        timeout_ms: u32,
+    },
+    Placeholder {
+        name: String,
+    },
+    Variable {
+        name: String,
+    },
+    Now,
+    /// Real randomness, as many bytes.
+    Entropy {
+        length: u32,
+    },
+    /// Begins a file; its descriptor comes with the answer.
+    Create {
+        path: String,
+    },
+    /// Gives the file of this number its name.
+    Finish {
+        number: u32,
+    },
+}
+
+/// What the world answered. A response's body, or random bytes, travel beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "told")]
+pub enum Told {
+    Fetched { status: u16, headers: Vec<(String, String)> },
+    Placeholder { text: String },
+    Variable { value: Option<String> },
+    Now { us: i64 },
+    Entropy,
+    Created { number: u32 },
+    Finished,
 }
 
 /// One attempt, as the worker sees it. Nothing here is a secret or a path outside the tenant's walls.

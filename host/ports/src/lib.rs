@@ -9,7 +9,7 @@
 
 mod call;
 
-pub use call::{Answer, Assignment, Call, Delivery, Grants, Outcome, Page, ServedModel, Task, Watched};
+pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Told, Watched};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ pub trait Watch: Send + Sync {
 
 /// The truth: what is appended has happened. Returns once the records are on disk.
 pub trait Journal: Send + Sync {
-    /// Appends the records in order, all or none, and applies them to the store.
+    /// Appends the records in order, all or none, and applies them to the store. Records that are too large to be written at
+    /// once are a fault of kind `Guest`, for only what a guest gave can be; any other fault is ours.
     fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault>;
     /// The next run's number; never given twice.
     fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault>;
@@ -61,7 +62,8 @@ pub struct SourceState {
 pub trait Blobs: Send + Sync {
     /// Durable when it returns.
     fn put(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, Fault>;
-    /// Takes over a file that a worker left, if its bytes have this digest; durable when it returns.
+    /// Takes over a file that a worker left, if its bytes have this digest; durable when it returns. Whatever else stands
+    /// there is a fault of kind `Guest`: the worker may be its guest's.
     fn adopt(&self, tenant: &TenantId, file: &Path, digest: Digest) -> Result<(), Fault>;
     /// The bytes; verified against the digest.
     fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault>;
@@ -83,6 +85,8 @@ pub trait Doors: Send {
     fn say(&mut self, event: Watched);
     /// Opens a file beneath a granted root. `Denied` names the manifest line that would grant it.
     fn open(&mut self, path: &str) -> Result<std::fs::File, Fault>;
+    /// Asks the world; a file comes with [`Told::Created`], bytes with a response. `Denied` as above.
+    fn ask(&mut self, ask: Ask, body: &[u8]) -> Result<(Told, Vec<u8>, Option<std::fs::File>), Fault>;
     /// Hands over a collector's page; returns when it is committed.
     fn page(&mut self, page: Page) -> Result<(), Fault>;
     /// Saves resumable state.

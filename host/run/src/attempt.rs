@@ -35,16 +35,9 @@ pub(crate) struct Source {
     pub state: Mutex<SourceState>,
 }
 
-/// The most characters of a fault's text that are recorded: a guest chooses it, and the journal refuses what is too large.
-const WORDS_MAX: usize = 16_384;
-
-/// The most characters of a sink's location that are recorded.
-const LOCATION_MAX: usize = 1_000;
-
-fn cut(mut fault: Fault) -> Fault {
-    fault.message = fault.message.chars().take(WORDS_MAX).collect();
-    fault.hint = fault.hint.map(|hint| hint.chars().take(WORDS_MAX).collect());
-    fault
+/// A fault as it is recorded: a guest chooses its words, and the journal refuses what is too large.
+fn cut(fault: Fault) -> Fault {
+    Fault { kind: fault.kind, message: types::sentence(fault.message), hint: fault.hint.map(types::sentence) }
 }
 
 impl Trial<'_> {
@@ -88,14 +81,8 @@ impl Trial<'_> {
         Ok(Outputs::from([(port, Artifact::Table(table))]))
     }
 
-    /// With what the host adds: a validator's rows, and the values at its findings. A sink's words are cut, not refused: what it
-    /// tells of has happened.
+    /// With what the host adds: a validator's rows, and the values at its findings.
     fn completed(&self, task: &Task, mut outputs: Outputs) -> Result<Outputs, Fault> {
-        for artifact in outputs.values_mut() {
-            if let Artifact::Delivered { location, .. } = artifact {
-                *location = location.chars().take(LOCATION_MAX).collect();
-            }
-        }
         let (Work::Check { .. }, Task::Check { rows, .. }) = (&self.step.work, task) else { return Ok(outputs) };
         for artifact in outputs.values_mut() {
             if let Artifact::Findings { findings } = artifact {
@@ -107,8 +94,9 @@ impl Trial<'_> {
     }
 
     fn judged(&self, findings: Vec<types::Finding>, rows: &TableRef) -> Result<Vec<types::Finding>, Fault> {
-        // Only a finding with a sample needs the table's values.
-        let findings = match findings.iter().any(|finding| !finding.sample.is_empty()) {
+        // Only a finding with a sample needs the table's values; those that a worker forged are replaced.
+        let sampled = |finding: &types::Finding| !finding.sample.is_empty() || !finding.sample_values.is_empty();
+        let findings = match findings.iter().any(sampled) {
             true => findings::with_values(findings, &source::open(self.step, rows, self.tenant, self.blobs())?),
             false => findings,
         };
@@ -143,8 +131,9 @@ impl Trial<'_> {
         }
     }
 
-    fn check_page(&self, table: &TableRef) -> Result<(), Fault> {
+    fn check_page(&self, Page { table, cursor, .. }: &Page) -> Result<(), Fault> {
         let port = table_port()?;
+        outputs::check_cursor(self.step, cursor)?;
         outputs::check_columns(self.step, &port, &table.schema)?;
         let outputs = Outputs::from([(port, Artifact::Table(table.clone()))]);
         outputs::check_blobs(self.step, &outputs, self.tenant, self.blobs())
@@ -185,7 +174,7 @@ impl Watch for Trial<'_> {
         let Some(source) = &self.source else {
             return Err(Fault::guest(format!("{}: gave a page, but it is no collector", who(self.step))));
         };
-        self.check_page(&page.table)?;
+        self.check_page(&page)?;
         let cursor = source.state.lock().unwrap_or_else(PoisonError::into_inner).cursor.clone();
         // A source without news must not grow by an empty page every hour.
         if page.table.rows == 0 && !page.restarted && cursor.as_ref() == Some(&page.cursor) {

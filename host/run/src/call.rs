@@ -2,7 +2,7 @@
 
 use crate::RunView;
 use plan::{PlannedPlugin, PlannedStep, Work};
-use ports::{Assignment, Call, Delivery, Grants, Tables, Task};
+use ports::{Assignment, Call, Delivery, Tables, Task};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub fn call_for(
             _ => task(step, view, cursor)?,
         },
     };
-    Ok(Call { who: who(step), assignment, grants: Grants { base: base.to_owned(), files: step.files.clone() } })
+    Ok(Call { who: who(step), assignment, grants: step.grants.clone(), base: base.to_owned() })
 }
 
 /// The step and its plugin, for errors.

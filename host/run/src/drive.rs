@@ -4,7 +4,7 @@
 mod own;
 
 use crate::attempt::{Source, Trial};
-use crate::call::call_for;
+use crate::call::{call_for, who};
 use crate::outputs::Outputs;
 use crate::{
     Action, CancelToken, Circumstances, Dispatcher, Observer, OutputSummary, RunEvent, RunView, Status, Stop,
@@ -249,7 +249,10 @@ impl<'a> Drive<'a> {
 
     fn commit(&mut self, commit: StepCommit, around: Around) -> Result<(), Fault> {
         let at_us = self.now_us();
-        self.record(Record::StepCommitted { run: self.run, commit: commit.clone(), at_us })?;
+        let recorded = self.record(Record::StepCommitted { run: self.run, commit: commit.clone(), at_us });
+        if let Err(fault) = recorded {
+            return self.refused(&commit.step, commit.attempt, fault, around);
+        }
         (around.observer)(&committed(&commit, at_us));
         for artifact in commit.outputs.into_values() {
             let step = commit.step.clone();
@@ -262,6 +265,16 @@ impl<'a> Drive<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What the journal did not take: the step's failure if it was too large, ours if it was anything else.
+    fn refused(&mut self, step: &StepName, attempt: Attempt, fault: Fault, around: Around) -> Result<(), Fault> {
+        if fault.kind != FaultKind::Guest {
+            return Err(fault);
+        }
+        let who = self.stored.plan.step(step).map_or_else(|| format!("step `{step}`"), who);
+        let fault = Fault::guest(format!("{who}: what it gives cannot be recorded: {}", fault.message));
+        self.fail(step, attempt, fault.hinted("fewer findings, measures, columns or files"), around)
     }
 
     fn fail(&mut self, step: &StepName, attempt: Attempt, fault: Fault, around: Around) -> Result<(), Fault> {

@@ -125,7 +125,8 @@ impl OutputSummary {
         let (rows, bytes) = match artifact {
             Artifact::Table(table) => (Some(table.rows), Some(table.bytes)),
             Artifact::State { files } | Artifact::Model { files, .. } => {
-                (None, Some(files.iter().map(|file| file.bytes).sum()))
+                let bytes = files.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.bytes));
+                (None, Some(bytes))
             }
             _ => (None, None),
         };

@@ -5,7 +5,7 @@ use crate::call::who;
 use plan::{PlannedStep, Work};
 use ports::{Blobs, Task};
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Artifact, Fault, Field, Id, Measure, PortName, Schema, TableRef, TenantId};
+use types::{Artifact, CURSOR_BYTES_MAX, Fault, Field, Id, Measure, PortName, Schema, TableRef, TenantId};
 
 /// Outputs of a step, by port.
 pub(crate) type Outputs = BTreeMap<PortName, Artifact>;
@@ -27,6 +27,9 @@ fn check_one(step: &PlannedStep, task: &Task, port: &PortName, artifact: &Artifa
         let got = artifact.kind();
         return Err(Fault::guest(format!("{}: output `{port}` is of kind {got}, expected {expected}", who(step))));
     }
+    if let Some(oversized) = artifact.oversized() {
+        return Err(Fault::guest(format!("{}: output `{port}`: {oversized}", who(step))));
+    }
     match artifact {
         Artifact::Table(table) => {
             check_columns(step, port, &table.schema)?;
@@ -34,6 +37,18 @@ fn check_one(step: &PlannedStep, task: &Task, port: &PortName, artifact: &Artifa
         }
         Artifact::Model { measures, .. } | Artifact::Measures { measures } => check_measures(step, measures),
         _ => Ok(()),
+    }
+}
+
+/// Whether a page's cursor can be kept: bytes as hexadecimal digits, and not too many.
+pub(crate) fn check_cursor(step: &PlannedStep, cursor: &str) -> Result<(), Fault> {
+    let (got, most) = (cursor.len() / 2, CURSOR_BYTES_MAX);
+    if got > most {
+        return Err(Fault::guest(format!("{}: gives a cursor of {got} bytes, at most {most} are taken", who(step))));
+    }
+    match cursor.len().is_multiple_of(2) && cursor.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(Fault::guest(format!("{}: gives a cursor that is not hexadecimal", who(step)))),
     }
 }
 

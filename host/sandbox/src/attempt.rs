@@ -8,7 +8,10 @@ use crate::state::{State, Usage};
 use data::Table;
 use ports::{Answer, Assignment, Delivery, Doors, Page, Tables, Task};
 use std::collections::BTreeMap;
-use types::{Artifact, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature, TableRef};
+use types::{
+    Artifact, CURSOR_BYTES_MAX, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature,
+    TableRef,
+};
 
 /// Runs the task of an assignment. The usage is true also of a failure.
 pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) -> (Result<Answer, Fault>, Usage) {
@@ -22,7 +25,7 @@ pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) 
     }
     match Instance::start(plugin, state) {
         Ok(mut instance) => {
-            let answer = carry_out(&mut instance, &assignment.task);
+            let answer = carry_out(&mut instance, &assignment.task).and_then(bounded);
             (answer, instance.store.data().usage)
         }
         Err(fault) => (Err(fault), Usage::default()),
@@ -42,6 +45,16 @@ fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         Task::Predict { rows, model, reads } => predict(instance, rows, model, reads),
         Task::Evaluate { candidate, baseline, slices } => evaluate(instance, candidate, baseline.as_ref(), slices),
         Task::Deliver { key, delivery } => deliver(instance, key, delivery),
+    }
+}
+
+/// The answer, if what it gives can be recorded.
+fn bounded(answer: Answer) -> Result<Answer, Fault> {
+    let Answer::Outputs { outputs } = &answer else { return Ok(answer) };
+    let oversized = outputs.iter().find_map(|(port, artifact)| Some((port, artifact.oversized()?)));
+    match oversized {
+        Some((port, oversized)) => Err(Fault::guest(format!("output `{port}`: {oversized}"))),
+        None => Ok(answer),
     }
 }
 
@@ -74,6 +87,7 @@ fn collect(instance: &mut Instance, cursor: Option<&str>) -> Result<Answer, Faul
     loop {
         let called = collector.call_read(&mut instance.store, cursor.as_deref());
         let page = instance.settle(called)?;
+        check_cursor(&page.next_cursor)?;
         let table = instance.receive(page.table)?;
         let table = instance.keep(&table)?;
         let (more, restarted) = (page.more, page.restarted);
@@ -252,7 +266,8 @@ fn deliver(instance: &mut Instance, key: &str, delivery: &Delivery) -> Result<An
     };
     let called = sink.call_deliver(&mut instance.store, key, &delivery);
     let wit::Receipt { location, repeated } = instance.settle(called)?;
-    outputs([("delivered", Artifact::Delivered { location, repeated })])
+    // Cut, not refused: what it tells of has happened.
+    outputs([("delivered", Artifact::Delivered { location: types::sentence(location), repeated })])
 }
 
 /// What is stored and judged is a number; a plugin leaves out what it cannot compute.
@@ -271,6 +286,14 @@ fn finite(measures: &[Measure]) -> Result<(), Fault> {
     }
 }
 
+fn check_cursor(cursor: &[u8]) -> Result<(), Fault> {
+    let (got, most) = (cursor.len(), CURSOR_BYTES_MAX);
+    match got <= most {
+        true => Ok(()),
+        false => Err(Fault::guest(format!("gives a cursor of {got} bytes, at most {most} are taken"))),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -279,4 +302,23 @@ fn unhex(text: &str) -> Result<Vec<u8>, Fault> {
     let pairs =
         (0..text.len()).step_by(2).map(|i| text.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     pairs.collect::<Option<_>>().ok_or_else(|| Fault::host("a stored cursor is not hexadecimal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_said_with_its_port_and_its_bound() {
+        let (name, slice, interval) = ("auc".to_owned(), None, None);
+        let measure =
+            Measure { name, slice, value: 0.5, interval, baseline_value: None, difference_interval: interval };
+        let many = |count| outputs([("measures", Artifact::Measures { measures: vec![measure.clone(); count] })]);
+        let fault = many(types::MEASURES_MAX + 1).and_then(bounded).unwrap_err();
+        assert_eq!(fault.message, "output `measures`: gives 10001 measures, at most 10000 are taken");
+        assert!(many(types::MEASURES_MAX).and_then(bounded).is_ok());
+        let fault = check_cursor(&vec![0; CURSOR_BYTES_MAX + 1]).unwrap_err();
+        assert_eq!(fault.message, "gives a cursor of 1048577 bytes, at most 1048576 are taken");
+        assert_eq!(check_cursor(&vec![0; CURSOR_BYTES_MAX]), Ok(()));
+    }
 }

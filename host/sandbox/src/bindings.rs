@@ -30,6 +30,7 @@ wasmtime::component::bindgen!({
     trappable_error_type: { "stepwell:platform/errors.error" => crate::state::Failure },
     with: {
         "stepwell:platform/files.file": crate::host::files::OpenFile,
+        "stepwell:platform/files.new-file": crate::host::files::NewFile,
         "stepwell:data/tables.table": data::Table,
         "stepwell:data/tables.table-writer": data::TableWriter,
         "stepwell:tensor/tensors.tensor": tensors::Tensor,

@@ -112,8 +112,8 @@ pub(crate) fn finding_in(finding: role::validator::Finding) -> Finding {
             role::validator::Severity::Error => Severity::Error,
         },
         passed: finding.passed,
-        observed: finding.observed,
-        expected: finding.expected,
+        observed: types::sentence(finding.observed),
+        expected: types::sentence(finding.expected),
         sample: finding.sample.into_iter().take(20).collect(),
         sample_values: Vec::new(),
     }

@@ -100,12 +100,17 @@ fn inspect(engine: &Engine, component: &Component) -> Result<(Vec<Role>, Vec<Str
 }
 
 fn known_import(name: &str) -> bool {
-    const INTERFACES: [&str; 10] = [
+    const INTERFACES: [&str; 15] = [
         "stepwell:platform/errors",
         "stepwell:platform/config",
         "stepwell:platform/report",
         "stepwell:platform/checkpoint",
         "stepwell:platform/files",
+        "stepwell:platform/http",
+        "stepwell:platform/secrets",
+        "stepwell:platform/environment",
+        "stepwell:platform/clock",
+        "stepwell:platform/entropy",
         "stepwell:data/tables",
         "stepwell:tensor/tensors",
         "stepwell:tensor/training",

@@ -4,7 +4,7 @@ use crate::bindings::{WitError, wit_step};
 use crate::engine::Plugin;
 use crate::state::{Failure, State, amount, told};
 use data::Table;
-use types::{Fault, LimitKind, SavedFile, TableRef};
+use types::{FILES_MAX, Fault, LimitKind, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Store, Trap};
 
@@ -88,6 +88,7 @@ impl Instance {
 
     /// Stores a table for the server to adopt, within the step's limit.
     pub(crate) fn keep(&mut self, table: &Table) -> Result<TableRef, Fault> {
+        data::check_schema(table.schema()).map_err(|error| Fault::guest(error.to_string()))?;
         let state = self.store.data_mut();
         if let Some(over) = over_output(state, table.bytes()) {
             return Err(over);
@@ -108,6 +109,10 @@ impl Instance {
 
     /// Stores the files of a saved state or a model.
     pub(crate) fn keep_files(&mut self, files: Vec<wit_step::SavedFile>) -> Result<Vec<SavedFile>, Fault> {
+        // Before the names are held against each other.
+        if files.len() > FILES_MAX {
+            return Err(Fault::guest(format!("saved {} files, at most {FILES_MAX}", files.len())));
+        }
         let state = self.store.data_mut();
         let total: u64 = files.iter().map(|file| file.content.len() as u64).sum();
         if total > SAVED_BYTES_MAX {

@@ -14,10 +14,12 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+mod saying;
 mod served;
 mod state;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, Sandbox};
+pub use saying::tame;
 pub use served::Served;
 pub use state::Usage;

@@ -2,6 +2,7 @@
 
 use crate::bindings::WitError;
 use crate::bindings::stepwell::platform::errors;
+use crate::saying::tame;
 use ports::{Doors, Watched};
 use types::{Fault, FaultKind, LimitKind, Limits};
 use wasmtime::ResourceLimiter;
@@ -96,13 +97,7 @@ impl State {
             return;
         }
         self.usage.log_lines += 1;
-        const LINE_BYTES_MAX: usize = 8192;
-        let line = message.chars().scan(0, |bytes, c| {
-            *bytes += c.len_utf8();
-            // A guest's escape codes must not reach a terminal.
-            (*bytes <= LINE_BYTES_MAX).then_some(if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
-        });
-        self.doors.say(Watched::Log { level: level.to_owned(), message: line.collect() });
+        self.doors.say(tame(Watched::Log { level: level.to_owned(), message: message.to_owned() }));
     }
 }
 
@@ -211,7 +206,11 @@ impl From<Fault> for Failure {
         match fault.kind {
             FaultKind::Denied => Self::Told(WitError::Denied(text)),
             FaultKind::Invalid => {
-                Self::Told(WitError::InvalidInput(errors::InvalidInput { name: "path".to_owned(), reason: text }))
+                // A door's fault begins with the argument where it is another than the path.
+                let named = text.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+                let (name, reason) = named.unwrap_or(("path", &text));
+                let (name, reason) = (name.to_owned(), reason.to_owned());
+                Self::Told(WitError::InvalidInput(errors::InvalidInput { name, reason }))
             }
             FaultKind::Transient { retry_after_ms } => Self::Told(WitError::Transient((text, retry_after_ms))),
             FaultKind::Cancelled => Self::Told(WitError::Cancelled),
@@ -241,7 +240,8 @@ pub(crate) fn told(error: WitError) -> Fault {
             }
         }
         WitError::Denied(capability) => Fault::new(FaultKind::Denied, capability),
-        WitError::Cancelled => Fault::new(FaultKind::Cancelled, "the step was cancelled"),
+        // Whoever cancels a run kills its workers; no guest lives to tell of it.
+        WitError::Cancelled => Fault::guest("says that it was cancelled, which nobody did"),
         WitError::Transient((message, after)) => Fault::new(FaultKind::Transient { retry_after_ms: after }, message),
         WitError::Permanent(message) => Fault::new(FaultKind::Invalid, message),
     }
@@ -253,5 +253,25 @@ impl State {
         const SAYINGS_MAX: u32 = 1_000_000;
         self.sayings += 1;
         self.sayings <= SAYINGS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_guest_says_that_it_was_cancelled_or_that_we_failed() {
+        let budget = |kind: &str| errors::BudgetExceeded { kind: kind.to_owned(), used: 2, limit: 1 };
+        for (error, expected) in [
+            (WitError::Cancelled, FaultKind::Guest),
+            (WitError::Permanent("host".to_owned()), FaultKind::Invalid),
+            (WitError::Denied("files".to_owned()), FaultKind::Denied),
+            (WitError::BudgetExceeded(budget("host")), FaultKind::Invalid),
+            (WitError::BudgetExceeded(budget("output")), FaultKind::Limit { limit: LimitKind::Output }),
+            (WitError::Transient(("later".to_owned(), 7)), FaultKind::Transient { retry_after_ms: 7 }),
+        ] {
+            assert_eq!(told(error).kind, expected);
+        }
     }
 }

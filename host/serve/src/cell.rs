@@ -1,79 +1,106 @@
-//! JSON values -> a column. Each value is held against the type it claims before it becomes bytes.
+//! JSON values -> a column, a value at a time. Each value is held against the type it claims before it becomes bytes, and none
+//! is kept longer than its row: what a request costs is bounded by the rows it may have, not by what a stranger sends.
 
 use crate::{Datatype, shown};
 use data::GuestColumn;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 use types::{DataType, Field};
 
-/// A value of a tensor, a list of them where `data` is nested, or a value of a plain row.
+/// A value of a tensor or of a plain row. A text is the request's own wherever JSON did not escape it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
+pub(crate) enum Cell<'a> {
     Null,
     Bool(bool),
-    Integer(i128),
+    Integer(i64),
+    /// An integer beyond those of `Integer`.
+    Unsigned(u64),
     Float(f64),
-    Text(String),
-    /// Of values that are no lists.
-    List(Vec<Cell>),
+    Text(Cow<'a, str>),
 }
 
-impl fmt::Display for Cell {
+impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => value.fmt(f),
             Self::Integer(value) => value.fmt(f),
+            Self::Unsigned(value) => value.fmt(f),
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Text(text) => write!(f, "the text {}", shown(text)),
-            Self::List(values) => write!(f, "a list of {}", values.len()),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Cell {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CellVisitor)
+/// Reads a value, or a list of values, to the end of a row, and says how many the list had; none if it was no list.
+/// Values that the row has no room for are read and dropped.
+pub(crate) struct CellReader<'r, 'a> {
+    row: &'r mut Vec<Cell<'a>>,
+    room: usize,
+    in_list: bool,
+}
+
+impl<'r, 'a> CellReader<'r, 'a> {
+    /// A reader into a row of at most `room` values.
+    pub(crate) fn new(row: &'r mut Vec<Cell<'a>>, room: usize) -> Self {
+        Self { row, room, in_list: false }
+    }
+
+    fn keep(self, cell: Cell<'a>) -> Option<usize> {
+        if self.row.len() < self.room {
+            self.row.push(cell);
+        }
+        None
     }
 }
 
-struct CellVisitor;
+impl<'de> DeserializeSeed<'de> for CellReader<'_, 'de> {
+    type Value = Option<usize>;
 
-impl<'de> Visitor<'de> for CellVisitor {
-    type Value = Cell;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CellReader<'_, 'de> {
+    type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, a text, a truth value or a list of these")
     }
-    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-        Ok(Cell::Null)
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Null))
     }
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
-        Ok(Cell::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Bool(value)))
     }
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Integer(value.into()))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Integer(value)))
     }
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Integer(value.into()))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(self.keep(i64::try_from(value).map_or(Cell::Unsigned(value), Cell::Integer)))
     }
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Float(value))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Float(value)))
     }
-    fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
-        Ok(Cell::Text(value.to_owned()))
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Text(Cow::Borrowed(value))))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Cell, A::Error> {
-        let mut list = Vec::new();
-        while let Some(value) = values.next_element()? {
-            if matches!(value, Cell::List(_)) {
-                return Err(A::Error::custom(
-                    "lists stand more than two deep, a tensor has rows and at most one more dimension",
-                ));
-            }
-            list.push(value);
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(self.keep(Cell::Text(Cow::Owned(value.to_owned()))))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+        if self.in_list {
+            return Err(A::Error::custom(
+                "lists stand more than two deep, a tensor has rows and at most one more dimension",
+            ));
         }
-        Ok(Cell::List(list))
+        let mut length = 0;
+        while values.next_element_seed(CellReader { row: &mut *self.row, room: self.room, in_list: true })?.is_some() {
+            length += 1;
+        }
+        Ok(Some(length))
     }
 }
 
@@ -94,7 +121,7 @@ impl<'a> ColumnBuilder<'a> {
     }
 
     /// Appends a row; `cells` are its values, one but for a vector. The error is a fragment: `is 300, no INT8`.
-    pub(crate) fn push(&mut self, cells: &[Cell], datatype: Datatype) -> Result<(), String> {
+    pub(crate) fn push(&mut self, cells: &[Cell<'_>], datatype: Datatype) -> Result<(), String> {
         let valid = !cells.iter().all(|cell| *cell == Cell::Null);
         match valid {
             true => cells.iter().try_for_each(|cell| self.push_value(cell, datatype))?,
@@ -106,12 +133,14 @@ impl<'a> ColumnBuilder<'a> {
         self.validity[row / 8] |= u8::from(valid) << (row % 8);
         self.has_nulls |= !valid;
         let end = i32::try_from(self.data.len()).map_err(|_| "brings more than 2 GiB of values".to_owned())?;
-        self.offsets.extend(end.to_le_bytes());
+        if self.is_text() {
+            self.offsets.extend(end.to_le_bytes());
+        }
         self.length += 1;
         Ok(())
     }
 
-    fn push_value(&mut self, cell: &Cell, datatype: Datatype) -> Result<(), String> {
+    fn push_value(&mut self, cell: &Cell<'_>, datatype: Datatype) -> Result<(), String> {
         let wrong = || format!("is {cell}, no {datatype}");
         match self.field.data_type {
             DataType::Boolean => {
@@ -119,7 +148,7 @@ impl<'a> ColumnBuilder<'a> {
                 self.push_bit(value);
             }
             DataType::Int64 | DataType::Timestamp => {
-                let value = as_integer(cell, datatype).and_then(|value| i64::try_from(value).ok()).ok_or_else(wrong)?;
+                let value = as_integer(cell, datatype).ok_or_else(wrong)?;
                 self.data.extend(value.to_le_bytes());
             }
             DataType::Date => {
@@ -158,8 +187,12 @@ impl<'a> ColumnBuilder<'a> {
         self.data.resize(self.data.len() + width, 0);
     }
 
+    fn is_text(&self) -> bool {
+        matches!(self.field.data_type, DataType::Text | DataType::Bytes)
+    }
+
     pub(crate) fn finish(self) -> GuestColumn {
-        let is_text = matches!(self.field.data_type, DataType::Text | DataType::Bytes);
+        let is_text = self.is_text();
         GuestColumn {
             data_type: self.field.data_type,
             length: self.length,
@@ -170,26 +203,28 @@ impl<'a> ColumnBuilder<'a> {
     }
 }
 
-fn as_bool(cell: &Cell) -> Option<bool> {
+fn as_bool(cell: &Cell<'_>) -> Option<bool> {
     match cell {
         Cell::Bool(value) => Some(*value),
         _ => None,
     }
 }
 
-fn as_integer(cell: &Cell, datatype: Datatype) -> Option<i128> {
+fn as_integer(cell: &Cell<'_>, datatype: Datatype) -> Option<i64> {
     match cell {
-        Cell::Integer(value) => datatype.integers()?.contains(value).then_some(*value),
+        Cell::Integer(value) => datatype.integers()?.contains(&i128::from(*value)).then_some(*value),
         _ => None,
     }
 }
 
 /// A number as the tensor has it. An FP32 is rounded to one first, whatever the column: that is the value that was sent.
-fn as_float(cell: &Cell, datatype: Datatype) -> Option<f64> {
+fn as_float(cell: &Cell<'_>, datatype: Datatype) -> Option<f64> {
     let value = match (cell, datatype) {
         (Cell::Integer(_), _) if datatype.integers().is_some() => as_integer(cell, datatype)? as f64,
         (Cell::Integer(value), Datatype::Fp64) => *value as f64,
         (Cell::Integer(value), Datatype::Fp32) => f64::from(*value as f32),
+        (Cell::Unsigned(value), Datatype::Fp64) => *value as f64,
+        (Cell::Unsigned(value), Datatype::Fp32) => f64::from(*value as f32),
         (Cell::Float(value), Datatype::Fp64) => *value,
         (Cell::Float(value), Datatype::Fp32) => f64::from(*value as f32),
         _ => return None,

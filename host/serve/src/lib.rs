@@ -6,7 +6,8 @@
 //! ```
 //! Bytes in, bytes out: `api` owns the socket, a worker the prediction. Everything a stranger sends is checked here, once,
 //! and all problems of a request are told together. Numbers cross without losing a bit: a tensor's type may widen to its
-//! column's, never round, and floats are written as the shortest text that reads back as the same bits.
+//! column's, never round, and floats are written as the shortest text that reads back as the same bits. Values go from JSON
+//! straight into the columns that the model expects; the rest of a request is read over, so that it costs no memory.
 
 mod cell;
 mod datatype;
@@ -14,6 +15,8 @@ mod plain;
 mod protocol;
 mod request;
 mod response;
+mod rows;
+mod tensor;
 
 pub use datatype::Datatype;
 pub use plain::{plain_response, plain_table};
@@ -42,6 +45,10 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    fn syntax(error: &serde_json::Error) -> Self {
+        Self::Syntax(told(error))
+    }
+
     /// The HTTP status that says whose fault it is.
     pub fn status(&self) -> u16 {
         match self {
@@ -80,6 +87,11 @@ impl Problems {
         }
     }
 
+    fn extend(&mut self, others: Self) {
+        others.told.into_iter().for_each(|problem| self.push(problem));
+        self.untold += others.untold;
+    }
+
     /// All of them as one error, if there are any.
     fn check(mut self) -> Result<(), ServeError> {
         if self.untold > 0 {
@@ -96,4 +108,13 @@ impl Problems {
 fn shown(name: &str) -> String {
     let cut: String = name.chars().take(80).collect();
     format!("`{}`", cut.escape_debug())
+}
+
+/// An error of the parser, which may quote all that a stranger sent, short enough for an error of ours.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(400) {
+        Some((end, _)) => format!("{} .. at line {} column {}", &text[..end], error.line(), error.column()),
+        None => text,
+    }
 }

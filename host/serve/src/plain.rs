@@ -1,19 +1,11 @@
 //! The plain route: rows as JSON objects in, predictions as JSON objects out. For callers that know no tensors.
 
-use crate::cell::{Cell, ColumnBuilder};
-use crate::request::ROWS_MAX;
+use crate::ServeError;
 use crate::response::Finite;
-use crate::{Datatype, Problems, ServeError, shown};
-use data::{GuestColumn, Table};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use types::{DataType, Field, ModelName, Schema};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `rows`")]
-struct PlainRequest {
-    rows: Vec<BTreeMap<String, Cell>>,
-}
+use crate::rows::Rows;
+use data::Table;
+use serde::Serialize;
+use types::{Field, ModelName};
 
 #[derive(Serialize)]
 struct PlainResponse<'a> {
@@ -24,56 +16,7 @@ struct PlainResponse<'a> {
 
 /// Reads `{"rows": [{"column": value, ..}, ..]}`. A column that may be null may be left out. All problems are told together.
 pub fn plain_table(request: &[u8], columns: &[Field]) -> Result<Table, ServeError> {
-    let request: PlainRequest =
-        serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
-    let rows = request.rows;
-    let mut problems = Problems::default();
-    if !(1..=ROWS_MAX).contains(&rows.len()) {
-        problems.push(format!("the request has {} rows, expected 1 to {ROWS_MAX}", rows.len()));
-    }
-    refuse_unknown(&rows, columns, &mut problems);
-    let made: Vec<_> = columns
-        .iter()
-        .filter_map(|field| column(field, &rows).map_err(|problem| problems.push(problem)).ok())
-        .collect();
-    problems.check()?;
-    Ok(Table::from_columns(Schema { fields: columns.to_vec() }, made)?)
-}
-
-fn refuse_unknown(rows: &[BTreeMap<String, Cell>], columns: &[Field], problems: &mut Problems) {
-    let expected: BTreeSet<_> = columns.iter().map(|field| field.name.as_str()).collect();
-    let mut told = BTreeSet::new();
-    for (row, cells) in rows.iter().enumerate() {
-        for name in cells.keys().filter(|name| !expected.contains(name.as_str())) {
-            if told.insert(name.as_str()) {
-                problems.push(format!("column {} is unknown, the model does not read it (row {row})", shown(name)));
-            }
-        }
-    }
-}
-
-/// A column of all rows; the error is the one problem that is told of it.
-fn column(field: &Field, rows: &[BTreeMap<String, Cell>]) -> Result<GuestColumn, String> {
-    let name = &field.name;
-    let datatype = Datatype::of(field.data_type);
-    let mut builder = ColumnBuilder::new(field);
-    for (row, cells) in rows.iter().enumerate() {
-        let cell = match cells.get(name.as_str()) {
-            Some(cell) => cell,
-            None if field.nullable => &Cell::Null,
-            None => return Err(format!("column `{name}` ({}) is missing (row {row})", field.data_type)),
-        };
-        let values = match (cell, field.data_type) {
-            (Cell::List(values), DataType::Vector(length)) if values.len() == length as usize => values.as_slice(),
-            (Cell::Null, _) => std::slice::from_ref(cell),
-            (Cell::List(_), _) | (_, DataType::Vector(_)) => {
-                return Err(format!("column `{name}` is {cell}, expected {} (row {row})", field.data_type));
-            }
-            _ => std::slice::from_ref(cell),
-        };
-        builder.push(values, datatype).map_err(|why| format!("column `{name}` {why} (row {row})"))?;
-    }
-    Ok(builder.finish())
+    Rows::read(request, columns)?.table()
 }
 
 /// `{"model": .., "version": .., "predictions": [{..}, ..]}`, a row each in the request's order.
@@ -89,7 +32,7 @@ pub fn plain_response(model: &ModelName, version: u32, predictions: &Table) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::Id;
+    use types::{DataType, Id};
 
     fn columns() -> Vec<Field> {
         let field = |name: &str, data_type, nullable| Field { name: name.to_owned(), data_type, nullable };
@@ -128,10 +71,47 @@ mod tests {
     }
 
     #[test]
+    fn a_row_too_many_is_refused_and_the_rest_not_read() {
+        let columns = [Field { name: "age".to_owned(), data_type: DataType::Int64, nullable: true }];
+        let rows = |count: usize| vec!["{}"; count].join(",");
+        let most = format!(r#"{{"rows": [{}]}}"#, rows(100_000));
+        assert_eq!(plain_table(most.as_bytes(), &columns).unwrap().rows(), 100_000);
+        let more = format!(r#"{{"rows": [{}, and no JSON"#, rows(100_001));
+        let error = plain_table(more.as_bytes(), &columns).unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot read the request: the request has more than 100000 rows at line 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_column_twice_in_a_row_is_refused() {
+        let request = br#"{"rows": [{"age": 1, "age": 2, "score": 1, "name": "a", "near": [1, 2, 3]}]}"#;
+        assert_eq!(
+            plain_table(request, &columns()).unwrap_err().to_string(),
+            "column `age` stands twice (row 0); column `near` is a list of 3, expected vector(2) (row 0)"
+        );
+    }
+
+    #[test]
+    fn an_error_stays_short_however_many_columns_are_unknown() {
+        let cells: Vec<_> = (0..5000).map(|i| format!("\"{i}{}\": [[[]]]", "x".repeat(200))).collect();
+        let request = format!(r#"{{"rows": [{{{}}}]}}"#, cells.join(","));
+        let error = plain_table(request.as_bytes(), &columns()).unwrap_err().to_string();
+        assert!(error.ends_with("and 4983 more problems"), "{error}");
+        assert!(error.len() < 10_000, "{}", error.len());
+    }
+
+    #[test]
     fn no_rows_and_no_json_are_refused() {
         for (request, expected) in [
             (r#"{"rows": []}"#, "the request has 0 rows, expected 1 to 100000"),
-            ("[]", "cannot read the request: invalid length 0, expected an object with `rows` at line 1 column 2"),
+            (
+                "[]",
+                "cannot read the request: invalid type: sequence, expected an object with `rows` at line 1 column 0",
+            ),
+            ("{}", "cannot read the request: missing field `rows` at line 1 column 2"),
+            (r#"{"rows": [], "rows": []}"#, "cannot read the request: duplicate field `rows` at line 1 column 19"),
             (r#"{"row": []}"#, "cannot read the request: unknown field `row`, expected `rows` at line 1 column 6"),
         ] {
             let error = plain_table(request.as_bytes(), &columns()).unwrap_err();

@@ -3,33 +3,46 @@
 //! The REST form with JSON tensors; the binary extension is refused in words (`request`), not half read.
 
 use crate::Datatype;
-use crate::cell::Cell;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use types::{Field, ModelName};
+
+/// More tensors than any model has columns, so that a list of nothing but names stays small.
+const TENSORS_MAX: usize = 10_000;
+/// More dimensions than any shape that is right.
+const DIMENSIONS_MAX: usize = 8;
 
 /// `POST /v2/models/NAME/infer`. Unknown keys are errors: an `output` for `outputs` would silently answer with everything.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `inputs`")]
-pub(crate) struct InferRequest {
+pub(crate) struct InferRequest<'a> {
     pub(crate) id: Option<String>,
     #[serde(default)]
-    pub(crate) parameters: Map<String, Value>,
-    pub(crate) inputs: Vec<RequestInput>,
-    #[serde(default)]
+    pub(crate) parameters: Parameters,
+    #[serde(borrow, deserialize_with = "at_most::<TENSORS_MAX, _, _>")]
+    pub(crate) inputs: Vec<RequestInput<'a>>,
+    #[serde(default, deserialize_with = "at_most::<TENSORS_MAX, _, _>")]
     pub(crate) outputs: Vec<RequestOutput>,
 }
 
-/// A tensor of the request.
+/// A tensor of the request. Its `data` may come before what says how to read it, and waits as text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RequestInput {
-    pub(crate) name: String,
+pub(crate) struct RequestInput<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Cow<'a, str>,
+    #[serde(deserialize_with = "at_most::<DIMENSIONS_MAX, _, _>")]
     pub(crate) shape: Vec<i64>,
-    pub(crate) datatype: String,
+    #[serde(borrow)]
+    pub(crate) datatype: Cow<'a, str>,
     #[serde(default)]
-    pub(crate) parameters: Map<String, Value>,
-    pub(crate) data: Option<Vec<Cell>>,
+    pub(crate) parameters: Parameters,
+    #[serde(borrow, default)]
+    pub(crate) data: Option<&'a RawValue>,
 }
 
 /// An output that the caller wants.
@@ -38,7 +51,67 @@ pub(crate) struct RequestInput {
 pub(crate) struct RequestOutput {
     pub(crate) name: String,
     #[serde(default)]
-    pub(crate) parameters: Map<String, Value>,
+    pub(crate) parameters: Parameters,
+}
+
+/// Parameters of a request, of which one thing counts. The rest is read over.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    /// Whether they are about the binary extension.
+    pub(crate) ask_binary: bool,
+}
+
+impl<'de> Deserialize<'de> for Parameters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParametersVisitor)
+    }
+}
+
+struct ParametersVisitor;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of parameters")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parameters, A::Error> {
+        let mut found = Parameters::default();
+        while let Some(name) = entries.next_key::<String>()? {
+            match name.starts_with("binary_data") {
+                true => found.ask_binary |= entries.next_value::<&RawValue>()?.get() != "false",
+                false => drop(entries.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A list that is refused at its first entry too many, not once all of them are in memory.
+fn at_most<'de, const MAX: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_seq(AtMost::<MAX, T>(PhantomData))
+}
+
+struct AtMost<const MAX: usize, T>(PhantomData<T>);
+
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for AtMost<MAX, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MAX}")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element()? {
+            if list.len() == MAX {
+                return Err(A::Error::invalid_length(MAX + 1, &self));
+            }
+            list.push(entry);
+        }
+        Ok(list)
+    }
 }
 
 /// `GET /v2`.

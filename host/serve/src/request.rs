@@ -1,10 +1,9 @@
 //! A request of the Open Inference Protocol -> the rows it asks about: a tensor a column, by name, in the columns' order.
 
-use crate::cell::{Cell, ColumnBuilder};
-use crate::protocol::{InferRequest, RequestInput};
+use crate::protocol::{InferRequest, Parameters, RequestInput};
+use crate::tensor::Tensor;
 use crate::{Datatype, Problems, ServeError, shown};
 use data::{GuestColumn, Table};
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{DataType, Field, Schema};
 
@@ -24,8 +23,7 @@ pub struct Asked {
 
 /// Reads a request for a model that expects these columns. All problems are told together.
 pub fn request_table(request: &[u8], columns: &[Field]) -> Result<Asked, ServeError> {
-    let request: InferRequest =
-        serde_json::from_slice(request).map_err(|error| ServeError::Syntax(error.to_string()))?;
+    let request: InferRequest<'_> = serde_json::from_slice(request).map_err(|error| ServeError::syntax(&error))?;
     let mut problems = Problems::default();
     refuse_binary(&request, &mut problems);
     let inputs = by_name(&request.inputs, columns, &mut problems);
@@ -41,27 +39,25 @@ pub fn request_table(request: &[u8], columns: &[Field]) -> Result<Asked, ServeEr
 }
 
 /// The binary extension would answer in another form than the caller reads: refused, not ignored.
-fn refuse_binary(request: &InferRequest, problems: &mut Problems) {
-    let asks = |parameters: &Map<String, Value>| {
-        parameters.iter().any(|(name, value)| name.starts_with("binary_data") && *value != Value::Bool(false))
-    };
+fn refuse_binary(request: &InferRequest<'_>, problems: &mut Problems) {
     let of_inputs = request.inputs.iter().map(|input| &input.parameters);
     let of_outputs = request.outputs.iter().map(|output| &output.parameters);
-    if std::iter::once(&request.parameters).chain(of_inputs).chain(of_outputs).any(asks) {
+    let mut all = std::iter::once(&request.parameters).chain(of_inputs).chain(of_outputs);
+    if all.any(|parameters: &Parameters| parameters.ask_binary) {
         problems.push("binary tensors are not supported, send and ask for JSON".to_owned());
     }
 }
 
 /// The inputs under their names, once it is said which are missing, unknown or there twice.
 fn by_name<'a>(
-    inputs: &'a [RequestInput],
+    inputs: &'a [RequestInput<'a>],
     columns: &[Field],
     problems: &mut Problems,
-) -> BTreeMap<&'a str, &'a RequestInput> {
+) -> BTreeMap<&'a str, &'a RequestInput<'a>> {
     let expected: BTreeSet<_> = columns.iter().map(|field| field.name.as_str()).collect();
     let mut found = BTreeMap::new();
     for input in inputs {
-        let name = input.name.as_str();
+        let name = input.name.as_ref();
         if !expected.contains(name) {
             problems.push(format!("input {} is unknown, the model does not read it", shown(name)));
         } else if found.contains_key(name) {
@@ -76,7 +72,7 @@ fn by_name<'a>(
     found
 }
 
-fn refuse_different_rows(present: &[(&Field, &RequestInput)], problems: &mut Problems) {
+fn refuse_different_rows(present: &[(&Field, &RequestInput<'_>)], problems: &mut Problems) {
     let counted: Vec<_> =
         present.iter().filter_map(|(field, input)| Some((&field.name, rows_of(field, input).ok()?))).collect();
     let Some((first, rows)) = counted.first() else { return };
@@ -94,7 +90,7 @@ fn width_of(field: &Field) -> usize {
 }
 
 /// The rows that the input's shape says: `[n]` or `[n, 1]`, for a vector `[n, length]`.
-fn rows_of(field: &Field, input: &RequestInput) -> Result<usize, String> {
+fn rows_of(field: &Field, input: &RequestInput<'_>) -> Result<usize, String> {
     let width = width_of(field);
     let is_vector = matches!(field.data_type, DataType::Vector(_));
     let rows = match input.shape.as_slice() {
@@ -102,9 +98,7 @@ fn rows_of(field: &Field, input: &RequestInput) -> Result<usize, String> {
         [rows, elements] if usize::try_from(*elements) == Ok(width) => *rows,
         other => {
             let expected = if is_vector { format!("[n, {width}]") } else { "[n] or [n, 1]".to_owned() };
-            // A shape of a million numbers would be an error of a million numbers.
-            let got = if other.len() <= 8 { format!("{other:?}") } else { format!("{} dimensions", other.len()) };
-            return Err(format!("input `{}` has shape {got}, expected {expected}", field.name));
+            return Err(format!("input `{}` has shape {other:?}, expected {expected}", field.name));
         }
     };
     match usize::try_from(rows) {
@@ -114,7 +108,7 @@ fn rows_of(field: &Field, input: &RequestInput) -> Result<usize, String> {
 }
 
 /// The input as a column; the error is the one problem that is told of it.
-fn column(field: &Field, input: &RequestInput) -> Result<GuestColumn, String> {
+fn column(field: &Field, input: &RequestInput<'_>) -> Result<GuestColumn, String> {
     let name = &field.name;
     let datatype =
         Datatype::parse(&input.datatype).filter(|datatype| datatype.fits(field.data_type)).ok_or_else(|| {
@@ -122,41 +116,9 @@ fn column(field: &Field, input: &RequestInput) -> Result<GuestColumn, String> {
             format!("input `{name}` has datatype {got}, its column of {} takes {expected}", field.data_type)
         })?;
     let (width, rows) = (width_of(field), rows_of(field, input)?);
-    let cells = input.data.as_deref().ok_or_else(|| format!("input `{name}` has no `data`"))?;
-    let mut builder = ColumnBuilder::new(field);
-    for (row, values) in
-        rows_in(cells, rows, width, input.shape.len() == 2).map_err(|why| format!("input `{name}` {why}"))?
-    {
-        builder.push(values, datatype).map_err(|why| format!("input `{name}` {why} (row {row})"))?;
-    }
-    Ok(builder.finish())
-}
-
-/// The values of each row, whether `data` is flat or nested.
-fn rows_in(
-    cells: &[Cell],
-    rows: usize,
-    width: usize,
-    may_nest: bool,
-) -> Result<impl Iterator<Item = (usize, &[Cell])>, String> {
-    let nested = matches!(cells.first(), Some(Cell::List(_)));
-    let expected = if nested { rows } else { rows * width };
-    if cells.len() != expected {
-        let what = if nested { "lists" } else { "values" };
-        return Err(format!("has {} {what} in `data`, its shape says {expected}", cells.len()));
-    }
-    let fits = |cell: &Cell| match cell {
-        Cell::List(values) => nested && may_nest && values.len() == width,
-        _ => !nested,
-    };
-    if let Some(wrong) = cells.iter().position(|cell| !fits(cell)) {
-        return Err(format!("has `data` whose nesting is not that of its shape, first at element {wrong}"));
-    }
-    let step = if nested { 1 } else { width };
-    Ok(cells.chunks(step).enumerate().map(|(row, values)| match values {
-        [Cell::List(values)] => (row, values.as_slice()),
-        values => (row, values),
-    }))
+    let data = input.data.ok_or_else(|| format!("input `{name}` has no `data`"))?;
+    let tensor = Tensor { field, datatype, rows, width, may_nest: input.shape.len() == 2 };
+    tensor.column(data).map_err(|why| format!("input `{name}` {why}"))
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use crate::{Error, Notes, Server, folder, toolchain};
 use manifest::{Lock, LockedPlugin, PluginSource};
-use ports::{Answer, Assignment, Blobs, Call, Grants, Page, StepRunner, Task, Watch, Watched};
+use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
 
 /// Largest component that is read: a Python one has 19 MB.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+/// Longest Python step that is built: a long module has 200 kB.
+const STEP_BYTES_MAX: u64 = 16 << 20;
 /// Describing and discovering look at little; what takes longer is broken.
 const DESCRIBE_LIMITS: Limits = Limits {
     guest_memory_bytes: 512 << 20,
@@ -39,8 +42,8 @@ impl Server {
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
-                let text =
-                    std::fs::read(&step).map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+                let text = manifest::read_file(&step, STEP_BYTES_MAX)
+                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
                 let built = self.options.data.join("built");
                 let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
                 (file, Some(toolchain::source_digest(&text)))
@@ -51,17 +54,10 @@ impl Server {
     }
 
     fn blob_of(&self, tenant: &TenantId, file: &Path, source: &PluginSource) -> Result<Digest, Fault> {
-        let size = match std::fs::metadata(file) {
-            Ok(metadata) => metadata.len(),
-            Err(_) if matches!(source, PluginSource::Named(_)) => return Err(self.unknown(source)),
-            Err(error) => return Err(Fault::invalid(format!("cannot read plugin `{source}`: {error}"))),
-        };
-        if size > COMPONENT_BYTES_MAX {
-            let (got, most) = (size >> 20, COMPONENT_BYTES_MAX >> 20);
-            return Err(Fault::invalid(format!("plugin `{source}` has {got} MiB, at most {most} MiB")));
-        }
-        let bytes =
-            std::fs::read(file).map_err(|error| Fault::invalid(format!("cannot read plugin `{source}`: {error}")))?;
+        let bytes = manifest::read_file(file, COMPONENT_BYTES_MAX).map_err(|error| match source {
+            PluginSource::Named(_) if error.kind() == ErrorKind::NotFound => self.unknown(source),
+            _ => Fault::invalid(format!("cannot read plugin `{source}`: {error}")),
+        })?;
         self.store.put(tenant, &bytes)
     }
 
@@ -165,8 +161,7 @@ fn describing(
         checkpoint: None,
         task,
     };
-    let grants = Grants { base: project.to_owned(), files: step.files.clone() };
-    Call { who: format!("step `{}`", step.name), assignment, grants }
+    Call { who: format!("step `{}`", step.name), assignment, grants: step.grants.clone(), base: project.to_owned() }
 }
 
 /// A path of the project that stays in it, whatever links it goes through.

@@ -8,6 +8,7 @@
 //!  tenants/NAME/blobs/       tables, models, plugins
 //!  tenants/NAME/compiled/    native code of plugins, written by the server only
 //!  tenants/NAME/scratch/     a folder a worker
+//!  tenants/NAME/secrets/     a file a secret
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
 //! ```
@@ -84,6 +85,10 @@ impl Folder {
 
 pub(crate) fn tenant(data: &Path, tenant: &TenantId) -> PathBuf {
     data.join("tenants").join(tenant.to_string())
+}
+
+pub(crate) fn secrets(data: &Path, id: &TenantId) -> PathBuf {
+    tenant(data, id).join("secrets")
 }
 
 /// Where the workers of a tenant may look. Absolute, because a worker works in another folder.

@@ -9,8 +9,10 @@ use types::Fault;
 
 /// A run's file ends here; what comes later is heard live, and counted.
 const LOG_BYTES_MAX: u64 = 64 << 20;
-/// Events that are kept in memory for those who come late; beyond it the oldest of logs, metrics and progress go.
+/// What is kept in memory for those who come late, in events and in bytes of their lines; beyond either, logs, metrics, progress
+/// and pages are not kept: the journal holds what counts.
 const EVENTS_MAX: usize = 200_000;
+const EVENT_BYTES_MAX: usize = 64 << 20;
 
 /// A run that a thread of this process drives.
 pub(crate) struct LiveRun {
@@ -21,8 +23,9 @@ pub(crate) struct LiveRun {
 
 struct Said {
     events: Vec<RunEvent>,
+    event_bytes: usize,
     file: Option<File>,
-    bytes: u64,
+    file_bytes: u64,
     ended: bool,
 }
 
@@ -31,27 +34,14 @@ impl LiveRun {
         let folder = log.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
         let file = File::options().create(true).append(true).open(log).map_err(Fault::host)?;
-        let bytes = file.metadata().map_err(Fault::host)?.len();
-        let said = Said { events: Vec::new(), file: Some(file), bytes, ended: false };
+        let file_bytes = file.metadata().map_err(Fault::host)?.len();
+        let said = Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, ended: false };
         Ok(Self { said: Mutex::new(said), more: Condvar::new(), cancel })
     }
 
     pub(crate) fn say(&self, event: &RunEvent) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(mut line) = serde_json::to_vec(event) {
-            line.push(b'\n');
-            said.bytes += line.len() as u64;
-            if said.bytes > LOG_BYTES_MAX {
-                said.file = None;
-            }
-            // A log that cannot be written must not stop the run; the journal holds what counts.
-            if said.file.as_mut().is_some_and(|file| file.write_all(&line).is_err()) {
-                said.file = None;
-            }
-        }
-        if said.events.len() < EVENTS_MAX || !is_chatter(event) {
-            said.events.push(event.clone());
-        }
+        said.keep(event);
         self.more.notify_all();
     }
 
@@ -70,8 +60,30 @@ impl LiveRun {
     }
 }
 
+impl Said {
+    fn keep(&mut self, event: &RunEvent) {
+        // Events are plain data, which always has a JSON form; one without would only be missing from the file.
+        let mut line = serde_json::to_vec(event).unwrap_or_default();
+        line.push(b'\n');
+        self.file_bytes += line.len() as u64;
+        if self.file_bytes > LOG_BYTES_MAX {
+            self.file = None;
+        }
+        // A log that cannot be written must not stop the run; the journal holds what counts.
+        if self.file.as_mut().is_some_and(|file| file.write_all(&line).is_err()) {
+            self.file = None;
+        }
+        let room = self.events.len() < EVENTS_MAX && self.event_bytes + line.len() <= EVENT_BYTES_MAX;
+        if room || !is_chatter(event) {
+            self.event_bytes += line.len();
+            self.events.push(event.clone());
+        }
+    }
+}
+
 fn is_chatter(event: &RunEvent) -> bool {
-    matches!(event, RunEvent::Log { .. } | RunEvent::Progress { .. } | RunEvent::Metric { .. })
+    use RunEvent::{Log, Metric, Page, Progress};
+    matches!(event, Log { .. } | Progress { .. } | Metric { .. } | Page { .. })
 }
 
 /// The events of a run, from its first: blocks for the next one as long as the run goes on.
@@ -116,5 +128,29 @@ impl Iterator for Follow {
             }
             Self::Past(events) => events.next(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{Attempt, RunId, RunState};
+
+    #[test]
+    fn a_flood_of_words_is_bounded_in_bytes_and_what_counts_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("logs").join("1.ndjson");
+        let live = Arc::new(LiveRun::new(&log, run::CancelToken::default()).unwrap());
+        let (step, level): (types::StepName, _) = ("fit".parse().unwrap(), "info".to_owned());
+        let flood = RunEvent::Log { step, attempt: Attempt(1), level, message: "x".repeat(1 << 20) };
+        (0..100).for_each(|_| live.say(&flood));
+        let end = RunEvent::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0 };
+        live.say(&end);
+        live.end();
+        let kept: Vec<_> = Follow::live(Arc::clone(&live)).collect();
+        assert_eq!(kept.len(), 64, "63 lines of a little more than a mebibyte, and the end");
+        assert_eq!(kept.last(), Some(&end));
+        assert!(std::fs::metadata(&log).unwrap().len() <= LOG_BYTES_MAX);
+        assert_eq!(Follow::past(&log).count(), 63);
     }
 }

@@ -8,6 +8,7 @@
 //!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
 //! ```
 
+mod authority;
 mod catalog;
 mod endpoints;
 mod folder;
@@ -42,6 +43,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Attempts at once.
     pub slots: usize,
+    /// Values that steps may be granted to read.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// Why something was not done.
@@ -87,7 +90,9 @@ impl Server {
         let (store, recovery) = store::Store::open(&options.data).map_err(Fault::host)?;
         let store = Arc::new(store);
         let layout = folder::layout(&options);
-        let pool = Arc::new(worker::Pool::new(layout, Arc::clone(&store) as _, options.slots));
+        let asked = options.clone();
+        let authority = move |tenant: &TenantId| authority::of(&asked, tenant);
+        let pool = Arc::new(worker::Pool::new(layout, authority, Arc::clone(&store) as _, options.slots));
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&pool) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
         let (live, endpoints) = (Mutex::default(), Mutex::default());

@@ -10,7 +10,7 @@ use ports::Blobs;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use types::{Digest, Fault, TenantId};
@@ -25,8 +25,8 @@ impl Blobs for Store {
     }
 
     fn adopt(&self, tenant: &TenantId, file: &Path, digest: Digest) -> Result<(), Fault> {
-        let (opened, length) = open_regular(file)?;
-        self.keep(tenant, opened, length, digest, file)?;
+        let (opened, length) = open_regular(file).map_err(Error::of_leaver)?;
+        self.keep(tenant, opened, length, digest, file).map_err(Error::of_leaver)?;
         Ok(fs::remove_file(file).or_else(gone_is_fine).map_err(Error::io("remove", file))?)
     }
 
@@ -87,7 +87,7 @@ impl Store {
     }
 }
 
-/// Opens a stranger's file: not through a symbolic link, and without waiting at a pipe. Its length bounds what is read.
+/// Opens a stranger's file: not through a link of either kind, and without waiting at a pipe. Its length bounds what is read.
 fn open_regular(path: &Path) -> Result<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
@@ -97,6 +97,7 @@ fn open_regular(path: &Path) -> Result<(File, u64)> {
     };
     let found = file.metadata().map_err(Error::io("examine", path))?;
     match found.is_file() {
+        true if found.nlink() > 1 => Err(Error::NotAFile { path: path.to_owned(), got: "a file with another name" }),
         true => Ok((file, found.len())),
         false => Err(Error::NotAFile { path: path.to_owned(), got: kind(found.file_type()) }),
     }

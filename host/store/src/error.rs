@@ -1,5 +1,5 @@
-//! What can go wrong on disk, with the path, what was expected and what stood there. All of it is ours: at the ports it
-//! becomes a fault of kind `host`.
+//! What can go wrong on disk, with the path, what was expected and what stood there. At the ports it becomes a fault: ours,
+//! unless a guest chose the size of a record or what lies where a worker says it left a file.
 
 use std::path::{Path, PathBuf};
 use types::{Digest, Fault};
@@ -36,6 +36,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The fault of whoever left a file for us, as far as it can be theirs.
+    pub(crate) fn of_leaver(self) -> Fault {
+        use std::io::ErrorKind;
+        let theirs = match &self {
+            Self::NotAFile { .. } | Self::Digest { .. } => true,
+            Self::Io { what: "open", source, .. } => {
+                matches!(source.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+            }
+            _ => false,
+        };
+        if theirs { Fault::guest(self.to_string()) } else { self.into() }
+    }
+
     /// For `map_err`: an operation on a path that the system refused.
     pub(crate) fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Self + 'a {
         move |source| Self::Io { what, path: path.to_owned(), source }
@@ -52,6 +65,10 @@ impl From<Error> for Fault {
             Error::Index { .. } => Some("start the server again: the index is rebuilt from the journal"),
             _ => None,
         };
+        if let Error::TooLarge { .. } = error {
+            // Nothing of ours comes near: a guest gave what was to be recorded.
+            return Fault::guest(error.to_string());
+        }
         let fault = Fault::host(error);
         match hint {
             Some(hint) => fault.hinted(hint),

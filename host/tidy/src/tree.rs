@@ -65,7 +65,8 @@ fn walk(folder: &Path, files: &mut Vec<File>) -> Result<()> {
         let name = name.to_string_lossy();
         if kind.is_dir() && is_source_folder(&name) {
             walk(&entry.path(), files)?;
-        } else if kind.is_file() && entry.metadata()?.len() <= BYTES_MAX {
+        // A linked worktree has a file `.git`, which says where the repository lies.
+        } else if kind.is_file() && name != ".git" && entry.metadata()?.len() <= BYTES_MAX {
             files.extend(text_file(&entry.path()));
         }
     }

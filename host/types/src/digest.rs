@@ -1,7 +1,7 @@
 //! Bytes -> their name. BLAKE3, 32 bytes, written as 64 hexadecimal digits.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, io};
 
 /// The name of bytes: equal bytes, equal name, on every machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,6 +12,13 @@ impl Digest {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Of all that a reader gives.
+    pub fn of_reader(mut reader: impl io::Read) -> io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut reader, &mut hasher)?;
+        Ok(Self(*hasher.finalize().as_bytes()))
     }
 
     /// Of a value's JSON text. Stable for structs, whose fields keep their order, and for maps that are sorted.
@@ -80,6 +87,7 @@ mod tests {
     fn text_and_back() {
         let digest = Digest::of(b"stepwell");
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(Digest::of_reader(&b"stepwell"[..]).unwrap(), digest);
         assert_eq!(Digest::parse("+f"), None);
         assert_eq!(Digest::parse(&"é".repeat(32)), None);
     }

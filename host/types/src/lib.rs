@@ -4,10 +4,12 @@
 //! in this crate opens a file, reads a clock or knows a plugin.
 
 mod artifact;
+mod bounds;
 mod column;
 mod descriptor;
 mod digest;
 mod fault;
+mod grants;
 mod id;
 mod limits;
 mod measure;
@@ -15,10 +17,14 @@ mod problem;
 mod record;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
+pub use bounds::{
+    COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
+};
 pub use column::{DataType, Field, Schema};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind, LimitKind};
+pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };

@@ -72,6 +72,11 @@ pub struct Receipt {
     pub memory_limit: u64,
     pub wall_limit_us: u64,
     pub host_calls: u64,
+    /// HTTP requests that the server made for the step, and the bytes of their bodies both ways.
+    #[serde(default)]
+    pub requests: u64,
+    #[serde(default)]
+    pub request_bytes: u64,
     pub rows_in: u64,
     pub rows_out: u64,
     pub bytes_out: u64,

@@ -3,7 +3,7 @@
 use crate::message::{FromWorker, ToWorker, Usage};
 use crate::{memory, walls, wire};
 use data::Table;
-use ports::{Answer, Assignment, Doors, Page, ServedModel, Task, Watched};
+use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Told, Watched};
 use sandbox::{Plugin, Sandbox, Served};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -76,7 +76,7 @@ impl Worker {
                 }
                 ToWorker::Load { model } => self.load(&model)?,
                 ToWorker::Infer { columns } => self.infer(&body, &Schema { fields: columns })?,
-                ToWorker::Setup { .. } | ToWorker::Opened { .. } | ToWorker::Done { .. } => {
+                ToWorker::Setup { .. } | ToWorker::Opened { .. } | ToWorker::Told { .. } | ToWorker::Done { .. } => {
                     return Err(Fault::host("a message came out of turn"));
                 }
             }
@@ -238,16 +238,15 @@ impl Drop for SocketDoors {
 }
 
 impl SocketDoors {
-    fn ask(&self, message: &FromWorker, body: &[u8]) -> Result<(ToWorker, Option<OwnedFd>), Fault> {
+    fn exchange(&self, message: &FromWorker, body: &[u8]) -> Result<(ToWorker, Vec<u8>, Option<OwnedFd>), Fault> {
         wire::send(&self.socket, message, body).map_err(Fault::host)?;
-        let (answer, _, descriptor) = wire::receive::<ToWorker>(&self.socket).map_err(Fault::host)?;
-        Ok((answer, descriptor))
+        wire::receive::<ToWorker>(&self.socket).map_err(Fault::host)
     }
 
     fn ask_done(&self, message: &FromWorker, body: &[u8]) -> Result<(), Fault> {
-        match self.ask(message, body)? {
-            (ToWorker::Done { fault: None }, _) => Ok(()),
-            (ToWorker::Done { fault: Some(fault) }, _) => Err(fault),
+        match self.exchange(message, body)?.0 {
+            ToWorker::Done { fault: None } => Ok(()),
+            ToWorker::Done { fault: Some(fault) } => Err(fault),
             _ => Err(Fault::host("the server answered another question")),
         }
     }
@@ -266,9 +265,16 @@ impl Doors for SocketDoors {
     }
 
     fn open(&mut self, path: &str) -> Result<std::fs::File, Fault> {
-        match self.ask(&FromWorker::Open { path: path.to_owned() }, &[])? {
-            (ToWorker::Opened { fault: None }, Some(descriptor)) => Ok(descriptor.into()),
-            (ToWorker::Opened { fault: Some(fault) }, _) => Err(fault),
+        match self.exchange(&FromWorker::Open { path: path.to_owned() }, &[])? {
+            (ToWorker::Opened { fault: None }, _, Some(descriptor)) => Ok(descriptor.into()),
+            (ToWorker::Opened { fault: Some(fault) }, ..) => Err(fault),
+            _ => Err(Fault::host("the server answered another question")),
+        }
+    }
+
+    fn ask(&mut self, ask: Ask, body: &[u8]) -> Result<(Told, Vec<u8>, Option<std::fs::File>), Fault> {
+        match self.exchange(&FromWorker::Ask { ask }, body)? {
+            (ToWorker::Told { result }, body, descriptor) => Ok((result?, body, descriptor.map(Into::into))),
             _ => Err(Fault::host("the server answered another question")),
         }
     }

@@ -4,15 +4,16 @@
 //!  server: Pool --run--> Process ==socket== child::main --> sandbox::attempt
 //!            |              |  deadline, memory: kill          |
 //!            |              +-- open, page, checkpoint <-------+ Doors
-//!            +--> Blobs::adopt what the worker left in its scratch folder
+//!            +--> Adoption: what the worker left in its scratch folder becomes blobs
 //! ```
 //! Two walls: wasm in the child, the process round it. The parent trusts nothing that comes over the socket: frames are
 //! bounded, files are adopted by digest, a deadline is a kill. A worker belongs to one tenant for life.
 
+mod adopt;
 mod child;
+mod compiled;
 mod memory;
 mod message;
-mod open;
 mod pool;
 mod process;
 mod serving;

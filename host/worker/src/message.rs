@@ -1,9 +1,9 @@
 //! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body.
 
-use ports::{Answer, Assignment, Page, ServedModel, Watched};
+use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{Fault, Field};
+use types::{Fault, FaultKind, Field};
 
 /// Server to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub(crate) enum ToWorker {
     /// To an `Open`; the descriptor comes with it when there is no fault.
     Opened {
         fault: Option<Fault>,
+    },
+    /// To an `Ask`. Body: the response's; a descriptor comes with a file that was begun.
+    Told {
+        result: Result<Told, Fault>,
     },
     /// To a `Page` or `Checkpoint`.
     Done {
@@ -48,6 +52,10 @@ pub(crate) enum FromWorker {
     Open {
         path: String,
     },
+    /// Body: the request's.
+    Ask {
+        ask: Ask,
+    },
     Page {
         page: Page,
     },
@@ -68,6 +76,21 @@ pub(crate) enum FromWorker {
     Inferred {
         fault: Option<Fault>,
     },
+}
+
+/// A fault that a worker tells, as the server believes it. Whether the host failed, somebody cancelled or a process died is for
+/// the server to know: a worker that was taken over would say so to be forgiven, or to have the whole run given up.
+pub(crate) fn believed(fault: Fault) -> Fault {
+    if !is_the_servers_to_say(&fault.kind) {
+        return fault;
+    }
+    let hint = "the worker's own word; if the plugin did nothing wrong, this is a bug of the host";
+    Fault { kind: FaultKind::Guest, message: fault.message, hint: Some(fault.hint.unwrap_or_else(|| hint.to_owned())) }
+}
+
+/// Whether the fault's kind is one that no worker may choose.
+pub(crate) fn is_the_servers_to_say(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::Host | FaultKind::Cancelled | FaultKind::Crash)
 }
 
 /// The part of a receipt that only the worker knows.

@@ -1,14 +1,17 @@
 //! Calls -> attempts in warm workers of the tenant. Adopts what they leave, compiles on demand, retires the worn.
 
-use crate::message::{FromWorker, ToWorker, Usage};
+use crate::adopt::Adoption;
+use crate::compiled::{self, Code};
+use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
 use crate::process::{Bounds, Process, memory_limit};
-use ports::{Answer, Assignment, Blobs, Call, Grants, Outcome, StepRunner, Task, Watch, Watched};
+use doors::{Authority, Keeper};
+use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use types::{Digest, Fault, FaultKind, LimitKind, Limits, Receipt, SavedFile, TenantId};
+use types::{Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
 
 /// A worker retires after so many attempts: leaks in native libraries stay small.
 const ATTEMPTS_MAX: u32 = 200;
@@ -19,7 +22,7 @@ const COMPILE_LIMITS: Limits = Limits {
     wall_ms: 300_000,
     handles: 0,
     log_lines: 0,
-    output_bytes: 1 << 30,
+    output_bytes: compiled::CODE_BYTES_MAX,
 };
 
 /// Where the workers of a tenant may look.
@@ -33,12 +36,16 @@ pub struct Layout {
     pub scratch: PathBuf,
 }
 
+/// What a tenant's steps may reach at most, as it is now.
+type Authorities = dyn Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync;
+
 /// Whoever holds it compiles; the others wait and find it done.
 type Turn = Arc<Mutex<()>>;
 
 /// The workers of all tenants, kept warm.
 pub struct Pool {
     layout: Box<dyn Fn(&TenantId) -> Layout + Send + Sync>,
+    authority: Box<Authorities>,
     blobs: Arc<dyn Blobs>,
     idle: Mutex<BTreeMap<TenantId, Vec<Process>>>,
     idle_max: usize,
@@ -47,14 +54,24 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// `layout` says where a tenant's things lie; at most `idle_max` warm workers a tenant wait for work.
+    /// `layout` says where a tenant's things lie, `authority` what its steps may reach at most; at most `idle_max` warm
+    /// workers a tenant wait for work.
     pub fn new(
         layout: impl Fn(&TenantId) -> Layout + Send + Sync + 'static,
+        authority: impl Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync + 'static,
         blobs: Arc<dyn Blobs>,
         idle_max: usize,
     ) -> Self {
         let (idle, compiling, started) = Default::default();
-        Self { layout: Box::new(layout), blobs, idle: Mutex::new(idle), idle_max, compiling, started }
+        Self {
+            layout: Box::new(layout),
+            authority: Box::new(authority),
+            blobs,
+            idle: Mutex::new(idle),
+            idle_max,
+            compiling,
+            started,
+        }
     }
 
     /// A warm worker of the tenant, or a new one.
@@ -71,8 +88,8 @@ impl Pool {
         }
     }
 
-    fn give_back(&self, tenant: &TenantId, worker: Process) {
-        if worker.attempts >= ATTEMPTS_MAX || !worker.is_slim() {
+    fn give_back(&self, tenant: &TenantId, mut worker: Process) {
+        if worker.attempts >= ATTEMPTS_MAX || !worker.is_alive() || !worker.is_slim() {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,46 +114,18 @@ impl Pool {
             task: Task::Compile,
         };
         let mut worker = self.worker(tenant)?;
-        let answer = self.exchange(tenant, &mut worker, &assignment, &Grants::default(), &Unwatched).0;
+        let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default())?;
+        let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
         let answer = answer.map_err(|mut fault| {
             fault.message = format!("compiling the plugin: {}", fault.message);
             fault
         })?;
         let Answer::Compiled { file, fingerprint, roles, imports } = answer else {
-            return Err(Fault::host("a worker answered a compilation with something else"));
+            return Err(Fault::guest("a worker answered a compilation with something else"));
         };
-        self.keep_code(
-            tenant,
-            &worker,
-            component,
-            &file,
-            &fingerprint,
-            &serde_json::json!({"roles": roles, "imports": imports}),
-        )
+        let code = Code { component, file, fingerprint, roles, imports };
         // The worker is dropped: compiling leaves an engine's memory behind.
-    }
-
-    fn keep_code(
-        &self,
-        tenant: &TenantId,
-        worker: &Process,
-        component: Digest,
-        file: &SavedFile,
-        fingerprint: &str,
-        shape: &serde_json::Value,
-    ) -> Result<(), Fault> {
-        if fingerprint.len() != 16 || !fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Fault::host("a worker named its engine wrongly"));
-        }
-        let folder = (self.layout)(tenant).compiled;
-        let io = |error: std::io::Error| Fault::host(format!("cannot keep compiled code: {error}"));
-        std::fs::create_dir_all(&folder).map_err(io)?;
-        let target = |extension: &str| folder.join(format!("{component}.{fingerprint}.{extension}"));
-        // The shape first: code without a shape is never looked for.
-        let draft = folder.join(format!(".{component}.{fingerprint}.json"));
-        std::fs::write(&draft, shape.to_string()).map_err(io)?;
-        std::fs::rename(&draft, target("json")).map_err(io)?;
-        std::fs::rename(worker.scratch.join(file.digest.to_string()), target("cwasm")).map_err(io)
+        compiled::keep(&(self.layout)(tenant).compiled, &worker.scratch, &code)
     }
 
     /// One assignment, from its sending to its answer.
@@ -145,7 +134,7 @@ impl Pool {
         tenant: &TenantId,
         worker: &mut Process,
         assignment: &Assignment,
-        grants: &Grants,
+        keeper: &mut Keeper,
         watch: &dyn Watch,
     ) -> (Result<Answer, Fault>, Usage) {
         worker.attempts += 1;
@@ -157,63 +146,27 @@ impl Pool {
         if let Err(fault) = worker.send(&ToWorker::Assign { assignment: Box::new(assignment.clone()) }, &[]) {
             return failed(fault);
         }
+        let limit = assignment.limits.output_bytes;
+        let mut adoption = Adoption::new(self.blobs.as_ref(), tenant, &worker.scratch, &bounds, limit);
         loop {
             let heard = match worker.receive(&bounds) {
-                Ok((FromWorker::Answer { result, usage }, _)) => {
-                    let result = result.map(|answer| *answer);
-                    return (result.and_then(|answer| self.adopted(tenant, &worker.scratch, answer)), usage);
+                Ok((FromWorker::Answer { result: Ok(answer), usage }, _)) => match adoption.answer(&answer) {
+                    Ok(()) => return (Ok(*answer), usage),
+                    Err(fault) => Err(fault),
+                },
+                Ok((FromWorker::Answer { result: Err(fault), usage }, _)) => {
+                    if is_the_servers_to_say(&fault.kind) {
+                        worker.kill();
+                    }
+                    return (Err(believed(fault)), usage);
                 }
-                Ok((message, body)) => self.hear(tenant, worker, message, body, grants, watch),
+                Ok((message, body)) => hear(worker, message, body, keeper, watch, &mut adoption, &bounds),
                 Err(fault) => Err(named(fault, assignment)),
             };
             if let Err(fault) = heard {
                 worker.kill();
                 return failed(fault);
             }
-        }
-    }
-
-    /// Answers a word of a running attempt.
-    fn hear(
-        &self,
-        tenant: &TenantId,
-        worker: &Process,
-        message: FromWorker,
-        body: Vec<u8>,
-        grants: &Grants,
-        watch: &dyn Watch,
-    ) -> Result<(), Fault> {
-        match message {
-            FromWorker::Say { event } => {
-                watch.hear(event);
-                Ok(())
-            }
-            FromWorker::Open { path } => worker.pass_file(&path, grants),
-            FromWorker::Page { page } => {
-                let adopted = page.table.parts.iter().try_for_each(|part| self.adopt(tenant, &worker.scratch, *part));
-                let fault = adopted.and_then(|()| watch.page(page)).err();
-                worker.send(&ToWorker::Done { fault }, &[])
-            }
-            FromWorker::Checkpoint => worker.send(&ToWorker::Done { fault: watch.checkpoint(body).err() }, &[]),
-            _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
-        }
-    }
-
-    /// The answer, once everything it points at is a blob.
-    fn adopted(&self, tenant: &TenantId, scratch: &Path, answer: Answer) -> Result<Answer, Fault> {
-        if let Answer::Outputs { outputs } = &answer {
-            let blobs = outputs.values().flat_map(types::Artifact::blobs);
-            blobs.into_iter().try_for_each(|digest| self.adopt(tenant, scratch, digest))?;
-        }
-        Ok(answer)
-    }
-
-    fn adopt(&self, tenant: &TenantId, scratch: &Path, digest: Digest) -> Result<(), Fault> {
-        let file = scratch.join(digest.to_string());
-        match std::fs::symlink_metadata(&file) {
-            Ok(_) => self.blobs.adopt(tenant, &file, digest),
-            // Left and adopted before, by this attempt or another.
-            Err(_) => self.blobs.path(tenant, digest).map(|_| ()),
         }
     }
 
@@ -225,7 +178,9 @@ impl Pool {
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
         let mut worker = self.worker(tenant)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
-        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &call.grants, watch);
+        let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?)?;
+        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
+        let through = keeper.used();
         let limits = call.assignment.limits;
         let receipt = Receipt {
             wall_us: began.elapsed().as_micros() as u64,
@@ -236,6 +191,8 @@ impl Pool {
             memory_limit: limits.memory_bytes,
             wall_limit_us: limits.wall_ms.saturating_mul(1000),
             host_calls: usage.host_calls,
+            requests: through.requests,
+            request_bytes: through.request_bytes,
             rows_in: usage.rows_in,
             rows_out: usage.rows_out,
             bytes_out: usage.bytes_out,
@@ -254,6 +211,55 @@ impl Pool {
             self.give_back(tenant, worker);
         }
         Ok((result, receipt))
+    }
+}
+
+/// Answers a word of a running attempt. A fault ends the attempt and its worker.
+fn hear(
+    worker: &Process,
+    message: FromWorker,
+    body: Vec<u8>,
+    keeper: &mut Keeper,
+    watch: &dyn Watch,
+    adoption: &mut Adoption<'_>,
+    bounds: &Bounds<'_>,
+) -> Result<(), Fault> {
+    match message {
+        FromWorker::Say { event } => {
+            watch.hear(sandbox::tame(event));
+            Ok(())
+        }
+        FromWorker::Open { path } => match keeper.open(&path) {
+            Ok(file) => worker.send_file(&ToWorker::Opened { fault: None }, &file),
+            Err(fault) => worker.send(&ToWorker::Opened { fault: Some(theirs(fault)?) }, &[]),
+        },
+        FromWorker::Ask { ask } => {
+            let patience = bounds.deadline.saturating_duration_since(Instant::now());
+            match keeper.answer(ask, body, patience, bounds.cancelled) {
+                Ok((told, _, Some(file))) => worker.send_file(&ToWorker::Told { result: Ok(told) }, &file),
+                Ok((told, body, None)) => worker.send(&ToWorker::Told { result: Ok(told) }, &body),
+                Err(fault) => worker.send(&ToWorker::Told { result: Err(theirs(fault)?) }, &[]),
+            }
+        }
+        FromWorker::Page { page } => {
+            adoption.table(&page.table)?;
+            done(worker, watch.page(page))
+        }
+        FromWorker::Checkpoint => done(worker, watch.checkpoint(body)),
+        _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
+    }
+}
+
+/// Tells the worker what came of its request.
+fn done(worker: &Process, result: Result<(), Fault>) -> Result<(), Fault> {
+    worker.send(&ToWorker::Done { fault: result.err().map(theirs).transpose()? }, &[])
+}
+
+/// A fault that the worker may be told; what is not the guest's doing does not go through its hands.
+fn theirs(fault: Fault) -> Result<Fault, Fault> {
+    match is_the_servers_to_say(&fault.kind) {
+        true => Err(fault),
+        false => Ok(fault),
     }
 }
 
@@ -301,3 +307,6 @@ impl Watch for Unwatched {
         Err(Fault::host("a checkpoint came where none was asked for"))
     }
 }
+
+#[cfg(test)]
+mod tests;

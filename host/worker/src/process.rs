@@ -1,10 +1,9 @@
 //! One worker process as the server holds it: started, spoken to, watched, and killed without asking.
 
+use crate::memory;
 use crate::message::{FromWorker, ToWorker};
 use crate::pool::Layout;
 use crate::wire::{self, Inbox};
-use crate::{memory, open};
-use ports::Grants;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsFd;
@@ -18,6 +17,8 @@ use types::{Fault, FaultKind, LimitKind};
 const LOOK: Duration = Duration::from_millis(20);
 /// From start to `Ready`: an engine is made, nothing is compiled.
 const START_MAX: Duration = Duration::from_secs(30);
+/// For one message to a worker, however slowly it reads.
+const SEND_MAX: Duration = Duration::from_secs(10);
 /// Resident memory that a limit does not count: page tables, the allocator's own rounding.
 const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
 
@@ -40,11 +41,24 @@ pub(crate) struct Bounds<'a> {
     pub(crate) cancelled: &'a dyn Fn() -> bool,
 }
 
+impl Bounds<'_> {
+    /// Whether there is time left and nobody cancelled.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if Instant::now() >= self.deadline {
+            let message = format!("ran longer than its limit `wall` of {} s and was stopped", seconds(self.wall_ms));
+            return Err(Fault::limit(LimitKind::Wall, message));
+        }
+        match (self.cancelled)() {
+            true => Err(Fault::new(FaultKind::Cancelled, "was cancelled")),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Process {
     /// Starts a worker of a tenant and waits until its walls stand.
     pub(crate) fn start(layout: &Layout, scratch: PathBuf) -> Result<Self, Fault> {
         let (socket, theirs) = UnixStream::pair().map_err(Fault::host)?;
-        socket.set_write_timeout(Some(Duration::from_secs(10))).map_err(Fault::host)?;
         std::fs::create_dir_all(&scratch).map_err(Fault::host)?;
         let child = Command::new(&layout.executable)
             .arg("worker")
@@ -70,7 +84,7 @@ impl Process {
     }
 
     pub(crate) fn send(&self, message: &ToWorker, body: &[u8]) -> Result<(), Fault> {
-        wire::send(&self.socket, message, body).map_err(|error| self.gone(&error))
+        wire::send_within(&self.socket, message, body, None, SEND_MAX).map_err(|error| self.gone(&error))
     }
 
     fn gone(&self, error: &std::io::Error) -> Fault {
@@ -101,15 +115,7 @@ impl Process {
     }
 
     fn check(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
-        if Instant::now() >= bounds.deadline {
-            self.kill();
-            let message = format!("ran longer than its limit `wall` of {} s and was stopped", seconds(bounds.wall_ms));
-            return Err(Fault::limit(LimitKind::Wall, message));
-        }
-        if (bounds.cancelled)() {
-            self.kill();
-            return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
-        }
+        bounds.check().inspect_err(|_| self.kill())?;
         if self.grown_bytes() > bounds.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
             self.kill();
             return Err(memory_limit(bounds.memory_bytes));
@@ -134,15 +140,10 @@ impl Process {
         }
     }
 
-    /// Opens a file for the guest and passes its descriptor on.
-    pub(crate) fn pass_file(&self, path: &str, grants: &Grants) -> Result<(), Fault> {
-        match open::open(path, grants) {
-            Ok(file) => {
-                let opened = ToWorker::Opened { fault: None };
-                wire::send_with(&self.socket, &opened, file.as_fd()).map_err(|error| self.gone(&error))
-            }
-            Err(fault) => self.send(&ToWorker::Opened { fault: Some(fault) }, &[]),
-        }
+    /// Passes a descriptor on.
+    pub(crate) fn send_file(&self, message: &ToWorker, file: &std::fs::File) -> Result<(), Fault> {
+        let sent = wire::send_within(&self.socket, message, &[], Some(file.as_fd()), SEND_MAX);
+        sent.map_err(|error| self.gone(&error))
     }
 
     pub(crate) fn kill(&mut self) {

@@ -1,6 +1,6 @@
 //! A model version in a process of its own: rows in, predictions out, and a successor when it dies.
 
-use crate::message::{FromWorker, ToWorker};
+use crate::message::{FromWorker, ToWorker, believed};
 use crate::pool::Pool;
 use crate::process::{Bounds, Process};
 use data::Table;
@@ -35,7 +35,7 @@ impl ServingWorker {
             process.send(&ToWorker::Load { model: Box::new(self.model.clone()) }, &[])?;
             match process.receive(&self.bounds(LOAD_MS, &|| false))?.0 {
                 FromWorker::Loaded { fault: None } => return Ok(process),
-                FromWorker::Loaded { fault: Some(fault) } => return Err(fault),
+                FromWorker::Loaded { fault: Some(fault) } => return Err(believed(fault)),
                 FromWorker::Uncompiled { component } => self.pool.compile(&self.tenant, component)?,
                 _ => return Err(Fault::new(FaultKind::Crash, "the serving worker said something out of turn")),
             }
@@ -79,7 +79,7 @@ impl ServingWorker {
                 *slot = Some(process);
                 Err(fault)
             }
-            Some(fault) => Err(fault),
+            Some(fault) => Err(believed(fault)),
             None => {
                 *slot = Some(process);
                 let schema = Schema { fields: self.model.response.clone() };

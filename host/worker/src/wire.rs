@@ -3,6 +3,8 @@
 //! The worker's end blocks. The server's end never does: it feeds what has come into [`Inbox`] and takes whole frames out,
 //! so that half a frame from a stalled worker holds nobody up.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -12,13 +14,15 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 /// A header describes tables of many columns and parts; it never carries their rows.
 const HEADER_BYTES_MAX: usize = 64 << 20;
 /// A checkpoint, or the rows of a request.
 pub(crate) const BODY_BYTES_MAX: usize = 256 << 20;
 
-fn frame(header: &impl Serialize, body: &[u8]) -> io::Result<Vec<u8>> {
+/// A header and a body as they cross the socket.
+pub(crate) fn frame(header: &impl Serialize, body: &[u8]) -> io::Result<Vec<u8>> {
     let header = serde_json::to_vec(header)?;
     if header.len() > HEADER_BYTES_MAX || body.len() > BODY_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "message is larger than a frame may be"));
@@ -40,21 +44,54 @@ fn lengths(prefix: [u8; 8]) -> io::Result<(usize, usize)> {
     }
 }
 
-/// Sends a frame.
+/// The worker's end: sends a frame, however long that takes.
 pub(crate) fn send(mut socket: &UnixStream, header: &impl Serialize, body: &[u8]) -> io::Result<()> {
     socket.write_all(&frame(header, body)?)
 }
 
-/// Sends a frame with a descriptor beside its first byte.
-pub(crate) fn send_with(socket: &UnixStream, header: &impl Serialize, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let bytes = frame(header, &[])?;
+/// The server's end: sends a frame, with a descriptor beside its first byte if there is one. All of it is gone in time, or
+/// it is an error: a worker that takes a byte now and then holds nobody up.
+pub(crate) fn send_within(
+    socket: &UnixStream,
+    header: &impl Serialize,
+    body: &[u8],
+    mut descriptor: Option<BorrowedFd<'_>>,
+    time: Duration,
+) -> io::Result<()> {
+    let (bytes, deadline) = (frame(header, body)?, Instant::now() + time);
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        match send_some(socket, rest, descriptor) {
+            Ok(sent) => (rest, descriptor) = (&rest[sent..], None),
+            Err(Errno::AGAIN) => wait_writable(socket, deadline)?,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn send_some(socket: &UnixStream, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<usize, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    let sent = sendmsg(socket, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    let mut rest = socket;
-    rest.write_all(&bytes[sent..])
+    let descriptors = descriptor.as_slice();
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+}
+
+fn wait_writable(socket: &UnixStream, deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+    match poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&left)) {
+        // An interrupted wait is only a shorter one.
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The worker's end: receives a frame and the descriptor that came with it, if one did.
@@ -105,9 +142,9 @@ impl Inbox {
                 self.bytes.extend_from_slice(&chunk[..count]);
                 Ok(true)
             }
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(true),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(true),
             // A worker that was killed may reset the socket.
-            Err(rustix::io::Errno::CONNRESET) => Ok(false),
+            Err(Errno::CONNRESET) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -135,7 +172,7 @@ mod tests {
     fn frames_and_descriptors_cross() {
         let (server, worker) = UnixStream::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        send_with(&server, &"take this", writer.as_fd()).unwrap();
+        send_within(&server, &"take this", b"", Some(writer.as_fd()), Duration::from_secs(10)).unwrap();
         drop(writer);
         send(&server, &"and this", b"body").unwrap();
         let (header, body, descriptor) = receive::<String>(&worker).unwrap();
@@ -146,6 +183,30 @@ mod tests {
         assert_eq!(text, "through");
         let (header, body, descriptor) = receive::<String>(&worker).unwrap();
         assert_eq!((header.as_str(), body.as_slice(), descriptor.is_none()), ("and this", b"body".as_slice(), true));
+    }
+
+    #[test]
+    fn a_reader_that_takes_a_byte_at_a_time_holds_nobody_up() {
+        let (server, worker) = UnixStream::pair().unwrap();
+        let (body, time) = (vec![7; 64 << 20], Duration::from_millis(300));
+        std::thread::scope(|scope| {
+            // It makes room again and again: a timer for each write would begin anew as often.
+            scope.spawn(|| while (&worker).read_exact(&mut [0]).is_ok() {});
+            let error = send_within(&server, &"giant", &body, None, time).unwrap_err();
+            server.shutdown(std::net::Shutdown::Both).unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn a_frame_larger_than_the_sockets_buffer_arrives() {
+        let (server, worker) = UnixStream::pair().unwrap();
+        let body = vec![7; 8 << 20];
+        std::thread::scope(|scope| {
+            let received = scope.spawn(|| receive::<String>(&worker).unwrap());
+            send_within(&server, &"giant", &body, None, Duration::from_secs(60)).unwrap();
+            assert_eq!(received.join().unwrap().1.len(), 8 << 20);
+        });
     }
 
     #[test]

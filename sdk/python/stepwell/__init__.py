@@ -15,7 +15,24 @@ the standard library is used, and no module of it that needs an operating system
 """
 
 from .errors import BudgetExceeded, Cancelled, Denied, InvalidInput, Permanent, ShapeMismatch, StepError, Transient
-from .host import load_checkpoint, log, logical_time, metric, open_file, pretend, progress, rng, save_checkpoint, seed
+from .host import (
+    create_file,
+    fetch,
+    load_checkpoint,
+    log,
+    logical_time,
+    metric,
+    now,
+    open_file,
+    pretend,
+    progress,
+    random_bytes,
+    rng,
+    save_checkpoint,
+    secret,
+    seed,
+    variable,
+)
 from .roles import (
     Collector,
     Evaluator,
@@ -63,6 +80,12 @@ __all__ = [
     "save_checkpoint",
     "load_checkpoint",
     "open_file",
+    "create_file",
+    "fetch",
+    "secret",
+    "variable",
+    "now",
+    "random_bytes",
     "StepError",
     "InvalidInput",
     "ShapeMismatch",

@@ -19,9 +19,26 @@ def _module(name):
 
 inside = _module("wit_world") is not None
 Err = getattr(_module("componentize_py_types"), "Err", None)
-errors, tables, types, config, report, checkpoint, files, tensors, training = (
+(
+    errors,
+    tables,
+    types,
+    config,
+    report,
+    checkpoint,
+    files,
+    http,
+    secrets,
+    environment,
+    clock,
+    entropy,
+    tensors,
+    training,
+) = (
     _module(f"wit_world.imports.{name}") if inside else None
-    for name in ("errors", "tables", "types", "config", "report", "checkpoint", "files", "tensors", "training")
+    for name in (
+        "errors tables types config report checkpoint files http secrets environment clock entropy tensors training"
+    ).split()
 )
 
 

@@ -89,6 +89,89 @@ def open_file(path):
     return io.BufferedReader(_File(_wit.call(_wit.need("files").open, path)), _READ_BYTES_MAX)
 
 
+@contextlib.contextmanager
+def create_file(path):
+    """Writes a granted file: `with create_file("out/rows.csv") as out: out.write(b"..")`. Nobody sees it before the block
+    ends well, and then whole; a block that raises leaves nothing. The folder must be granted with `write = true`."""
+    if not _wit.inside:
+        written = io.BytesIO()
+        yield written
+        with open(path, "wb") as out:
+            out.write(written.getvalue())
+        return
+    files = _wit.need("files")
+    handle = _wit.call(files.create, path)
+    out = io.BufferedWriter(_NewFile(handle), _READ_BYTES_MAX)
+    try:
+        yield out
+        out.flush()
+    except BaseException:
+        handle.__exit__(None, None, None)
+        raise
+    _wit.call(files.NewFile.finish, handle)
+
+
+class Response:
+    """The answer to a request. One that says no, such as 404, is an answer."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.body = status, body
+        #: Names in lower case.
+        self.headers = dict(headers)
+
+    def text(self):
+        return self.body.decode()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def fetch(url, method="GET", headers=None, body=b"", timeout=0):
+    """Has the server make a request that `grants.http` covers, and waits for the whole answer: at most `timeout` and 60
+    seconds, 32 MiB. Raises `Denied` where no grant covers it, `Transient` where nobody answers in time."""
+    http = _wit.need("http")
+    headers = [(str(name), str(value)) for name, value in (headers or {}).items()]
+    request = http.Request(method, url, headers, bytes(body), int(timeout * 1000))
+    answer = _wit.call(http.fetch, request)
+    return Response(answer.status, answer.headers, answer.body)
+
+
+def secret(name):
+    """A text that stands for the secret in headers and bodies of requests. Its value never reaches the step: the server
+    puts it in, where the grant that covers the request names it under `secrets`."""
+    return _wit.call(_wit.need("secrets").placeholder, name)
+
+
+def variable(name):
+    """A value that whoever runs the server set for steps (`grants.environment`), or None. Not for secrets."""
+    return _wit.call(_wit.need("environment").variable, name)
+
+
+def now():
+    """The real time in microseconds since 1970 in UTC (`grants.clock`). A step that reads it cannot be replayed;
+    `logical_time()` can."""
+    return _wit.call(_wit.need("clock").now)
+
+
+def random_bytes(length):
+    """Real randomness, at most 4096 bytes (`grants.randomness`). A step that draws it cannot be replayed; `rng()` can."""
+    return _wit.call(_wit.need("entropy").bytes, length)
+
+
+class _NewFile(io.RawIOBase):
+    def __init__(self, handle):
+        super().__init__()
+        self._handle = handle
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        data = bytes(data[:_READ_BYTES_MAX])
+        _wit.call(self._handle.write, data)
+        return len(data)
+
+
 class _File(io.RawIOBase):
     def __init__(self, handle):
         super().__init__()

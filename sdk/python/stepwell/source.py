@@ -33,6 +33,12 @@ NEEDS = {
     "save_checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
     "open_file": "files",
+    "create_file": "files",
+    "fetch": "http",
+    "secret": "secrets",
+    "variable": "environment",
+    "now": "clock",
+    "random_bytes": "entropy",
 }
 CONFIG = {"seed": "seed", "rng": "seed", "logical_time": "logical-time"}
 TRAINING = {"Variable", "Optimiser", "sgd", "adamw", "gradients", "binary_cross_entropy", "cross_entropy", "*"}
@@ -41,6 +47,11 @@ PACKAGES = {
     "report": "platform",
     "checkpoint": "platform",
     "files": "platform",
+    "http": "platform",
+    "secrets": "platform",
+    "environment": "platform",
+    "clock": "platform",
+    "entropy": "platform",
     "tables": "data",
     "tensors": "tensor",
     "training": "tensor",

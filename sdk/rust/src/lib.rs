@@ -19,9 +19,27 @@ mod settings;
 mod table;
 pub mod tensor;
 
-/// Files beneath the folders that the pipeline granted.
+/// Files beneath the folders that the pipeline granted (`grants.files`).
 pub mod files {
-    pub use crate::bindings::stepwell::platform::files::{File, open};
+    pub use crate::bindings::stepwell::platform::files::{File, NewFile, create, open};
+}
+
+/// Requests that the server makes for the step (`grants.http`).
+pub mod http {
+    pub use crate::bindings::stepwell::platform::http::{Request, Response, fetch};
+    pub use crate::bindings::stepwell::platform::secrets::placeholder;
+}
+
+/// Values that whoever runs the server set for steps (`grants.environment`).
+pub mod environment {
+    pub use crate::bindings::stepwell::platform::environment::variable;
+}
+
+/// The real time (`grants.clock`) and real randomness (`grants.randomness`). A step that uses them cannot be replayed;
+/// [`crate::logical_time`] and [`crate::Rng`] can.
+pub mod real {
+    pub use crate::bindings::stepwell::platform::clock::now;
+    pub use crate::bindings::stepwell::platform::entropy::bytes as random_bytes;
 }
 
 /// What an interrupted attempt of this step left for the next.

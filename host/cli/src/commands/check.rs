@@ -13,7 +13,7 @@ pub(crate) async fn check(args: &Args, pipeline: Option<String>, update_lock: bo
     let request = CheckRequest { folder: folder.clone(), pipeline, update_lock };
     let mut checked = Vec::new();
     let hear = |line| match line {
-        Line::Note { text } => anstream::eprintln!("{}", show::faint(&text)),
+        Line::Note { text } => anstream::eprintln!("{}", show::faint(&show::tame(&text))),
         Line::Checked { pipelines } => checked = pipelines,
         _ => {}
     };

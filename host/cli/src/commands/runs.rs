@@ -82,7 +82,7 @@ async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only
         }
         match json {
             true => anstream::println!("{}", serde_json::to_string(&event).unwrap_or_default()),
-            false => anstream::println!("{step}  {level:<5}  {message}"),
+            false => anstream::println!("{step}  {:<5}  {}", show::tame(level), show::tame(message)),
         }
     };
     installation.client.lines("GET", &path(&format!("runs/{run}/events")), &(), hear).await?;

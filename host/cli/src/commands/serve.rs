@@ -2,10 +2,13 @@
 
 use crate::args::Args;
 use crate::open;
-use crate::outcome::Failure;
+use crate::outcome::{CANCELLED, Failure};
+use crate::show;
 use server::Folder;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use types::TenantId;
 
 pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failure> {
@@ -28,7 +31,9 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     for (endpoint, version) in &endpoints {
         match version {
             Ok(version) => anstream::eprintln!("endpoint `{endpoint}` serves version {version}"),
-            Err(fault) => anstream::eprintln!("endpoint `{endpoint}` is not ready: {fault}"),
+            Err(fault) => {
+                anstream::eprintln!("endpoint `{endpoint}` is not ready: {}", show::tame_lines(&fault.to_string()))
+            }
         }
     }
     let json = args.json;
@@ -39,30 +44,40 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
             false => anstream::println!("listening on http://{address}"),
         }
     };
-    let (signal, leaving) = (stopped(), Arc::clone(&server));
-    // Live runs are left first: whoever follows one holds a connection open that would hold the end up.
-    let stop = async move {
-        signal.await;
-        anstream::eprintln!("stopping; runs that are under way can be resumed");
-        // A run that does not stop is killed with its worker when this process ends.
-        let _ = tokio::task::spawn_blocking(move || leaving.leave()).await;
+    let asked = asked_to_stop();
+    let times = |least: u32| {
+        let mut asked = asked.clone();
+        async move {
+            if asked.wait_for(|times| *times >= least).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     };
-    api::listen(server, tenant, &socket, tcp, stop, say).await?;
-    Ok(0)
+    let stop = async {
+        times(1).await;
+        anstream::eprintln!("stopping; runs that are under way can be resumed; a second signal ends at once");
+    };
+    tokio::select! {
+        served = api::listen(server, tenant, &socket, tcp, stop, say) => served.map(|()| 0).map_err(Failure::from),
+        () = times(2) => Ok(CANCELLED),
+    }
 }
 
-/// Ctrl-C or SIGTERM. Heard from the call on: whoever reads where we listen may end us at once.
-fn stopped() -> impl Future<Output = ()> + Send + 'static {
-    use tokio::signal::unix::{SignalKind, signal};
+/// How often Ctrl-C or SIGTERM came. Heard from the call on: whoever reads where we listen may end us at once. Without a handler
+/// the signal ends the process, which is what it asks for.
+fn asked_to_stop() -> watch::Receiver<u32> {
+    let (told, asked) = watch::channel(0);
     let signals = signal(SignalKind::interrupt()).and_then(|one| Ok((one, signal(SignalKind::terminate())?)));
-    async {
-        let Ok((mut interrupt, mut terminate)) = signals else {
-            // Without a handler the signal ends the process, which is what it asks for.
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+    if let Ok((mut interrupt, mut terminate)) = signals {
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                told.send_modify(|times| *times += 1);
+            }
+        });
     }
+    asked
 }

@@ -1,7 +1,7 @@
 //! Runs, tables and models, whole.
 
 use super::progress::{delivered, measures};
-use super::{bytes, duration, instant, table, tame};
+use super::{bytes, duration, instant, table, tame, tame_lines};
 use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
 
@@ -84,7 +84,7 @@ fn measured_table(found: &[types::Measure]) -> String {
 fn step_notes(step: &StepDetail) -> String {
     let mut text = String::new();
     if let Some(because) = &step.because {
-        text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame(because));
+        text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame_lines(because));
     }
     for artifact in step.outputs.values() {
         match artifact {
@@ -125,7 +125,7 @@ pub(crate) fn rows(shown: &TableRows) -> String {
     let head: Vec<String> = shown.columns.iter().map(|column| tame(&column.name)).collect();
     let cell = |value: Option<&serde_json::Value>| match value {
         None | Some(serde_json::Value::Null) => String::new(),
-        Some(serde_json::Value::String(text)) => tame(text).chars().take(40).collect(),
+        Some(serde_json::Value::String(text)) => text.chars().take(40).collect(),
         Some(other) => other.to_string(),
     };
     let rows = shown.rows.iter().map(|row| shown.columns.iter().map(|column| cell(row.get(&column.name))).collect());
@@ -136,8 +136,7 @@ pub(crate) fn rows(shown: &TableRows) -> String {
 /// Models, a line each.
 pub(crate) fn model_list(models: &[ModelList]) -> String {
     let rows = models.iter().map(|model| {
-        let aliases: Vec<_> =
-            model.aliases.iter().map(|(alias, version)| format!("{} -> {version}", tame(alias))).collect();
+        let aliases: Vec<_> = model.aliases.iter().map(|(alias, version)| format!("{alias} -> {version}")).collect();
         let latest = model.versions.last().map(ToString::to_string).unwrap_or_default();
         vec![model.model.to_string(), model.versions.len().to_string(), latest, aliases.join(", ")]
     });
@@ -157,7 +156,7 @@ pub(crate) fn model_version(version: &ModelVersion) -> String {
     let path: Vec<_> = version.path.iter().chain([&version.predictor]).map(|step| step.step.to_string()).collect();
     text += &format!("served path: request -> {}\n\n", path.join(" -> "));
     let fields = |fields: &[types::Field]| {
-        let rows = fields.iter().map(|field| vec![tame(&field.name), field.data_type.to_string()]).collect();
+        let rows = fields.iter().map(|field| vec![field.name.clone(), field.data_type.to_string()]).collect();
         table(&["column", "type"], rows)
     };
     text += &format!("a request brings\n{}\nan answer gives\n", fields(&version.request));

@@ -59,7 +59,40 @@ pub(crate) fn instant(us: i64) -> String {
     time.map_or_else(|| us.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// What a stranger may have written, without what a terminal would obey.
+/// What a stranger may have written, as one line, without what a terminal would obey.
 pub(crate) fn tame(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same of several lines. All but the first are set in, so that none of them passes for one of ours.
+pub(crate) fn tame_lines(text: &str) -> String {
+    text.lines().map(tame).collect::<Vec<_>>().join("\n    ")
+}
+
+/// Controls, line ends among them, and the marks that make text run the other way.
+fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        let obeyed = ('\0'..' ').chain('\u{7f}'..='\u{9f}').chain('\u{200e}'..='\u{200f}').chain(['\u{61c}']);
+        for c in obeyed.chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+            assert_eq!(tame(&format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+        for plain in ["", "é 漢 `x` עברית", "a b\u{a0}c"] {
+            assert_eq!(tame(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_further_line_does_not_pass_for_ours() {
+        assert_eq!(tame_lines("wrong\r\nerror: \u{1b}[2Jgone\n"), "wrong\n    error: \u{fffd}[2Jgone");
+        assert_eq!(tame_lines("one"), "one");
+    }
 }

@@ -6,10 +6,10 @@ use types::Problem;
 
 /// File, line, caret and hint.
 pub(crate) fn problem(problem: &Problem, folder: &Path) -> String {
-    let message = super::tame(&problem.message);
+    let message = super::tame_lines(&problem.message);
     let title = Level::ERROR.primary_title(message.as_str());
     let source = problem.place.as_ref().and_then(|place| std::fs::read_to_string(folder.join(&place.file)).ok());
-    let hint = problem.hint.as_deref().map(super::tame);
+    let hint = problem.hint.as_deref().map(super::tame_lines);
     let mut groups = Vec::new();
     match (&problem.place, &source) {
         (Some(place), Some(text)) => {

@@ -1,6 +1,6 @@
 //! What a run says -> a line a step, and on a terminal a bar for those that are at work.
 
-use super::{BAD, GOOD, bytes, duration, faint, measure, styled, tame};
+use super::{BAD, GOOD, bytes, duration, faint, measure, styled, tame, tame_lines};
 use api::Line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use run::{OutputSummary, RunEvent};
@@ -155,9 +155,9 @@ impl RunShow {
     fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
         self.end(step);
         let what = if again { "failed, will be tried again" } else { "failed" };
-        self.say(&format!("{} {}  {what}: {}", styled("x", BAD), self.name(step), tame(&fault.message)));
+        self.say(&format!("{} {}  {what}: {}", styled("x", BAD), self.name(step), tame_lines(&fault.message)));
         if let Some(hint) = &fault.hint {
-            self.say(&format!("  {}: {}", styled("hint", GOOD), tame(hint)));
+            self.say(&format!("  {}: {}", styled("hint", GOOD), tame_lines(hint)));
         }
     }
 
@@ -188,6 +188,6 @@ pub(super) fn delivered(location: &str, repeated: bool) -> String {
 
 /// The measures of a step, a line each.
 pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
-    let slice = |found: &types::Measure| found.slice.as_deref().map(tame).unwrap_or_else(|| "all rows".to_owned());
-    measures.iter().map(|found| vec![tame(&found.name), slice(found), measure(found)]).collect()
+    let slice = |found: &types::Measure| found.slice.as_deref().unwrap_or("all rows").to_owned();
+    measures.iter().map(|found| vec![found.name.clone(), slice(found), measure(found)]).collect()
 }

@@ -1,7 +1,8 @@
 //! Rows -> columns that align. Numbers stand to the right.
 
-/// A table with a head. The last column is as long as it is.
+/// A table with a head. The last column is as long as it is. What a cell has, a stranger may have written.
 pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| super::tame(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
@@ -35,5 +36,11 @@ mod tests {
         let text = super::table(&["name", "n"], rows);
         let lines: Vec<_> = text.lines().skip(1).collect();
         assert_eq!(lines, ["  a      9", "  long  10"]);
+    }
+
+    #[test]
+    fn a_cell_stays_in_its_line() {
+        let text = super::table(&["name"], vec![vec!["a\nb\u{1b}[2J".to_owned()]]);
+        assert_eq!(text.lines().nth(1), Some("  a\u{fffd}b\u{fffd}[2J"));
     }
 }

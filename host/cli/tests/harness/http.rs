@@ -32,14 +32,25 @@ impl Answer {
 
 /// Sends a request and reads the whole response. The error is that of a connection that broke.
 pub(crate) fn request(to: SocketAddr, method: &str, path: &str, body: &[u8]) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(to)?;
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes())?;
+    let mut stream = connected(to, head.as_bytes())?;
     stream.write_all(body)?;
+    answer(stream)
+}
+
+/// A connection that has said this much.
+pub(crate) fn connected(to: SocketAddr, said: &[u8]) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.write_all(said)?;
+    Ok(stream)
+}
+
+/// Reads the one response of a connection that ends with it.
+pub(crate) fn answer(mut stream: TcpStream) -> std::io::Result<Answer> {
     let mut response = Vec::new();
     stream.read_to_end(&mut response)?;
     let response = String::from_utf8(response).map_err(std::io::Error::other)?;

@@ -93,9 +93,26 @@ impl Serving {
         numbers.filter(|number| parent(*number) == Some(self.child.id())).collect()
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
+    /// The most memory that the process has taken so far.
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+        peak.map(|kibibytes: u64| kibibytes / 1024).expect("a line VmHWM")
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn ask_to_stop(&self) {
         signal("-TERM", self.child.id());
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(self) -> (ExitStatus, String) {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + DEADLINE;
         loop {
             match self.child.try_wait().unwrap() {

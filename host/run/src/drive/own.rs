@@ -35,8 +35,11 @@ impl Drive<'_> {
         let alone = dispatcher.alone();
         match self.registration(step, attempt, alias)? {
             Ok(record) => {
-                self.record(record.clone())?;
+                let recorded = self.record(record.clone());
                 drop(alone);
+                if let Err(fault) = recorded {
+                    return self.refused(&step.name, attempt, fault, around);
+                }
                 tell_registered(&record, around);
                 Ok(())
             }

@@ -1,12 +1,14 @@
 //! What a worker may not say, and what a validator's words become.
 
 use crate::fakes::World;
-use crate::plans::{collect, finding, inputs, measures, name, outputs, plan, plugin, port, step, stored};
+use crate::plans::{collect, finding, inputs, measures, name, outputs, plan, plugin, port, step, stored, whole};
 use plan::Work;
 use ports::{Answer, Page};
+use run::OutputSummary;
 use std::sync::{Arc, OnceLock};
 use types::{
-    Artifact, DataType, Digest, Fault, FaultKind, Finding, OutputRef, RunState, Severity, Signature, TableRef,
+    Artifact, DataType, Digest, Fault, FaultKind, Field, Finding, Measure, OutputRef, RunState, SavedFile, Severity,
+    Signature, TableRef,
 };
 
 /// Rows 0..5 of x = 10..15, and one step after them that answers as told. The step's first fault.
@@ -100,6 +102,117 @@ fn outputs_are_those_of_the_plan() {
 }
 
 #[test]
+fn what_a_step_gives_is_bounded() {
+    let long = || "x".repeat(types::NAME_BYTES_MAX + 1);
+    let evaluate = || Work::Evaluate { plugin: plugin("auc"), candidate: rows(), baseline: None, slices: Vec::new() };
+    let renamed = move |rows: &TableRef| {
+        let mut rows = rows.clone();
+        rows.schema.fields[0].name = long();
+        outputs([("out", Artifact::Table(rows))])
+    };
+    let many = |count: usize| {
+        let Artifact::Measures { mut measures } = measures(0.5) else { panic!("expected measures") };
+        measures.resize(count, measures[0].clone());
+        move |_: &TableRef| outputs([("measures", Artifact::Measures { measures: measures.clone() })])
+    };
+    for (fault, expected) in [
+        (
+            fault_of(transform(), &["out"], renamed),
+            "step `it` (plugin `sql`): output `out`: a column's name has 1025 bytes, at most 1024 are taken",
+        ),
+        (
+            fault_of(evaluate(), &["measures"], many(types::MEASURES_MAX + 1)),
+            "step `it` (plugin `auc`): output `measures`: gives 10001 measures, at most 10000 are taken",
+        ),
+    ] {
+        let fault = fault.unwrap();
+        assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Guest, expected));
+    }
+    assert_eq!(fault_of(evaluate(), &["measures"], many(types::MEASURES_MAX)), None);
+}
+
+#[test]
+fn what_the_journal_does_not_take_fails_the_step_and_nothing_else() {
+    let mut wordy = finding("x", Severity::Warning, false, &[]);
+    wordy.observed = "x".repeat(types::SENTENCE_CHARS_MAX);
+    let fault = fault_of(check(), &["table:x", "findings"], found(vec![wordy; 1_000])).unwrap();
+    assert_eq!(fault.kind, FaultKind::Guest);
+    let expected = "step `it` (plugin `ranges`): what it gives cannot be recorded: records of too many bytes";
+    assert_eq!(fault.message, expected);
+    assert!(fault.hint.is_some());
+}
+
+#[test]
+fn a_version_that_the_journal_does_not_take_fails_its_step() {
+    let wordy = |i: usize| format!("{i:0>1000}");
+    let world = crate::course::world(move |step, _, _| match step {
+        "train" => {
+            let field = |i| Field { name: wordy(i), data_type: DataType::Float64, nullable: false };
+            let signature = Signature { inputs: Vec::new(), outputs: (0..2_500).map(field).collect() };
+            Some(Ok(outputs([("model", Artifact::Model { files: Vec::new(), signature, measures: Vec::new() })])))
+        }
+        "evaluate" => {
+            let Artifact::Measures { measures } = measures(0.9) else { panic!("expected measures") };
+            let more = (0..2_500).map(|i| Measure { name: wordy(i), ..measures[0].clone() });
+            let measures = measures.iter().cloned().chain(more).collect();
+            Some(Ok(outputs([("measures", Artifact::Measures { measures })])))
+        }
+        _ => None,
+    });
+    assert_eq!(world.run(&whole(0.8)), RunState::Failed);
+    let fault = &world.view(1).steps[&name("register")].failures[0].fault;
+    let expected = "step `register`: what it gives cannot be recorded: records of too many bytes";
+    assert_eq!((&fault.kind, fault.message.as_str()), (&FaultKind::Guest, expected));
+}
+
+#[test]
+fn a_cursor_is_bounded_hexadecimal() {
+    let giving = |cursor: String| {
+        let cell: Arc<OnceLock<TableRef>> = Arc::default();
+        let theirs = cell.clone();
+        let world = World::new(move |_, _, _, watch| {
+            let (table, cursor) = (theirs.get().unwrap().clone(), cursor.clone());
+            watch.page(Page { table, cursor, more: false, restarted: false })?;
+            Ok(Answer::Collected)
+        });
+        let _ = cell.set(stored(&[1], &world.blobs));
+        world.run(&plan(vec![collect()]));
+        let view = world.view(1);
+        view.steps[&name("rows")]
+            .failures
+            .first()
+            .map(|failure| (failure.fault.kind.clone(), failure.fault.message.clone()))
+    };
+    let refused = |why: &str| Some((FaultKind::Guest, format!("step `rows` (plugin `csv`): gives a cursor {why}")));
+    let most = types::CURSOR_BYTES_MAX;
+    assert_eq!(giving("ab".repeat(most)), None);
+    assert_eq!(giving("ab".repeat(most + 1)), refused("of 1048577 bytes, at most 1048576 are taken"));
+    assert_eq!(giving("xy".to_owned()), refused("that is not hexadecimal"));
+    assert_eq!(giving("abc".to_owned()), refused("that is not hexadecimal"));
+}
+
+#[test]
+fn a_faults_words_are_cut_before_they_are_recorded() {
+    let world = World::new(|_, _, _, _| {
+        // More than the journal takes at once, in characters of two bytes.
+        Err(Fault::guest("é".repeat(4 << 20)).hinted("è".repeat(4 << 20)))
+    });
+    assert_eq!(world.run(&plan(vec![collect()])), RunState::Failed);
+    let fault = &world.view(1).steps[&name("rows")].failures[0].fault;
+    assert_eq!(fault.message, "é".repeat(types::SENTENCE_CHARS_MAX));
+    assert_eq!(fault.hint, Some("è".repeat(types::SENTENCE_CHARS_MAX)));
+}
+
+#[test]
+fn sizes_that_overflow_harm_nobody() {
+    let (files, signature, measures) = (Vec::new(), Signature::default(), Vec::new());
+    let model = |files| Artifact::Model { files, signature: signature.clone(), measures: measures.clone() };
+    let file = |bytes| SavedFile { name: "weights".to_owned(), digest: Digest::of(b""), bytes };
+    assert_eq!(OutputSummary::of(&model(files)).bytes, Some(0));
+    assert_eq!(OutputSummary::of(&model(vec![file(u64::MAX), file(u64::MAX)])).bytes, Some(u64::MAX));
+}
+
+#[test]
 fn an_output_of_unknown_columns_may_have_any() {
     let model = |_: &TableRef| {
         outputs([(
@@ -113,23 +226,6 @@ fn an_output_of_unknown_columns_may_have_any() {
 
 fn found(findings: Vec<Finding>) -> impl Fn(&TableRef) -> Answer + Send + Sync + 'static {
     move |_| outputs([("findings", Artifact::Findings { findings: findings.clone() })])
-}
-
-/// Its words are a stranger's, but what they tell of has happened: they are cut, and the step succeeds.
-#[test]
-fn a_long_location_is_cut() {
-    let work = Work::Deliver { plugin: plugin("warehouse"), what: rows(), trainer: None };
-    let location = "é".repeat(5_000);
-    let said = move |_: &TableRef| {
-        outputs([("delivered", Artifact::Delivered { location: location.clone(), repeated: false })])
-    };
-    let (world, state) = run(work, &["delivered"], said);
-    assert_eq!(state, RunState::Succeeded);
-    let given = world.view(1).commit(&name("it")).unwrap().outputs[&port("delivered")].clone();
-    assert_eq!(given, Artifact::Delivered { location: "é".repeat(1_000), repeated: false });
-    let findings = found(Vec::new());
-    let work = Work::Deliver { plugin: plugin("warehouse"), what: rows(), trainer: None };
-    assert_eq!(fault_of(work, &["delivered"], findings).unwrap().kind, FaultKind::Guest);
 }
 
 #[test]
@@ -150,13 +246,15 @@ fn a_failed_check_stops_the_run_and_shows_the_rows() {
 
 #[test]
 fn a_warning_passes_with_the_values_read_by_the_host() {
-    let mut forged = finding("x", Severity::Warning, false, &[0, 2]);
-    forged.sample_values = vec!["forged".to_owned()];
-    let (world, state) = run(check(), &["table:x", "findings"], found(vec![forged]));
-    assert_eq!(state, RunState::Succeeded);
-    let view = world.view(1);
-    let commit = view.commit(&name("it")).unwrap();
-    let Artifact::Findings { findings } = &commit.outputs[&port("findings")] else { panic!("expected findings") };
-    assert_eq!(findings[0].sample_values, ["10", "12"]);
-    assert_eq!(commit.outputs[&port("table")], view.commit(&name("rows")).unwrap().outputs[&port("table")]);
+    for (rows, read) in [(&[0, 2][..], &["10", "12"][..]), (&[], &[])] {
+        let mut forged = finding("x", Severity::Warning, false, rows);
+        forged.sample_values = vec!["forged".to_owned()];
+        let (world, state) = run(check(), &["table:x", "findings"], found(vec![forged]));
+        assert_eq!(state, RunState::Succeeded);
+        let view = world.view(1);
+        let commit = view.commit(&name("it")).unwrap();
+        let Artifact::Findings { findings } = &commit.outputs[&port("findings")] else { panic!("expected findings") };
+        assert_eq!(findings[0].sample_values, read);
+        assert_eq!(commit.outputs[&port("table")], view.commit(&name("rows")).unwrap().outputs[&port("table")]);
+    }
 }

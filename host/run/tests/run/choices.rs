@@ -93,7 +93,7 @@ fn a_call_says_who_what_and_what_it_may() {
     };
     let scale = call("scale").unwrap();
     assert_eq!(scale.who, "step `scale` (plugin `scale`)");
-    assert_eq!((scale.grants.base.as_path(), scale.grants.files), (Path::new("/project"), vec!["data".to_owned()]));
+    assert_eq!((scale.base.as_path(), scale.grants), (Path::new("/project"), crate::plans::grants()));
     assert_eq!(scale.assignment.logical_time_us, view.head.as_ref().unwrap().logical_time_us);
     let Task::Fit { fit: Some(_), inputs, .. } = scale.assignment.task else { panic!("expected a fit") };
     assert_eq!(inputs.into_keys().collect::<Vec<_>>(), [port("test"), port("train")]);

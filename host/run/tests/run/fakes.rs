@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use types::{Cause, Digest, Fault, ModelName, Receipt, Record, RunId, RunState, TenantId};
 
+/// As the real journal's, small enough to be reached soon.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
 /// Keeps what is appended, until there is no room: then the process is as good as dead.
 pub(crate) struct FakeJournal {
     pub(crate) records: Mutex<Vec<Record>>,
@@ -39,6 +42,9 @@ impl Journal for FakeJournal {
         }
         // What does not survive its stored form is not a record.
         let text = serde_json::to_string(records).unwrap();
+        if text.len() > BATCH_BYTES_MAX {
+            return Err(Fault::guest("records of too many bytes"));
+        }
         kept.extend(serde_json::from_str::<Vec<Record>>(&text).unwrap());
         Ok(())
     }

@@ -35,6 +35,12 @@ pub(crate) fn columns() -> Vec<Field> {
     vec![Field { name: "x".to_owned(), data_type: DataType::Int64, nullable: false }]
 }
 
+/// What every planned step is granted.
+pub(crate) fn grants() -> types::Grants {
+    let files = vec![types::FileGrant { path: "data".to_owned(), write: false }];
+    types::Grants { files, ..types::Grants::default() }
+}
+
 /// A step; ports named with `:x` have the column `x`.
 pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
     let outputs = outputs.iter().map(|output| match output.strip_suffix(":x") {
@@ -42,7 +48,7 @@ pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         None => (port(output), Vec::new()),
     });
     let (limits, outputs) = (Limits::default(), outputs.collect());
-    PlannedStep { name: name(text), work, seed: 7, limits, files: vec!["data".to_owned()], outputs }
+    PlannedStep { name: name(text), work, seed: 7, limits, grants: grants(), outputs }
 }
 
 pub(crate) fn plan(steps: Vec<PlannedStep>) -> Plan {

@@ -1,12 +1,19 @@
-//! `stepwell:platform/files`: the server opens, the guest reads through the descriptor.
+//! `stepwell:platform/files`: the server opens, the guest reads and writes through the descriptor.
 
+use crate::bindings::WitError;
+use crate::bindings::stepwell::platform::errors;
 use crate::bindings::stepwell::platform::files;
-use crate::state::{Answer, Failure, State};
+use crate::state::{Answer, Failure, State, amount};
+use ports::{Ask, Told};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
+use types::{Fault, LimitKind};
 use wasmtime::component::Resource;
 
 /// The most that one read gives.
 const READ_BYTES_MAX: u32 = 4 << 20;
+/// The most that one write takes.
+const WRITE_BYTES_MAX: usize = 4 << 20;
 
 /// A file that the server opened for this attempt.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -15,13 +22,75 @@ pub struct OpenFile {
     size: u64,
 }
 
+/// A file that has no name yet; the server gives it one.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct NewFile {
+    number: u32,
+    file: std::fs::File,
+}
+
 impl files::Host for State {
+    fn create(&mut self, path: String) -> Answer<Resource<NewFile>> {
+        self.usage.host_calls += 1;
+        match self.doors.ask(Ask::Create { path }, &[])? {
+            (Told::Created { number }, _, Some(file)) => self.hold(NewFile { number, file }),
+            _ => Err(another()),
+        }
+    }
+
     fn open(&mut self, path: String) -> Answer<Resource<OpenFile>> {
         self.usage.host_calls += 1;
         let file = self.doors.open(&path)?;
         let size = file.metadata().map_err(|error| Failure::Trap(error.into()))?.len();
         self.hold(OpenFile { file, size })
     }
+}
+
+impl files::HostNewFile for State {
+    fn write(&mut self, file: Resource<NewFile>, data: Vec<u8>) -> Answer<()> {
+        self.usage.host_calls += 1;
+        if data.len() > WRITE_BYTES_MAX {
+            let (used, limit) = (data.len() as u64, WRITE_BYTES_MAX as u64);
+            let over = errors::BudgetExceeded { kind: "chunk".to_owned(), used, limit };
+            return Err(Failure::Told(WitError::BudgetExceeded(over)));
+        }
+        self.write_out(data.len() as u64)?;
+        let written = self.resources.get_mut(&file)?.file.write_all(&data);
+        written.map_err(|error| Failure::Told(WitError::Permanent(format!("cannot write: {error}"))))
+    }
+
+    fn finish(&mut self, file: Resource<NewFile>) -> Answer<()> {
+        self.usage.host_calls += 1;
+        let NewFile { number, .. } = self.resources.delete(file)?;
+        match self.doors.ask(Ask::Finish { number }, &[])? {
+            (Told::Finished, ..) => Ok(()),
+            _ => Err(another()),
+        }
+    }
+
+    fn drop(&mut self, file: Resource<NewFile>) -> wasmtime::Result<()> {
+        self.resources.delete(file)?;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Charges bytes that leave the step to its limit `output`.
+    fn write_out(&mut self, bytes: u64) -> Answer<()> {
+        let (total, limit) = (self.usage.bytes_out.saturating_add(bytes), self.limits.output_bytes);
+        if total > limit {
+            let message = format!("wrote {} to files, its limit `output` is {}", amount(total), amount(limit));
+            self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
+            return Err(Failure::Trap(wasmtime::Error::msg(message)));
+        }
+        self.usage.bytes_out = total;
+        Ok(())
+    }
+}
+
+/// The server's answer does not belong to the question.
+pub(crate) fn another() -> Failure {
+    Failure::Trap(wasmtime::Error::msg("the server answered another question"))
 }
 
 impl files::HostFile for State {

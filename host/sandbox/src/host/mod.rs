@@ -5,3 +5,4 @@ mod platform;
 mod tables;
 mod tensors;
 mod training;
+mod world;

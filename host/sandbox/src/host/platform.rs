@@ -2,6 +2,7 @@
 
 use crate::bindings::WitError;
 use crate::bindings::stepwell::platform::{checkpoint, config, errors, report};
+use crate::saying::tame;
 use crate::state::{Answer, Failure, State};
 use ports::Watched;
 
@@ -60,9 +61,7 @@ impl report::Host for State {
     fn metric(&mut self, name: String, value: f64, index: u64) -> wasmtime::Result<()> {
         self.usage.host_calls += 1;
         if self.may_say() {
-            let name = name.chars().filter(|c| !c.is_control()).take(128).collect();
-            let value = Some(value).filter(|value| value.is_finite());
-            self.doors.say(Watched::Metric { name, value, index });
+            self.doors.say(tame(Watched::Metric { name, value: Some(value), index }));
         }
         Ok(())
     }

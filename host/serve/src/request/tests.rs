@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn field(name: &str, data_type: DataType) -> Field {
     Field { name: name.to_owned(), data_type, nullable: false }
@@ -115,6 +115,26 @@ fn what_does_not_fit_is_refused_with_what_was_expected() {
 }
 
 #[test]
+fn data_that_is_no_tensor_is_refused_where_it_stops_to_be_one() {
+    for (data, expected) in [
+        ("\"x\"", "invalid type: string \"x\", expected a list of values at line 1 column 3"),
+        ("[{}]", "invalid type: map, expected a number, a text, a truth value or a list of these at line 1 column 3"),
+        (
+            "[[[1]]]",
+            "lists stand more than two deep, a tensor has rows and at most one more dimension at line 1 column 3",
+        ),
+        ("[1e999]", "number out of range at line 1 column 6"),
+        // What comes after the first value too many is not looked at.
+        ("[1,2,3,[[{}]]]", "more than the 2 values that its shape says at line 1 column 7"),
+        ("[[1],[2],[3],{}]", "more than the 2 lists that its shape says at line 1 column 13"),
+    ] {
+        let request = format!(r#"{{"inputs":[{{"name":"x","data":{data},"datatype":"FP64","shape":[2,1]}}]}}"#);
+        let error = request_table(request.as_bytes(), &one(DataType::Float64)).unwrap_err().to_string();
+        assert_eq!(error, format!("input `x` has wrong `data`: {expected}"), "{data}");
+    }
+}
+
+#[test]
 fn every_problem_of_a_request_is_told_at_once() {
     let columns = ["a", "b", "c", "d"].map(|name| field(name, DataType::Float64));
     let input = |name: &str, data: Value| {
@@ -144,6 +164,29 @@ fn an_error_stays_short_whatever_is_sent() {
 }
 
 #[test]
+fn an_error_of_the_parser_quotes_little() {
+    let long = "é".repeat(100_000);
+    for body in [
+        format!(r#"{{"inputs":[],"{long}":1}}"#),
+        format!(r#"{{"inputs":"{long}"}}"#),
+        format!(r#"{{"inputs":[{{"name":"x","shape":[1],"datatype":"FP64","data":"{long}"}}]}}"#),
+    ] {
+        let error = request_table(body.as_bytes(), &one(DataType::Float64)).unwrap_err().to_string();
+        assert!(error.len() < 2000, "{}", error.len());
+        assert!(error.contains(" .. at line 1 column "), "{error}");
+    }
+}
+
+#[test]
+fn more_tensors_than_any_model_has_are_refused_unread() {
+    let mut body = br#"{"inputs":["#.to_vec();
+    (0..10_001).for_each(|_| body.extend(br#"{"name":"","shape":[],"datatype":""},"#));
+    body.extend(b"and no JSON");
+    let error = request_table(&body, &one(DataType::Float64)).unwrap_err().to_string();
+    assert!(error.contains("invalid length 10001, expected a list of at most 10000"), "{error}");
+}
+
+#[test]
 fn a_body_that_is_no_request_says_where() {
     for (body, expected) in [
         ("", "EOF while parsing a value at line 1 column 0"),
@@ -155,12 +198,12 @@ fn a_body_that_is_no_request_says_where() {
             "unknown field `output`, expected one of `id`, `parameters`, `inputs`, `outputs` at line 1 column 21",
         ),
         (
-            r#"{"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[{}]}]}"#,
-            "invalid type: map, expected a number, a text, a truth value or a list of these at line 1 column 63",
+            r#"{"inputs":[{"name":"x","shape":[1,1,1,1,1,1,1,1,1],"datatype":"FP64","data":[1]}]}"#,
+            "invalid length 9, expected a list of at most 8 at line 1 column 50",
         ),
         (
-            r#"{"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[[[1]]]}]}"#,
-            "lists stand more than two deep, a tensor has rows and at most one more dimension at line 1 column 66",
+            r#"{"inputs":[],"parameters":[]}"#,
+            "invalid type: sequence, expected an object of parameters at line 1 column 26",
         ),
     ] {
         let error = request_table(body.as_bytes(), &one(DataType::Float64)).unwrap_err();

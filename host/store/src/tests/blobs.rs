@@ -5,7 +5,7 @@ use ports::Blobs;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use types::Digest;
+use types::{Digest, FaultKind};
 
 #[test]
 fn put_get_and_put_again() {
@@ -64,8 +64,10 @@ fn what_is_no_file_of_this_digest_is_refused() {
     symlink(at("right"), at("link")).expect("linked");
     fs::create_dir(at("folder")).expect("made");
     rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("made");
+    fs::write(at("named"), b"rows").and_then(|()| fs::hard_link(at("named"), at("twice"))).expect("linked");
     for (name, expected) in [
         ("wrong", "has digest"),
+        ("twice", "is a file with another name, expected a regular file"),
         ("link", "is a symbolic link, expected a regular file"),
         ("folder", "is a folder, expected a regular file"),
         ("pipe", "is a pipe, expected a regular file"),
@@ -73,6 +75,7 @@ fn what_is_no_file_of_this_digest_is_refused() {
     ] {
         let fault = store.adopt(&acme, &at(name), digest).expect_err(name);
         assert!(fault.message.contains(expected), "{name}: {fault}");
+        assert_eq!(fault.kind, FaultKind::Guest, "{name}");
         assert!(store.path(&acme, digest).is_err(), "{name} left a blob");
     }
     let incoming = crate::disk::entries(&crate::open::incoming_folder(data.path(), &acme)).expect("listed");

@@ -1,6 +1,6 @@
 //! Many appenders at once: everybody's batch is there once, whole and in its order; and a failing disk stops them all.
 
-use super::records::{attempt, committed, started};
+use super::records::{attempt, committed, page, started};
 use super::{folder, open, tenant};
 use ports::Journal;
 use types::{FaultKind, Record, RunId};
@@ -56,6 +56,21 @@ fn what_json_cannot_hold_is_refused_before_it_is_written() {
     let fault = store.append(&acme, &[started(1), committed(1, f64::NAN)]).expect_err("refused");
     assert!(fault.message.starts_with("record does not survive being written and read"), "{fault}");
     assert_eq!(store.run(&acme, RunId(1)), Ok(None));
+    store.append(&acme, &[started(1)]).expect("the journal goes on");
+}
+
+#[test]
+fn what_is_too_large_for_a_batch_is_its_guests_fault_and_harms_nobody() {
+    let (data, acme) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let mut large = page(1, 1, 1, false);
+    if let Record::PageCommitted { cursor, .. } = &mut large {
+        *cursor = "ab".repeat(17 << 20);
+    }
+    let fault = store.append(&acme, &[started(1), large]).expect_err("refused");
+    assert_eq!(fault.kind, FaultKind::Guest);
+    assert!(fault.message.starts_with("records of "), "{fault}");
+    assert_eq!(store.run(&acme, RunId(1)), Ok(None), "all or none");
     store.append(&acme, &[started(1)]).expect("the journal goes on");
 }
 

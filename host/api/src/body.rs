@@ -1,0 +1,151 @@
+//! A request's body, read within bounds: of bytes, of time, and of what all bodies together may take.
+
+use crate::inference::Refused;
+use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// The most bytes of an inference request.
+const REQUEST_BYTES_MAX: usize = 32 << 20;
+/// The most bytes of all requests that are being read or answered.
+const ALL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
+/// From the end of the head to the end of the body.
+const BODY_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What there is room for, shared by all requests.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// A body; while it lives it takes its place of the room.
+pub(crate) struct Taken {
+    bytes: Vec<u8>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Taken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(ALL_BYTES_MAX)))
+    }
+
+    /// Reads a body to its end, or says which bound it met.
+    pub(crate) async fn read(&self, body: Body) -> Result<Taken, Refused> {
+        self.read_within(BODY_TIME_MAX, body).await
+    }
+
+    async fn read_within(&self, most: Duration, body: Body) -> Result<Taken, Refused> {
+        // What it announces is refused before it is sent.
+        if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
+            return Err(too_large());
+        }
+        let late = || {
+            let text = format!("the request's body did not come within {most:?}");
+            Refused::Said(StatusCode::REQUEST_TIMEOUT, text)
+        };
+        timeout(most, self.read_all(body)).await.map_err(|_| late())?
+    }
+
+    async fn read_all(&self, mut body: Body) -> Result<Taken, Refused> {
+        let mut taken = Taken { bytes: Vec::new(), place: None };
+        while let Some(frame) = body.frame().await {
+            let broken =
+                |error| Refused::Said(StatusCode::BAD_REQUEST, format!("the request's body breaks off: {error}"));
+            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+            if taken.bytes.len() + data.len() > REQUEST_BYTES_MAX {
+                return Err(too_large());
+            }
+            // Room is taken for what has come, not for what is announced: announcing is free.
+            let more =
+                u32::try_from(data.len()).ok().and_then(|bytes| Arc::clone(&self.0).try_acquire_many_owned(bytes).ok());
+            let more = more.ok_or_else(full)?;
+            match &mut taken.place {
+                Some(place) => place.merge(more),
+                None => taken.place = Some(more),
+            }
+            taken.bytes.extend_from_slice(&data);
+        }
+        Ok(taken)
+    }
+}
+
+fn too_large() -> Refused {
+    let text = format!(
+        "the request is larger than {} MiB, the most there may be; send fewer rows at a time",
+        REQUEST_BYTES_MAX >> 20
+    );
+    Refused::Said(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+fn full() -> Refused {
+    let text = format!(
+        "the requests under way are {} MiB, there is no room for this one now; send it again",
+        ALL_BYTES_MAX >> 20
+    );
+    Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use std::convert::Infallible;
+
+    /// A body in pieces, as a client sends it that does not say how long it is.
+    fn pieces(count: usize) -> Body {
+        let piece = Bytes::from(vec![b' '; 1 << 20]);
+        Body::from_stream(futures_util::stream::iter(vec![Ok::<_, Infallible>(piece); count]))
+    }
+
+    async fn read(room: &Room, body: Body) -> Result<Taken, (StatusCode, String)> {
+        room.read(body).await.map_err(|refused| match refused {
+            Refused::Said(status, text) => (status, text),
+            Refused::Asked(_) | Refused::Server(_) => panic!("another error"),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_or_refused_with_the_limit() {
+        let room = Room::new();
+        let taken = read(&room, pieces(32)).await.unwrap_or_else(|said| panic!("{said:?}"));
+        assert_eq!(taken.as_ref().len(), 32 << 20);
+        for body in [pieces(33), Body::from(vec![b' '; (32 << 20) + 1])] {
+            let Err((status, text)) = read(&room, body).await else { panic!("too large, and taken") };
+            assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+            assert!(text.contains("larger than 32 MiB"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_share_a_room_and_give_it_back() {
+        let room = Room::new();
+        let mut all = Vec::new();
+        for _ in 0..4 {
+            all.push(read(&room, pieces(32)).await.unwrap_or_else(|said| panic!("{said:?}")));
+        }
+        let Err((status, text)) = read(&room, pieces(1)).await else { panic!("no room, and taken") };
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.contains("128 MiB"), "{text}");
+        all.pop();
+        assert!(read(&room, pieces(32)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        let refused = Room::new().read_within(Duration::from_millis(1), silent).await;
+        let Err(Refused::Said(status, text)) = refused else { panic!("nothing came, and was taken") };
+        assert_eq!(
+            (status, text.as_str()),
+            (StatusCode::REQUEST_TIMEOUT, "the request's body did not come within 1ms")
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! A listener's connections: how many there may be, how long each may take, and their end.
+//!
+//! Whoever connects is a stranger until it has said something, and may say it a byte a minute: no wait here is without a bound,
+//! but that of the owner's socket for what a run says.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+/// Open connections of a listener; further ones wait in the system's queue.
+const CONNECTIONS_MAX: usize = 256;
+/// From the end of one request, or the connection's begin, to the end of the next one's head.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// The most bytes of a head, and of what is read at a time.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// From the wish to end to the end.
+pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Serves connections until `stop` is true; then accepts none, ends those that are idle, and waits a bounded time for answers
+/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection.
+pub(crate) async fn serve<L: Listener>(
+    mut listener: L,
+    router: Router,
+    answer_time_max: Option<Duration>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut open = JoinSet::new();
+    let ending = stop.clone();
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await.0)
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            (place, stream) = next => {
+                let connection = converse(stream, router.clone(), answer_time_max, ending.clone());
+                open.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Some(_) = open.join_next() => {}
+        }
+    }
+    drop(listener);
+    // Those that are left then end with the set.
+    let _ = timeout(DRAIN_TIME_MAX, async { while open.join_next().await.is_some() {} }).await;
+}
+
+/// One connection, request by request, until a side has enough.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    answer_time_max: Option<Duration>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let asked = Notify::new();
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        asked.notify_one();
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut overdue = pin!(overdue(&asked, answer_time_max));
+    let mut told = false;
+    loop {
+        tokio::select! {
+            // An error is the client's, and it is gone.
+            _ = connection.as_mut() => return,
+            () = overdue.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Returns once that long no request has come. An idle connection ends earlier, so the last one is still being answered, or
+/// its answer read, which is up to the client.
+async fn overdue(asked: &Notify, answer_time_max: Option<Duration>) {
+    let Some(most) = answer_time_max else { return std::future::pending().await };
+    while timeout(most, asked.notified()).await.is_ok() {}
+}

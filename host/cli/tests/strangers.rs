@@ -1,0 +1,214 @@
+//! `stepwell serve` among strangers: what they leave half said, what they send too much of, and who asks in whose name.
+
+mod harness;
+
+use harness::Project;
+use harness::http::{Answer, answer, connected};
+use harness::serving::Serving;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// What a client has 10 s for, and the end too; with room for a busy machine.
+const BOUNDED: Duration = Duration::from_secs(25);
+/// Well below what anything has 10 s for.
+const AT_ONCE: Duration = Duration::from_secs(8);
+/// Beyond the time that anything here takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn head(serving: &Serving, body: usize) -> String {
+    let host = serving.address;
+    format!(
+        "POST /predict/tumour HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {body}\r\n"
+    )
+}
+
+/// Connections that are left open in every state there is, once the server has them.
+fn half_open(serving: &Serving) -> Vec<TcpStream> {
+    let open = |said: String| connected(serving.address, said.as_bytes()).unwrap();
+    let (host, half_a_body) = (serving.address, head(serving, 100));
+    let states = vec![
+        open(String::new()),
+        open(format!("GET /v2 HTTP/1.1\r\nHost: {host}\r\nX-Half: ")),
+        open(half_a_body + "\r\n{"),
+    ];
+    // Connections are taken in their order: one that is answered has all before it taken.
+    serving.get("/v2").good();
+    states
+}
+
+/// A connection that was answered and is kept.
+fn kept_alive(serving: &Serving) -> TcpStream {
+    let request = format!("GET /v2 HTTP/1.1\r\nHost: {}\r\n\r\n", serving.address);
+    let mut stream = connected(serving.address, request.as_bytes()).unwrap();
+    let mut answered = [0; 12];
+    stream.read_exact(&mut answered).unwrap();
+    assert_eq!(&answered, b"HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn half_open_connections_do_not_keep_the_server() {
+    let project = Project::new();
+    let serving = project.serve();
+    let left_open = half_open(&serving);
+    let begin = Instant::now();
+    let (status, said) = serving.terminate();
+    assert!(begin.elapsed() < BOUNDED, "{:?}: {said}", begin.elapsed());
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!project.path(".stepwell/socket").exists());
+    drop(left_open);
+}
+
+#[test]
+fn idle_connections_end_with_the_server_at_once() {
+    let serving = Project::new().serve();
+    let idle = kept_alive(&serving);
+    let begin = Instant::now();
+    let (status, said) = serving.terminate();
+    assert!(begin.elapsed() < AT_ONCE, "{:?}: {said}", begin.elapsed());
+    assert_eq!(status.code(), Some(0), "{said}");
+    drop(idle);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let project = Project::new();
+    let serving = project.serve();
+    let left_open = half_open(&serving);
+    let begin = Instant::now();
+    serving.ask_to_stop();
+    while !serving.said().contains("stopping") {
+        assert!(begin.elapsed() < DEADLINE, "the first signal is not heard: {}", serving.said());
+        std::thread::yield_now();
+    }
+    let (status, said) = serving.terminate();
+    assert!(begin.elapsed() < AT_ONCE, "{:?}: {said}", begin.elapsed());
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(!project.path(".stepwell/socket").exists());
+    drop(left_open);
+}
+
+#[test]
+fn a_head_that_does_not_end_and_an_idle_connection_are_not_kept() {
+    let serving = Project::new().serve();
+    let begin = Instant::now();
+    let half = connected(serving.address, b"GET /v2 HTTP/1.1\r\nX-Half: ").unwrap();
+    for mut stream in [kept_alive(&serving), half] {
+        // The server's end of it; the test's own limit for a read is above.
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        assert!(begin.elapsed() < BOUNDED, "{:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn a_connection_beyond_the_most_waits_for_a_place() {
+    let serving = Project::new().serve();
+    let mut idle: Vec<_> = (0..256).map(|_| connected(serving.address, b"").unwrap()).collect();
+    let request = format!("GET /v2 HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", serving.address);
+    let mut waiting = connected(serving.address, request.as_bytes()).unwrap();
+    waiting.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let early = waiting.read(&mut [0]).expect_err("an answer though there is no place");
+    assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    idle.pop();
+    waiting.set_read_timeout(Some(DEADLINE)).unwrap();
+    answer(waiting).unwrap().good();
+}
+
+/// Holds an error of the protocol.
+#[track_caller]
+fn refused(what: &str, answer: &Answer, status: u16, says: &str) {
+    let body = answer.json();
+    assert_eq!(answer.status, status, "{what}: {answer:?}");
+    assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{what}: {answer:?}");
+    assert!(body["error"].as_str().is_some_and(|text| text.contains(says)), "{what}: {body}");
+    assert_eq!(body.as_object().unwrap().len(), 1, "{what}: {body}");
+}
+
+#[test]
+fn whoever_asks_in_another_name_or_form_is_refused_in_the_protocols_words() {
+    let serving = Project::new().serve();
+    let (host, json) = (format!("Host: {}", serving.address), "Content-Type: application/json");
+    let infer = "POST /v2/models/tumour/infer";
+    for (line, headers, status, says) in [
+        ("GET /v2", vec!["Host: evil.example"], 421, "asked for as `localhost`"),
+        ("GET /v2", vec!["Host: 127.0.0.1.evil.example:8080"], 421, "asked for as `localhost`"),
+        ("GET http://evil.example/v2", vec![&host], 421, "asked for as `localhost`"),
+        ("GET /nothing", vec!["Host: evil.example"], 421, "asked for as `localhost`"),
+        ("GET /v2", vec!["X-Forwarded-Host: localhost"], 400, "one `Host` header"),
+        ("GET /v2", vec![&host, "Host: localhost"], 400, "one `Host` header"),
+        (infer, vec![&host], 415, "must be `application/json` (with curl: `--json` in place of `-d`)"),
+        (infer, vec![&host, "Content-Type: application/x-www-form-urlencoded"], 415, "must be `application/json`"),
+        (infer, vec![&host, "Content-Type: text/plain"], 415, "must be `application/json`"),
+        ("POST /predict/tumour", vec![&host, "Content-Type: multipart/form-data"], 415, "must be `application/json`"),
+        (infer, vec![&host, json, "Content-Length: 33554433"], 413, "larger than 32 MiB"),
+        ("POST /predict/tumour", vec![&host, json, "Content-Length: 999999999999"], 413, "larger than 32 MiB"),
+        ("GET /v2/models/%ff", vec![&host], 400, "Invalid UTF-8"),
+        ("GET /v2/models/%ff/ready", vec![&host], 400, "Invalid UTF-8"),
+        ("GET /v2/models/tumour/versions/%ff", vec![&host], 400, "Invalid UTF-8"),
+        ("POST /v2/models/%ff/infer", vec![&host, json], 400, "Invalid UTF-8"),
+        ("POST /v2/models/tumour/versions/%ff/infer", vec![&host, json], 400, "Invalid UTF-8"),
+        ("POST /predict/%ff", vec![&host, json], 400, "Invalid UTF-8"),
+        ("OPTIONS /predict/tumour", vec![&host], 405, "does not take this method"),
+        ("DELETE /v2", vec![&host], 405, "does not take this method"),
+    ] {
+        let request = format!("{line} HTTP/1.1\r\n{}\r\nConnection: close\r\n\r\n", headers.join("\r\n"));
+        let said = answer(connected(serving.address, request.trim_start().as_bytes()).unwrap()).unwrap();
+        refused(&request, &said, status, says);
+    }
+    for host in ["localhost", "localhost:1", "127.0.0.1", "[::1]:8080"] {
+        let request = format!("GET /v2 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        answer(connected(serving.address, request.as_bytes()).unwrap()).unwrap().good();
+    }
+}
+
+/// A body of 32 MiB: as often the unit as there is room.
+fn filled(begin: &str, unit: &str, end: &str) -> String {
+    let room = (32 << 20) - begin.len() - end.len();
+    let mut body = begin.to_owned() + &unit.repeat(room / unit.len());
+    body.pop();
+    body + end
+}
+
+#[test]
+fn requests_of_the_most_bytes_take_little_memory() {
+    let project = Project::new();
+    project.run();
+    let serving = project.serve();
+    let tensor = |rest: &str| format!(r#"{{"inputs":[{{"name":"mean_area","datatype":"FP64",{rest}:["#);
+    for (path, body) in [
+        ("/predict/tumour", filled("{\"rows\":[", "{},", "]}")),
+        ("/predict/tumour", filled("{\"rows\":[", "{\"a\":1},", "]}")),
+        ("/predict/tumour", filled("{\"rows\":[{\"mean_area\":[", "[],", "]}]}")),
+        ("/v2/models/tumour/infer", filled(&tensor(r#""shape":[1],"data""#), "1,", "]}]}")),
+        ("/v2/models/tumour/infer", filled(&tensor(r#""data":[1],"shape""#), "1,", "]}]}")),
+        ("/v2/models/tumour/infer", filled("{\"inputs\":[],\"parameters\":{\"a\":[", "[],", "]}}")),
+    ] {
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..3).map(|_| scope.spawn(|| serving.post(path, &body))).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        answers.iter().for_each(|answer| refused(&body[..60], answer, 400, ""));
+    }
+    // Three bodies at a time, and some of each twice while it grows. One of them took 4 GB when it was read first and judged then.
+    assert!(serving.peak_mebibytes() < 400, "{} MiB", serving.peak_mebibytes());
+    assert_eq!(serving.infer(&project.rows(1, "parts.test")).len(), 142);
+}
+
+#[test]
+fn a_body_that_is_too_long_and_says_nothing_of_it_is_refused() {
+    let serving = Project::new().serve();
+    let host = serving.address;
+    let head = format!(
+        "POST /predict/tumour HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    let mut stream = connected(host, head.as_bytes()).unwrap();
+    let chunk = format!("100000\r\n{}\r\n", " ".repeat(1 << 20));
+    for _ in 0..32 {
+        stream.write_all(chunk.as_bytes()).unwrap();
+    }
+    stream.write_all(b"1\r\n \r\n0\r\n\r\n").unwrap();
+    let mut said = [0; 12];
+    stream.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"HTTP/1.1 413");
+}

@@ -1,0 +1,169 @@
+//! What a step asks of the world, answered by the server: files beneath a root, requests to a host, the real time. A door
+//! opens when the pipeline grants it and the tenant's policy allows it; otherwise the fault says which line would.
+//!
+//! ```text
+//!  Ask, path --Keeper (grants, policy)--> files    openat2 beneath the root
+//!                                     --> fetch    address, redirects, secrets at the edge
+//! ```
+//! Nothing else in Stepwell opens a socket or a file for a step.
+
+mod address;
+mod denied;
+mod fetch;
+mod files;
+mod secret;
+mod target;
+
+pub use secret::Secret;
+
+use files::NewFile;
+use ports::{Ask, Told};
+use secret::Placeholders;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use types::{Fault, Grants};
+
+/// Random bytes that one question gives.
+const ENTROPY_BYTES_MAX: u32 = 4096;
+/// Files that are being written at a time.
+const NEW_FILES_MAX: usize = 64;
+
+/// What a tenant brings to every attempt of its steps.
+#[derive(Debug, Clone, Default)]
+pub struct Authority {
+    /// The most that a pipeline may grant.
+    pub policy: Grants,
+    pub secrets: BTreeMap<String, Secret>,
+    /// Values for steps, by name.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Keeps the doors of one attempt.
+#[derive(Debug)]
+pub struct Keeper {
+    grants: Grants,
+    base: PathBuf,
+    authority: Authority,
+    placeholders: Placeholders,
+    new_files: Vec<Option<NewFile>>,
+    used: Used,
+}
+
+/// What went through the doors, for the receipt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    pub requests: u64,
+    /// Sent and received, bodies only.
+    pub request_bytes: u64,
+}
+
+/// An answer: what is told, bytes beside it, a descriptor to pass on.
+pub type Answered = (Told, Vec<u8>, Option<File>);
+
+impl Keeper {
+    /// For an attempt whose pipeline grants so much; granted paths are relative to `base`.
+    pub fn new(grants: Grants, base: PathBuf, authority: Authority) -> Result<Self, Fault> {
+        let (placeholders, new_files, used) = (Placeholders::new()?, Vec::new(), Used::default());
+        Ok(Self { grants, base, authority, placeholders, new_files, used })
+    }
+
+    /// What went through so far.
+    pub fn used(&self) -> Used {
+        self.used
+    }
+
+    /// Opens a file for reading.
+    pub fn open(&self, path: &str) -> Result<File, Fault> {
+        files::open(path, &self.base, &self.grants, &self.authority.policy)
+    }
+
+    /// Answers a question. `patience` is what is left of the attempt; `give_up` is asked now and then while somebody else
+    /// is waited for.
+    pub fn answer(
+        &mut self,
+        ask: Ask,
+        body: Vec<u8>,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<Answered, Fault> {
+        match ask {
+            Ask::Fetch { method, url, headers, timeout_ms } => {
+                let wanted = fetch::Wanted { method, url, headers, body, timeout_ms };
+                let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used)?;
+                Ok((Told::Fetched { status: fetched.status, headers: fetched.headers }, fetched.body, None))
+            }
+            Ask::Placeholder { name } => {
+                let granted = self.grants.http.iter().any(|grant| grant.secrets.contains(&name));
+                let text = match (granted, self.authority.secrets.contains_key(&name)) {
+                    (false, _) => return Err(denied::secret(&name)),
+                    (true, false) => return Err(denied::no_secret(&name)),
+                    (true, true) => self.placeholders.text(&name),
+                };
+                Ok((Told::Placeholder { text }, Vec::new(), None))
+            }
+            Ask::Variable { name } => {
+                denied::unless(
+                    &self.grants,
+                    &self.authority.policy,
+                    |grants| grants.names_variable(&name),
+                    || denied::variable(&name),
+                )?;
+                let value = self.authority.environment.get(&name).cloned();
+                Ok((Told::Variable { value }, Vec::new(), None))
+            }
+            Ask::Now => {
+                denied::unless(&self.grants, &self.authority.policy, |grants| grants.clock, denied::clock)?;
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Fault::host)?;
+                let us = i64::try_from(since.as_micros()).map_err(Fault::host)?;
+                Ok((Told::Now { us }, Vec::new(), None))
+            }
+            Ask::Entropy { length } => {
+                denied::unless(&self.grants, &self.authority.policy, |grants| grants.randomness, denied::randomness)?;
+                Ok((Told::Entropy, random(length)?, None))
+            }
+            Ask::Create { path } => self.create(&path),
+            Ask::Finish { number } => self.finish(number),
+        }
+    }
+
+    fn doors(&self) -> fetch::Doors {
+        let Authority { policy, secrets, .. } = &self.authority;
+        fetch::Doors {
+            grants: self.grants.http.clone(),
+            policy: policy.http.clone(),
+            secrets: self.placeholders.with_values(secrets),
+        }
+    }
+
+    fn create(&mut self, path: &str) -> Result<Answered, Fault> {
+        if self.new_files.iter().flatten().count() >= NEW_FILES_MAX {
+            return Err(Fault::invalid(format!("`path`: {NEW_FILES_MAX} files are being written, finish one first")));
+        }
+        let (file, descriptor) = files::create(path, &self.base, &self.grants, &self.authority.policy)?;
+        let number = self.new_files.len() as u32;
+        self.new_files.push(Some(file));
+        Ok((Told::Created { number }, Vec::new(), Some(descriptor)))
+    }
+
+    fn finish(&mut self, number: u32) -> Result<Answered, Fault> {
+        let file = self.new_files.get_mut(number as usize).and_then(Option::take);
+        file.ok_or_else(|| Fault::guest("finished a file that it does not write"))?.finish()?;
+        Ok((Told::Finished, Vec::new(), None))
+    }
+}
+
+fn random(length: u32) -> Result<Vec<u8>, Fault> {
+    if length > ENTROPY_BYTES_MAX {
+        return Err(Fault::invalid(format!("`length`: at most {ENTROPY_BYTES_MAX} bytes at a time, got {length}")));
+    }
+    let mut bytes = vec![0; length as usize];
+    secret::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A path as people may see it: without control characters, not too long.
+fn shown(path: &Path) -> String {
+    path.display().to_string().chars().filter(|c| !c.is_control()).take(200).collect()
+}

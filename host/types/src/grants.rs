@@ -1,0 +1,274 @@
+//! What a step may reach beyond its walls: granted by a pipeline, and the most that a tenant's policy allows. Neither
+//! widens the other: a door opens when both say so.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Component, Path};
+
+/// Doors that stand open. The default is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileGrant>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpGrant>,
+    /// Names of values that whoever runs the server set; `*` for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    /// The real time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub clock: bool,
+    /// Real randomness.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub randomness: bool,
+}
+
+/// A folder or file: relative to the project's folder, or absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileGrant {
+    pub path: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub write: bool,
+}
+
+impl FileGrant {
+    /// What of `path` lies below this grant; none if it does not. Both are taken as text: links are the door's business.
+    pub fn below<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        if path.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        match self.path.as_str() {
+            // The project's folder, whole.
+            "." => path.is_relative().then_some(path),
+            root => path.strip_prefix(root).ok(),
+        }
+    }
+}
+
+/// Requests that may be made: `GET,POST https://api.example.com/v1/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpGrant {
+    pub allow: HttpPattern,
+    /// Secrets that may travel with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// Whether the name may resolve to a private or loopback address. A grant of an address, or of `localhost`, names it already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
+}
+
+/// Methods, and where they may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HttpPattern {
+    /// `*` for any.
+    pub methods: Vec<String>,
+    pub secure: bool,
+    /// Lower case: a name, an address, `*.example.com` for names beneath one, `*` for any.
+    pub host: String,
+    pub port: u16,
+    /// Begins with `/`; covers itself and what lies beneath it.
+    pub path: String,
+}
+
+/// Methods that a request may have.
+pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+impl HttpPattern {
+    /// Reads `METHOD[,METHOD] SCHEME://HOST[:PORT][/PATH]`. The error is a lowercase fragment.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
+        let wrong = |why: &str| format!("`{shown}` {why}, expected such as \"GET https://api.example.com/v1/\"");
+        let (methods, url) = text.split_once(' ').ok_or_else(|| wrong("is not a method and an address"))?;
+        let methods: Vec<String> = methods.split(',').map(str::to_owned).collect();
+        if let Some(bad) = methods.iter().find(|method| *method != "*" && !METHODS.contains(&method.as_str())) {
+            return Err(wrong(&format!("has the method `{bad}`, which is none of {}", METHODS.join(", "))));
+        }
+        let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err(wrong("does not begin with https:// or http:// after the method")),
+        };
+        let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((host, port)) => (host, port.parse().map_err(|_| wrong("has no port after its `:`"))?),
+            None => (authority, if secure { 443 } else { 80 }),
+        };
+        let host = host.to_ascii_lowercase();
+        let name = host.strip_prefix("*.").unwrap_or(&host);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+        if host != "*" && (name.is_empty() || !name.chars().all(plain)) {
+            return Err(wrong("has no host name or address"));
+        }
+        if path.contains(['?', '#', '%', '\\']) || path.split('/').any(|part| part == "." || part == "..") {
+            return Err(wrong("has a path with `?`, `#`, `%`, `.` or `..`"));
+        }
+        Ok(Self { methods, secure, host, port, path: path.to_owned() })
+    }
+
+    /// Whether a request to `host` (lower case) at `port` under `path` is covered.
+    pub fn covers(&self, method: &str, secure: bool, host: &str, port: u16, path: &str) -> bool {
+        let method = self.methods.iter().any(|granted| granted == "*" || granted == method);
+        let host = match self.host.strip_prefix('*') {
+            Some(suffix) => host.ends_with(suffix) && host.len() > suffix.len(),
+            None => host == self.host,
+        };
+        let below = path.strip_prefix(self.path.as_str());
+        let path = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/'));
+        // `*` stands for any host of either scheme, at any port: it is what a policy says that trusts its tenant.
+        method && host && path && (self.host == "*" || (self.secure == secure && self.port == port))
+    }
+
+    /// Whether the pattern names one address, or this machine.
+    pub fn names_address(&self) -> bool {
+        let address = self.host.trim_start_matches('[').trim_end_matches(']');
+        address.parse::<std::net::IpAddr>().is_ok() || self.host == "localhost"
+    }
+}
+
+impl fmt::Display for HttpPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
+        write!(f, "{} {scheme}://{}", self.methods.join(","), self.host)?;
+        if self.port != usual {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&self.path)
+    }
+}
+
+impl TryFrom<String> for HttpPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<HttpPattern> for String {
+    fn from(pattern: HttpPattern) -> Self {
+        pattern.to_string()
+    }
+}
+
+impl Grants {
+    /// What a tenant may grant before anybody says more: its projects' own folders, time and chance. Nothing that leaves
+    /// the machine or reads what is elsewhere on it.
+    pub fn of_project() -> Self {
+        let files = vec![FileGrant { path: ".".to_owned(), write: true }];
+        Self { files, clock: true, randomness: true, ..Self::default() }
+    }
+
+    /// Everything.
+    pub fn everything() -> Self {
+        let file = |path: &str| FileGrant { path: path.to_owned(), write: true };
+        let any = HttpPattern {
+            methods: vec!["*".to_owned()],
+            secure: true,
+            host: "*".to_owned(),
+            port: 443,
+            path: "/".to_owned(),
+        };
+        Self {
+            files: vec![file("."), file("/")],
+            http: vec![HttpGrant { allow: any, secrets: Vec::new(), private: true }],
+            environment: vec!["*".to_owned()],
+            clock: true,
+            randomness: true,
+        }
+    }
+
+    /// Whether the variable may be read.
+    pub fn names_variable(&self, name: &str) -> bool {
+        self.environment.iter().any(|granted| granted == "*" || granted == name)
+    }
+
+    /// Whether nothing is granted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (text, printed) in [
+            ("GET https://api.example.com/v1/", "GET https://api.example.com/v1/"),
+            ("GET,POST https://API.example.com", "GET,POST https://api.example.com/"),
+            ("* http://*:80/", "* http://*/"),
+            ("PUT http://[::1]:9000/a", "PUT http://[::1]:9000/a"),
+        ] {
+            let pattern = HttpPattern::parse(text).unwrap();
+            assert_eq!(pattern.to_string(), printed);
+            assert_eq!(HttpPattern::parse(printed), Ok(pattern), "{text}");
+        }
+        for bad in [
+            "",
+            "https://a.example/",
+            "get https://a.example/",
+            "GET ftp://a.example/",
+            "GET https://",
+            "GET https:///x",
+            "GET https://user@a.example/",
+            "GET https://a.example:x/",
+            "GET https://a.example/a/../b",
+            "GET https://a.example/%2e%2e/",
+            "GET https://a.example/?q",
+            "GET https://*./",
+        ] {
+            assert!(HttpPattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_lies_beneath_it() {
+        let covers = |pattern: &str, method: &str, secure, host: &str, port, path: &str| {
+            HttpPattern::parse(pattern).unwrap().covers(method, secure, host, port, path)
+        };
+        let of = "GET https://api.example.com/v1";
+        for (method, secure, host, port, path, expected) in [
+            ("GET", true, "api.example.com", 443, "/v1", true),
+            ("GET", true, "api.example.com", 443, "/v1/x", true),
+            ("GET", true, "api.example.com", 443, "/v10", false),
+            ("GET", true, "api.example.com", 443, "/", false),
+            ("POST", true, "api.example.com", 443, "/v1", false),
+            ("GET", false, "api.example.com", 443, "/v1", false),
+            ("GET", true, "api.example.com", 8443, "/v1", false),
+            ("GET", true, "evil-api.example.com", 443, "/v1", false),
+            ("GET", true, "api.example.com.evil.example", 443, "/v1", false),
+        ] {
+            assert_eq!(
+                covers(of, method, secure, host, port, path),
+                expected,
+                "{method} {secure} {host} {port} {path}"
+            );
+        }
+        assert!(covers("GET https://*.example.com/", "GET", true, "a.b.example.com", 443, "/"));
+        assert!(!covers("GET https://*.example.com/", "GET", true, "example.com", 443, "/"));
+        assert!(!covers("GET https://*.example.com/", "GET", true, ".example.com", 443, "/"));
+        assert!(covers("* https://*/", "PUT", false, "x", 9, "/a"));
+    }
+
+    #[test]
+    fn a_folder_covers_what_lies_beneath_it() {
+        let below = |root: &str, path: &str| {
+            let grant = FileGrant { path: root.to_owned(), write: false };
+            grant.below(Path::new(path)).map(|rest| rest.display().to_string())
+        };
+        assert_eq!(below("data", "data/a.csv").as_deref(), Some("a.csv"));
+        assert_eq!(below(".", "data/a.csv").as_deref(), Some("data/a.csv"));
+        assert_eq!(below("/", "/etc/passwd").as_deref(), Some("etc/passwd"));
+        assert_eq!(below("data/", "data").as_deref(), Some(""));
+        for (root, path) in
+            [("data", "database"), ("data", "data/../x"), (".", "/etc"), ("/srv", "srv"), (".", "a/../..")]
+        {
+            assert_eq!(below(root, path), None, "{root} {path}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! A pool over workers that were taken over: scripts that say what a test put into their mouths, and leave what it left.
+
+use super::*;
+use crate::wire;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
+use types::{Artifact, DataType, Field, Id, PortName, SavedFile, Schema, TableRef};
+
+/// Blobs in a folder, as the port promises them.
+struct Folder(PathBuf);
+
+impl Blobs for Folder {
+    fn put(&self, _: &TenantId, bytes: &[u8]) -> Result<Digest, Fault> {
+        let digest = Digest::of(bytes);
+        fs::write(self.0.join(digest.to_string()), bytes).map(|()| digest).map_err(Fault::host)
+    }
+
+    fn adopt(&self, tenant: &TenantId, file: &Path, digest: Digest) -> Result<(), Fault> {
+        let bytes = fs::read(file).map_err(|error| Fault::guest(error.to_string()))?;
+        match Digest::of(&bytes) == digest {
+            true => self.put(tenant, &bytes).and_then(|_| fs::remove_file(file).map_err(Fault::host)),
+            false => Err(Fault::guest("has another digest")),
+        }
+    }
+
+    fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault> {
+        fs::read(self.path(tenant, digest)?).map_err(Fault::host)
+    }
+
+    fn path(&self, _: &TenantId, digest: Digest) -> Result<PathBuf, Fault> {
+        let path = self.0.join(digest.to_string());
+        if path.exists() { Ok(path) } else { Err(Fault::host("there is no such blob")) }
+    }
+}
+
+/// A pool whose first worker is the script.
+struct Scene {
+    folder: TempDir,
+    pool: Pool,
+    tenant: TenantId,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (blobs, compiled, scratch) = (at("blobs"), at("compiled"), at("scratch"));
+        fs::create_dir(&blobs).unwrap();
+        let blobs_of_pool = Arc::new(Folder(blobs.clone()));
+        // `sh worker`, in the worker's scratch folder.
+        let layout = Layout { executable: "/bin/sh".into(), blobs, compiled, scratch };
+        let pool = Pool::new(move |_| layout.clone(), |_| Ok(doors::Authority::default()), blobs_of_pool, 1);
+        let scene = Self { folder, pool, tenant: TenantId::default_tenant() };
+        fs::create_dir_all(scene.scratch()).unwrap();
+        scene
+    }
+
+    fn scratch(&self) -> PathBuf {
+        self.folder.path().join("scratch").join(format!("{}-0", std::process::id()))
+    }
+
+    /// Leaves bytes as a worker does.
+    fn leave(&self, bytes: &[u8]) -> SavedFile {
+        let digest = Digest::of(bytes);
+        fs::write(self.scratch().join(digest.to_string()), bytes).unwrap();
+        SavedFile { name: "weights".to_owned(), digest, bytes: bytes.len() as u64 }
+    }
+
+    /// The worker will say this after it was ready, without a look at what it is asked.
+    fn says(&self, messages: &[FromWorker]) -> &Self {
+        let ready = [FromWorker::Ready];
+        let frames = ready.iter().chain(messages).flat_map(|message| wire::frame(message, &[]).unwrap());
+        fs::write(self.scratch().join("says"), frames.collect::<Vec<u8>>()).unwrap();
+        fs::write(self.scratch().join("worker"), "cat says >&0; exec sleep 600").unwrap();
+        self
+    }
+
+    fn run(&self, watch: &dyn Watch) -> Result<Answer, Fault> {
+        let call = Call {
+            who: "step `it`".to_owned(),
+            assignment: assignment(),
+            grants: Grants::default(),
+            base: PathBuf::new(),
+        };
+        self.pool.run(&self.tenant, &call, watch).result
+    }
+
+    fn idle(&self) -> usize {
+        self.pool.idle.lock().unwrap().values().map(Vec::len).sum()
+    }
+
+    fn blobs(&self) -> usize {
+        fs::read_dir(self.folder.path().join("blobs")).unwrap().count()
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        component: Digest::of(b"component"),
+        parameters: serde_json::json!({}),
+        seed: 0,
+        logical_time_us: 0,
+        limits: Limits { output_bytes: 1 << 20, wall_ms: 20_000, ..Limits::default() },
+        checkpoint: None,
+        task: Task::Discover,
+    }
+}
+
+fn answers(result: Result<Answer, Fault>) -> FromWorker {
+    FromWorker::Answer { result: result.map(Box::new), usage: Usage::default() }
+}
+
+fn gives(artifact: Artifact) -> FromWorker {
+    answers(Ok(Answer::Outputs { outputs: BTreeMap::from([(PortName::parse("out").unwrap(), artifact)]) }))
+}
+
+fn state(files: Vec<SavedFile>) -> FromWorker {
+    gives(Artifact::State { files })
+}
+
+/// A table of one part.
+fn table(rows: u64, parts: Vec<Digest>, bytes: u64) -> TableRef {
+    let field = Field { name: "x".to_owned(), data_type: DataType::Int64, nullable: false };
+    let schema = Schema { fields: vec![field] };
+    TableRef { digest: Digest::of_json(&("table", 1, &schema, &parts)), schema, rows, parts, bytes }
+}
+
+#[derive(Default)]
+struct Listener {
+    heard: Mutex<Vec<Watched>>,
+    pages: AtomicBool,
+}
+
+impl Watch for Listener {
+    fn hear(&self, event: Watched) {
+        self.heard.lock().unwrap().push(event);
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: ports::Page) -> Result<(), Fault> {
+        self.pages.store(true, Ordering::Relaxed);
+        Err(Fault::host("the disk is gone"))
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_honest_answer_is_adopted_and_its_worker_kept() {
+    let scene = Scene::new();
+    let (file, part) = (scene.leave(b"weights"), scene.leave(b"part"));
+    let table = Artifact::Table(table(5, vec![part.digest], part.bytes));
+    let outputs = [("table", table), ("state", Artifact::State { files: vec![file] })];
+    let outputs = outputs.map(|(port, artifact)| (PortName::parse(port).unwrap(), artifact));
+    scene.says(&[answers(Ok(Answer::Outputs { outputs: BTreeMap::from(outputs) }))]);
+    assert!(matches!(scene.run(&Unwatched).unwrap(), Answer::Outputs { outputs } if outputs.len() == 2));
+    assert_eq!((scene.blobs(), scene.idle()), (2, 1));
+}
+
+#[test]
+fn no_worker_says_that_the_host_failed_or_somebody_cancelled() {
+    for kind in [FaultKind::Host, FaultKind::Cancelled, FaultKind::Crash] {
+        let scene = Scene::new();
+        scene.says(&[answers(Err(Fault::new(kind.clone(), "not me")))]);
+        let fault = scene.run(&Unwatched).unwrap_err();
+        assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Guest, "step `it`: not me"), "{kind:?}");
+        assert_eq!(scene.idle(), 0, "{kind:?}");
+    }
+    let scene = Scene::new();
+    scene.says(&[answers(Err(Fault::invalid("bad rows")))]);
+    assert_eq!(scene.run(&Unwatched).unwrap_err().kind, FaultKind::Invalid);
+    assert_eq!(scene.idle(), 1);
+}
+
+#[test]
+fn what_is_not_as_it_was_said_is_the_guests_fault_and_ends_its_worker() {
+    type Says = fn(&Scene) -> FromWorker;
+    let cases: [(&str, Says); 6] = [
+        ("has 7 bytes, the worker said 8", |scene| state(vec![SavedFile { bytes: 8, ..scene.leave(b"weights") }])),
+        ("names what it did not leave", |_| {
+            state(vec![SavedFile { name: "x".to_owned(), digest: Digest::of(b"nothing"), bytes: 7 }])
+        }),
+        ("has another digest", |scene| {
+            let file = scene.leave(b"weights");
+            fs::write(scene.scratch().join(file.digest.to_string()), b"changed").unwrap();
+            state(vec![file])
+        }),
+        ("has 3 parts, its 5 rows take 1", |scene| {
+            let part = scene.leave(b"part");
+            gives(Artifact::Table(table(5, vec![part.digest; 3], 3 * part.bytes)))
+        }),
+        ("do not give its digest", |scene| {
+            let part = scene.leave(b"part");
+            let table = table(5, vec![part.digest], part.bytes);
+            gives(Artifact::Table(TableRef { digest: Digest::of(b"other"), ..table }))
+        }),
+        ("has 4 bytes, the worker said 18446744073709551615", |scene| {
+            gives(Artifact::Table(table(5, vec![scene.leave(b"part").digest], u64::MAX)))
+        }),
+    ];
+    for (expected, says) in cases {
+        let scene = Scene::new();
+        scene.says(&[says(&scene)]);
+        let fault = scene.run(&Unwatched).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Guest, "{fault}");
+        assert!(fault.message.contains(expected), "{fault}, expected {expected}");
+        assert_eq!(scene.idle(), 0, "{expected}");
+    }
+}
+
+#[test]
+fn more_than_the_steps_output_is_not_even_read() {
+    let scene = Scene::new();
+    let file = SavedFile { name: "x".to_owned(), digest: Digest::of(b"not of this file"), bytes: 1 << 40 };
+    let left = fs::File::create(scene.scratch().join(file.digest.to_string())).unwrap();
+    left.set_len(1 << 40).unwrap();
+    scene.says(&[state(vec![file])]);
+    let fault = scene.run(&Unwatched).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::Output });
+    assert!(fault.message.contains("its limit `output` of 1 MiB"), "{fault}");
+    assert_eq!((scene.blobs(), scene.idle()), (0, 0));
+}
+
+#[test]
+fn one_part_named_often_counts_each_time() {
+    let scene = Scene::new();
+    let part = scene.leave(&vec![7; 1 << 20]);
+    let parts = vec![part.digest; 100];
+    scene.says(&[gives(Artifact::Table(table(100 * data::PART_ROWS as u64, parts, 100 << 20)))]);
+    let fault = scene.run(&Unwatched).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::Output });
+}
+
+#[test]
+fn adoption_ends_with_the_attempts_time_or_with_the_run() {
+    for (wall_ms, cancelled, expected) in
+        [(0, false, FaultKind::Limit { limit: LimitKind::Wall }), (60_000, true, FaultKind::Cancelled)]
+    {
+        let scene = Scene::new();
+        let file = scene.leave(b"weights");
+        let cancelled = || cancelled;
+        let deadline = Instant::now() + Duration::from_millis(wall_ms);
+        let bounds = Bounds { deadline, wall_ms, memory_bytes: 0, cancelled: &cancelled };
+        let blobs = scene.pool.blobs.as_ref();
+        let mut adoption = Adoption::new(blobs, &scene.tenant, &scene.scratch(), &bounds, 1 << 20);
+        let outputs = BTreeMap::from([(PortName::parse("out").unwrap(), Artifact::State { files: vec![file] })]);
+        assert_eq!(adoption.answer(&Answer::Outputs { outputs }).unwrap_err().kind, expected);
+        assert_eq!(scene.blobs(), 0);
+    }
+}
+
+#[test]
+fn what_is_heard_of_a_worker_is_short_and_tame() {
+    let scene = Scene::new();
+    let log = Watched::Log { level: "x".repeat(1 << 20), message: "\x1b[2J".repeat(1 << 20) };
+    let metric = Watched::Metric { name: "x".repeat(1 << 20), value: None, index: 0 };
+    let says = [log, metric].map(|event| FromWorker::Say { event });
+    let [log, metric] = says;
+    scene.says(&[log, metric, answers(Ok(Answer::Collected))]);
+    let listener = Listener::default();
+    scene.run(&listener).unwrap();
+    let heard = listener.heard.into_inner().unwrap();
+    assert_eq!(heard.len(), 2);
+    let text = serde_json::to_string(&heard).unwrap();
+    assert!(text.len() < 16_384 && !text.contains("\\u001b"), "{} bytes", text.len());
+}
+
+#[test]
+fn a_fault_of_ours_is_told_as_ours_whatever_the_worker_says_then() {
+    let scene = Scene::new();
+    let part = scene.leave(b"part");
+    let page = ports::Page {
+        table: table(5, vec![part.digest], part.bytes),
+        cursor: "01".to_owned(),
+        more: false,
+        restarted: false,
+    };
+    scene.says(&[FromWorker::Page { page }, answers(Ok(Answer::Collected))]);
+    let listener = Listener::default();
+    let fault = scene.run(&listener).unwrap_err();
+    assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Host, "step `it`: the disk is gone"));
+    assert!(listener.pages.load(Ordering::Relaxed));
+    assert_eq!(scene.idle(), 0);
+}
+
+#[test]
+fn code_that_is_not_as_it_was_said_is_not_kept() {
+    let scene = Scene::new();
+    let file = scene.leave(b"native code");
+    fs::write(scene.scratch().join(file.digest.to_string()), b"other code").unwrap();
+    let fingerprint = "0123456789abcdef".to_owned();
+    scene.says(&[answers(Ok(Answer::Compiled { file, fingerprint, roles: Vec::new(), imports: Vec::new() }))]);
+    let fault = scene.pool.compile(&scene.tenant, Digest::of(b"component")).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Guest);
+    let kept = fs::read_dir(scene.folder.path().join("compiled")).unwrap().flatten();
+    assert!(kept.map(|entry| entry.path()).all(|path| path.extension().is_some_and(|ending| ending == "json")));
+}

@@ -202,3 +202,75 @@ fn a_sink_in_python_delivers() {
         assert_eq!(outputs(&project, step), json!({ "delivered": given }));
     }
 }
+
+const EXPORTS: &str = r#"
+[steps.csv-out]
+plugin = "export"
+inputs = { table = "predicted.table" }
+params = { path = "out/rows-{run}.csv" }
+grants = { files = [{ path = "out", write = true }] }
+
+[steps.json-out]
+plugin = "export"
+inputs = { report = "measured.measures" }
+params = { path = "out/measures.json", overwrite = true }
+grants = { files = [{ path = "out", write = true }] }
+
+[steps.files-out]
+plugin = "export"
+inputs = { model = "model.model" }
+params = { path = "out/tumour-{file}" }
+grants = { files = [{ path = "out", write = true }] }
+"#;
+
+/// What was written is read by the collector as the very same values.
+#[test]
+fn what_is_exported_reads_back_as_it_was() {
+    let project = project(&[PIPELINE, EXPORTS].concat());
+    project.write("out/keep", "");
+    project.stepwell(&["run"]).succeeded();
+    let written = |file: &str| std::fs::read_to_string(project.path().join("out").join(file)).unwrap();
+    let measures: Value = serde_json::from_str(&written("measures.json")).unwrap();
+    assert_eq!(measures, outputs(&project, "measured")["measures"]["measures"]);
+    let about: Value = serde_json::from_str(&written("tumour-about.json")).unwrap();
+    assert_eq!(about["plugin"]["name"], "logistic");
+    assert!(project.path().join("out/tumour-weights.safetensors").is_file());
+    let location = "out/tumour-model.json, out/tumour-weights.safetensors, out/tumour-about.json";
+    assert_eq!(outputs(&project, "files-out")["delivered"]["location"], location);
+    let back = ROWS.replace("data/rows.csv", "out/rows-1.csv").replace("[\"data\"]", "[\"out\"]");
+    let again = Project::new(&back);
+    again.write("out/rows-1.csv", written("rows-1.csv"));
+    again.stepwell(&["run"]).succeeded();
+    let (sent, got) = (rows(&project, "predicted.table"), rows(&again, "rows.table"));
+    assert!(sent == got && sent.len() == 569, "{:?} became {:?}", sent.first(), got.first());
+}
+
+/// The rows of a table, as JSON: floats are told to their last bit.
+fn rows(project: &Project, table: &str) -> Vec<Value> {
+    let shown = project.answer(&["runs", "rows", "1", table, "--limit", "1000"]);
+    shown["rows"].as_array().unwrap().clone()
+}
+
+/// The second run finds what the first wrote: the same rows stay, others need `overwrite`.
+#[test]
+fn a_file_is_replaced_only_where_it_may_be() {
+    let out = |more: &str| {
+        let rows = ROWS.replace("path = ", "page_rows = 2, path = ");
+        let params = format!("params = {{ path = \"out/rows.csv\"{more} }}");
+        let grants = "grants = { files = [{ path = \"out\", write = true }] }";
+        format!("{rows}\n[steps.out]\nplugin = \"export\"\ninputs = {{ table = \"rows.table\" }}\n{params}\n{grants}\n")
+    };
+    let project = project(&out(""));
+    project.write("out/keep", "");
+    for _ in 0..2 {
+        project.stepwell(&["run"]).succeeded();
+        assert_eq!(std::fs::read_to_string(project.path().join("out/rows.csv")).unwrap(), "a,b\n1,x\n2,y\n3,z\n");
+    }
+    project.write("data/rows.csv", "a,b\n1,x\n");
+    let refused = project.stepwell(&["run"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:#?}");
+    assert!(refused.stdout.contains("`out/rows.csv`: it is there already"), "{refused:#?}");
+    project.write("pipelines/main.toml", out(", overwrite = true, header = false, delimiter = \";\""));
+    project.stepwell(&["run"]).succeeded();
+    assert_eq!(std::fs::read_to_string(project.path().join("out/rows.csv")).unwrap(), "1;x\n");
+}

@@ -3,3 +3,4 @@
 mod fake;
 mod planned;
 mod refused;
+mod sinks;

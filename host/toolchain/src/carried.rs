@@ -6,12 +6,19 @@ use types::{Digest, Fault};
 /// Path from the repository's root, and text.
 pub(crate) type File = (&'static str, &'static str);
 
+/// A text of the repository, as part of this binary. Its path may come in pieces.
+macro_rules! carried_text {
+    ($($path:literal),*) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../", $($path),*))
+    };
+}
+
 /// Files of the repository, as part of this binary: `carried!("sdk/x": "a.py" "b.py")`.
 macro_rules! carried {
     ($root:literal: $($name:literal)*) => {
         &[$((
             concat!($root, "/", $name),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../", $root, "/", $name)),
+            carried_text!($root, "/", $name),
         )),*]
     };
 }

@@ -1,50 +1,43 @@
 //! What lies at a path -> its language and the plugin's name. Looks at names of files only.
 
-use std::fmt;
-use std::path::Path;
-use types::Fault;
+use crate::carried::File;
+use crate::{Tools, python, rust};
+use std::path::{Path, PathBuf};
+use types::{Fault, Role};
 
-/// A language that plugins are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Rust,
-    Python,
+/// A language that plugins are written in: how it is told from others, and all there is to do in it.
+#[derive(Debug)]
+pub struct Language {
+    /// As it is typed: `rust`.
+    pub word: &'static str,
+    /// As it is read: `Rust`.
+    pub shown: &'static str,
+    /// The file that a plugin's folder holds. With a `*` it is exactly one of its kind, and a plugin by itself.
+    pub(crate) mark: &'static str,
+    /// Builds the plugin in a folder, or in a file, to a file.
+    pub(crate) build: fn(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault>,
+    /// What a plugin's folder is given for its native tests and for editors.
+    pub(crate) sdk: &'static [&'static [File]],
+    /// The files of a new plugin, under their paths in its folder. Of paths and texts `my-plugin` becomes the plugin's name.
+    pub(crate) template: fn(Role) -> Vec<File>,
 }
 
-impl Language {
-    pub const ALL: [Language; 2] = [Language::Rust, Language::Python];
-
-    /// The file that a folder in this language holds; with a `*`, exactly one of its kind.
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Rust => "Cargo.toml",
-            Self::Python => "*.py",
-        }
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Rust => "Rust",
-            Self::Python => "Python",
-        })
-    }
-}
+/// In the order in which a source is tried for them.
+pub static LANGUAGES: [&Language; 2] = [&rust::LANGUAGE, &python::LANGUAGE];
 
 /// The language of a plugin's folder, or of a file that is a plugin by itself.
-pub(crate) fn of(source: &Path) -> Result<Language, Fault> {
+pub(crate) fn of(source: &Path) -> Result<&'static Language, Fault> {
     let (is_folder, names) = match source.is_dir() {
         true => (true, names_in(source)?),
         false => (false, vec![last_part(source)]),
     };
-    let may_be = |language: &Language| is_folder || language.mark().starts_with('*');
-    let marked = |language: &Language| may_be(language) && names.iter().any(|name| matches(name, language.mark()));
-    Language::ALL.into_iter().find(marked).ok_or_else(|| unknown(source))
+    let may_be = |language: &Language| is_folder || language.mark.starts_with('*');
+    let marked = |language: &Language| may_be(language) && names.iter().any(|name| matches(name, language.mark));
+    LANGUAGES.into_iter().find(|language| marked(language)).ok_or_else(|| unknown(source))
 }
 
 /// The file of the folder's one plugin, for languages whose plugins are a file.
-pub(crate) fn only_file(source: &Path, mark: &str) -> Result<std::path::PathBuf, Fault> {
+pub(crate) fn only_file(source: &Path, mark: &str) -> Result<PathBuf, Fault> {
     if !source.is_dir() {
         return Ok(source.to_owned());
     }
@@ -86,7 +79,7 @@ fn matches(name: &str, mark: &str) -> bool {
 }
 
 fn unknown(source: &Path) -> Fault {
-    let known: Vec<String> = Language::ALL.iter().map(|known| format!("`{}` ({known})", known.mark())).collect();
+    let known: Vec<String> = LANGUAGES.iter().map(|known| format!("`{}` ({})", known.mark, known.shown)).collect();
     let what = if source.is_dir() { "holds no plugin" } else { "is no plugin by itself" };
     let message = format!("`{}` {what}: expected a folder with {}", last_part(source), known.join(" or "));
     Fault::invalid(message).hinted("`stepwell plugin new` makes a folder that builds")
@@ -99,15 +92,15 @@ mod tests {
     #[test]
     fn what_lies_there_says_the_language() {
         for (files, expected) in [
-            (&["Cargo.toml", "src.rs"][..], Some(Language::Rust)),
-            (&["Cargo.toml", "tool.py"], Some(Language::Rust)),
-            (&["step.py"], Some(Language::Python)),
+            (&["Cargo.toml", "src.rs"][..], Some("rust")),
+            (&["Cargo.toml", "tool.py"], Some("rust")),
+            (&["step.py"], Some("python")),
             (&["README.md", ".py", ".hidden.py"], None),
             (&[], None),
         ] {
             let folder = tempfile::tempdir().unwrap();
             files.iter().for_each(|file| std::fs::write(folder.path().join(file), "").unwrap());
-            assert_eq!(of(folder.path()).ok(), expected, "{files:?}");
+            assert_eq!(of(folder.path()).ok().map(|found| found.word), expected, "{files:?}");
         }
     }
 

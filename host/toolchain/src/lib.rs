@@ -1,10 +1,13 @@
 //! A plugin's source -> a component: a folder or a file in any language that has an SDK.
 //!
 //! ```text
-//!  source --language::of--> rust | python --> a core module --component::componentize--> DRAFT --rename--> the component
+//!  source --language::of--> Language::build --> a draft --rename--> the component
 //!                             |
 //!                             +-- tools and the SDK that this binary carries, kept in a cache
+//!  name, language, role --template::write--> a folder that builds
 //! ```
+//! A language is a module that fills a [`Language`] in; [`LANGUAGES`] has them all.
+//!
 //! It runs the languages' own tools and never a component. Who calls it says where the component goes.
 
 #[macro_use]
@@ -13,10 +16,13 @@ mod component;
 mod language;
 mod python;
 pub mod rust;
+mod template;
 mod tool;
+mod vendored;
 
-pub use language::Language;
+pub use language::{LANGUAGES, Language};
 pub use python::digest as python_digest;
+pub use template::write as new;
 
 use std::path::{Path, PathBuf};
 use types::Fault;
@@ -46,10 +52,8 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
     std::fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
     // Named after the process: two builds of one source do not write into each other's.
     let draft = to.with_extension(format!("{}.draft", std::process::id()));
-    let built = match language {
-        Language::Rust => rust::build(&source, &draft, tools),
-        Language::Python => python::build(&source, &draft, tools),
-    };
+    let vendored = if vendored::is_asked_for(&source) { vendored::renew(&source, language.sdk) } else { Ok(()) };
+    let built = vendored.and_then(|()| (language.build)(&source, &draft, tools));
     let placed = built.and_then(|()| std::fs::rename(&draft, &to).map_err(cannot));
     if placed.is_err() {
         // Of a build that failed there may be half a file, or none.

@@ -2,10 +2,10 @@
 
 use crate::carried::{File, WIT, staged};
 use crate::tool::{self, finish, isolate};
-use crate::{Tools, language};
+use crate::{Language, Tools, language};
 use std::path::Path;
 use std::process::Command;
-use types::{Digest, Fault};
+use types::{Digest, Fault, Role};
 
 /// The tool that makes components of Python; pinned, since its version is part of what it makes.
 const COMPONENTIZE: &str = "componentize-py==0.25.1";
@@ -14,12 +14,35 @@ const SDK: &[File] = carried!("sdk/python/stepwell":
     "__init__.py" "_doors.py" "_entry.py" "_wit.py" "build.py" "columns.py" "errors.py" "host.py" "roles.py"
     "rowwise.py" "source.py" "table.py" "tensor.py");
 
+pub(crate) static LANGUAGE: Language =
+    Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template };
+
+/// The step of a role, and its test.
+macro_rules! carried_pair {
+    ($role:literal) => {
+        (carried_text!("sdk/python/template/", $role, ".py"), carried_text!("sdk/python/template/", $role, "_test.py"))
+    };
+}
+
+fn template(role: Role) -> Vec<File> {
+    let (step, test) = match role {
+        Role::Collector => carried_pair!("collector"),
+        Role::Transformer => carried_pair!("transformer"),
+        Role::Fitted => carried_pair!("fitted"),
+        Role::Validator => carried_pair!("validator"),
+        Role::Trainer | Role::Predictor => carried_pair!("learner"),
+        Role::Evaluator => carried_pair!("evaluator"),
+    };
+    let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
+    vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)]
+}
+
 /// Names what a build gives: the step's text and everything that makes a component of it.
 pub fn digest(text: &[u8]) -> Digest {
     Digest::of_json(&(Digest::of(text), COMPONENTIZE, SDK, WIT))
 }
 
-pub(crate) fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
+fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let step = language::only_file(source, "*.py")?;
     let shown = language::last_part(&step);
     let interpreter = tool::python(COMPONENTIZE, tools)?;

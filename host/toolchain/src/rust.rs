@@ -7,17 +7,45 @@
 //! Unlike other languages, cargo runs code of the plugin on this machine: build scripts and macros. A crate that nobody
 //! trusts so far is not to be built, but taken as a component.
 
+use crate::carried::{File, WIT};
 use crate::component::componentize;
 use crate::tool::{finish, follow};
-use crate::{Notes, Tools, language};
+use crate::{Language, Notes, Tools, language};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use types::Fault;
+use types::{Fault, Role};
 
 /// Components of this target import our interfaces and nothing else: no WASI, the tightest sandbox.
 const TARGET: &str = "wasm32-unknown-unknown";
+
+const SDK: &[File] = carried!("sdk/rust":
+    "Cargo.toml" "README.md" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
+    "src/column.rs" "src/descriptor.rs" "src/error.rs" "src/field.rs" "src/lib.rs" "src/random.rs" "src/report.rs"
+    "src/roles.rs" "src/row_wise.rs" "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs");
+
+pub(crate) static LANGUAGE: Language =
+    Language { word: "rust", shown: "Rust", mark: "Cargo.toml", build, sdk: &[SDK, WIT], template };
+
+fn template(role: Role) -> Vec<File> {
+    let source = match role {
+        Role::Collector => carried_text!("sdk/rust/template/collector.rs"),
+        Role::Transformer => carried_text!("sdk/rust/template/transformer.rs"),
+        Role::Fitted => carried_text!("sdk/rust/template/fitted.rs"),
+        Role::Validator => carried_text!("sdk/rust/template/validator.rs"),
+        Role::Trainer | Role::Predictor => carried_text!("sdk/rust/template/learner.rs"),
+        Role::Evaluator => carried_text!("sdk/rust/template/evaluator.rs"),
+    };
+    vec![
+        ("src/lib.rs", source),
+        ("Cargo.toml", carried_text!("sdk/rust/template/Cargo.toml")),
+        // The versions that the SDK is tested with; cargo adds the plugin's own package.
+        ("Cargo.lock", carried_text!("sdk/rust/Cargo.lock")),
+        ("README.md", carried_text!("sdk/rust/template/README.md")),
+        (".gitignore", "/.stepwell-sdk\n/*.wasm\n/target\n"),
+    ]
+}
 
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -25,7 +53,7 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 /// The library's source, which `rust-web-src` alone installs.
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src";
 
-pub(crate) fn build(folder: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
+fn build(folder: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let shown = language::last_part(folder);
     let built = components(folder, &tools.cache.join("rust-target"), tools.notes)?;
     match built.into_iter().collect::<Vec<_>>().as_slice() {
@@ -214,6 +242,17 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_whole_sdk_is_carried() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust");
+        for folder in ["src", "examples", "wit"] {
+            for entry in std::fs::read_dir(sdk.join(folder)).unwrap() {
+                let name = format!("sdk/rust/{folder}/{}", entry.unwrap().file_name().into_string().unwrap());
+                assert!(SDK.iter().any(|(carried, _)| *carried == name), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn only_a_guest_is_a_guest() {

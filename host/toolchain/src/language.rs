@@ -1,7 +1,7 @@
 //! What lies at a path -> its language and the plugin's name. Looks at names of files only.
 
 use crate::carried::File;
-use crate::{Tools, python, rust};
+use crate::{Tools, javascript, python, rust};
 use std::path::{Path, PathBuf};
 use types::{Fault, Role};
 
@@ -23,7 +23,8 @@ pub struct Language {
 }
 
 /// In the order in which a source is tried for them.
-pub static LANGUAGES: [&Language; 2] = [&rust::LANGUAGE, &python::LANGUAGE];
+pub static LANGUAGES: [&Language; 4] =
+    [&rust::LANGUAGE, &python::LANGUAGE, &javascript::JAVASCRIPT, &javascript::TYPESCRIPT];
 
 /// The language of a plugin's folder, or of a file that is a plugin by itself.
 pub(crate) fn of(source: &Path) -> Result<&'static Language, Fault> {
@@ -95,6 +96,8 @@ mod tests {
             (&["Cargo.toml", "src.rs"][..], Some("rust")),
             (&["Cargo.toml", "tool.py"], Some("rust")),
             (&["step.py"], Some("python")),
+            (&["step.js", "package.json"], Some("javascript")),
+            (&["step.ts", "tsconfig.json"], Some("typescript")),
             (&["README.md", ".py", ".hidden.py"], None),
             (&[], None),
         ] {

@@ -13,7 +13,9 @@
 #[macro_use]
 mod carried;
 mod component;
+pub mod javascript;
 mod language;
+mod node;
 mod python;
 pub mod rust;
 mod template;
@@ -21,6 +23,7 @@ mod tool;
 mod vendored;
 
 pub use language::{LANGUAGES, Language};
+pub use node::Node;
 pub use python::digest as python_digest;
 pub use template::write as new;
 

@@ -91,6 +91,7 @@ fn folder(step: File, test: &'static str, package: &'static str, settings: &'sta
 
 /// Node.js, and the folder of the packages that the SDK's own tests need: those of a build, and a compiler of TypeScript.
 pub fn for_tests(tools: &Tools<'_>) -> Result<(Node, PathBuf), Fault> {
+    let _alone = node::alone(tools)?;
     let node = node::node(tools)?;
     let packages = node::packages(&node, PLACE, PACKAGES, true, tools)?;
     Ok((node, packages))
@@ -98,9 +99,11 @@ pub fn for_tests(tools: &Tools<'_>) -> Result<(Node, PathBuf), Fault> {
 
 fn build(step: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let shown = language::last_part(step);
+    let alone = node::alone(tools)?;
     let node = node::node(tools)?;
     let packages = node::packages(&node, PLACE, PACKAGES, false, tools)?;
     let sdk = staged(tools.cache, "javascript", &[SDK, BUILD, WIT])?;
+    drop(alone);
     (tools.notes)(format!("building `{shown}` into a component (2 to 10 s, once for each version of the file)"));
     let mut command = node.command(&packages);
     command.arg(sdk.join("sdk/js/build/build.mjs")).arg(step).arg(to);

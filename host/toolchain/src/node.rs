@@ -2,8 +2,9 @@
 //! one from Python's index, which needs no administrator.
 
 use crate::Tools;
-use crate::carried::{self, File};
+use crate::carried;
 use crate::tool::{self, finish, isolate};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use types::{Digest, Fault};
@@ -52,6 +53,16 @@ impl Node {
     }
 }
 
+/// While this lives, nobody else installs: neither another process nor another thread of this one.
+pub(crate) fn alone(tools: &Tools<'_>) -> Result<File, Fault> {
+    let open = || {
+        std::fs::create_dir_all(tools.cache)?;
+        let lock = File::create(tools.cache.join("node.lock"))?;
+        lock.lock().map(|()| lock)
+    };
+    open().map_err(|error| Fault::host(format!("cannot use `{}`: {error}", tools.cache.display())))
+}
+
 /// Node.js, installed into the cache if this machine has none that is new enough.
 pub(crate) fn node(tools: &Tools<'_>) -> Result<Node, Fault> {
     match of_machine(tools.cache) {
@@ -62,7 +73,6 @@ pub(crate) fn node(tools: &Tools<'_>) -> Result<Node, Fault> {
 
 fn of_machine(cache: &Path) -> Option<Node> {
     let node = Node { program: "node".into(), npm: Npm::Command };
-    std::fs::create_dir_all(cache).ok()?;
     let asked = |mut command: Command| {
         command.arg("--version");
         finish(command, "asking for a version").ok()
@@ -93,7 +103,7 @@ fn of_wheel(tools: &Tools<'_>) -> Result<Node, Fault> {
 pub(crate) fn packages(
     node: &Node,
     place: &str,
-    files: &[File],
+    files: &[carried::File],
     dev: bool,
     tools: &Tools<'_>,
 ) -> Result<PathBuf, Fault> {
@@ -104,11 +114,8 @@ pub(crate) fn packages(
     (tools.notes)("installing the packages that make components of JavaScript (once)".to_owned());
     let draft = folder.with_extension(format!("{}.draft", std::process::id()));
     let installed = carried::write(&draft, &[files]).and_then(|()| install(node, &draft.join(place), dev));
-    let placed = installed.and_then(|()| match std::fs::rename(&draft, &folder) {
-        // Another build that was faster has put the same there.
-        Err(error) if !folder.exists() => Err(Fault::host(format!("cannot write `{}`: {error}", folder.display()))),
-        _ => Ok(()),
-    });
+    let cannot = |error| Fault::host(format!("cannot write `{}`: {error}", folder.display()));
+    let placed = installed.and_then(|()| std::fs::rename(&draft, &folder).map_err(cannot));
     let _ = std::fs::remove_dir_all(&draft);
     placed.map(|()| folder.join(place))
 }

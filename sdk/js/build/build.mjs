@@ -56,7 +56,10 @@ async function main() {
     const stage = mkdtempSync(join(tmpdir(), "stepwell-build-"));
     process.on("exit", () => rmSync(stage, { recursive: true, force: true }));
     stageContract(stage, resolve(values.wit), bundle, ROLES[role]);
-    writeFileSync(output, await componentized(require("componentize-qjs"), stage, bundle, basename(at.step)));
+    const component = await componentized(require("componentize-qjs"), stage, bundle, basename(at.step));
+    writeFileSync(output, component);
+    const [size, seconds] = [component.length / 1e6, process.uptime()];
+    process.stdout.write(`built ${basename(at.step)}: ${size.toFixed(2)} MB in ${seconds.toFixed(1)} s\n`);
 }
 
 /** The role whose module the step's bundle needs. */

@@ -55,16 +55,20 @@ export class Column {
 
     /** An array of what a function makes of each value and its row; a null stays null. */
     map(make) {
-        const array = new Array(this.length);
-        for (let row = 0; row < this.length; row++) {
-            const value = this.get(row);
-            array[row] = value === null ? null : make(value, row);
+        const { length, values, validity } = this;
+        const value = VALUE[this.type.name];
+        const array = new Array(length);
+        for (let row = 0; row < length; row++) {
+            // As in `isSet`: a call a row is what takes the time here.
+            const there = validity === null || ((validity[row >> 3] >> (row & 7)) & 1) === 1;
+            array[row] = there ? make(value ? value(this, row) : values[row], row) : null;
         }
         return array;
     }
 
-    *[Symbol.iterator]() {
-        for (let row = 0; row < this.length; row++) yield this.get(row);
+    [Symbol.iterator]() {
+        const plain = this.validity === null && !VALUE[this.type.name];
+        return (plain ? this.values : this.map((value) => value))[Symbol.iterator]();
     }
 
     toJSON() {

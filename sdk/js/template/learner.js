@@ -3,6 +3,7 @@ import { decodeText, encodeText, InvalidInput, learner } from "stepwell";
 export default learner({
     version: "0.1.0",
     summary: "The baseline of every regression: answers with the mean of the label, whatever the features.",
+    gives: { prediction: "float64" },
 
     train({ train, features, label }) {
         if (label === null) throw new InvalidInput("label", "expected one, got none");

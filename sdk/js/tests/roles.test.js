@@ -96,6 +96,7 @@ test("validator", () => {
 
 test("learner", () => {
     const step = stepwell.learner({
+        gives: { answer: "float64" },
         train: ({ train, features }) => ({
             files: { "mean.txt": stepwell.encodeText(String(train.column(features[0]).get(1))) },
             inputs: { x: "float64" },
@@ -110,7 +111,11 @@ test("learner", () => {
     const trained = trainer.train(asked);
     assert.deepEqual([trained.inputs, trained.measures], [[X], [{ name: "loss", value: 0.5 }]]);
     assert.deepEqual(values(predictor.Model.load(trained.files).predict(held([3]))), { answer: [6] });
-    assert.deepEqual(description.describe([{ name: "train", columns: [X] }]).inputs, [{ name: "train", columns: [] }]);
+    const ports = ["train", "features", "validation"].map((name) => ({ name, columns: [X] }));
+    const said = description.describe(ports);
+    assert.deepEqual(said.inputs, [{ name: "train", columns: [X] }, { name: "validation", columns: [X] }]);
+    const columns = [{ name: "answer", ...FLOAT }];
+    assert.deepEqual(said.outputs, [{ name: "predictions", columns, rows: { tag: "same", val: "train" } }]);
 });
 
 test("evaluator", () => {

@@ -1,10 +1,10 @@
 // A learner -> the interfaces `description`, `trainer` and `predictor`.
 
 import { lower } from "../crossing.js";
-import { Context } from "../step.js";
+import { Context, declared } from "../step.js";
 import { lift, Table } from "../table.js";
 import { parseAll, toFields } from "../types.js";
-import { description, doesOf, other } from "./describe.js";
+import { description, doesOf, same } from "./describe.js";
 import { contents, exported, maybe, toFiles } from "./guard.js";
 
 export function bind(given, about) {
@@ -32,9 +32,15 @@ export function bind(given, about) {
         return lower(made instanceof Table ? made : new Table(made));
     });
 
-    const ports = (_, wired) => ({
-        takes: { train: {}, ...(wired.validation && { validation: {} }) },
-        gives: [["model", {}, other]],
-    });
+    const ports = (context, wired) => portsOf(does, context, wired);
     return { description: description(does, about, ports), trainer: { train }, predictor: { Model } };
+}
+
+// The host wires the features and the label as ports of their own; both tables have them.
+function portsOf(does, context, wired) {
+    const reads = { ...wired.features, ...wired.label };
+    return {
+        takes: { train: reads, ...(wired.validation && { validation: reads }) },
+        gives: [["predictions", declared(does, "gives", context, {}), same("train")]],
+    };
 }

@@ -29,6 +29,6 @@ function ports(does, context, wired) {
     const gives = Object.entries(declared(does, "gives", context, {}));
     return {
         takes: declared(does, "takes", context, any),
-        gives: gives.map(([port, columns]) => [port, columns, port in of ? subset(of[port]) : other]),
+        gives: gives.map(([port, columns]) => [port, columns, Object.hasOwn(of, port) ? subset(of[port]) : other]),
     };
 }

@@ -39,15 +39,24 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     std::path::absolute(&data).map_err(Failure::ours)
 }
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Where tools and what they made are kept between projects.
+pub(crate) fn cache() -> PathBuf {
+    let home_cache = || variable("HOME").map(|home| home.join(".cache"));
+    let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
+    // Tools work in other folders than this process.
+    std::path::absolute(&cache).unwrap_or(cache)
+}
+
 fn options(data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home_cache = || variable("HOME").map(|home| home.join(".cache"));
-    let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots })
+    Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots })
 }
 
 /// Becomes the owner of the data folder, or says who is.
@@ -60,6 +69,38 @@ pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
                 anstream::eprintln!("{recovery}");
             }
             Ok(server)
+        }
+        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+    }
+}
+
+/// An installation of nobody's, for a component that belongs to no project yet. It goes when this is dropped.
+pub(crate) struct Scratch {
+    // Dropped first: it writes into the folder until then.
+    pub(crate) server: Arc<Server>,
+    pub(crate) folder: Temporary,
+}
+
+/// A folder that is removed when this is dropped.
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is a leftover in a cache.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes an installation in the cache, where nobody else can write.
+pub(crate) fn scratch() -> Result<Scratch, Failure> {
+    let folder = Temporary(cache().join("scratch").join(std::process::id().to_string()));
+    // Of an earlier process of this number that was killed.
+    let _ = std::fs::remove_dir_all(&folder.0);
+    let data = folder.0.join("data");
+    match Folder::lock(&data)? {
+        LockedBy::Us(lock) => {
+            let (server, _) = Server::open(lock, options(&data)?).map_err(refused)?;
+            Ok(Scratch { server, folder })
         }
         LockedBy::Process(owner) => Err(taken(&data, &owner)),
     }

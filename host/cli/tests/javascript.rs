@@ -3,7 +3,7 @@
 
 mod harness;
 
-use harness::Project;
+use harness::{Project, stepwell};
 use std::path::{Path, PathBuf};
 use toolchain::Tools;
 use types::Fault;
@@ -217,5 +217,30 @@ fn the_example_of_the_readme_runs() {
         let value = |name: &str| row[name].as_f64().unwrap();
         let roundness = 4.0 * std::f64::consts::PI * value("mean_area") / value("mean_perimeter").powi(2);
         assert!((value("roundness") - roundness).abs() < 1e-12, "{row}");
+    }
+}
+
+#[test]
+fn every_template_builds_and_is_accepted_and_passes_its_test() {
+    let (node, _) = toolchain::javascript::for_tests(&Tools { cache: &cache(), notes: &|_| () }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for role in ["collector", "transformer", "fitted", "validator", "trainer", "evaluator"] {
+        for language in ["javascript", "typescript"] {
+            let name = format!("my-{role}-in-{language}");
+            let new = stepwell(folder.path(), &["plugin", "new", "--lang", language, "--role", role, &name]);
+            new.expect(&name, 0, &["next:"]);
+            let descriptor = stepwell(folder.path(), &["plugin", "build", &name, "--json"]).json()["descriptor"].take();
+            assert_eq!(descriptor["name"], *name);
+            assert_eq!(descriptor["roles"][0], role);
+            let imports = descriptor["imports"].as_array().unwrap();
+            assert!(imports.iter().all(|import| import.as_str().unwrap().starts_with("stepwell:")), "{imports:?}");
+            // Not every Node.js that builds runs TypeScript by itself; both languages have the same test.
+            if language == "javascript" {
+                let mut test = node.command(&folder.path().join(&name));
+                test.args(["--import", "./.stepwell-sdk/sdk/js/register.js", "--test", "tests/test.js"]);
+                let ended = test.output().unwrap();
+                assert!(ended.status.success(), "{name}: {}", String::from_utf8_lossy(&ended.stdout));
+            }
+        }
     }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
 
 /// Largest component that is read: a Python one has 19 MB.
-const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 /// Describing and discovering look at little; what takes longer is broken.
-const DESCRIBE_LIMITS: Limits = Limits {
+pub(crate) const DESCRIBE_LIMITS: Limits = Limits {
     guest_memory_bytes: 512 << 20,
     memory_bytes: 1 << 30,
     wall_ms: 30_000,
@@ -225,7 +225,7 @@ fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
 }
 
 /// Describing says nothing worth hearing and commits nothing.
-struct Aside;
+pub(crate) struct Aside;
 
 impl Watch for Aside {
     fn hear(&self, _: Watched) {}

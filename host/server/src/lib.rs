@@ -12,6 +12,7 @@ mod catalog;
 mod endpoints;
 mod folder;
 mod follow;
+mod inspect;
 mod project;
 mod reads;
 mod report;
@@ -20,6 +21,7 @@ mod runs;
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
+pub use inspect::Inspected;
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 

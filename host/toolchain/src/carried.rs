@@ -32,7 +32,7 @@ pub(crate) const WIT: &[File] = carried!("wit":
 pub(crate) fn staged(cache: &Path, name: &str, parts: &[&[File]]) -> Result<PathBuf, Fault> {
     let folder = cache.join("sdk").join(format!("{name}-{}", Digest::of_json(&parts).short()));
     if !folder.exists() {
-        let draft = folder.with_extension(format!("{}.draft", std::process::id()));
+        let draft = folder.with_extension(crate::draft());
         write(&draft, parts)?;
         // Another build that was faster has put the same there.
         if let Err(error) = std::fs::rename(&draft, &folder)

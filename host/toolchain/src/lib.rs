@@ -28,6 +28,7 @@ pub use python::digest as python_digest;
 pub use template::write as new;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use types::Fault;
 
 /// Says what takes longer than a moment: "building plugin ..".
@@ -52,9 +53,10 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
         false => to.to_owned(),
     };
     let cannot = |error: std::io::Error| Fault::host(format!("cannot write `{}`: {error}", to.display()));
+    // Tools work in other folders than this process.
+    let to = std::path::absolute(&to).map_err(cannot)?;
     std::fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
-    // Named after the process: two builds of one source do not write into each other's.
-    let draft = to.with_extension(format!("{}.draft", std::process::id()));
+    let draft = to.with_extension(draft());
     let vendored = if vendored::is_asked_for(&source) { vendored::renew(&source, language.sdk) } else { Ok(()) };
     let built = vendored.and_then(|()| (language.build)(&source, &draft, tools));
     let placed = built.and_then(|()| std::fs::rename(&draft, &to).map_err(cannot));
@@ -63,4 +65,10 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
         let _ = std::fs::remove_file(&draft);
     }
     placed.map(|()| to)
+}
+
+/// The ending of a name for what is not finished: nobody else's, so that two builds of one source do not mix.
+fn draft() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}.draft", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

@@ -17,7 +17,7 @@ pub fn write(within: &Path, name: &str, language: &Language, role: Role) -> Resu
         let fault = Fault::invalid(format!("`{}` is there already; nothing was written", folder.display()));
         return Err(fault.hinted("choose another name, or remove it"));
     }
-    let draft = within.join(format!(".{name}.{}.draft", std::process::id()));
+    let draft = within.join(format!(".{name}.{}", crate::draft()));
     let written = files(&draft, name, language, role).and_then(|()| {
         let cannot = |error| Fault::invalid(format!("cannot make `{}`: {error}", folder.display()));
         std::fs::rename(&draft, &folder).map_err(cannot)

@@ -21,11 +21,12 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Runs a tool to its end. Gives what it said on its output; its last lines on the other stream are the error.
 pub(crate) fn finish(command: Command, what: &str) -> Result<String, Fault> {
-    follow(command, what, |_| ())
+    follow(command, what, |_| false)
 }
 
-/// [`finish`], and `hear` is told each line of the tool's error stream as it comes.
-pub(crate) fn follow(mut command: Command, what: &str, mut hear: impl FnMut(&str)) -> Result<String, Fault> {
+/// [`finish`], and `hear` is told each line of the tool's error stream as it comes. It says whether that is mere progress, and
+/// no part of an error.
+pub(crate) fn follow(mut command: Command, what: &str, mut hear: impl FnMut(&str) -> bool) -> Result<String, Fault> {
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = spawned.map_err(|error| Fault::invalid(format!("{what}: cannot start `{program}`: {error}")))?;
@@ -38,9 +39,10 @@ pub(crate) fn follow(mut command: Command, what: &str, mut hear: impl FnMut(&str
         match said.recv_timeout(POLL) {
             Ok(Said::Output(text)) => output = text,
             Ok(Said::Line(line)) => {
-                hear(&line);
-                last.push_back(line);
-                last.drain(..last.len().saturating_sub(LINES));
+                if !hear(&line) {
+                    last.push_back(line);
+                    last.drain(..last.len().saturating_sub(LINES));
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             // The process itself may live on for a moment.

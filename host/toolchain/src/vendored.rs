@@ -27,7 +27,7 @@ pub(crate) fn renew(plugin: &Path, sdk: &[&[File]]) -> Result<(), Fault> {
     if is_folder && sdk.iter().copied().flatten().all(is_same) {
         return Ok(());
     }
-    let draft = plugin.join(format!("{FOLDER}.{}.draft", std::process::id()));
+    let draft = plugin.join(format!("{FOLDER}.{}", crate::draft()));
     carried::write(&draft, sdk)?;
     let removed = match there {
         Ok(_) if is_folder => std::fs::remove_dir_all(&folder),

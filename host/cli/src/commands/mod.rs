@@ -3,6 +3,7 @@
 mod check;
 mod init;
 mod model;
+pub(crate) mod plugin;
 mod run;
 mod runs;
 mod serve;
@@ -19,6 +20,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Model(model) => model::model(&args, model).await,
+        Command::Plugin(plugin) => plugin::plugin(&args, plugin),
         Command::Serve { listen } => serve::serve(&args, *listen).await,
         Command::Worker => Ok(0),
     }

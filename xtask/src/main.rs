@@ -27,8 +27,8 @@ Usage: cargo xtask COMMAND
 Commands:
   demo     Builds everything, trains the model of examples/tumour step by step in sandboxes, serves it, and asks it about
            patients it has not seen. The first time it compiles for some minutes; after that it takes seconds.
-  test     All checks: formatting, lints, the plugins, every test in Rust and Python. Stops at the first failure.
-           This is what CI runs (.ci/run).
+  test     All checks: formatting, lints, the plugins, every test in Rust, Python and JavaScript. Stops at the first
+           failure. This is what CI runs (.ci/run).
   plugins  Builds plugins/* as WebAssembly components to TARGET/debug/plugins/NAME.wasm, where the `stepwell` binary
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.

@@ -159,11 +159,11 @@ pub(crate) enum Plugin {
     },
     /// Build a plugin's source into a WebAssembly component, and see that it runs here
     ///
-    /// The language is told by what lies there: `Cargo.toml` is Rust, one `*.py` is Python. The first build fetches the
-    /// language's tools and takes a minute or more; they are kept for all projects. The component is compiled in a worker
-    /// and asked what it is; if it is refused, nothing is written.
+    /// The language is told by what lies there: `Cargo.toml` is Rust, one `*.py`, `*.js` or `*.ts` is a step. The first
+    /// build fetches the language's tools and takes a minute or more; they are kept for all projects. The component is
+    /// compiled in a worker and asked what it is; if it is refused, nothing is written.
     ///
-    /// A Python step is only ever run in the sandbox. Cargo runs build scripts and macros of a Rust plugin and its dependencies
+    /// Such a step is only ever run in the sandbox. Cargo runs build scripts and macros of a Rust plugin and its dependencies
     /// on this machine, as you: build those you trust, and take others as components.
     Build {
         /// The plugin's folder, or its file

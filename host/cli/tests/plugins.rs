@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A role a template; the predictor's is the trainer's.
-const ROLES: [&str; 6] = ["collector", "transformer", "fitted", "validator", "trainer", "evaluator"];
+const ROLES: [&str; 7] = ["collector", "transformer", "fitted", "validator", "trainer", "evaluator", "sink"];
 
 fn roles_of(role: &str) -> Vec<&str> {
     if role == "trainer" { vec!["trainer", "predictor"] } else { vec![role] }

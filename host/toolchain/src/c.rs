@@ -43,7 +43,7 @@ const SDK: &[File] = carried!("sdk/c":
 
 pub(crate) static LANGUAGE: Language = Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template };
 
-fn template(role: Role) -> Vec<File> {
+fn template(role: Role) -> Option<Vec<File>> {
     let step = match role {
         Role::Collector => carried_text!("sdk/c/template/collector.c"),
         Role::Transformer => carried_text!("sdk/c/template/transformer.c"),
@@ -51,9 +51,10 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_text!("sdk/c/template/validator.c"),
         Role::Trainer | Role::Predictor => carried_text!("sdk/c/template/learner.c"),
         Role::Evaluator => carried_text!("sdk/c/template/evaluator.c"),
+        Role::Sink => return None,
     };
     let readme = carried_text!("sdk/c/template/README.md");
-    vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")]
+    Some(vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")])
 }
 
 /// What a plugin may export. `description` it must.

@@ -1,7 +1,7 @@
 //! What lies at a path -> its language and the plugin's name. Looks at names of files only.
 
 use crate::carried::File;
-use crate::{Tools, c, python, rust};
+use crate::{Tools, c, javascript, python, rust};
 use std::path::{Path, PathBuf};
 use types::{Fault, Role};
 
@@ -19,11 +19,12 @@ pub struct Language {
     /// What a plugin's folder is given for its native tests and for editors.
     pub(crate) sdk: &'static [&'static [File]],
     /// The files of a new plugin, under their paths in its folder. Of paths and texts `my-plugin` becomes the plugin's name.
-    pub(crate) template: fn(Role) -> Vec<File>,
+    pub(crate) template: fn(Role) -> Option<Vec<File>>,
 }
 
 /// In the order in which a source is tried for them.
-pub static LANGUAGES: [&Language; 3] = [&rust::LANGUAGE, &python::LANGUAGE, &c::LANGUAGE];
+pub static LANGUAGES: [&Language; 5] =
+    [&rust::LANGUAGE, &python::LANGUAGE, &javascript::JAVASCRIPT, &javascript::TYPESCRIPT, &c::LANGUAGE];
 
 /// The language of a plugin's folder, or of a file that is a plugin by itself.
 pub(crate) fn of(source: &Path) -> Result<&'static Language, Fault> {
@@ -104,6 +105,8 @@ mod tests {
             (&["Cargo.toml", "tool.py"], Some("rust")),
             (&["step.py"], Some("python")),
             (&["a.c", "b.c", "b.h"], Some("c")),
+            (&["step.js", "package.json"], Some("javascript")),
+            (&["step.ts", "tsconfig.json"], Some("typescript")),
             (&["README.md", ".py", ".hidden.py"], None),
             (&[], None),
         ] {

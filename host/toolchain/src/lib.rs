@@ -14,7 +14,9 @@
 mod carried;
 mod c;
 mod component;
+pub mod javascript;
 mod language;
+mod node;
 mod python;
 pub mod rust;
 mod template;
@@ -22,6 +24,7 @@ mod tool;
 mod vendored;
 
 pub use language::{LANGUAGES, Language};
+pub use node::Node;
 pub use python::digest as python_digest;
 pub use template::write as new;
 

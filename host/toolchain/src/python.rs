@@ -24,7 +24,7 @@ macro_rules! carried_pair {
     };
 }
 
-fn template(role: Role) -> Vec<File> {
+fn template(role: Role) -> Option<Vec<File>> {
     let (step, test) = match role {
         Role::Collector => carried_pair!("collector"),
         Role::Transformer => carried_pair!("transformer"),
@@ -32,9 +32,10 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_pair!("validator"),
         Role::Trainer | Role::Predictor => carried_pair!("learner"),
         Role::Evaluator => carried_pair!("evaluator"),
+        Role::Sink => carried_pair!("sink"),
     };
     let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
-    vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)]
+    Some(vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)])
 }
 
 /// Names what a build gives: the step's text and everything that makes a component of it.

@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 use types::{Fault, Role};
 
 const SDK: &[File] = carried!("sdk/rust":
-    "Cargo.toml" "README.md" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
+    "Cargo.toml" "README.md" "examples/announce.rs" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
     "src/column.rs" "src/descriptor.rs" "src/error.rs" "src/field.rs" "src/lib.rs" "src/random.rs" "src/report.rs"
     "src/roles.rs" "src/row_wise.rs" "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs");
 
 pub(crate) static LANGUAGE: Language =
     Language { word: "rust", shown: "Rust", mark: "Cargo.toml", build, sdk: &[SDK, WIT], template };
 
-fn template(role: Role) -> Vec<File> {
+fn template(role: Role) -> Option<Vec<File>> {
     let source = match role {
         Role::Collector => carried_text!("sdk/rust/template/collector.rs"),
         Role::Transformer => carried_text!("sdk/rust/template/transformer.rs"),
@@ -30,15 +30,16 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_text!("sdk/rust/template/validator.rs"),
         Role::Trainer | Role::Predictor => carried_text!("sdk/rust/template/learner.rs"),
         Role::Evaluator => carried_text!("sdk/rust/template/evaluator.rs"),
+        Role::Sink => carried_text!("sdk/rust/template/sink.rs"),
     };
-    vec![
+    Some(vec![
         ("src/lib.rs", source),
         ("Cargo.toml", carried_text!("sdk/rust/template/Cargo.toml")),
         // The versions that the SDK is tested with; cargo adds the plugin's own package.
         ("Cargo.lock", carried_text!("sdk/rust/Cargo.lock")),
         ("README.md", carried_text!("sdk/rust/template/README.md")),
         (".gitignore", "/.stepwell-sdk\n/*.wasm\n/target\n"),
-    ]
+    ])
 }
 
 /// Cargo tells crates apart by their names and by their paths within a workspace, so two plugins that shared a target folder

@@ -30,7 +30,11 @@ pub fn write(within: &Path, name: &str, language: &Language, role: Role) -> Resu
 }
 
 fn files(folder: &Path, name: &str, language: &Language, role: Role) -> Result<(), Fault> {
-    for (path, text) in (language.template)(role) {
+    let none = || {
+        let message = format!("there is no template of the role `{role}` in {}", language.shown);
+        Fault::invalid(message).hinted("there is one in Rust and in Python")
+    };
+    for (path, text) in (language.template)(role).ok_or_else(none)? {
         let file = folder.join(path.replace(NAME, name));
         let made = std::fs::create_dir_all(file.parent().unwrap_or(folder));
         let written = made.and_then(|()| std::fs::write(&file, text.replace(NAME, name)));
@@ -80,7 +84,13 @@ mod tests {
         for language in LANGUAGES {
             for role in Role::ALL {
                 let within = tempfile::tempdir().unwrap();
-                let folder = write(within.path(), "try-it", language, role).unwrap();
+                let written = write(within.path(), "try-it", language, role);
+                if (language.template)(role).is_none() {
+                    assert!(written.unwrap_err().message.contains("no template"), "{} {role}", language.word);
+                    assert_eq!(std::fs::read_dir(within.path()).unwrap().count(), 0);
+                    continue;
+                }
+                let folder = written.unwrap();
                 assert_eq!(folder, within.path().join("try-it"));
                 assert!(vendored::is_asked_for(&folder), "{} {role}: .gitignore", language.word);
                 let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();

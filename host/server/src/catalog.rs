@@ -60,9 +60,17 @@ impl Server {
             // What is built is what the digest names, whatever becomes of the step's file meanwhile.
             let io = |error: std::io::Error| Fault::host(format!("cannot build `{path}`: {error}"));
             let source = private::Fleeting::new(&self.options.cache.join("source")).map_err(io)?;
-            let copy = source.folder().join(step.file_name().unwrap_or_default());
+            let name = step.file_name().unwrap_or_default();
+            let copy = source.folder().join(name);
             std::fs::write(&copy, &text).map_err(io)?;
-            toolchain::build(&copy, &file, &toolchain::Tools { cache: &self.options.cache, notes })?;
+            // The tool knows the file's name, people know its path.
+            let as_written = |text: String| text.replacen(&format!("`{}`", name.display()), &format!("`{path}`"), 1);
+            let notes = |note| notes(as_written(note));
+            let tools = toolchain::Tools { cache: &self.options.cache, notes: &notes };
+            toolchain::build(&copy, &file, &tools).map_err(|fault| {
+                let message = as_written(fault.message);
+                Fault { message, ..fault }
+            })?;
         }
         Ok((file, digest))
     }

@@ -30,7 +30,7 @@ fn nothing_crosses_a_wall() {
     let (store, recovery) = open(data.path());
     assert!(recovery.is_clean(), "{recovery}");
     assert_eq!(everything(&store, &acme), before);
-    assert_eq!(store.tenants(), [ac, acme]);
+    assert_eq!(store.tenants(), [ac, acme, tenant("default")]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The records reach disk, in the installation's journal. A field is never removed or given another meaning; a new one has
 //! a default.
 
-use crate::{Grants, Limits, LimitsPatch, TenantId};
+use crate::{Grants, Limits, LimitsPatch, TenantId, parse_bytes, parse_duration};
 use serde::{Deserialize, Serialize};
 
 /// The most that a tenant's pipelines may grant and ask for.
@@ -51,6 +51,30 @@ pub struct Quota {
     pub egress_bytes: Option<u64>,
 }
 
+impl Quota {
+    /// With one part of it set from a text, "none" for no bound: "10 GiB", "2", CPU time such as "2 h". The error is a
+    /// lowercase fragment.
+    pub fn with(mut self, kind: QuotaKind, text: &str) -> Result<Self, String> {
+        let wrong =
+            |what: &str| format!("`--{} {}` is not {what}", kind.key(), text.chars().take(80).collect::<String>());
+        let bytes = || parse_bytes(text).map_err(|error| error.to_string());
+        let bound = text != "none";
+        match kind {
+            QuotaKind::Storage => self.storage_bytes = bound.then(bytes).transpose()?,
+            QuotaKind::Egress => self.egress_bytes = bound.then(bytes).transpose()?,
+            QuotaKind::Cpu => {
+                let time = bound.then(|| parse_duration(text).map_err(|error| error.to_string())).transpose()?;
+                self.cpu_seconds = time.map(|time| time.as_secs());
+            }
+            QuotaKind::Attempts => {
+                let count = || text.parse().ok().filter(|count| *count > 0).ok_or_else(|| wrong("a number from 1 on"));
+                self.attempts = bound.then(count).transpose()?;
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// A part of a [`Quota`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +86,9 @@ pub enum QuotaKind {
 }
 
 impl QuotaKind {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Egress];
+
     /// Its option of `stepwell tenant quota`, and its name in errors.
     pub fn key(self) -> &'static str {
         match self {
@@ -113,6 +140,21 @@ impl InstallationRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quota_from_texts() {
+        let texts = [(QuotaKind::Storage, "10GiB"), (QuotaKind::Attempts, "2"), (QuotaKind::Cpu, "2 h")];
+        let quota = texts.iter().try_fold(Quota::default(), |quota, (kind, text)| quota.with(*kind, text)).unwrap();
+        let expected =
+            Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), egress_bytes: None };
+        assert_eq!(quota, expected);
+        assert_eq!(quota.with(QuotaKind::Attempts, "none").unwrap().attempts, None);
+        for (kind, text) in
+            [(QuotaKind::Attempts, "0"), (QuotaKind::Attempts, "x"), (QuotaKind::Storage, "10"), (QuotaKind::Cpu, "9")]
+        {
+            assert!(quota.with(kind, text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_cap_only_lowers() {

@@ -2,4 +2,5 @@
 
 mod fake;
 mod planned;
+mod policy;
 mod refused;

@@ -94,7 +94,7 @@ fn keeper(grants: Grants, policy: Grants) -> Keeper {
         ("TOKEN".to_owned(), Secret::new(b"s3cr3t-value".to_vec()).unwrap()),
         ("OTHER".to_owned(), Secret::new(b"another-value".to_vec()).unwrap()),
     ]);
-    Keeper::new(grants, ".".into(), Authority { policy, secrets, environment: BTreeMap::new() }).unwrap()
+    Keeper::new(grants, ".".into(), Authority { policy, secrets, environment: BTreeMap::new(), egress: None }).unwrap()
 }
 
 struct Got {
@@ -255,8 +255,7 @@ fn time_chance_and_variables_need_a_grant() {
     let granted = Grants { clock: true, randomness: true, environment: vec!["REGION".to_owned()], ..Grants::default() };
     let environment = BTreeMap::from([("REGION".to_owned(), "north".to_owned()), ("KEY".to_owned(), "x".to_owned())]);
     let ask = |grants: &Grants, ask: Ask| {
-        let authority =
-            Authority { policy: granted.clone(), secrets: BTreeMap::new(), environment: environment.clone() };
+        let authority = Authority { policy: granted.clone(), environment: environment.clone(), ..Authority::default() };
         let mut keeper = Keeper::new(grants.clone(), ".".into(), authority).unwrap();
         keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false)
     };

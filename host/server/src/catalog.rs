@@ -94,7 +94,7 @@ impl Server {
         let mut descriptor = self.ask(tenant, step, project, component, step.params.clone(), task)?;
         if descriptor.roles.contains(&types::Role::Collector) {
             let call = describing(step, project, component, step.params.clone(), Task::Discover);
-            match self.pool.run(tenant, &call, &Aside).result? {
+            match self.admission.run(tenant, &call, &Aside).result? {
                 Answer::Discovered { columns } => {
                     descriptor.outputs.iter_mut().for_each(|output| output.columns.clone_from(&columns));
                 }
@@ -134,7 +134,7 @@ impl Server {
         task: Task,
     ) -> Result<Descriptor, Fault> {
         let call = describing(step, project, component, parameters, task);
-        match self.pool.run(tenant, &call, &Aside).result? {
+        match self.admission.run(tenant, &call, &Aside).result? {
             Answer::Described { descriptor } => Ok(*descriptor),
             _ => Err(Fault::host("a worker answered a description with something else")),
         }

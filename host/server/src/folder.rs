@@ -9,6 +9,7 @@
 //!  tenants/NAME/compiled/    native code of plugins, written by the server only
 //!  tenants/NAME/scratch/     a folder a worker
 //!  tenants/NAME/secrets/     a file a secret
+//!  tenants/NAME/used.json    what counts against its quotas of a day
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
 //! ```
@@ -103,6 +104,35 @@ pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout 
             scratch: folder.join("scratch"),
         }
     }
+}
+
+/// Where what is a tenant's lies outside its folder.
+pub(crate) fn elsewhere(options: &Options, id: &TenantId) -> Vec<PathBuf> {
+    let compiled = layout(options)(id).compiled;
+    Some(compiled).filter(|folder| !folder.starts_with(tenant(&options.data, id))).into_iter().collect()
+}
+
+pub(crate) fn remove_all(folders: &[PathBuf]) -> Result<(), Fault> {
+    folders.iter().try_for_each(|folder| match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fault::host(format!("cannot remove `{}`: {error}", folder.display())))
+        }
+        _ => Ok(()),
+    })
+}
+
+/// How many files lie in a folder and their bytes; none if it is not there.
+pub(crate) fn measured(folder: &Path) -> Result<(u64, u64), Fault> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, 0)),
+        entries => entries.map_err(Fault::host)?,
+    };
+    entries.flatten().try_fold((0, 0), |(files, bytes), entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => measured(&entry.path()).map(|(more, larger)| (files + more, bytes + larger)),
+        Ok(found) => Ok((files + 1, bytes + found.len())),
+        // Renamed or removed meanwhile.
+        Err(_) => Ok((files, bytes)),
+    })
 }
 
 /// The real time.

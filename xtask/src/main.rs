@@ -1,11 +1,12 @@
 //! A clone -> built plugins, a demo, the tests. `cargo xtask`, an alias in `.cargo/config.toml`.
 //!
 //! ```text
-//!  plugins: wasm::toolchain -> guests::build (a core module a plugin -> a component) -> TARGET/debug/plugins/NAME.wasm
+//!  plugins: toolchain::rust (a crate a plugin -> a component) -> TARGET/debug/plugins/NAME.wasm
 //!  demo:    plugins -> the stepwell binary -> a run of examples/tumour -> a server -> predictions over HTTP
 //!  test:    every check of the repository, a stage a line; stops at the first failure
 //! ```
-//! It drives other programs and knows no crate of `host/`: what it proves, it proves of the binary.
+//! It drives other programs and knows no crate of `host/` but the one that builds plugins: what it proves, it proves of
+//! the binary.
 
 mod demo;
 mod guests;
@@ -14,7 +15,6 @@ mod places;
 mod server;
 mod shell;
 mod test;
-mod wasm;
 
 use anyhow::Result;
 use std::process::ExitCode;
@@ -27,8 +27,8 @@ Usage: cargo xtask COMMAND
 Commands:
   demo     Builds everything, trains the model of examples/tumour step by step in sandboxes, serves it, and asks it about
            patients it has not seen. The first time it compiles for some minutes; after that it takes seconds.
-  test     All checks: formatting, lints, the plugins, every test in Rust and Python. Stops at the first failure.
-           This is what CI runs (.ci/run).
+  test     All checks: formatting, lints, the plugins, every test in Rust, Python and JavaScript. Stops at the first
+           failure. This is what CI runs (.ci/run).
   plugins  Builds plugins/* as WebAssembly components to TARGET/debug/plugins/NAME.wasm, where the `stepwell` binary
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.

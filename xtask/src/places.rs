@@ -36,6 +36,13 @@ pub(crate) fn native_target() -> Result<PathBuf> {
     Ok(target()?.join("guests-native"))
 }
 
+/// Where the `stepwell` binary keeps its tools, too.
+pub(crate) fn cache() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || of("HOME").map(|home| home.join(".cache"));
+    of("XDG_CACHE_HOME").or_else(home).unwrap_or_else(std::env::temp_dir).join("stepwell")
+}
+
 /// A path as a person reads it: relative to the root if it is beneath it.
 pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()

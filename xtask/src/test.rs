@@ -7,7 +7,7 @@ use std::time::Instant;
 
 type Stage = (&'static str, fn() -> Result<()>);
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     ("format", format),
     ("lints", lints),
     ("guests for wasm", guests::build_all),
@@ -15,6 +15,7 @@ const STAGES: [Stage; 7] = [
     ("host tests", host_tests),
     ("plugin and SDK tests", guest_tests),
     ("Python tests", python_tests),
+    ("JavaScript tests", javascript_tests),
 ];
 
 /// Runs all stages; the error names the one that failed.
@@ -105,4 +106,20 @@ fn python_suite(folder: &Path, tests: &str) -> Result<()> {
     }
     shell::run(python.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1"))
         .with_context(|| format!("Python tests of `{}`", places::shown(folder)))
+}
+
+/// The SDK's own tests, and that its types are what its examples and templates use.
+fn javascript_tests() -> Result<()> {
+    let notes = |note: String| println!("{note}");
+    let tools = toolchain::Tools { cache: &places::cache(), notes: &notes };
+    let (node, packages) = toolchain::javascript::for_tests(&tools)?;
+    let sdk = places::root().join("sdk/js");
+    let mut tests: Vec<_> =
+        std::fs::read_dir(sdk.join("tests"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    tests.retain(|path| path.to_string_lossy().ends_with(".test.js"));
+    tests.sort();
+    shell::run(node.command(&sdk).arg("--test").args(tests)).context("JavaScript tests of `sdk/js`")?;
+    let mut types = node.command(&sdk);
+    types.arg(packages.join("node_modules/typescript/bin/tsc")).args(["-p", "tests"]);
+    shell::run(&mut types).context("types of `sdk/js`")
 }

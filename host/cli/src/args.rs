@@ -1,6 +1,6 @@
 //! What can be typed. The doc comments are the help.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use types::TenantId;
@@ -32,9 +32,21 @@ pub(crate) struct Args {
     #[arg(long, global = true, env = "STEPWELL_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: TenantId,
 
+    /// Whether steps run where a wall of the operating system (Landlock, seccomp) cannot be raised round their process
+    #[arg(long, global = true, env = "STEPWELL_WALLS", value_enum, default_value_t = Walls::BestEffort, value_name = "HOW")]
+    pub(crate) walls: Walls,
+
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Walls {
+    /// They run behind the others, with a warning
+    BestEffort,
+    /// None runs
+    Required,
 }
 
 #[derive(Subcommand)]
@@ -78,6 +90,9 @@ pub(crate) enum Command {
     /// Keep several clients apart: what each may reach and use up
     #[command(subcommand)]
     Tenant(Tenant),
+    /// Make a plugin, and build it into a component
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
     ///
     /// Speaks the Open Inference Protocol v2: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
@@ -92,6 +107,13 @@ pub(crate) enum Command {
     /// A sandboxed process; started by the server, never by hand
     #[command(hide = true)]
     Worker,
+}
+
+impl Command {
+    /// Whether it starts workers, or may.
+    pub(crate) fn has_plugins_run(&self) -> bool {
+        matches!(self, Self::Check { .. } | Self::Run { .. } | Self::Serve { .. } | Self::Runs(Runs::Resume { .. }))
+    }
 }
 
 #[derive(Subcommand)]
@@ -119,6 +141,48 @@ pub(crate) enum Runs {
         /// How many, at most 10,000
         #[arg(long, default_value_t = 20)]
         limit: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Plugin {
+    /// Make a folder with a plugin that builds and passes its test
+    ///
+    /// It does something small in its role; change it into what you need. Its README says how to test, build and use it.
+    /// Nothing that exists is overwritten.
+    #[command(after_help = "Roles:\n  \
+          collector    brings rows in from outside, a page at a time\n  \
+          validator    judges rows; a check that fails stops the run\n  \
+          transformer  tables to tables, without state\n  \
+          fitted       row by row, with what it learnt; the same code in training and serving\n  \
+          trainer      learns a model, and answers with it (the same plugin is the predictor)\n  \
+          evaluator    measures predictions\n\n\
+        Example: stepwell plugin new --lang python --role fitted z-score")]
+    New {
+        /// What it is written in
+        #[arg(long, value_parser = PossibleValuesParser::new(crate::commands::plugin::languages()))]
+        lang: String,
+        /// What it is to a pipeline
+        #[arg(long, value_parser = PossibleValuesParser::new(types::Role::ALL.map(types::Role::interface)))]
+        role: String,
+        /// Names the plugin and its folder, which is made in the project's folder: letters, digits and `-`
+        name: String,
+    },
+    /// Build a plugin's source into a WebAssembly component, and see that it runs here
+    ///
+    /// The language is told by what lies there: `Cargo.toml` is Rust, one `*.py`, `*.js` or `*.ts` is a step. The first
+    /// build fetches the language's tools and takes a minute or more; they are kept for all projects. The component is
+    /// compiled in a worker and asked what it is; if it is refused, nothing is written.
+    ///
+    /// Such a step is only ever run in the sandbox. Cargo runs build scripts and macros of a Rust plugin and its dependencies
+    /// on this machine, as you: build those you trust, and take others as components.
+    Build {
+        /// The plugin's folder, or its file
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Where the component goes: a file, or a folder that is there [default: NAME.wasm in the plugin's folder]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

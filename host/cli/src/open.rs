@@ -1,11 +1,13 @@
 //! The installation behind a data folder: its owner's socket if one answers, else this process becomes the owner.
 
-use crate::args::Args;
+use crate::args::{Args, Walls};
 use crate::outcome::Failure;
+use crate::show;
 use api::Client;
-use server::{Folder, LockedBy, Options, Server};
+use server::{Folder, LockedBy, Options, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use types::TenantId;
 
 /// What a command works with.
 pub(crate) struct Installation {
@@ -39,15 +41,29 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     std::path::absolute(&data).map_err(Failure::ours)
 }
 
-fn options(data: &Path) -> Result<Options, Failure> {
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Where tools and what they made are kept between projects.
+pub(crate) fn cache() -> PathBuf {
+    // A relative one would lead into the project; the XDG specification has it ignored.
+    let absolute = |folder: &PathBuf| folder.is_absolute();
+    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(absolute);
+    let named = variable("XDG_CACHE_HOME").filter(absolute).or_else(home_cache);
+    named.unwrap_or_else(std::env::temp_dir).join("stepwell")
+}
+
+fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home_cache = || variable("HOME").map(|home| home.join(".cache"));
-    let cache = variable("XDG_CACHE_HOME").or_else(home_cache).unwrap_or_else(std::env::temp_dir).join("stepwell");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
-    Ok(Options { data: data.to_owned(), executable, plugins, cache, slots, variables: variables() })
+    let walls = match args.walls {
+        Walls::BestEffort => WallPolicy::BestEffort,
+        Walls::Required => WallPolicy::Required,
+    };
+    Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots, walls, variables: variables() })
 }
 
 /// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
@@ -64,11 +80,60 @@ pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
     let data = data(args)?;
     match Folder::lock(&data)? {
         LockedBy::Us(folder) => {
-            let (server, recovery) = Server::open(folder, options(&data)?).map_err(refused)?;
+            let (server, recovery) = Server::open(folder, options(args, &data)?).map_err(refused)?;
             if !recovery.is_clean() {
                 anstream::eprintln!("{recovery}");
             }
+            if args.command.has_plugins_run() {
+                look_at_walls(&server)?;
+            }
             Ok(server)
+        }
+        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+    }
+}
+
+/// Warns of each wall that this machine does not have; fails where all are required.
+fn look_at_walls(server: &Server) -> Result<(), Failure> {
+    for wall in server.walls(&TenantId::default_tenant())? {
+        if let Some(reason) = wall.reason() {
+            let warning = show::styled("warning", show::BAD);
+            anstream::eprintln!("{warning}: steps run without the wall `{}`: {reason}", wall.name);
+        }
+    }
+    Ok(())
+}
+
+/// An installation of nobody's, for a component that belongs to no project yet. It goes when this is dropped.
+pub(crate) struct Scratch {
+    // Dropped first: it writes into the folder until then.
+    pub(crate) server: Arc<Server>,
+    pub(crate) folder: Temporary,
+}
+
+/// A folder that is removed when this is dropped.
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is a leftover in a cache.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes an installation in the cache, where nobody else can write.
+pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
+    let folder = Temporary(cache().join("scratch").join(std::process::id().to_string()));
+    // Of an earlier process of this number that was killed.
+    let _ = std::fs::remove_dir_all(&folder.0);
+    let data = folder.0.join("data");
+    match Folder::lock(&data)? {
+        LockedBy::Us(lock) => {
+            // Native code of what is only looked at goes with the rest.
+            let options = Options { cache: folder.0.join("cache"), ..options(args, &data)? };
+            let (server, _) = Server::open(lock, options).map_err(refused)?;
+            look_at_walls(&server)?;
+            Ok(Scratch { server, folder })
         }
         LockedBy::Process(owner) => Err(taken(&data, &owner)),
     }
@@ -80,13 +145,18 @@ fn taken(data: &Path, owner: &str) -> Failure {
 }
 
 fn refused(error: server::Error) -> Failure {
-    Failure::ours(error)
+    match error {
+        server::Error::Fault(fault) => fault.into(),
+        error => Failure::ours(error),
+    }
 }
 
 /// The owner's client: over its socket, or in this process.
 pub(crate) async fn installation(args: &Args) -> Result<Installation, Failure> {
     let data = data(args)?;
-    if let Ok(client) = Client::there(&Folder::socket(&data)).await {
+    if Folder::has_socket(&data)
+        && let Ok(client) = Client::there(&Folder::socket(&data)).await
+    {
         return Ok(Installation { client, server: None });
     }
     let server = own(args)?;

@@ -3,6 +3,8 @@
 //! A template of the project is run to its end once; every kill has a copy of the project before that, plugins compiled.
 //! Beside it: the index of the store, which is derived, deleted and damaged.
 
+#[path = "harness/compiled.rs"]
+mod compiled;
 mod support;
 
 use serde_json::{Value, json};
@@ -277,6 +279,7 @@ fn a_damaged_index_is_built_anew() {
 fn copy(project: &Project) -> Project {
     let copy = Project::new(PIPELINE);
     copy_folder(project.path(), copy.path());
+    compiled::moved(project.path(), copy.path());
     copy
 }
 

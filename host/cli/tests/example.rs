@@ -11,7 +11,7 @@ fn the_tumour_example_trains_a_good_model_and_serves_its_python_step() {
     let checked = project.stepwell(&["check", "--json"]);
     let served = &checked.json()[0]["served"];
     assert_eq!(*served, json!(["scaled", "derived", "model"]));
-    checked.expect("check", 0, &["building `steps/concavity_by_size.py` into a component", "pinned at"]);
+    checked.expect("check", 0, &["building `concavity_by_size.py` into a component", "pinned at"]);
     let said = project.run();
     said.expect(
         "run",

@@ -42,7 +42,7 @@ struct Beside(Child);
 
 impl Beside {
     fn new(project: &Project) -> Self {
-        let child = project.command(&["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).spawn().unwrap();
+        let child = project.start(&["serve", "--listen", "127.0.0.1:0"]);
         assert!(within(Duration::from_secs(30), || project.path().join(".stepwell/socket").exists()), "no server");
         Self(child)
     }
@@ -140,9 +140,11 @@ fn a_deleted_tenant_leaves_nothing() {
         assert!(!holding(&data, marker).is_empty(), "{marker} was there");
     }
     says(&project, &["tenant", "delete", "acme", "--yes"], 0, "1 runs, 0 model versions, 1 secrets");
+    project.assert_no_worker_left();
     let deleted = data.join("installation");
     for marker in ["markercolumn", "markervalue", "markersecret", "acme"] {
-        let left: Vec<_> = holding(&data, marker).into_iter().filter(|path| !path.starts_with(&deleted)).collect();
+        let left = holding(&data, marker).into_iter().chain(holding(&project.path().join(".cache"), marker));
+        let left: Vec<_> = left.filter(|path| !path.starts_with(&deleted)).collect();
         assert_eq!(left, Vec::<PathBuf>::new(), "{marker}");
     }
 }

@@ -25,7 +25,7 @@ fn input<'k>(step: &Step, steps: &'k Steps, port: &str, kind: Kind) -> Result<(O
         let message = format!("step `{}` lacks its input `{port}`", step.name);
         return Err(vec![Problem::new(message).at(step.place_of(&["inputs"]))]);
     };
-    let given = take(steps, step, &["inputs", port], output, kind).map_err(|problem| vec![problem])?;
+    let given = take(steps, step, &["inputs", port], output, &[kind]).map_err(|problem| vec![problem])?;
     Ok((output.clone(), given))
 }
 

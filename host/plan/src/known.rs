@@ -45,6 +45,7 @@ pub(crate) enum Kind {
     Measures,
     Verdict,
     Version,
+    Delivered,
 }
 
 impl fmt::Display for Kind {
@@ -57,6 +58,7 @@ impl fmt::Display for Kind {
             Self::Measures => "measures",
             Self::Verdict => "a verdict",
             Self::Version => "a version",
+            Self::Delivered => "a receipt of a delivery",
         })
     }
 }
@@ -89,13 +91,13 @@ pub(crate) fn port(name: &str) -> PortName {
     PortName::parse(name).expect("the host's own port names are well formed")
 }
 
-/// What stands on the output that a step takes at a path of keys, if it is of the kind that is wanted there.
+/// What stands on the output that a step takes at a path of keys, if it is of a kind that is wanted there.
 pub(crate) fn take<'k>(
     steps: &'k Steps,
     step: &Step,
     path: &[&str],
     output: &OutputRef,
-    wanted: Kind,
+    wanted: &[Kind],
 ) -> Result<&'k Given, Problem> {
     let place = step.place_of(path);
     let Some(known) = steps.get(&output.step) else {
@@ -107,9 +109,11 @@ pub(crate) fn take<'k>(
         let hint = crate::wiring::suggestion(output.port.as_str(), &ports, "it gives");
         return Err(Problem::new(message).at(place).hinted(hint));
     };
-    if given.kind != wanted {
+    if !wanted.contains(&given.kind) {
         let at = path.join(".");
-        let message = format!("step `{}` wants {wanted} at `{at}`; `{output}` is {}", step.name, given.kind);
+        let names: Vec<String> = wanted.iter().map(Kind::to_string).collect();
+        let names = names.join(" or ");
+        let message = format!("step `{}` wants {names} at `{at}`; `{output}` is {}", step.name, given.kind);
         let fitting: Vec<String> = outputs_of(steps, wanted).collect();
         let problem = Problem::new(message).at(place);
         return Err(match fitting.is_empty() {
@@ -120,9 +124,12 @@ pub(crate) fn take<'k>(
     Ok(given)
 }
 
-/// A few outputs of a kind, to choose from.
-fn outputs_of(steps: &Steps, kind: Kind) -> impl Iterator<Item = String> {
+/// A few outputs of these kinds, to choose from.
+fn outputs_of(steps: &Steps, kinds: &[Kind]) -> impl Iterator<Item = String> {
     let outputs =
         steps.iter().flat_map(|(step, known)| known.given.iter().map(move |(port, given)| (step, port, given)));
-    outputs.filter(move |(.., given)| given.kind == kind).map(|(step, port, _)| format!("{step}.{port}")).take(4)
+    outputs
+        .filter(move |(.., given)| kinds.contains(&given.kind))
+        .map(|(step, port, _)| format!("{step}.{port}"))
+        .take(4)
 }

@@ -12,6 +12,7 @@
 //! here; the run finds out. A step that could not be planned is not held against those that take from it.
 
 mod builtin_step;
+mod deliver;
 mod known;
 mod parameters;
 mod plugin_step;

@@ -1,7 +1,7 @@
-//! A step with a plugin -> what it does and gives, by its role. Trainers are in `train`.
+//! A step with a plugin -> what it does and gives, by its role. Trainers are in `train`, sinks in `deliver`.
 
 use crate::known::{Given, Kind, Known, Rows, Steps, port, take};
-use crate::{Describe, PlannedPlugin, Work, parameters, role, train, wiring};
+use crate::{Describe, PlannedPlugin, Work, deliver, parameters, role, train, wiring};
 use manifest::Step;
 use std::collections::BTreeMap;
 use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation};
@@ -32,7 +32,7 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
     let mut problems = role::keys(step, role, &about);
     problems.extend(parameters::check(step, &about));
     problems.extend(role_ports(step, role, &about));
-    let tables = tables(step, steps, &mut problems);
+    let tables = tables(step, role, steps, &mut problems);
     stop(problems)?;
     let asked = Asked { step, tables, plugins: &mut plugins };
     match role {
@@ -41,6 +41,7 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
         Role::Transformer => transform(asked),
         Role::Fitted => fit(asked, steps),
         Role::Evaluator => evaluate(asked),
+        Role::Sink => deliver::plan(asked, steps),
         Role::Trainer | Role::Predictor => train::plan(asked),
     }
 }
@@ -57,6 +58,7 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
         Role::Evaluator => (&["candidate", "baseline"], &["candidate"]),
         Role::Trainer | Role::Predictor => (&["train", "validation"], &["train"]),
         Role::Collector => (&[], &[]),
+        Role::Sink => return deliver::ports(step, descriptor),
         Role::Transformer | Role::Fitted => return Vec::new(),
     };
     let what = match known.is_empty() {
@@ -69,10 +71,13 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
     wiring::ports(step, &what, known, required)
 }
 
-fn tables<'s>(step: &'s Step, steps: &'s Steps, problems: &mut Vec<Problem>) -> Tables<'s> {
+/// What is wired. A sink's input may be no table, and has no columns then.
+fn tables<'s>(step: &'s Step, role: Role, steps: &'s Steps, problems: &mut Vec<Problem>) -> Tables<'s> {
     let mut tables = Tables::new();
     for (port, output) in &step.inputs {
-        match take(steps, step, &["inputs", types::Id::as_str(port)], output, Kind::Table) {
+        let name = types::Id::as_str(port);
+        let wanted = if role == Role::Sink { deliver::kinds(name) } else { &[Kind::Table] };
+        match take(steps, step, &["inputs", name], output, wanted) {
             Ok(given) => drop(tables.insert(port, Taken { output, columns: &given.columns })),
             Err(problem) => problems.push(problem),
         }
@@ -92,7 +97,7 @@ impl Asked<'_, '_> {
     }
 
     /// The ports of the manifest.
-    fn ports(&self) -> Vec<Port> {
+    pub(crate) fn ports(&self) -> Vec<Port> {
         let port =
             |(name, taken): (&&PortName, &Taken<'_>)| Port { name: (*name).clone(), columns: taken.columns.to_vec() };
         self.tables.iter().map(port).collect()
@@ -185,7 +190,7 @@ fn fit(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let step = asked.step;
     let fitted = match &step.fit {
         Some(output) => {
-            let given = take(steps, step, &["fit"], output, Kind::Table).map_err(|problem| vec![problem])?;
+            let given = take(steps, step, &["fit"], output, &[Kind::Table]).map_err(|problem| vec![problem])?;
             Some(Taken { output, columns: &given.columns })
         }
         None => None,

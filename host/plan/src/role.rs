@@ -62,6 +62,7 @@ pub(crate) fn singular(role: Role) -> &'static str {
         Role::Trainer => "a trainer",
         Role::Predictor => "a predictor",
         Role::Evaluator => "an evaluator",
+        Role::Sink => "a sink",
     }
 }
 

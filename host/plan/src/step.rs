@@ -68,6 +68,8 @@ pub enum Work {
     Predict { plugin: PlannedPlugin, rows: OutputRef, model: OutputRef },
     /// Gives `measures`.
     Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
+    /// Gives `delivered`, which no step takes. `trainer` is the plugin behind a model.
+    Deliver { plugin: PlannedPlugin, what: OutputRef, trainer: Option<PlannedPlugin> },
     /// Gives `verdict`. Carried out by `models::gate`, without a worker.
     Gate { measures: OutputRef, require: Vec<Requirement> },
     /// Gives `version`. Runs only under a verdict that passed, if it takes one.
@@ -104,6 +106,7 @@ impl Work {
             Self::Train { .. } => "train",
             Self::Predict { .. } => "predict",
             Self::Evaluate { .. } => "evaluate",
+            Self::Deliver { .. } => "deliver",
             Self::Gate { .. } => "gate",
             Self::Register { .. } => "register",
         }
@@ -119,6 +122,7 @@ impl Work {
             Self::Train { train, validation, .. } => [train].into_iter().chain(validation).collect(),
             Self::Predict { rows, model, .. } => vec![rows, model],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
+            Self::Deliver { what, .. } => vec![what],
             Self::Gate { measures, .. } => vec![measures],
             Self::Register { model, verdict, measures, .. } => {
                 [model].into_iter().chain(verdict).chain(measures).collect()
@@ -135,7 +139,8 @@ impl Work {
             | Self::Check { plugin, .. }
             | Self::Train { plugin, .. }
             | Self::Predict { plugin, .. }
-            | Self::Evaluate { plugin, .. } => Some(plugin),
+            | Self::Evaluate { plugin, .. }
+            | Self::Deliver { plugin, .. } => Some(plugin),
             Self::Gate { .. } | Self::Register { .. } => None,
         }
     }

@@ -1,11 +1,17 @@
 //! What a step wants at its ports against what its neighbours give there. Nullability is not compared: whether a null
 //! stands in a column is the data's affair, and a validator's.
 
+use crate::deliver;
 use manifest::{Step, nearest};
-use types::{Descriptor, Field, Id, OutputRef, Port, PortName, Problem, RowRelation};
+use types::{Descriptor, Field, Id, OutputRef, Port, PortName, Problem, Role, RowRelation};
 
-/// Ports that a plugin may name and a manifest may leave unwired.
-const OPTIONAL: [&str; 3] = ["validation", "reference", "baseline"];
+/// Ports that a plugin may name and a manifest may leave unwired. Of a sink's ports one is wired, which is checked there.
+fn optional(descriptor: &Descriptor) -> &'static [&'static str] {
+    match descriptor.roles.contains(&Role::Sink) {
+        true => &deliver::PORTS,
+        false => &["validation", "reference", "baseline"],
+    }
+}
 
 /// `a`, `b`, `c`; the rest of a long list is counted.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -85,7 +91,7 @@ pub(crate) fn ports(step: &Step, what: &str, known: &[&str], required: &[&str]) 
 pub(crate) fn described_ports(step: &Step, descriptor: &Descriptor, made_up: &[&str]) -> Vec<Problem> {
     let named: Vec<&str> = descriptor.inputs.iter().map(|port| port.name.as_str()).collect();
     let known: Vec<&str> = named.into_iter().filter(|name| !made_up.contains(name)).collect();
-    let required: Vec<&str> = known.iter().copied().filter(|name| !OPTIONAL.contains(name)).collect();
+    let required: Vec<&str> = known.iter().copied().filter(|name| !optional(descriptor).contains(name)).collect();
     let what = match known.is_empty() {
         true => format!("plugin `{}` takes no inputs", descriptor.name),
         false => format!("plugin `{}` takes {}", descriptor.name, listed(known.iter().copied())),

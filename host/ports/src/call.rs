@@ -128,6 +128,29 @@ pub enum Task {
         baseline: Option<TableRef>,
         slices: Vec<String>,
     },
+    /// The key is the same for every attempt of a step in a run.
+    Deliver {
+        key: String,
+        delivery: Delivery,
+    },
+}
+
+/// What a sink is to bring out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "delivery")]
+pub enum Delivery {
+    Table {
+        table: TableRef,
+    },
+    /// A JSON array of measures or findings.
+    Report {
+        report: serde_json::Value,
+    },
+    /// `about` is a JSON object: signature, measures and plugin.
+    Model {
+        files: Vec<SavedFile>,
+        about: serde_json::Value,
+    },
 }
 
 /// What came of a task.

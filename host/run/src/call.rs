@@ -1,15 +1,22 @@
 //! A planned step and what its inputs committed -> the call for one attempt. Pure. Work that the host does itself has none.
 
 use crate::RunView;
-use plan::{PlannedStep, Work};
-use ports::{Assignment, Call, Tables, Task};
+use plan::{PlannedPlugin, PlannedStep, Work};
+use ports::{Assignment, Call, Delivery, Tables, Task};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{Artifact, Fault, OutputRef, PortName, SavedFile, TableRef};
+use types::{Artifact, Fault, OutputRef, PortName, RunHead, SavedFile, TableRef, TenantId};
 
 /// The call for a step whose inputs are committed; paths of grants are relative to `base`, a collector goes on at `cursor`.
 /// A fault is ours: the plan was checked.
-pub fn call_for(step: &PlannedStep, view: &RunView, base: &Path, cursor: Option<String>) -> Result<Call, Fault> {
+pub fn call_for(
+    step: &PlannedStep,
+    view: &RunView,
+    tenant: &TenantId,
+    base: &Path,
+    cursor: Option<String>,
+) -> Result<Call, Fault> {
     let plugin = step.work.plugin().ok_or_else(|| Fault::host(format!("{} has no plugin to call", who(step))))?;
     let head = view.head.as_ref().ok_or_else(|| Fault::host(format!("{} belongs to no run", who(step))))?;
     let assignment = Assignment {
@@ -19,7 +26,13 @@ pub fn call_for(step: &PlannedStep, view: &RunView, base: &Path, cursor: Option<
         logical_time_us: head.logical_time_us,
         limits: step.limits,
         checkpoint: view.steps.get(&step.name).and_then(|step| step.checkpoint),
-        task: task(step, view, cursor)?,
+        task: match &step.work {
+            Work::Deliver { what, trainer, .. } => {
+                let delivery = delivery(step, view, what, trainer.as_ref())?;
+                Task::Deliver { key: delivery_key(tenant, head, step), delivery }
+            }
+            _ => task(step, view, cursor)?,
+        },
     };
     Ok(Call { who: who(step), assignment, grants: step.grants.clone(), base: base.to_owned() })
 }
@@ -62,7 +75,7 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
         Work::Evaluate { candidate, baseline, slices, .. } => {
             Task::Evaluate { candidate: one(candidate)?, baseline: maybe(baseline)?, slices: slices.clone() }
         }
-        Work::Gate { .. } | Work::Register { .. } => {
+        Work::Deliver { .. } | Work::Gate { .. } | Work::Register { .. } => {
             return Err(Fault::host(format!("{} is not work for a plugin", who(step))));
         }
     })
@@ -82,6 +95,30 @@ fn model(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<(Vec<
             Ok((files.clone(), signature.inputs.iter().map(|field| field.name.clone()).collect()))
         }
         other => Err(wrong_input(step, output, "a model", other)),
+    }
+}
+
+/// Names what is delivered. It is the same for every attempt, in a resumed run too, so that a sink can tell a repetition; at
+/// most 256 of `a-z 0-9 . _ - /`, since the names in it have at most 64.
+fn delivery_key(tenant: &TenantId, head: &RunHead, step: &PlannedStep) -> String {
+    format!("{tenant}/{}/{}/{}", head.pipeline, head.run, step.name)
+}
+
+fn delivery(
+    step: &PlannedStep,
+    view: &RunView,
+    what: &OutputRef,
+    trainer: Option<&PlannedPlugin>,
+) -> Result<Delivery, Fault> {
+    match view.output(what) {
+        Some(Artifact::Table(table)) => Ok(Delivery::Table { table: table.clone() }),
+        Some(Artifact::Measures { measures }) => Ok(Delivery::Report { report: json!(measures) }),
+        Some(Artifact::Findings { findings }) => Ok(Delivery::Report { report: json!(findings) }),
+        Some(Artifact::Model { files, signature, measures }) => {
+            let about = json!({ "plugin": trainer, "signature": signature, "measures": measures });
+            Ok(Delivery::Model { files: files.clone(), about })
+        }
+        other => Err(wrong_input(step, what, "a table, a report or a model", other)),
     }
 }
 

@@ -205,7 +205,7 @@ impl<'a> Drive<'a> {
     {
         let source = self.source(step)?;
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
-        let call = match call_for(step, &self.view, &self.stored.project_dir, cursor) {
+        let call = match call_for(step, &self.view, self.tenant, &self.stored.project_dir, cursor) {
             Ok(call) => call,
             Err(fault) => {
                 self.fail(&step.name, attempt, fault, around)?;
@@ -255,8 +255,13 @@ impl<'a> Drive<'a> {
         }
         (around.observer)(&committed(&commit, at_us));
         for artifact in commit.outputs.into_values() {
-            if let Artifact::Verdict(verdict) = artifact {
-                (around.observer)(&RunEvent::Verdict { step: commit.step.clone(), verdict });
+            let step = commit.step.clone();
+            match artifact {
+                Artifact::Verdict(verdict) => (around.observer)(&RunEvent::Verdict { step, verdict }),
+                Artifact::Delivered { location, repeated } => {
+                    (around.observer)(&RunEvent::Delivered { step, location, repeated });
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -83,6 +83,12 @@ pub enum RunEvent {
         step: StepName,
         verdict: Verdict,
     },
+    /// A sink brought its input out.
+    Delivered {
+        step: StepName,
+        location: String,
+        repeated: bool,
+    },
     Registered {
         step: StepName,
         model: ModelName,

@@ -124,6 +124,7 @@ fn kind(work: &Work, port: &PortName) -> &'static str {
         Work::Check { .. } => "findings",
         Work::Train { .. } => "model",
         Work::Evaluate { .. } => "measures",
+        Work::Deliver { .. } => "delivered",
         Work::Gate { .. } => "verdict",
         Work::Register { .. } => "version",
         Work::Collect { .. } | Work::Transform { .. } | Work::Fit { .. } | Work::Predict { .. } => "table",

@@ -6,7 +6,7 @@ use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
 use crate::state::{State, Usage};
 use data::Table;
-use ports::{Answer, Assignment, Doors, Page, Tables, Task};
+use ports::{Answer, Assignment, Delivery, Doors, Page, Tables, Task};
 use std::collections::BTreeMap;
 use types::{
     Artifact, CURSOR_BYTES_MAX, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature,
@@ -44,6 +44,7 @@ fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         Task::Train { .. } => train(instance, task),
         Task::Predict { rows, model, reads } => predict(instance, rows, model, reads),
         Task::Evaluate { candidate, baseline, slices } => evaluate(instance, candidate, baseline.as_ref(), slices),
+        Task::Deliver { key, delivery } => deliver(instance, key, delivery),
     }
 }
 
@@ -250,6 +251,23 @@ fn evaluate(
     let measures: Vec<_> = instance.settle(called)?.into_iter().map(convert::measure_in).collect();
     finite(&measures)?;
     outputs([("measures", Artifact::Measures { measures })])
+}
+
+fn deliver(instance: &mut Instance, key: &str, delivery: &Delivery) -> Result<Answer, Fault> {
+    use crate::bindings::role::sink as wit;
+    let sink = exported!(instance, sink)?;
+    let delivery = match delivery {
+        Delivery::Table { table } => wit::Delivery::Table(instance.give(table)?),
+        Delivery::Report { report } => wit::Delivery::Report(report.to_string()),
+        Delivery::Model { files, about } => {
+            let files = instance.load_files(files)?;
+            wit::Delivery::Model(wit::TrainedModel { files, about: about.to_string() })
+        }
+    };
+    let called = sink.call_deliver(&mut instance.store, key, &delivery);
+    let wit::Receipt { location, repeated } = instance.settle(called)?;
+    // Cut, not refused: what it tells of has happened.
+    outputs([("delivered", Artifact::Delivered { location: types::sentence(location), repeated })])
 }
 
 /// What is stored and judged is a number; a plugin leaves out what it cannot compute.

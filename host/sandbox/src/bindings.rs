@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
             export stepwell:step/trainer@0.1.0;
             export stepwell:step/predictor@0.1.0;
             export stepwell:step/evaluator@0.1.0;
+            export stepwell:step/sink@0.1.0;
         }
     ",
     path: [

@@ -66,10 +66,15 @@ impl Sandbox {
     }
 
     /// Loads native code that [`Sandbox::compile`] made, in this installation.
-    #[expect(unsafe_code, reason = "native code is trusted: only we write it, into a folder that no import reaches")]
+    #[expect(
+        unsafe_code,
+        reason = "native code is trusted: only we write it, into the user's cache, which no project ships"
+    )]
     pub fn load(&self, file: &Path) -> Result<Plugin, Fault> {
         // SAFETY: the file was written by `compile` through the server, under a name that holds its component's digest
-        // and this engine's fingerprint, in a folder that the server alone writes; a worker taken over natively could too, until Landlock stands.
+        // and this engine's fingerprint, in a folder of the user's private cache: never in the data folder, which a
+        // stranger may have filled. The server alone writes there: a worker, should one be taken over natively, is kept
+        // from it by Landlock, where the kernel has that.
         let component = unsafe { Component::deserialize_file(&self.engine, file) }
             .map_err(|error| Fault::host(format!("cannot load compiled plugin: {error:#}")))?;
         Ok(Plugin { engine: self.engine.clone(), component })

@@ -1,6 +1,6 @@
 //! What a manifest calls a plugin -> a stored component and what it says of itself, pinned by the lock file.
 
-use crate::{Error, Notes, Server, folder, toolchain};
+use crate::{Error, Notes, Server, folder, private};
 use manifest::{Lock, LockedPlugin, PluginSource};
 use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
 use std::io::ErrorKind;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
 
 /// Largest component that is read: a Python one has 19 MB.
-const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 /// Longest Python step that is built: a long module has 200 kB.
 const STEP_BYTES_MAX: u64 = 16 << 20;
 /// Describing and discovering look at little; what takes longer is broken.
-const DESCRIBE_LIMITS: Limits = Limits {
+pub(crate) const DESCRIBE_LIMITS: Limits = Limits {
     guest_memory_bytes: 512 << 20,
     memory_bytes: 1 << 30,
     wall_ms: 30_000,
@@ -42,15 +42,29 @@ impl Server {
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
-                let text = manifest::read_file(&step, STEP_BYTES_MAX)
-                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
-                let built = self.options.data.join("built");
-                let file = toolchain::python(&step, path, &built, &self.options.cache, notes)?;
-                (file, Some(toolchain::source_digest(&text)))
+                let (file, digest) = self.built(tenant, &step, path, notes)?;
+                (file, Some(digest))
             }
         };
         let digest = self.blob_of(tenant, &file, source)?;
         Ok(Component { digest, source: built_from })
+    }
+
+    /// The component of a Python step, by the digest of its source; built unless it was before.
+    fn built(&self, tenant: &TenantId, step: &Path, path: &str, notes: Notes<'_>) -> Result<(PathBuf, Digest), Fault> {
+        let text = manifest::read_file(step, STEP_BYTES_MAX)
+            .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+        let digest = toolchain::python_digest(&text);
+        let file = folder::built(&self.options, tenant).join(format!("{digest}.wasm"));
+        if !file.exists() {
+            // What is built is what the digest names, whatever becomes of the step's file meanwhile.
+            let io = |error: std::io::Error| Fault::host(format!("cannot build `{path}`: {error}"));
+            let source = private::Fleeting::new(&self.options.cache.join("source")).map_err(io)?;
+            let copy = source.folder().join(step.file_name().unwrap_or_default());
+            std::fs::write(&copy, &text).map_err(io)?;
+            toolchain::build(&copy, &file, &toolchain::Tools { cache: &self.options.cache, notes })?;
+        }
+        Ok((file, digest))
     }
 
     fn blob_of(&self, tenant: &TenantId, file: &Path, source: &PluginSource) -> Result<Digest, Fault> {
@@ -212,7 +226,7 @@ fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
 }
 
 /// Describing says nothing worth hearing and commits nothing.
-struct Aside;
+pub(crate) struct Aside;
 
 impl Watch for Aside {
     fn hear(&self, _: Watched) {}

@@ -1,29 +1,34 @@
-//! The data folder: who owns it, and where everything in it lies.
+//! The data folder: who owns it, and where everything in it lies; and what lies in the user's cache instead.
 //!
 //! ```text
 //!  lock, socket              the owner, and where it listens
 //!  index/                    the store's database
-//!  built/                    components built from source, by digest of the source
 //!  tenants/NAME/journal/     the truth
 //!  tenants/NAME/blobs/       tables, models, plugins
-//!  tenants/NAME/compiled/    native code of plugins, written by the server only
 //!  tenants/NAME/scratch/     a folder a worker
 //!  tenants/NAME/secrets/     a file a secret
 //!  tenants/NAME/used.json    what counts against its quotas of a day
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
+//!
+//!  CACHE/built/              components built from source, by digest of the source
+//!  CACHE/built/ID/NAME/      those of another tenant than `default`
+//!  CACHE/compiled/ID/NAME/   native code of a tenant's plugins, written by the server only; ID is the data folder's
 //! ```
+//! A data folder may have come with a stranger's project, so nothing in it is ever executed natively. The cache can be
+//! removed at any time: it is made again.
 
-use crate::Options;
+use crate::{Options, private};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use types::{Fault, TenantId};
+use types::{Digest, Fault, TenantId};
 
 /// Refuses a link and does not wait for a pipe.
-const NOFOLLOW: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::fs::OFlags::NONBLOCK.bits()) as i32;
+pub(crate) const NOFOLLOW: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::fs::OFlags::NONBLOCK.bits()) as i32;
 
 /// A locked data folder.
 #[derive(Debug)]
@@ -42,16 +47,12 @@ pub enum LockedBy {
 }
 
 impl Folder {
-    /// Makes the folder if need be, for its owner's eyes only, and takes its lock, or says who has it.
+    /// Makes the folder if need be, for its owner's eyes only, and takes its lock, or says who has it. A folder that leads
+    /// out of itself is refused before anything in it is touched.
     pub fn lock(data: &Path) -> Result<LockedBy, Fault> {
         let io =
             |error: std::io::Error| Fault::host(format!("cannot use the data folder `{}`: {error}", data.display()));
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(io)?;
-        // A folder that is a link, or a lock that is one, came with somebody's project and leads elsewhere.
-        if !std::fs::symlink_metadata(data).map_err(io)?.is_dir() {
-            let message = format!("the data folder `{}` is a link, expected a folder", data.display());
-            return Err(Fault::invalid(message).hinted("remove it, or name another with --data"));
-        }
+        private::ensure(data, "data folder", "remove it, or name another with --data")?;
         let path = data.join("lock");
         let mut options = File::options();
         let mut lock = options
@@ -65,6 +66,8 @@ impl Folder {
             .map_err(io)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
+                private::assert_closed(data)?;
+                remove_scratch(data).map_err(io)?;
                 lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;
                 lock.write_all(std::process::id().to_string().as_bytes()).map_err(io)?;
                 Ok(LockedBy::Us(Self { _lock: lock }))
@@ -82,6 +85,26 @@ impl Folder {
     pub fn socket(data: &Path) -> PathBuf {
         data.join("socket")
     }
+
+    /// Whether a socket stands where an owner would listen; a link to another's is none.
+    pub fn has_socket(data: &Path) -> bool {
+        std::fs::symlink_metadata(Self::socket(data)).is_ok_and(|found| found.file_type().is_socket())
+    }
+}
+
+/// Removes what workers of an earlier process left, links and all, without following any.
+fn remove_scratch(data: &Path) -> std::io::Result<()> {
+    let absent = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    };
+    match std::fs::read_dir(data.join("tenants")) {
+        Ok(mut tenants) => tenants.try_for_each(|tenant| {
+            let scratch = tenant?.path().join("scratch");
+            std::fs::remove_dir_all(scratch).or_else(absent)
+        }),
+        Err(error) => absent(error),
+    }
 }
 
 pub(crate) fn tenant(data: &Path, tenant: &TenantId) -> PathBuf {
@@ -92,6 +115,18 @@ pub(crate) fn secrets(data: &Path, id: &TenantId) -> PathBuf {
     tenant(data, id).join("secrets")
 }
 
+/// Where native code of a tenant's plugins is kept: apart for each data folder, so that no project's worker, should it ever
+/// break out, writes what another's executes.
+fn compiled(options: &Options, tenant: &TenantId) -> PathBuf {
+    options.cache.join("compiled").join(id(options)).join(tenant.to_string())
+}
+
+/// The data folder's name in the cache.
+fn id(options: &Options) -> String {
+    let data = options.data.canonicalize().unwrap_or_else(|_| options.data.clone());
+    Digest::of(data.as_os_str().as_bytes()).to_string()[..16].to_owned()
+}
+
 /// Where the workers of a tenant may look. Absolute, because a worker works in another folder.
 pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static {
     let options = options.clone();
@@ -100,16 +135,25 @@ pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout 
         worker::Layout {
             executable: options.executable.clone(),
             blobs: folder.join("blobs"),
-            compiled: folder.join("compiled"),
+            compiled: compiled(&options, id),
             scratch: folder.join("scratch"),
+            walls: options.walls,
         }
     }
 }
 
-/// Where what is a tenant's lies outside its folder.
-pub(crate) fn elsewhere(options: &Options, id: &TenantId) -> Vec<PathBuf> {
-    let compiled = layout(options)(id).compiled;
-    Some(compiled).filter(|folder| !folder.starts_with(tenant(&options.data, id))).into_iter().collect()
+/// Where components built from a tenant's sources are kept: those of `default` for all the user's projects, a client's apart.
+pub(crate) fn built(options: &Options, tenant: &TenantId) -> PathBuf {
+    let built = options.cache.join("built");
+    match tenant.is_default() {
+        true => built,
+        false => built.join(id(options)).join(tenant.to_string()),
+    }
+}
+
+/// Where what is a client's lies outside its folder.
+pub(crate) fn elsewhere(options: &Options, tenant: &TenantId) -> [PathBuf; 2] {
+    [compiled(options, tenant), built(options, tenant)]
 }
 
 pub(crate) fn remove_all(folders: &[PathBuf]) -> Result<(), Fault> {

@@ -1,8 +1,10 @@
 //! What a run says, kept for whoever follows it: in memory while it runs, in a bounded file for afterwards.
 
+use crate::folder::NOFOLLOW;
 use run::RunEvent;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use types::Fault;
@@ -33,7 +35,7 @@ impl LiveRun {
     pub(crate) fn new(log: &Path, cancel: run::CancelToken) -> Result<Self, Fault> {
         let folder = log.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
-        let file = File::options().create(true).append(true).open(log).map_err(Fault::host)?;
+        let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
         let said = Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, ended: false };
         Ok(Self { said: Mutex::new(said), more: Condvar::new(), cancel })
@@ -108,7 +110,8 @@ impl Follow {
     }
 
     pub(crate) fn past(log: &Path) -> Self {
-        let lines = File::open(log).map(|file| BufReader::new(file).lines());
+        let lines =
+            File::options().read(true).custom_flags(NOFOLLOW).open(log).map(|file| BufReader::new(file).lines());
         let events = lines.into_iter().flatten().map_while(Result::ok);
         // A crash can leave half a line at the end.
         let events: Vec<_> = events.filter_map(|line| serde_json::from_str(&line).ok()).collect();

@@ -15,6 +15,8 @@ mod catalog;
 mod endpoints;
 mod folder;
 mod follow;
+mod inspect;
+mod private;
 mod project;
 mod reads;
 mod report;
@@ -22,15 +24,16 @@ mod runs;
 mod secrets;
 mod share;
 mod tenants;
-mod toolchain;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
+pub use inspect::Inspected;
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
+pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,10 +49,12 @@ pub struct Options {
     pub executable: PathBuf,
     /// Where first-party plugins lie, `NAME.wasm` each.
     pub plugins: PathBuf,
-    /// Where tools that build guests are kept between projects.
+    /// The user's cache folder, never a project's: tools that build guests, components built, native code.
     pub cache: PathBuf,
     /// Attempts at once, of all runs and tenants.
     pub slots: usize,
+    /// What is done where a wall round workers is missing.
+    pub walls: WallPolicy,
     /// Values that steps may be granted to read.
     pub variables: BTreeMap<String, String>,
 }
@@ -79,8 +84,7 @@ impl From<Vec<Problem>> for Error {
     }
 }
 
-/// Says what takes longer than a moment: "building plugin ..".
-pub type Notes<'a> = &'a (dyn Fn(String) + Sync);
+pub use toolchain::Notes;
 
 /// One installation, running.
 pub struct Server {
@@ -101,6 +105,7 @@ pub struct Server {
 impl Server {
     /// Opens an installation that [`Folder::lock`] gave. The recovery says what a crash left and what was done about it.
     pub fn open(folder: Folder, options: Options) -> Result<(Arc<Self>, store::Recovery), Error> {
+        private::ensure(&options.cache, "cache folder", "remove it, or name another parent in XDG_CACHE_HOME")?;
         let (store, recovery) = store::Store::open(&options.data).map_err(Fault::host)?;
         let store = Arc::new(store);
         // What a crash cut short: the store has finished its part.
@@ -118,6 +123,11 @@ impl Server {
         let server =
             Self { options, _folder: folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets };
         Ok((Arc::new(server), recovery))
+    }
+
+    /// The walls round workers on this machine, or, where all are required, the one that is missing.
+    pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
+        self.pool.walls(tenant)
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) fn html(run: &RunDetail) -> String {
                     let _ =
                         writeln!(page, "<p>{}: {} checks of the data, {failed} failed.</p>", step.step, findings.len());
                 }
+                Artifact::Delivered { location, .. } => {
+                    let _ = writeln!(page, "<p>{}: delivered to {}.</p>", step.step, escaped(location));
+                }
                 _ => {}
             }
         }

@@ -3,6 +3,7 @@
 use crate::follow::{Follow, LiveRun};
 use crate::{Error, Notes, Server, locked};
 use run::{CancelToken, RunEvent};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use types::{Cause, Fault, RunId, RunState, TenantId};
@@ -98,7 +99,14 @@ impl Server {
         let detail = self.run(tenant, run)?;
         let file = self.report_file(tenant, run);
         std::fs::create_dir_all(file.parent().unwrap_or(&self.options.data)).map_err(Fault::host)?;
-        Ok(std::fs::write(file, crate::report::html(&detail)).map_err(Fault::host)?)
+        // Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
+        let draft = file.with_extension("draft");
+        let written = std::fs::remove_file(&draft).or_else(absent).and_then(|()| {
+            let mut unborn = std::fs::File::create_new(&draft)?;
+            unborn.write_all(crate::report::html(&detail).as_bytes())?;
+            std::fs::rename(&draft, &file)
+        });
+        Ok(written.map_err(Fault::host)?)
     }
 
     fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
@@ -123,6 +131,10 @@ impl Server {
         });
         Ok(())
     }
+}
+
+fn absent(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 pub(crate) fn no_run(run: RunId) -> Error {

@@ -32,7 +32,9 @@ impl Blobs for Store {
 
     fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault> {
         let path = self.present(tenant, digest)?;
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let (mut file, length) = open_regular(&path)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         match Digest::of(&bytes) {
             got if got == digest => Ok(bytes),
             got => Err(Error::Digest { path, expected: digest, got }.into()),

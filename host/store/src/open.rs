@@ -10,6 +10,8 @@ use crate::journal::{Log, Owner};
 use crate::recovery::{Rebuilt, Recovery, Torn};
 use crate::tenant::Tenant;
 use crate::{Error, Result, Store, apply, deletion};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, unlinkat};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -153,9 +155,21 @@ pub(crate) fn replay(log: &Log, tenant: &TenantId, walls: &Walls) -> Result<u64>
     Ok(replayed)
 }
 
-/// Removes what an earlier process left half written.
+/// Removes what an earlier process left half written: by name in the folder as it was opened, which no link leads to.
 fn empty(folder: &Path) -> Result<()> {
-    entries(folder)?.iter().try_for_each(|path| fs::remove_file(path).map_err(Error::io("remove", path)))
+    let failed = |errno: Errno| Error::io("empty", folder)(errno.into());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(folder, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        opened => opened.map_err(failed)?,
+    };
+    for entry in Dir::read_from(&opened).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            unlinkat(&opened, entry.file_name(), AtFlags::empty()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn tenant_folder(data: &Path, tenant: &TenantId) -> PathBuf {

@@ -6,10 +6,14 @@ use crate::Offence;
 use crate::tree::File;
 
 /// Family of crates -> the one crate of the host that may use it. Its types, bugs and build time stay behind that wall.
-const OWNERS: [(&str, &str); 7] = [
+const OWNERS: [(&str, &str); 11] = [
+    ("wit-component", "toolchain"),
+    ("wit-bindgen", "toolchain"),
     ("wasmtime", "sandbox"),
     ("candle", "tensors"),
     ("arrow", "data"),
+    ("landlock", "worker"),
+    ("seccompiler", "worker"),
     ("sled", "store"),
     ("toml", "manifest"),
     ("axum", "api"),

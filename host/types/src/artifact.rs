@@ -48,6 +48,11 @@ pub enum Artifact {
         model: crate::ModelName,
         version: u32,
     },
+    /// Where a sink brought something, in its words, and whether an earlier attempt had already done so.
+    Delivered {
+        location: String,
+        repeated: bool,
+    },
 }
 
 impl Artifact {
@@ -61,6 +66,7 @@ impl Artifact {
             Self::Measures { .. } => "measures",
             Self::Verdict(_) => "verdict",
             Self::Version { .. } => "version",
+            Self::Delivered { .. } => "delivered",
         }
     }
 

@@ -15,7 +15,7 @@ pub const MEASURES_MAX: usize = 10_000;
 pub const FILES_MAX: usize = 1_000;
 /// Bytes of a collector's cursor.
 pub const CURSOR_BYTES_MAX: usize = 1 << 20;
-/// Characters of a sentence: of what a finding observed and expected, of a fault's message and hint. Longer ones are cut.
+/// Characters of a sentence: of what a finding observed and expected, of a sink's location, of a fault's message and hint. Longer ones are cut.
 pub const SENTENCE_CHARS_MAX: usize = 16_384;
 
 /// The sentence, cut at [`SENTENCE_CHARS_MAX`].
@@ -45,6 +45,9 @@ impl Artifact {
                 .or_else(|| measured(measures)),
             Self::Findings { findings } => found(findings),
             Self::Measures { measures } => measured(measures),
+            Self::Delivered { location, .. } => {
+                count("characters in a location", location.chars().count(), SENTENCE_CHARS_MAX)
+            }
             // The host's own.
             Self::Verdict(_) | Self::Version { .. } => None,
         }
@@ -154,6 +157,11 @@ mod tests {
             (
                 findings(finding("a", &format!("{words}é")), 1),
                 Some("gives 16385 characters in a finding, at most 16384 are taken"),
+            ),
+            (Artifact::Delivered { location: words.clone(), repeated: false }, None),
+            (
+                Artifact::Delivered { location: format!("{words}é"), repeated: false },
+                Some("gives 16385 characters in a location, at most 16384 are taken"),
             ),
         ] {
             assert_eq!(artifact.oversized().as_deref(), expected);

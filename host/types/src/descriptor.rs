@@ -15,11 +15,12 @@ pub enum Role {
     Trainer,
     Predictor,
     Evaluator,
+    Sink,
 }
 
 impl Role {
     /// All roles, in the order of a pipeline's life.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Collector,
         Role::Validator,
         Role::Transformer,
@@ -27,6 +28,7 @@ impl Role {
         Role::Trainer,
         Role::Predictor,
         Role::Evaluator,
+        Role::Sink,
     ];
 
     /// The interface's name in `stepwell:step`.
@@ -39,6 +41,7 @@ impl Role {
             Role::Trainer => "trainer",
             Role::Predictor => "predictor",
             Role::Evaluator => "evaluator",
+            Role::Sink => "sink",
         }
     }
 }

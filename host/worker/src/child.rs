@@ -1,7 +1,8 @@
 //! The worker's side: sets itself up, raises its walls, then does what it is assigned, one attempt at a time.
 
 use crate::message::{FromWorker, ToWorker, Usage};
-use crate::{memory, walls, wire};
+use crate::walls::{self, Places, Status};
+use crate::{memory, wire};
 use data::Table;
 use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Told, Watched};
 use sandbox::{Plugin, Sandbox, Served};
@@ -25,11 +26,14 @@ pub fn main() -> Result<(), Fault> {
     let ToWorker::Setup { blobs, compiled, scratch } = setup else {
         return Err(Fault::host("the first message was not the worker's setup"));
     };
+    let status = Status::open()?;
+    // Before anything that may start a thread.
+    let walls = walls::raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch })?;
     let sandbox = Sandbox::new()?;
-    walls::raise()?;
     die_with_server(Arc::clone(&socket));
-    let mut worker = Worker { socket, blobs, compiled, scratch, sandbox, plugins: HashMap::new(), served: None };
-    worker.send(&FromWorker::Ready, &[])?;
+    let (plugins, served) = (HashMap::new(), None);
+    let mut worker = Worker { socket, blobs, compiled, scratch, status, sandbox, plugins, served };
+    worker.send(&FromWorker::Ready { walls }, &[])?;
     worker.serve()
 }
 
@@ -48,6 +52,7 @@ struct Worker {
     blobs: PathBuf,
     compiled: PathBuf,
     scratch: PathBuf,
+    status: Status,
     sandbox: Sandbox,
     plugins: HashMap<Digest, Arc<Plugin>>,
     served: Option<(Served, Schema)>,
@@ -98,7 +103,7 @@ impl Worker {
 
     fn bounded(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage, u64) {
         let base = memory::cap_at(assignment.limits.memory_bytes);
-        if let Err(fault) = walls::cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
+        if let Err(fault) = self.status.cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
             return (Err(fault), sandbox::Usage::default(), base);
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.carry_out(assignment)));
@@ -168,7 +173,7 @@ impl Worker {
             }
         }
         memory::cap_at(model.limits.memory_bytes);
-        let walled = walls::cap_data(model.limits.memory_bytes.saturating_add(SLACK_BYTES));
+        let walled = self.status.cap_data(model.limits.memory_bytes.saturating_add(SLACK_BYTES));
         let loaded = walled.and_then(|()| {
             catch_unwind(AssertUnwindSafe(|| self.restore(model))).unwrap_or_else(|panic| Err(panicked(panic)))
         });

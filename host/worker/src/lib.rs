@@ -6,7 +6,7 @@
 //!            |              +-- open, page, checkpoint <-------+ Doors
 //!            +--> Adoption: what the worker left in its scratch folder becomes blobs
 //! ```
-//! Two walls: wasm in the child, the process round it. The parent trusts nothing that comes over the socket: frames are
+//! Two walls: wasm in the child, the process round it ([`raise`]). The parent trusts nothing that comes over the socket: frames are
 //! bounded, files are adopted by digest, a deadline is a kill. A worker belongs to one tenant for life.
 
 mod adopt;
@@ -25,3 +25,4 @@ pub use child::main;
 pub use memory::CappedAllocator;
 pub use pool::{Layout, Pool};
 pub use serving::ServingWorker;
+pub use walls::{Places, Wall, WallPolicy, WallState, Walls, raise};

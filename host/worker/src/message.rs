@@ -1,5 +1,6 @@
 //! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body.
 
+use crate::walls::Walls;
 use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -44,8 +45,10 @@ pub(crate) enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "from_worker")]
 pub(crate) enum FromWorker {
-    /// Set up, walls standing; memory is measured from here.
-    Ready,
+    /// Set up, behind these walls; memory is measured from here.
+    Ready {
+        walls: Walls,
+    },
     Say {
         event: Watched,
     },

@@ -5,12 +5,13 @@ use crate::compiled::{self, Code};
 use crate::ledger::Ledger;
 use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
 use crate::process::{Bounds, Process, memory_limit};
+use crate::walls::{WallPolicy, Walls};
 use doors::{Authority, Keeper};
 use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use types::{Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
 
@@ -35,6 +36,8 @@ pub struct Layout {
     pub compiled: PathBuf,
     /// Each worker has a folder of its own beneath it.
     pub scratch: PathBuf,
+    /// What is done where one of a worker's walls is missing.
+    pub walls: WallPolicy,
 }
 
 /// What a tenant's steps may reach at most, as it is now.
@@ -53,6 +56,8 @@ pub struct Pool {
     compiling: Mutex<HashMap<(TenantId, Digest), Turn>>,
     started: AtomicU64,
     pub(crate) ledger: Ledger,
+    /// As the first worker told of them; they are the machine's, not the worker's.
+    walls: OnceLock<Walls>,
 }
 
 impl Pool {
@@ -64,7 +69,7 @@ impl Pool {
         blobs: Arc<dyn Blobs>,
         idle_max: usize,
     ) -> Self {
-        let (idle, compiling, started, ledger) = Default::default();
+        let (idle, compiling, started, walls, ledger) = Default::default();
         Self {
             layout: Box::new(layout),
             authority: Box::new(authority),
@@ -73,6 +78,7 @@ impl Pool {
             idle_max,
             compiling,
             started,
+            walls,
             ledger,
         }
     }
@@ -94,6 +100,15 @@ impl Pool {
         self.ledger.forget(tenant);
     }
 
+    /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
+    pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
+        if self.walls.get().is_none() {
+            let worker = self.worker(tenant)?;
+            self.give_back(tenant, worker);
+        }
+        Ok(self.walls.get().cloned().unwrap_or_default())
+    }
+
     /// A warm worker of the tenant, or a new one.
     pub(crate) fn worker(&self, tenant: &TenantId) -> Result<Process, Fault> {
         let warm = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenant).and_then(Vec::pop);
@@ -103,7 +118,10 @@ impl Pool {
             None => {
                 let layout = (self.layout)(tenant);
                 let number = self.started.fetch_add(1, Ordering::Relaxed);
-                Process::start(&layout, layout.scratch.join(format!("{}-{number}", std::process::id())))
+                let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
+                let worker = Process::start(&layout, scratch)?;
+                self.walls.get_or_init(|| worker.walls.clone());
+                Ok(worker)
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use crate::message::{FromWorker, ToWorker};
 use crate::pool::Layout;
+use crate::walls::Walls;
 use crate::wire::{self, Inbox};
 use crate::{ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use types::{Fault, FaultKind, LimitKind};
 
@@ -27,6 +29,8 @@ pub(crate) struct Process {
     child: Child,
     socket: UnixStream,
     inbox: Inbox,
+    /// What stands round it, and what does not.
+    pub(crate) walls: Walls,
     pub(crate) scratch: PathBuf,
     /// Private resident memory when it was ready.
     base_bytes: u64,
@@ -61,27 +65,34 @@ impl Process {
     /// Starts a worker of a tenant and waits until its walls stand.
     pub(crate) fn start(layout: &Layout, scratch: PathBuf) -> Result<Self, Fault> {
         let (socket, theirs) = UnixStream::pair().map_err(Fault::host)?;
-        std::fs::create_dir_all(&scratch).map_err(Fault::host)?;
+        // What a worker may open must be there when its walls are raised.
+        for folder in [&layout.blobs, &layout.compiled, &scratch] {
+            std::fs::create_dir_all(folder).map_err(Fault::host)?;
+        }
+        // Behind its walls it cannot see how many processors are its share.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let child = Command::new(&layout.executable)
             .arg("worker")
             .env_clear()
+            .env("RAYON_NUM_THREADS", threads.to_string())
             .current_dir(&scratch)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let mut process =
-            Self { child, socket, inbox: Inbox::default(), scratch, base_bytes: 0, cpu_seen_us: 0, attempts: 0 };
+        let (inbox, walls) = Default::default();
+        let mut process = Self { child, socket, inbox, walls, scratch, base_bytes: 0, cpu_seen_us: 0, attempts: 0 };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
         let (deadline, wall_ms) = (Instant::now() + START_MAX, START_MAX.as_millis() as u64);
         let bounds = Bounds { deadline, wall_ms, memory_bytes: 1 << 30, cancelled: &never };
-        match process.receive(&bounds)? {
-            (FromWorker::Ready, _) => {}
+        process.walls = match process.receive(&bounds)? {
+            (FromWorker::Ready { walls }, _) => walls,
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
-        }
+        };
+        layout.walls.admit(&process.walls)?;
         process.base_bytes = process.resident_bytes();
         Ok(process)
     }
@@ -133,8 +144,7 @@ impl Process {
         let deadline = Instant::now() + Duration::from_millis(500);
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) if status.code() == Some(memory::EXIT_MEMORY) => return memory_limit(0),
-                Ok(Some(status)) => return Fault::new(FaultKind::Crash, format!("the worker died: {status}")),
+                Ok(Some(status)) => return death_of(status),
                 Ok(None) if Instant::now() < deadline => std::thread::yield_now(),
                 _ => {
                     self.kill();
@@ -188,6 +198,17 @@ impl Process {
     }
 }
 
+fn death_of(status: ExitStatus) -> Fault {
+    if status.code() == Some(memory::EXIT_MEMORY) {
+        return memory_limit(0);
+    }
+    match status.signal().and_then(Signal::from_named_raw) {
+        // Nothing of ours makes such a call: the plugin broke out of its sandbox, and is not tried again.
+        Some(Signal::SYS) => Fault::guest("the worker died: SIGSYS, a forbidden system call"),
+        _ => Fault::new(FaultKind::Crash, format!("the worker died: {status}")),
+    }
+}
+
 pub(crate) fn memory_limit(memory_bytes: u64) -> Fault {
     let message = match memory_bytes {
         0 => "needed more memory than its limit `memory` and was stopped".to_owned(),
@@ -205,5 +226,24 @@ impl Drop for Process {
         self.kill();
         // What is left there was not adopted; a failure leaves garbage that the next start removes.
         let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_worker_died_says_whose_fault_it_is() {
+        for (raw, kind, says) in [
+            (memory::EXIT_MEMORY << 8, FaultKind::Limit { limit: LimitKind::Memory }, "`memory`"),
+            (libc::SIGSYS, FaultKind::Guest, "SIGSYS, a forbidden system call"),
+            (libc::SIGKILL, FaultKind::Crash, "signal: 9"),
+            (1 << 8, FaultKind::Crash, "exit status: 1"),
+        ] {
+            let fault = death_of(ExitStatus::from_raw(raw));
+            assert_eq!(fault.kind, kind, "{raw}");
+            assert!(fault.message.contains(says), "{fault}");
+        }
     }
 }

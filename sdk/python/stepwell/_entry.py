@@ -13,7 +13,7 @@ import sys
 from . import _doors, _wit, host, rowwise
 from .columns import parse
 from .errors import Permanent, StepError
-from .roles import ROLES, Page, Training, learns
+from .roles import ROLES, Model as SinkModel, Page, Receipt, Training, learns
 from .table import lift, lower, lower_pieces
 
 _plugin = {}
@@ -40,6 +40,7 @@ _INTERFACES = {
     "Trainer": "trainer",
     "Predictor": "predictor",
     "Evaluator": "evaluator",
+    "Sink": "sink",
 }
 
 
@@ -189,6 +190,7 @@ _PORTS = {
     "Validator": _validator_ports,
     "Trainer": _trainer_ports,
     "Evaluator": _evaluator_ports,
+    "Sink": lambda step, wired: (step.takes, []),
 }
 
 
@@ -321,3 +323,21 @@ class Evaluator:
         return evaluator.Measure(
             measure.name, measure.slice, float(measure.value), intervals[0], measure.baseline_value, intervals[1]
         )
+
+
+class Sink:
+    """The interface `sink`."""
+
+    @_exported
+    def deliver(self, key, delivery):
+        receipt = Receipt(*_step("Sink").deliver(key, self._delivered(delivery)))
+        return _plugin["sink"].Receipt(str(receipt.location), bool(receipt.repeated))
+
+    @staticmethod
+    def _delivered(delivery):
+        sink = _plugin["sink"]
+        if isinstance(delivery, sink.Delivery_Table):
+            return lift(delivery.value)
+        if isinstance(delivery, sink.Delivery_Report):
+            return json.loads(delivery.value)
+        return SinkModel(_contents(delivery.value.files), json.loads(delivery.value.about))

@@ -151,7 +151,29 @@ class Evaluator(Step):
         raise NotImplementedError
 
 
-ROLES = {role.__name__: role for role in (RowWise, Transformer, Collector, Validator, Trainer, Predictor, Evaluator)}
+Model = namedtuple("Model", "files about")
+Model.__doc__ = """A trained model: its files (`{name: bytes}`), and its signature, measures and plugin as a dict."""
+
+Receipt = namedtuple("Receipt", "location repeated", defaults=(False,))
+Receipt.__doc__ = """Where a delivery lies now, for people, and whether an earlier attempt had already brought it there."""
+
+
+class Sink(Step):
+    """Brings something out. `takes` are the ports it can take, each with the columns it needs there: `table`, `report`,
+    `model`; a pipeline wires one of them."""
+
+    takes = {"table": {}}
+
+    def deliver(self, key, delivery):
+        """A `Receipt`. `delivery` is a table, a report (a list of dicts: measures or findings) or a `Model`. An attempt
+        that was cut off is followed by another with the same key, text of `a-z 0-9 . _ - /`: deliver once for each."""
+        raise NotImplementedError
+
+
+ROLES = {
+    role.__name__: role
+    for role in (RowWise, Transformer, Collector, Validator, Trainer, Predictor, Evaluator, Sink)
+}
 
 
 def learns(step):

@@ -21,6 +21,7 @@ EXPORTS = {
     "Trainer": "trainer",
     "Predictor": "predictor",
     "Evaluator": "evaluator",
+    "Sink": "sink",
 }
 # Name in the step's source -> the interface it needs. A component imports what its source names and no more: its
 # imports are its request for capabilities, and decide whether its results may be cached.

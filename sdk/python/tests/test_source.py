@@ -71,7 +71,7 @@ class Source(unittest.TestCase):
             (
                 "class A: pass",
                 "step.py: expected a class based on one of RowWise, Transformer, Collector, Validator, Trainer, "
-                "Predictor, Evaluator from `stepwell`, got none",
+                "Predictor, Evaluator, Sink from `stepwell`, got none",
             ),
             (
                 "from stepwell import RowWise\nclass A(RowWise): pass\nclass B(RowWise): pass",

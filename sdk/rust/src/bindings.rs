@@ -56,3 +56,4 @@ exported!(validator, "stepwell:sdk/validator");
 exported!(trainer, "stepwell:sdk/trainer", "stepwell:step/types@0.1.0": crate::bindings::stepwell::step::types);
 exported!(predictor, "stepwell:sdk/predictor", "stepwell:step/types@0.1.0": crate::bindings::stepwell::step::types);
 exported!(evaluator, "stepwell:sdk/evaluator");
+exported!(sink, "stepwell:sdk/sink", "stepwell:step/types@0.1.0": crate::bindings::stepwell::step::types);

@@ -59,8 +59,8 @@ pub use random::Rng;
 #[doc(hidden)]
 pub use roles::Exported;
 pub use roles::{
-    Collector, Evaluator, Finding, Interval, Measure, Page, Plugin, Predictor, RowWise, Severity, Tables, Trained,
-    Trainer, Training, TrainingMeasure, Transformer, Validator,
+    Collector, Delivery, Evaluator, Finding, Interval, Measure, Page, Plugin, Predictor, Receipt, RowWise, Severity,
+    Sink, Tables, Trained, Trainer, Training, TrainingMeasure, Transformer, Validator,
 };
 pub use saved::{SavedFile, SavedFiles};
 pub use settings::{logical_time, params, parse, seed};

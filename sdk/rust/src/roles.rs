@@ -8,7 +8,7 @@ use crate::bindings::{
     description::exports::stepwell::step::description as description_wire,
     evaluator::exports::stepwell::step::evaluator as evaluator_wire,
     fitted::exports::stepwell::step::fitted as fitted_wire,
-    predictor::exports::stepwell::step::predictor as predictor_wire,
+    predictor::exports::stepwell::step::predictor as predictor_wire, sink::exports::stepwell::step::sink as sink_wire,
     trainer::exports::stepwell::step::trainer as trainer_wire,
     transformer::exports::stepwell::step::transformer as transformer_wire,
     validator::exports::stepwell::step::validator as validator_wire,
@@ -230,6 +230,42 @@ impl<T: Evaluator> evaluator_wire::Guest for Exported<T> {
     }
 }
 
+pub use sink_wire::Receipt;
+
+/// What a sink is to bring out; which it can be is said by the ports of its descriptor: `table`, `report`, `model`.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Rows.
+    Table(Table),
+    /// What an evaluator measured or a validator found, as a JSON array.
+    Report(String),
+    /// What a trainer learnt; `about` is its signature, measures and plugin as a JSON object.
+    Model {
+        /// The trainer's files.
+        files: SavedFiles,
+        /// A JSON object.
+        about: String,
+    },
+}
+
+/// Brings something out: a table into a warehouse, a model to a device, a report to people.
+pub trait Sink: Plugin {
+    /// Delivers once for each key, however often it is called: an attempt that was cut off is followed by another with the
+    /// same key. Says where the delivery lies now, and whether an earlier attempt had brought it there.
+    fn deliver(key: &str, delivery: Delivery) -> Result<Receipt>;
+}
+
+impl<T: Sink> sink_wire::Guest for Exported<T> {
+    fn deliver(key: String, delivery: sink_wire::Delivery) -> Result<Receipt> {
+        let delivery = match delivery {
+            sink_wire::Delivery::Table(table) => Delivery::Table(table),
+            sink_wire::Delivery::Report(report) => Delivery::Report(report),
+            sink_wire::Delivery::Model(model) => Delivery::Model { files: SavedFiles(model.files), about: model.about },
+        };
+        T::deliver(&key, delivery)
+    }
+}
+
 /// Makes a type the plugin of this crate: `stepwell::export!(Median: RowWise);`, or several roles joined by `+`
 /// (`Trainer + Predictor`). The roles are those of the component's type, so leave out what the plugin is not.
 #[macro_export]
@@ -269,5 +305,8 @@ macro_rules! export {
     };
     (@role Evaluator $exported:ident) => {
         $crate::bindings::evaluator::export!($exported with_types_in $crate::bindings::evaluator);
+    };
+    (@role Sink $exported:ident) => {
+        $crate::bindings::sink::export!($exported with_types_in $crate::bindings::sink);
     };
 }

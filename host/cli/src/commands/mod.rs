@@ -3,6 +3,7 @@
 mod check;
 mod init;
 mod model;
+pub(crate) mod plugin;
 mod run;
 mod runs;
 mod secret;
@@ -22,6 +23,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
+        Command::Plugin(plugin) => plugin::plugin(&args, plugin),
         Command::Serve { listen } => serve::serve(&args, *listen).await,
         Command::Worker => Ok(0),
     }

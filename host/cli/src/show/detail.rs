@@ -1,6 +1,6 @@
 //! Runs, tables and models, whole.
 
-use super::progress::measures;
+use super::progress::{delivered, measures};
 use super::{bytes, duration, instant, table, tame, tame_lines};
 use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
@@ -96,7 +96,10 @@ fn step_notes(step: &StepDetail) -> String {
             Artifact::Version { model, version } => {
                 text += &format!("\n`{}` registered model `{model}` version {version}\n", step.step);
             }
-            _ => {}
+            Artifact::Delivered { location, repeated } => {
+                text += &format!("\n`{}` delivered {}\n", step.step, delivered(location, *repeated));
+            }
+            Artifact::Table(_) | Artifact::State { .. } | Artifact::Model { .. } => {}
         }
     }
     text

@@ -79,6 +79,9 @@ impl RunShow {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
             RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
+            RunEvent::Delivered { location, repeated, .. } => {
+                self.say(&format!("{} {}", styled("delivered", GOOD), delivered(&location, repeated)));
+            }
             RunEvent::Registered { model, version, digest, alias, .. } => {
                 let alias = alias.map(|alias| format!(", now `{}`", tame(&alias))).unwrap_or_default();
                 self.say(&format!(
@@ -176,6 +179,11 @@ impl RunShow {
             None => self.say(&format!("run {run} is interrupted; go on with `stepwell runs resume {run}`")),
         }
     }
+}
+
+/// Where something lies now, after the word "delivered".
+pub(super) fn delivered(location: &str, repeated: bool) -> String {
+    format!("to {}{}", tame(location), if repeated { ", as an earlier attempt had already done" } else { "" })
 }
 
 /// The measures of a step, a line each.

@@ -5,6 +5,8 @@
 
 #![expect(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod cache;
+pub(crate) mod compiled;
 pub(crate) mod http;
 pub(crate) mod serving;
 
@@ -54,6 +56,7 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     for told in ["STEPWELL_DATA", "STEPWELL_PLUGINS", "STEPWELL_TENANT", "CLICOLOR_FORCE"] {
         command.env_remove(told);
     }
+    command.env("XDG_CACHE_HOME", cache::home(folder));
     command
 }
 
@@ -89,14 +92,23 @@ impl Project {
         *shared = Arc::downgrade(&warm);
         let folder = tempfile::tempdir().unwrap();
         copy(&warm.path().join("tumour"), folder.path(), &[]);
+        compiled::moved(&warm.path().join("tumour"), folder.path());
         Self { folder, _warm: Some(warm) }
+    }
+
+    /// What `init` makes, before any other command.
+    pub(crate) fn cold() -> Self {
+        let [made, folder] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        stepwell(made.path(), &["init", "tumour"]).expect("init", 0, &[]);
+        copy(&made.path().join("tumour"), folder.path(), &[]);
+        Self { folder, _warm: None }
     }
 
     /// A project of `examples/`, as a fresh clone has it.
     pub(crate) fn example(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
-        copy(&example, folder.path(), &[".stepwell", "stepwell.lock"]);
+        copy(&example, folder.path(), &[".stepwell", ".cache", "stepwell.lock"]);
         Self { folder, _warm: None }
     }
 
@@ -163,9 +175,11 @@ fn copy(from: &Path, to: &Path, except: &[&str]) {
         if except.iter().any(|skipped| name == *skipped) {
             continue;
         }
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(name), except),
-            false => drop(std::fs::copy(entry.path(), to.join(name)).unwrap()),
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => copy(&entry.path(), &to.join(name), except),
+            kind if kind.is_file() => drop(std::fs::copy(entry.path(), to.join(name)).unwrap()),
+            // The way to the shared tool: each cache makes its own.
+            _ => {}
         }
     }
 }

@@ -1,5 +1,8 @@
 //! A project in a folder of its own, and the real binary run in it.
 
+#[path = "../harness/cache.rs"]
+mod cache;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -103,6 +106,7 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("STEPWELL_DATA").env_remove("STEPWELL_PLUGINS").env_remove("STEPWELL_TENANT");
+        command.env("XDG_CACHE_HOME", cache::home(self.path()));
         command
     }
 }

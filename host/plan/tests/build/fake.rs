@@ -107,6 +107,10 @@ pub(crate) fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described,
                 .input("candidate", named(&rows, p.get("label")))
                 .input("baseline", Vec::new())
         }
+        "warehouse" => say("warehouse", &[Role::Sink])
+            .input("table", fields(p["reads"].as_str().unwrap_or_default()))
+            .input("model", Vec::new()),
+        "postman" => say("postman", &[Role::Sink]).input("report", Vec::new()),
         "join" => say("join", &[Role::Transformer]).input("left", Vec::new()).input("right", Vec::new()).output(
             "table",
             [columns(ports, "left"), columns(ports, "right")].concat(),

@@ -4,3 +4,4 @@ mod fake;
 mod planned;
 mod policy;
 mod refused;
+mod sinks;

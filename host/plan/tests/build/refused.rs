@@ -12,7 +12,7 @@ const DATA: &str =
     "[steps.data]\nplugin = \"csv\"\nparams.columns = \"id:int64 a:float64 b:float64 city:text y:boolean\"\n";
 
 /// The case after a collector of `id a b city y`; lines count from 4.
-fn with_data(steps: &str, expected: Expect) {
+pub(crate) fn with_data(steps: &str, expected: Expect) {
     check(&format!("{DATA}{steps}"), expected);
 }
 

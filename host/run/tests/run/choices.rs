@@ -3,7 +3,7 @@
 use crate::fakes::World;
 use crate::plans::{collect, inputs, name, natural, plan, plugin, port, step, stored, whole};
 use plan::{Plan, Work};
-use ports::{Answer, Page, Task};
+use ports::{Answer, Delivery, Page, Task};
 use run::{Action, Circumstances, RunView, Stop, call_for, decide, ready_steps};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -88,8 +88,9 @@ fn a_call_says_who_what_and_what_it_may() {
     let plan = whole(0.8);
     let (world, early) = after_rows(&plan);
     let view = world.view(1);
-    let call =
-        |step: &str| call_for(plan.step(&name(step)).unwrap(), &view, Path::new("/project"), Some("0a".to_owned()));
+    let call = |step: &str| {
+        call_for(plan.step(&name(step)).unwrap(), &view, &world.tenant, Path::new("/project"), Some("0a".to_owned()))
+    };
     let scale = call("scale").unwrap();
     assert_eq!(scale.who, "step `scale` (plugin `scale`)");
     assert_eq!((scale.base.as_path(), scale.grants), (Path::new("/project"), crate::plans::grants()));
@@ -99,7 +100,17 @@ fn a_call_says_who_what_and_what_it_may() {
     assert_eq!(call("rows").unwrap().assignment.task, Task::Collect { cursor: Some("0a".to_owned()) });
     assert!(matches!(call("predict").unwrap().assignment.task, Task::Predict { model, .. } if model.len() == 1));
     assert_eq!(call("gate").unwrap_err().message, "step `gate` has no plugin to call");
-    let missing = call_for(plan.step(&name("scale")).unwrap(), &early, Path::new("/project"), None).unwrap_err();
+    let Work::Predict { rows, .. } = &plan.step(&name("predict")).unwrap().work else {
+        panic!("expected a prediction")
+    };
+    let work = Work::Deliver { plugin: plugin("warehouse"), what: rows.clone(), trainer: None };
+    let out = call_for(&crate::plans::step("out", work, &["delivered"]), &view, &world.tenant, Path::new("/"), None);
+    let Task::Deliver { key, delivery: Delivery::Table { .. } } = out.unwrap().assignment.task else {
+        panic!("expected a delivery")
+    };
+    assert_eq!(key, "default/fit/1/out");
+    let missing =
+        call_for(plan.step(&name("scale")).unwrap(), &early, &world.tenant, Path::new("/project"), None).unwrap_err();
     let expected = "step `scale` (plugin `scale`) takes a table from `split.train`, where there is nothing";
     assert_eq!(missing.message, expected);
 }

@@ -93,3 +93,21 @@ fn what_a_crash_left_half_written_is_removed_at_open() {
     open(data.path());
     assert!(!left.exists());
 }
+
+#[test]
+fn a_link_in_place_of_a_folder_or_blob_is_not_followed() {
+    let (data, outside, acme) = (folder(), folder(), tenant("acme"));
+    let other = outside.path().join("other");
+    fs::write(&other, b"rows").expect("written");
+    let (store, _) = open(data.path());
+    let digest = store.put(&acme, b"rows").expect("put");
+    let path = store.path(&acme, digest).expect("there");
+    fs::remove_file(&path).and_then(|()| symlink(&other, &path)).expect("linked");
+    assert!(store.get(&acme, digest).expect_err("a link").message.contains("symbolic link"));
+    drop(store);
+    let incoming = crate::open::incoming_folder(data.path(), &acme);
+    fs::remove_dir(&incoming).and_then(|()| symlink(outside.path(), &incoming)).expect("linked");
+    let error = crate::Store::open(data.path()).map(|_| ()).expect_err("a link");
+    assert!(error.to_string().contains("cannot empty"), "{error}");
+    assert_eq!(fs::read(&other).expect("untouched"), b"rows");
+}

@@ -50,7 +50,8 @@ impl Scene {
         fs::create_dir(&blobs).unwrap();
         let blobs_of_pool = Arc::new(Folder(blobs.clone()));
         // `sh worker`, in the worker's scratch folder.
-        let layout = Layout { executable: "/bin/sh".into(), blobs, compiled, scratch };
+        let walls = crate::walls::WallPolicy::BestEffort;
+        let layout = Layout { executable: "/bin/sh".into(), blobs, compiled, scratch, walls };
         let pool = Pool::new(move |_| layout.clone(), |_| Ok(doors::Authority::default()), blobs_of_pool, 1);
         let scene = Self { folder, pool, tenant: TenantId::default_tenant() };
         fs::create_dir_all(scene.scratch()).unwrap();
@@ -70,7 +71,7 @@ impl Scene {
 
     /// The worker will say this after it was ready, without a look at what it is asked.
     fn says(&self, messages: &[FromWorker]) -> &Self {
-        let ready = [FromWorker::Ready];
+        let ready = [FromWorker::Ready { walls: Vec::new() }];
         let frames = ready.iter().chain(messages).flat_map(|message| wire::frame(message, &[]).unwrap());
         fs::write(self.scratch().join("says"), frames.collect::<Vec<u8>>()).unwrap();
         fs::write(self.scratch().join("worker"), "cat says >&0; exec sleep 600").unwrap();

@@ -1,0 +1,48 @@
+//! A component's file -> what it is, without a project: compiled and asked in a worker, as any plugin is.
+
+use crate::catalog::{Aside, COMPONENT_BYTES_MAX, DESCRIBE_LIMITS};
+use crate::{Error, Server};
+use ports::{Answer, Assignment, Blobs, Call, StepRunner, Task};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use types::{Descriptor, Digest, Fault, TenantId};
+
+/// A component that this installation accepts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inspected {
+    pub digest: Digest,
+    pub bytes: u64,
+    /// What it says of itself when nothing is wired and no parameter is set.
+    pub descriptor: Descriptor,
+}
+
+impl Server {
+    /// Compiles and describes the component in a file, or says why no pipeline could use it. Leaves it among the tenant's
+    /// blobs.
+    pub fn inspect(&self, tenant: &TenantId, file: &Path) -> Result<Inspected, Error> {
+        self.active(tenant)?;
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        let component = manifest::read_file(file, COMPONENT_BYTES_MAX)
+            .map_err(|error| Fault::invalid(format!("cannot read `{name}`: {error}")))?;
+        let (digest, bytes) = (self.store.put(tenant, &component)?, component.len() as u64);
+        let assignment = Assignment {
+            component: digest,
+            parameters: serde_json::json!({}),
+            seed: 0,
+            logical_time_us: 0,
+            limits: DESCRIBE_LIMITS,
+            checkpoint: None,
+            task: Task::Describe { inputs: Vec::new() },
+        };
+        let call = Call {
+            who: format!("plugin `{name}`"),
+            assignment,
+            grants: types::Grants::default(),
+            base: PathBuf::new(),
+        };
+        match self.admission.run(tenant, &call, &Aside).result? {
+            Answer::Described { descriptor } => Ok(Inspected { digest, bytes, descriptor: *descriptor }),
+            _ => Err(Fault::host("a worker answered a description with something else").into()),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A step in C -> a component. The compiler runs no code of the plugin.
+//!
+//! ```text
+//!  *.c --compile--> objects --roles--> a world --bindings--> contract.c --link--> a core module --componentize--> the component
+//! ```
+//! Which roles a plugin has, its objects say: `SW_FITTED(..)` leaves a mark there. The world exports these and nothing else.
+//! The C library is linked for what computes; what it wants of a system the SDK answers, so no WASI is left to import.
+
+use crate::carried::{File, WIT, staged};
+use crate::component::componentize;
+use crate::tool::{self, finish, follow, isolate};
+use crate::{Language, Notes, Tools, language};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use types::{Digest, Fault, Role};
+use wit_bindgen_core::{Files, wit_parser::Resolve};
+
+/// Zig's C compiler, which brings its own linker and C library; pinned, since its version is part of what it makes.
+const COMPILER: &str = "ziglang==0.15.2";
+
+/// No reassociation and no fused multiply-add, whatever the optimisation: a sum has the same bits as in any other language.
+const FLAGS: [&str; 10] = [
+    "-target",
+    "wasm32-wasi",
+    "-mexec-model=reactor",
+    "-std=c17",
+    "-O2",
+    "-msimd128",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-Wall",
+    "-fno-sanitize=all",
+];
+
+/// Where a function of the system would be imported from.
+const SYSTEM: &str = "`wasi_snapshot_preview1::";
+
+const SDK: &[File] = carried!("sdk/c":
+    "include/contract.h" "include/stepwell.h"
+    "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
+    "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/trainer.c"
+    "src/roles/transformer.c" "src/roles/validator.c");
+
+pub(crate) static LANGUAGE: Language = Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template };
+
+fn template(role: Role) -> Option<Vec<File>> {
+    let step = match role {
+        Role::Collector => carried_text!("sdk/c/template/collector.c"),
+        Role::Transformer => carried_text!("sdk/c/template/transformer.c"),
+        Role::Fitted => carried_text!("sdk/c/template/fitted.c"),
+        Role::Validator => carried_text!("sdk/c/template/validator.c"),
+        Role::Trainer | Role::Predictor => carried_text!("sdk/c/template/learner.c"),
+        Role::Evaluator => carried_text!("sdk/c/template/evaluator.c"),
+        Role::Sink => return None,
+    };
+    let readme = carried_text!("sdk/c/template/README.md");
+    Some(vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")])
+}
+
+/// What a plugin may export. `description` it must.
+const ROLES: [&str; 8] =
+    ["description", "collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator"];
+
+fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
+    let compiler = Compiler {
+        python: tool::python(COMPILER, tools)?,
+        sdk: staged(tools.cache, "c", &[SDK])?.join("sdk/c"),
+        cache: tools.cache.join("zig"),
+        // `to` is this build's alone, and so is what is named after it.
+        work: tools.cache.join("c").join(Digest::of(to.as_os_str().as_encoded_bytes()).short()),
+        what: format!("building `{}`", language::last_part(source)),
+    };
+    (tools.notes)(format!("{} into a component (a second; a minute the first time)", compiler.what));
+    std::fs::create_dir_all(&compiler.work).map_err(Fault::host)?;
+    let built = compiler.component(source, tools.notes);
+    // A cache that cannot be emptied is no reason to refuse what was built in it.
+    let _ = std::fs::remove_dir_all(&compiler.work);
+    std::fs::write(to, built?).map_err(Fault::host)
+}
+
+struct Compiler {
+    python: PathBuf,
+    sdk: PathBuf,
+    cache: PathBuf,
+    /// A folder for what lies between the source and the component.
+    work: PathBuf,
+    what: String,
+}
+
+impl Compiler {
+    fn component(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<u8>, Fault> {
+        let objects = self.compile(source, notes)?;
+        let roles = roles(&objects)?;
+        if roles.len() < 2 || roles[0] != "description" {
+            let fault = Fault::invalid(format!("{}: it lacks a description or a role", self.what));
+            return Err(fault.hinted("a step ends as in: SW_DESCRIBE(describe); SW_FITTED(fit, save, restore, apply);"));
+        }
+        let module = self.link(&objects, &roles)?;
+        componentize(&module, None).map_err(|fault| self.refused(fault))
+    }
+
+    /// Of a module that makes no component, the author reads what it asked for and cannot have.
+    fn refused(&self, fault: Fault) -> Fault {
+        let wanted = fault.message.split_once(SYSTEM).and_then(|(_, rest)| rest.split('`').next());
+        match wanted {
+            Some(call) => Fault::invalid(format!("{}: it asks a system for `{call}`", self.what))
+                .hinted("there is none beneath a step: use sw_open for fopen, sw_logical_time for time, .."),
+            None => Fault { message: format!("{}: {}", self.what, fault.message), ..fault },
+        }
+    }
+
+    /// The plugin's own files, each to an object. Of a folder, all of C in it.
+    fn compile(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<PathBuf>, Fault> {
+        language::files(source, "*.c")?.iter().map(|file| self.object(file, notes)).collect()
+    }
+
+    /// What the compiler says names files within the plugin's folder, and so does what it makes: the same text gives the same
+    /// bytes wherever it lies.
+    fn object(&self, file: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
+        let folder = file.parent().unwrap_or(file).display().to_string() + "/";
+        let object = self.work.join(file.file_name().unwrap_or_default()).with_extension("o");
+        let mut command = self.command();
+        command.arg("-c").arg(file).arg("-o").arg(&object);
+        command.args(["-ferror-limit=4", "-fdiagnostics-color=never", &format!("-ffile-prefix-map={folder}=")]);
+        let mut said = Vec::new();
+        let hear = |line: &str| {
+            said.push(line.replace(&folder, ""));
+            false
+        };
+        follow(command, &self.what, hear)
+            .map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
+        said.into_iter().for_each(notes);
+        Ok(object)
+    }
+
+    fn link(&self, objects: &[PathBuf], roles: &[&str]) -> Result<Vec<u8>, Fault> {
+        let linked = self.work.join("linked");
+        std::fs::create_dir_all(&linked).map_err(Fault::host)?;
+        bindings(roles, &linked)?;
+        let mut command = self.command();
+        command.args(["-s", "-Wl,--gc-sections", "-o", "linked/module.wasm"]).args(objects);
+        command.args(["linked/contract.c", "linked/contract_component_type.o"]);
+        let own = SDK.iter().filter_map(|(path, _)| path.strip_prefix("sdk/c/")).filter(|path| path.ends_with(".c"));
+        let needed = |path: &&str| {
+            path.strip_prefix("src/roles/").is_none_or(|file| roles.iter().any(|role| file.starts_with(role)))
+        };
+        command.args(own.filter(needed).map(|path| self.sdk.join(path)));
+        finish(command, &self.what)?;
+        std::fs::read(linked.join("module.wasm")).map_err(Fault::host)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "ziglang", "cc"]).args(FLAGS).arg("-I").arg(self.sdk.join("include"));
+        command.env("ZIG_GLOBAL_CACHE_DIR", &self.cache).env("ZIG_LOCAL_CACHE_DIR", &self.cache);
+        isolate(&mut command, &self.work);
+        command
+    }
+}
+
+/// The roles that the objects' marks name.
+fn roles(objects: &[PathBuf]) -> Result<Vec<&'static str>, Fault> {
+    let mut bytes = Vec::new();
+    for object in objects {
+        bytes.extend(std::fs::read(object).map_err(Fault::host)?);
+    }
+    let marked = |role: &&str| {
+        let mark = format!("stepwell-role:{role}\0");
+        bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
+    };
+    Ok(ROLES.into_iter().filter(marked).collect())
+}
+
+/// The contract in C for a plugin of these roles: a header, the calls, and the component's type for the linker.
+fn bindings(roles: &[&str], folder: &Path) -> Result<(), Fault> {
+    let exports: String = roles.iter().map(|role| format!("export stepwell:step/{role}@0.1.0;")).collect();
+    let world = format!(
+        "package stepwell:c; world contract {{ include stepwell:step/imports@0.1.0; import stepwell:step/types@0.1.0; \
+         {exports} }}"
+    );
+    let generate = || {
+        let mut resolve = Resolve::default();
+        for (path, text) in WIT {
+            resolve.push_str(path, text)?;
+        }
+        let package = resolve.push_str("c.wit", &world)?;
+        let world = resolve.select_world(&[package], Some("contract"))?;
+        let mut files = Files::default();
+        wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
+        Ok(files)
+    };
+    let files = generate().map_err(|error: anyhow::Error| Fault::host(format!("the contract in C: {error:#}")))?;
+    files.iter().try_for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes)).map_err(Fault::host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_sdk_is_carried() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/c");
+        let mut files = Vec::new();
+        for folder in ["include", "src", "src/roles"] {
+            let names = std::fs::read_dir(Path::new(root).join(folder)).unwrap();
+            let names = names.map(|entry| entry.unwrap()).filter(|entry| entry.file_type().unwrap().is_file());
+            files.extend(names.map(|entry| format!("sdk/c/{folder}/{}", entry.file_name().into_string().unwrap())));
+        }
+        files.sort();
+        let mut carried: Vec<_> = SDK.iter().map(|(name, _)| *name).collect();
+        carried.sort_unstable();
+        assert_eq!(files, carried);
+    }
+
+    #[test]
+    fn the_carried_header_is_the_contracts() {
+        let folder = tempfile::tempdir().unwrap();
+        bindings(&ROLES, folder.path()).unwrap();
+        let made = folder.path().join("contract.h");
+        let carried = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/c/include/contract.h");
+        if std::fs::read(&made).unwrap() != std::fs::read(&carried).unwrap() {
+            let kept = std::env::temp_dir().join("contract.h");
+            std::fs::copy(made, &kept).unwrap();
+            panic!("wit/ or wit-bindgen changed: cp {} sdk/c/include/contract.h", kept.display());
+        }
+    }
+
+    #[test]
+    fn an_object_says_its_roles() {
+        let folder = tempfile::tempdir().unwrap();
+        let object = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+            folder.path().join(name)
+        };
+        let one = object("a.o", b"\0asm..stepwell-role:trainer\0..");
+        let two = object("b.o", b"stepwell-role:predictor\0");
+        let none = object("c.o", b"stepwell-role:trainers\0 stepwell-role:");
+        assert_eq!(roles(&[one.clone(), two]).unwrap(), ["trainer", "predictor"]);
+        assert_eq!(roles(&[one, none.clone()]).unwrap(), ["trainer"]);
+        assert!(roles(&[none]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_world_exports_the_roles_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        bindings(&["description", "validator"], folder.path()).unwrap();
+        let header = std::fs::read_to_string(folder.path().join("contract.h")).unwrap();
+        assert!(header.contains("exports_stepwell_step_validator_check("));
+        assert!(!header.contains("exports_stepwell_step_fitted"));
+    }
+}

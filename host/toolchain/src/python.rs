@@ -1,0 +1,76 @@
+//! A Python step -> a component. Its text is read and never run outside of the sandbox, not even to build it.
+
+use crate::carried::{File, WIT, staged};
+use crate::tool::{self, finish, isolate};
+use crate::{Language, Tools, language};
+use std::path::Path;
+use std::process::Command;
+use types::{Digest, Fault, Role};
+
+/// The tool that makes components of Python; pinned, since its version is part of what it makes.
+const COMPONENTIZE: &str = "componentize-py==0.25.1";
+
+const SDK: &[File] = carried!("sdk/python/stepwell":
+    "__init__.py" "_doors.py" "_entry.py" "_wit.py" "build.py" "columns.py" "errors.py" "host.py" "roles.py"
+    "rowwise.py" "source.py" "table.py" "tensor.py");
+
+pub(crate) static LANGUAGE: Language =
+    Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template };
+
+/// The step of a role, and its test.
+macro_rules! carried_pair {
+    ($role:literal) => {
+        (carried_text!("sdk/python/template/", $role, ".py"), carried_text!("sdk/python/template/", $role, "_test.py"))
+    };
+}
+
+fn template(role: Role) -> Option<Vec<File>> {
+    let (step, test) = match role {
+        Role::Collector => carried_pair!("collector"),
+        Role::Transformer => carried_pair!("transformer"),
+        Role::Fitted => carried_pair!("fitted"),
+        Role::Validator => carried_pair!("validator"),
+        Role::Trainer | Role::Predictor => carried_pair!("learner"),
+        Role::Evaluator => carried_pair!("evaluator"),
+        Role::Sink => carried_pair!("sink"),
+    };
+    let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
+    Some(vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)])
+}
+
+/// Names what a build gives: the step's text and everything that makes a component of it.
+pub fn digest(text: &[u8]) -> Digest {
+    Digest::of_json(&(Digest::of(text), COMPONENTIZE, SDK, WIT))
+}
+
+fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
+    let step = language::only_file(source, "*.py")?;
+    let shown = language::last_part(&step);
+    let interpreter = tool::python(COMPONENTIZE, tools)?;
+    let sdk = staged(tools.cache, "python", &[SDK, WIT])?;
+    (tools.notes)(format!("building `{shown}` into a component (15 to 60 s, once for each version of the file)"));
+    let mut command = Command::new(interpreter);
+    command.arg("-m").arg("stepwell.build").arg(&step).arg("-o").arg(to).arg("--wit").arg(sdk.join("wit"));
+    command.env("PYTHONPATH", sdk.join("sdk/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+    isolate(&mut command, &sdk);
+    finish(command, &format!("building `{shown}`"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_whole_sdk_is_carried() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/python/stepwell");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".py"))
+            .map(|name| format!("sdk/python/stepwell/{name}"))
+            .collect();
+        files.sort();
+        let mut carried: Vec<_> = super::SDK.iter().map(|(name, _)| *name).collect();
+        carried.sort_unstable();
+        assert_eq!(files, carried);
+    }
+}

@@ -1,0 +1,26 @@
+// `stepwell:platform/files` where there is no host: the files of this machine.
+
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+class File {
+    constructor(path) {
+        this.descriptor = openSync(path);
+    }
+
+    size() {
+        return fstatSync(this.descriptor).size;
+    }
+
+    read(offset, length) {
+        const bytes = new Uint8Array(Math.min(length, 4 << 20));
+        return bytes.subarray(0, readSync(this.descriptor, bytes, 0, bytes.length, offset));
+    }
+
+    [Symbol.dispose]() {
+        closeSync(this.descriptor);
+    }
+}
+
+export function open(path) {
+    return new File(path);
+}

@@ -124,16 +124,21 @@ fn what_requests_carry_is_bounded_for_all_attempts_of_a_tenant() {
     let egress = Arc::new(Egress::new(0, Some(1000)));
     let attempt = || {
         let grants = http(vec![grant(format!("GET,POST {}", server.url("/ok/")))]);
-        let authority = Authority { policy: Grants::everything(), egress: Some(Arc::clone(&egress)), ..Authority::default() };
+        let authority =
+            Authority { policy: Grants::everything(), egress: Some(Arc::clone(&egress)), ..Authority::default() };
         Keeper::new(grants, ".".into(), authority).unwrap()
     };
     let (mut first, mut second) = (attempt(), attempt());
     let body = "x".repeat(300);
     let got = fetch(&mut first, "POST", &server.url("/ok/echo"), &[], &body).unwrap();
     assert_eq!(egress.used(), 300 + got.body.len() as u64);
-    let fault = fetch(&mut second, "POST", &server.url("/ok/echo"), &[], &body.repeat(2)).err().expect("beyond the quota");
+    let fault =
+        fetch(&mut second, "POST", &server.url("/ok/echo"), &[], &body.repeat(2)).err().expect("beyond the quota");
     assert_eq!(fault.kind, FaultKind::Quota { quota: QuotaKind::Egress });
-    assert!(fault.message.contains("the tenant's quota `egress` is used up") && fault.message.ends_with("of 1000 B"), "{fault}");
+    assert!(
+        fault.message.contains("the tenant's quota `egress` is used up") && fault.message.ends_with("of 1000 B"),
+        "{fault}"
+    );
     server.came();
     while egress.used() < 1000 {
         fetch(&mut second, "GET", &server.url("/ok/echo"), &[], "").unwrap();

@@ -166,9 +166,19 @@ impl Admission {
         attempts.map_or(usize::MAX, |attempts| attempts as usize)
     }
 
-    fn attempt(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
+    /// An attempt at once: whoever checks a project must not wait for its runs to end. To be used for what is short and what
+    /// only the owner of the data folder can ask for.
+    pub(crate) fn at_once(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
+        self.attempt(tenant, call, watch).unwrap_or_else(|fault| failed(call, fault))
+    }
+
+    fn queued(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
         self.store.entry(tenant)?;
         let _slot = self.slot(tenant, watch)?;
+        self.attempt(tenant, call, watch)
+    }
+
+    fn attempt(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
         let entry = self.check(tenant)?;
         let mut call = call.clone();
         call.assignment.limits = entry.policy.capped(call.assignment.limits);
@@ -186,11 +196,13 @@ impl Admission {
 
 impl StepRunner for Admission {
     fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
-        self.attempt(tenant, call, watch).unwrap_or_else(|mut fault| {
-            fault.message = format!("{}: {}", call.who, fault.message);
-            Outcome { result: Err(fault), receipt: Receipt::default() }
-        })
+        self.queued(tenant, call, watch).unwrap_or_else(|fault| failed(call, fault))
     }
+}
+
+fn failed(call: &Call, mut fault: Fault) -> Outcome {
+    fault.message = format!("{}: {}", call.who, fault.message);
+    Outcome { result: Err(fault), receipt: Receipt::default() }
 }
 
 /// Stops an attempt when its tenant's CPU time is used up.

@@ -2,7 +2,7 @@
 
 use crate::{Error, Notes, Server, folder, private};
 use manifest::{Lock, LockedPlugin, PluginSource};
-use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
+use ports::{Answer, Assignment, Blobs, Call, Page, Task, Watch, Watched};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
@@ -108,7 +108,7 @@ impl Server {
         let mut descriptor = self.ask(tenant, step, project, component, step.params.clone(), task)?;
         if descriptor.roles.contains(&types::Role::Collector) {
             let call = describing(step, project, component, step.params.clone(), Task::Discover);
-            match self.admission.run(tenant, &call, &Aside).result? {
+            match self.admission.at_once(tenant, &call, &Aside).result? {
                 Answer::Discovered { columns } => {
                     descriptor.outputs.iter_mut().for_each(|output| output.columns.clone_from(&columns));
                 }
@@ -148,7 +148,7 @@ impl Server {
         task: Task,
     ) -> Result<Descriptor, Fault> {
         let call = describing(step, project, component, parameters, task);
-        match self.admission.run(tenant, &call, &Aside).result? {
+        match self.admission.at_once(tenant, &call, &Aside).result? {
             Answer::Described { descriptor } => Ok(*descriptor),
             _ => Err(Fault::host("a worker answered a description with something else")),
         }

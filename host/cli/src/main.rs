@@ -29,13 +29,14 @@ fn main() -> ExitCode {
             return ExitCode::from(outcome::OURS);
         }
     };
+    let json = args.json;
     let ended = runtime.block_on(commands::carry_out(args));
     // A request that is still being answered has nobody to answer to: what it does ends with this process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            failure.show();
+            failure.show(json);
             ExitCode::from(failure.code)
         }
     }

@@ -56,7 +56,14 @@ impl Failure {
         self
     }
 
-    pub(crate) fn show(&self) {
+    /// Says it on standard error: to people, or as one JSON object `{ error, hint, problems, exit_code }`.
+    pub(crate) fn show(&self, json: bool) {
+        let Self { code, message, hint, problems, .. } = self;
+        if json {
+            let body = serde_json::json!({ "error": message, "hint": hint, "problems": problems, "exit_code": code });
+            anstream::eprintln!("{body}");
+            return;
+        }
         for problem in &self.problems {
             anstream::eprintln!("{}\n", show::problem(problem, &self.folder));
         }

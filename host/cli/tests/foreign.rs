@@ -135,7 +135,7 @@ fn a_build_runs_no_file_of_the_project() {
     {
         project.write(decoy, "open('ran', 'w').close()\nraise SystemExit(0)\n");
     }
-    project.stepwell(&["check"]).expect("check", 0, &["building `steps/same.py`", "is sound"]);
+    project.stepwell(&["check"]).expect("check", 0, &["building `same.py`", "is sound"]);
     for ran in ["ran", "steps/ran", ".cache/stepwell/ran"] {
         assert!(!project.path(ran).exists(), "a file of the project ran outside the sandbox");
     }

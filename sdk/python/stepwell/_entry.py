@@ -159,12 +159,17 @@ def _rowwise_ports(step, wired):
     return takes, gives
 
 
+def _declared(step, wired):
+    if not callable(step.gives):
+        return step.gives
+    return step.gives({port: {name: str(kind) for name, kind in columns.items()} for port, columns in wired.items()})
+
+
 def _transformer_ports(step, wired):
     takes = {name: {} for name in wired} if step.takes is None else step.takes
     if callable(step.gives) and not wired:
         return takes, []
-    written = {port: {name: str(kind) for name, kind in columns.items()} for port, columns in wired.items()}
-    gives = step.gives(written) if callable(step.gives) else step.gives
+    gives = _declared(step, wired)
     relations = {name: _subset(port) for name, port in step.subset_of.items()}
     return takes, [(name, columns, relations.get(name) or _other()) for name, columns in gives.items()]
 
@@ -175,7 +180,10 @@ def _validator_ports(step, wired):
 
 
 def _trainer_ports(step, wired):
-    return {"train": {}, **{name: {} for name in wired if name == "validation"}}, [("model", {}, _other())]
+    """What the predictor will give stands on `predictions`; it names no other output, for the model is the host's."""
+    takes = {"train": {}, **{name: {} for name in wired if name == "validation"}}
+    gives = _declared(step, wired) if wired or not callable(step.gives) else {}
+    return takes, [("predictions", gives, _plugin["description"].RowRelation_Same("train"))]
 
 
 def _evaluator_ports(step, wired):

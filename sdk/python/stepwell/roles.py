@@ -118,7 +118,11 @@ name."""
 
 
 class Trainer(Step):
-    """Learns a model from rows. Its file defines the `Predictor` that reads it, too."""
+    """Learns a model from rows. Its file defines the `Predictor` that reads it, too. `gives` are the columns that the
+    predictor answers with, or a method that is given the columns of the ports `train`, `features` and `label` (dicts of
+    name to type) and returns them."""
+
+    gives = {}
 
     def train(self, training):
         """A `Trained` from a `Training`."""

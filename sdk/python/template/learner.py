@@ -6,6 +6,8 @@ from stepwell import InvalidInput, Predictor, Table, Trained, Trainer
 class MeanTrainer(Trainer):
     """The baseline of every regression: answers with the mean of the label, whatever the features."""
 
+    gives = {"prediction": "float64"}
+
     def train(self, training):
         if training.label is None:
             raise InvalidInput("label", "expected one, got none")
@@ -17,7 +19,7 @@ class MeanTrainer(Trainer):
         return Trained(
             files={"model.json": json.dumps({"mean": mean}).encode()},
             inputs={name: types[name] for name in training.features},
-            outputs={"prediction": "float64"},
+            outputs=self.gives,
             measures={"mean": mean},
         )
 

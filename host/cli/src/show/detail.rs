@@ -7,6 +7,9 @@ use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
+    if runs.is_empty() {
+        return "no runs yet; `stepwell run` starts one\n".to_owned();
+    }
     let rows = runs.iter().map(|run| {
         let pipeline = format!("{}/{}", run.project, run.pipeline);
         let took = run.finished_us.map(|end| duration((end - run.started_us).max(0) as u64)).unwrap_or_default();
@@ -135,6 +138,9 @@ pub(crate) fn rows(shown: &TableRows) -> String {
 
 /// Models, a line each.
 pub(crate) fn model_list(models: &[ModelList]) -> String {
+    if models.is_empty() {
+        return "no models yet; a pipeline with the built-in step `register` makes them\n".to_owned();
+    }
     let rows = models.iter().map(|model| {
         let aliases: Vec<_> = model.aliases.iter().map(|(alias, version)| format!("{alias} -> {version}")).collect();
         let latest = model.versions.last().map(ToString::to_string).unwrap_or_default();

@@ -92,9 +92,9 @@ impl Working {
         }
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
         let threads = threads.filter_map(|thread| Pid::from_raw(thread.file_name().to_str()?.parse().ok()?));
-        let set = threads.map(|thread| setpriority_process(Some(thread), niceness).is_ok());
-        // One that has ended meanwhile is nobody's loss, but that it ended is not known here.
-        if set.fold(true, |all, one| all && one) {
+        // One that has ended meanwhile counts as refused, too: that it ended is not known here.
+        let refused = threads.filter(|thread| setpriority_process(Some(*thread), niceness).is_err()).count();
+        if refused == 0 {
             self.niceness = niceness;
         }
     }

@@ -37,6 +37,12 @@ impl Trouble {
     }
 }
 
+impl From<server::Error> for Trouble {
+    fn from(error: server::Error) -> Self {
+        Self::Refused(crate::error::status(&error), error.into())
+    }
+}
+
 fn broken(error: impl std::fmt::Display) -> Trouble {
     Trouble::Broken(format!("the server does not answer as expected: {error}"))
 }
@@ -91,6 +97,19 @@ impl Client {
     /// Does something that answers at once.
     pub async fn post(&mut self, path: &str) -> Result<(), Trouble> {
         self.ask(Method::POST, path, Body::empty()).await.map(drop)
+    }
+
+    /// Asks with a body, JSON or bytes, and reads the answer.
+    pub async fn send<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<T, Trouble> {
+        let method = method.parse().map_err(broken)?;
+        let response = self.ask(method, path, Body::from(body.into())).await?;
+        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(broken)
     }
 
     /// Does something that answers line by line, and hands each line on as it comes. A refusal is an error.

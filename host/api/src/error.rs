@@ -59,10 +59,12 @@ pub(crate) fn status(error: &server::Error) -> StatusCode {
         server::Error::Problems(_) => StatusCode::UNPROCESSABLE_ENTITY,
         server::Error::NotFound(_) => StatusCode::NOT_FOUND,
         server::Error::Conflict(_) => StatusCode::CONFLICT,
+        server::Error::Suspended(_) => StatusCode::FORBIDDEN,
         server::Error::Fault(fault) => match fault.kind {
             FaultKind::Invalid => StatusCode::BAD_REQUEST,
             FaultKind::Transient { .. } => StatusCode::SERVICE_UNAVAILABLE,
             FaultKind::Limit { .. } => StatusCode::GATEWAY_TIMEOUT,
+            FaultKind::Quota { .. } => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },
     }

@@ -3,7 +3,7 @@
 use crate::body::Room;
 use crate::error::{off_thread, status};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
@@ -12,9 +12,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
 use server::{EndpointInfo, Server};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
 use types::{EndpointName, Id, ModelName, TenantId};
 
 /// Requests that are parsed and answered at once. An endpoint predicts one at a time, so more would only take memory.
@@ -28,12 +30,20 @@ pub(crate) struct Public {
     server: Arc<Server>,
     tenant: TenantId,
     room: Room,
-    turns: Arc<Semaphore>,
+    /// Of each tenant its own: one whose requests are slow keeps no other waiting.
+    turns: Turns,
 }
+
+type Turns = Arc<Mutex<BTreeMap<TenantId, Arc<Semaphore>>>>;
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        Self { server, tenant, room: Room::new(), turns: Arc::new(Semaphore::new(TURNS)) }
+        Self { server, tenant, room: Room::new(), turns: Turns::default() }
+    }
+
+    fn turns(&self) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(turns.entry(self.tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))))
     }
 }
 
@@ -116,6 +126,28 @@ pub(crate) async fn no_method() -> Refused {
     Refused::Said(StatusCode::METHOD_NOT_ALLOWED, "the route does not take this method".to_owned())
 }
 
+/// The routes of the tenant that the path names, as if it were the only one.
+pub(crate) async fn of_tenant(
+    State(public): State<Public>,
+    Named((tenant, rest)): Named<(String, String)>,
+    mut request: Request,
+) -> Answer {
+    let shown: String = tenant.chars().take(80).collect();
+    let nobody = || Refused::Said(StatusCode::NOT_FOUND, format!("there is no tenant `{shown}`"));
+    let tenant = TenantId::parse(&tenant).map_err(|_| nobody())?;
+    let (server, known) = (Arc::clone(&public.server), tenant.clone());
+    // Before anything is kept under its name.
+    off_thread(move || server.endpoints(&known).map(drop)).await?;
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
+    *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
+    match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
+}
+
 pub(crate) async fn server_metadata() -> Answer {
     encoded(&serve::server_metadata())
 }
@@ -185,7 +217,7 @@ pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<S
     let name = endpoint_name(&endpoint)?;
     let model = as_model(&name)?;
     let request = public.room.read(request).await?;
-    answered(Arc::clone(&public.turns), move || {
+    answered(public.turns(), move || {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let asked = serve::request_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
@@ -206,7 +238,7 @@ pub(crate) async fn version_infer(
 pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
     let name = endpoint_name(&endpoint)?;
     let request = public.room.read(request).await?;
-    answered(Arc::clone(&public.turns), move || {
+    answered(public.turns(), move || {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &rows)?;

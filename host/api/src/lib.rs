@@ -14,15 +14,17 @@ mod lines;
 mod listen;
 mod models;
 mod runs;
+mod tenants;
 
 pub use client::{Client, Trouble};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
 pub use runs::{CheckRequest, RunRequest, RunShown};
+pub use tenants::NewTenant;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post, put};
 use server::Server;
 use std::sync::Arc;
 use types::TenantId;
@@ -31,6 +33,14 @@ use types::TenantId;
 pub fn local(server: Arc<Server>) -> Router {
     Router::new()
         .route("/v1/status", get(runs::status))
+        .route("/v1/tenants", get(tenants::list).post(tenants::create))
+        .route("/v1/tenants/{tenant}", get(tenants::show).delete(tenants::delete))
+        .route("/v1/tenants/{tenant}/policy", get(tenants::policy).put(tenants::change_policy))
+        .route("/v1/tenants/{tenant}/quota", put(tenants::change_quota))
+        .route("/v1/tenants/{tenant}/suspend", post(tenants::suspend))
+        .route("/v1/tenants/{tenant}/resume", post(tenants::resume))
+        .route("/v1/tenants/{tenant}/secrets", get(tenants::secrets))
+        .route("/v1/tenants/{tenant}/secrets/{name}", put(tenants::set_secret).delete(tenants::remove_secret))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
         .route("/v1/tenants/{tenant}/runs", get(runs::list).post(runs::start))
         .route("/v1/tenants/{tenant}/runs/{run}", get(runs::show))
@@ -44,9 +54,21 @@ pub fn local(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// The Open Inference Protocol v2 (REST), and beside it a plain route for application developers. One tenant's. Whoever asks
-/// is a stranger: every error is the protocol's JSON, and nothing is read, held or waited for without a bound.
+/// The Open Inference Protocol v2 (REST), and beside it a plain route for application developers: one tenant's at the root,
+/// every tenant's beneath `/tenants/NAME`. Whoever asks is a stranger: every error is the protocol's JSON, and nothing is
+/// read, held or waited for without a bound.
 pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
+    let public = inference::Public::new(server, tenant);
+    endpoints()
+        .route("/tenants/{tenant}/{*rest}", any(inference::of_tenant))
+        .fallback(inference::no_route)
+        .method_not_allowed_fallback(inference::no_method)
+        .layer(axum::middleware::from_fn(guard::let_in))
+        .with_state(public)
+}
+
+/// The routes of one tenant.
+fn endpoints() -> Router<inference::Public> {
     Router::new()
         .route("/v2", get(inference::server_metadata))
         .route("/v2/health/live", get(inference::live))
@@ -58,8 +80,4 @@ pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
         .route("/v2/models/{endpoint}/versions/{version}/ready", get(inference::version_ready))
         .route("/v2/models/{endpoint}/versions/{version}/infer", post(inference::version_infer))
         .route("/predict/{endpoint}", post(inference::predict))
-        .fallback(inference::no_route)
-        .method_not_allowed_fallback(inference::no_method)
-        .layer(axum::middleware::from_fn(guard::let_in))
-        .with_state(inference::Public::new(server, tenant))
 }

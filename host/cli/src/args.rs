@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use types::TenantId;
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
 ///
@@ -26,6 +27,10 @@ pub(crate) struct Args {
     /// Where runs, models and tables are kept [default: .stepwell in the project's folder]
     #[arg(long, global = true, env = "STEPWELL_DATA", value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Whose runs, models, endpoints and secrets are meant
+    #[arg(long, global = true, env = "STEPWELL_TENANT", default_value = "default", value_name = "NAME")]
+    pub(crate) tenant: TenantId,
 
     /// Whether steps run where a wall of the operating system (Landlock, seccomp) cannot be raised round their process
     #[arg(long, global = true, env = "STEPWELL_WALLS", value_enum, default_value_t = Walls::BestEffort, value_name = "HOW")]
@@ -79,13 +84,19 @@ pub(crate) enum Command {
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
+    /// Set values that steps send and never see
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Keep several clients apart: what each may reach and use up
+    #[command(subcommand)]
+    Tenant(Tenant),
     /// Make a plugin, and build it into a component
     #[command(subcommand)]
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
     ///
     /// Speaks the Open Inference Protocol v2: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
-    /// `POST /predict/NAME` with {"rows": [{..}]}. Requests are JSON and say so (`Content-Type: application/json`). Resumes
+    /// `POST /predict/NAME` with {"rows": [{..}]}. Those are the tenant `default`'s; another's lie beneath `/tenants/NAME`. Requests are JSON and say so (`Content-Type: application/json`). Resumes
     /// runs that a crash interrupted. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second
     /// one at once.
     Serve {
@@ -184,5 +195,76 @@ pub(crate) enum Model {
         name: String,
         /// A number or an alias [default: the latest]
         version: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Secret {
+    /// Set a secret to what comes on standard input, without one line end
+    ///
+    /// At a terminal it is asked for and not shown. A pipeline names the secrets that travel with a request:
+    /// http = [{ allow = "POST https://..", secrets = ["NAME"] }].
+    Set {
+        /// 1 to 64 of `A-Z 0-9 _`, beginning with a letter
+        name: String,
+    },
+    /// The names of the secrets; nothing shows their values
+    List,
+    /// Remove a secret, from the next attempt on
+    Remove { name: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Tenant {
+    /// Make a tenant
+    ///
+    /// Its pipelines may grant files of their project, time and chance, unless a policy says otherwise.
+    Create {
+        /// 1 to 64 of `a-z 0-9 - _`, beginning with a letter
+        name: TenantId,
+        /// A policy: TOML with the tables `grants` and `limits` of a step, as the most that a step may have
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// All tenants
+    List,
+    /// A tenant: what it has, and what it has used of its quotas
+    Show { name: TenantId },
+    /// Print a tenant's policy as TOML, or change it, from the next attempt on
+    Policy {
+        name: TenantId,
+        /// Set it to what this file says
+        #[arg(long, value_name = "FILE", conflicts_with = "allow")]
+        file: Option<PathBuf>,
+        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'
+        #[arg(long, value_name = "LINE")]
+        allow: Vec<String>,
+    },
+    /// Bound what a tenant may use up; shows what is used, also without an option
+    Quota {
+        name: TenantId,
+        /// Blobs and native code, such as 10GiB; `none` for no bound, as with the others
+        #[arg(long, value_name = "BYTES")]
+        storage: Option<String>,
+        /// Attempts at once, over all its runs; more wait
+        #[arg(long, value_name = "NUMBER")]
+        attempts: Option<String>,
+        /// CPU time of its workers in a day (UTC), such as 2h
+        #[arg(long, value_name = "TIME")]
+        cpu: Option<String>,
+        /// Bodies of requests both ways in a day (UTC), such as 1GiB
+        #[arg(long, value_name = "BYTES")]
+        egress: Option<String>,
+    },
+    /// Refuse a tenant's runs and requests; runs under way can be resumed later
+    Suspend { name: TenantId },
+    /// Let a suspended tenant go on
+    Resume { name: TenantId },
+    /// Remove a tenant with all that it has, and look whether anything is left
+    Delete {
+        name: TenantId,
+        /// It is meant
+        #[arg(long)]
+        yes: bool,
     },
 }

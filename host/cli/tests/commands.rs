@@ -99,7 +99,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 15] = [
+    let helps: [(&[&str], &str); 23] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -115,6 +115,14 @@ fn help_says_what_a_command_is_for() {
         (&["model", "list"], "their versions and aliases"),
         (&["model", "show"], "what it needs and gives"),
         (&["serve"], "Open Inference Protocol v2"),
+        (&["secret"], "steps send and never see"),
+        (&["secret", "set"], "standard input"),
+        (&["tenant"], "several clients apart"),
+        (&["tenant", "create"], "unless a policy says otherwise"),
+        (&["tenant", "policy"], "from the next attempt on"),
+        (&["tenant", "quota"], "CPU time of its workers in a day"),
+        (&["tenant", "suspend"], "can be resumed later"),
+        (&["tenant", "delete"], "whether anything is left"),
     ];
     for (words, phrase) in helps {
         let said = stepwell(folder.path(), &[words, &["--help"][..]].concat());

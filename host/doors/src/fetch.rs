@@ -5,6 +5,8 @@ use crate::address::{OutOfReach, Reach, Vetted};
 use crate::secret::Hidden;
 use crate::target::Target;
 use crate::{Used, denied};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use types::{Fault, FaultKind, HttpGrant, METHODS};
@@ -78,22 +80,25 @@ pub(crate) fn fetch(
     };
     let deadline = Instant::now() + asked.min(patience);
     let (sender, receiver) = channel();
+    // Also of answers that are too large, or lead elsewhere.
+    let came = Arc::new(AtomicU64::new(0));
+    let received = Arc::clone(&came);
     std::thread::spawn(move || {
         // Nobody may be listening any more.
-        let _ = sender.send(hops(&doors, wanted, deadline));
+        let _ = sender.send(hops(&doors, wanted, deadline, &received));
     });
     let fetched = loop {
         match receiver.recv_timeout(LOOK) {
-            Ok(fetched) => break fetched?,
+            Ok(fetched) => break fetched,
             Err(RecvTimeoutError::Timeout) if give_up() => {
-                return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
+                break Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(Fault::host("a request ended without an answer")),
+            Err(RecvTimeoutError::Disconnected) => break Err(Fault::host("a request ended without an answer")),
         }
     };
-    used.request_bytes += fetched.body.len() as u64;
-    Ok(fetched)
+    used.request_bytes += came.load(Ordering::Relaxed);
+    fetched
 }
 
 fn check(wanted: &Wanted) -> Result<(), Fault> {
@@ -122,10 +127,10 @@ fn check(wanted: &Wanted) -> Result<(), Fault> {
 }
 
 /// The request and its redirects.
-fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant) -> Result<Fetched, Fault> {
+fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant, received: &AtomicU64) -> Result<Fetched, Fault> {
     let mut target = Target::parse(&wanted.url)?;
     for _ in 0..=REDIRECTS_MAX {
-        let answer = hop(doors, &wanted, &target, deadline)?;
+        let answer = hop(doors, &wanted, &target, deadline, received)?;
         let location = answer.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
         let Some(location) = location.filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308)) else {
             return Ok(answer);
@@ -147,7 +152,13 @@ fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant) -> Result<Fetched,
     Err(Fault::new(FaultKind::Invalid, format!("`url`: more than {REDIRECTS_MAX} redirects")))
 }
 
-fn hop(doors: &Doors, wanted: &Wanted, target: &Target, deadline: Instant) -> Result<Fetched, Fault> {
+fn hop(
+    doors: &Doors,
+    wanted: &Wanted,
+    target: &Target,
+    deadline: Instant,
+    received: &AtomicU64,
+) -> Result<Fetched, Fault> {
     let (grant, reach) = admitted(doors, &wanted.method, target)?;
     let request = with_secrets(doors, grant, wanted, target)?;
     let left = deadline.saturating_duration_since(Instant::now());
@@ -163,6 +174,8 @@ fn hop(doors: &Doors, wanted: &Wanted, target: &Target, deadline: Instant) -> Re
     let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Vetted { reach });
     let mut response = agent.run(request).map_err(|error| failed(error, target))?;
     let body = response.body_mut().with_config().limit(BODY_IN_BYTES_MAX + 1).read_to_vec();
+    let bytes = body.as_ref().map_or(BODY_IN_BYTES_MAX, |body| body.len() as u64);
+    received.fetch_add(bytes, Ordering::Relaxed);
     let body = body.map_err(|error| failed(error, target))?;
     if body.len() as u64 > BODY_IN_BYTES_MAX {
         return Err(too_large());

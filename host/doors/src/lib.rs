@@ -9,11 +9,13 @@
 
 mod address;
 mod denied;
+mod egress;
 mod fetch;
 mod files;
 mod secret;
 mod target;
 
+pub use egress::Egress;
 pub use secret::Secret;
 
 use files::NewFile;
@@ -22,6 +24,7 @@ use secret::Placeholders;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use types::{Fault, Grants};
 
@@ -38,6 +41,8 @@ pub struct Authority {
     pub secrets: BTreeMap<String, Secret>,
     /// Values for steps, by name.
     pub environment: BTreeMap<String, String>,
+    /// What its requests may carry; without one nobody counts.
+    pub egress: Option<Arc<Egress>>,
 }
 
 /// Keeps the doors of one attempt.
@@ -91,7 +96,7 @@ impl Keeper {
         match ask {
             Ask::Fetch { method, url, headers, timeout_ms } => {
                 let wanted = fetch::Wanted { method, url, headers, body, timeout_ms };
-                let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used)?;
+                let fetched = self.fetch(wanted, patience, give_up)?;
                 Ok((Told::Fetched { status: fetched.status, headers: fetched.headers }, fetched.body, None))
             }
             Ask::Placeholder { name } => {
@@ -126,6 +131,23 @@ impl Keeper {
             Ask::Create { path } => self.create(&path),
             Ask::Finish { number } => self.finish(number),
         }
+    }
+
+    fn fetch(
+        &mut self,
+        wanted: fetch::Wanted,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<fetch::Fetched, Fault> {
+        let (egress, before) = (self.authority.egress.clone(), self.used.request_bytes);
+        if let Some(egress) = &egress {
+            egress.admit(wanted.body.len() as u64)?;
+        }
+        let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used);
+        if let Some(egress) = egress {
+            egress.count(self.used.request_bytes - before);
+        }
+        fetched
     }
 
     fn doors(&self) -> fetch::Doors {

@@ -1,13 +1,13 @@
 //! Requests against a real server on this machine: what is granted goes through, what is not never leaves.
 
-use doors::{Authority, Keeper, Secret};
+use doors::{Authority, Egress, Keeper, Secret};
 use ports::{Ask, Told};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use types::{Fault, FaultKind, Grants, HttpGrant, HttpPattern};
+use types::{Fault, FaultKind, Grants, HttpGrant, HttpPattern, QuotaKind};
 
 /// Answers by path and keeps what came.
 struct Server {
@@ -94,7 +94,7 @@ fn keeper(grants: Grants, policy: Grants) -> Keeper {
         ("TOKEN".to_owned(), Secret::new(b"s3cr3t-value".to_vec()).unwrap()),
         ("OTHER".to_owned(), Secret::new(b"another-value".to_vec()).unwrap()),
     ]);
-    Keeper::new(grants, ".".into(), Authority { policy, secrets, environment: BTreeMap::new() }).unwrap()
+    Keeper::new(grants, ".".into(), Authority { policy, secrets, environment: BTreeMap::new(), egress: None }).unwrap()
 }
 
 struct Got {
@@ -116,6 +116,40 @@ fn denied(got: Result<Got, Fault>, part: &str) {
     assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
     let whole = format!("{fault}; {}", fault.hint.clone().unwrap_or_default());
     assert!(whole.contains(part), "{whole}");
+}
+
+#[test]
+fn what_requests_carry_is_bounded_for_all_attempts_of_a_tenant() {
+    let server = Server::start();
+    let egress = Arc::new(Egress::new(0, Some(1000)));
+    let attempt = || {
+        let grants = http(vec![grant(format!("GET,POST {}", server.url("/ok/")))]);
+        let authority =
+            Authority { policy: Grants::everything(), egress: Some(Arc::clone(&egress)), ..Authority::default() };
+        Keeper::new(grants, ".".into(), authority).unwrap()
+    };
+    let (mut first, mut second) = (attempt(), attempt());
+    let body = "x".repeat(300);
+    let got = fetch(&mut first, "POST", &server.url("/ok/echo"), &[], &body).unwrap();
+    assert_eq!(egress.used(), 300 + got.body.len() as u64);
+    let fault =
+        fetch(&mut second, "POST", &server.url("/ok/echo"), &[], &body.repeat(2)).err().expect("beyond the quota");
+    assert_eq!(fault.kind, FaultKind::Quota { quota: QuotaKind::Egress });
+    assert!(
+        fault.message.contains("the tenant's quota `egress` is used up") && fault.message.ends_with("of 1000 B"),
+        "{fault}"
+    );
+    server.came();
+    while egress.used() < 1000 {
+        fetch(&mut second, "GET", &server.url("/ok/echo"), &[], "").unwrap();
+    }
+    let came = server.came().len();
+    assert!(fetch(&mut first, "GET", &server.url("/ok/echo"), &[], "").is_err() && came > 0);
+    assert!(server.came().is_empty(), "what is refused never leaves");
+    egress.set_limit(None);
+    let before = egress.used();
+    assert!(fetch(&mut first, "GET", &server.url("/ok/big"), &[], "").is_err());
+    assert!(egress.used() - before >= 32 << 20, "an answer that is too large came all the same");
 }
 
 #[test]
@@ -255,8 +289,7 @@ fn time_chance_and_variables_need_a_grant() {
     let granted = Grants { clock: true, randomness: true, environment: vec!["REGION".to_owned()], ..Grants::default() };
     let environment = BTreeMap::from([("REGION".to_owned(), "north".to_owned()), ("KEY".to_owned(), "x".to_owned())]);
     let ask = |grants: &Grants, ask: Ask| {
-        let authority =
-            Authority { policy: granted.clone(), secrets: BTreeMap::new(), environment: environment.clone() };
+        let authority = Authority { policy: granted.clone(), environment: environment.clone(), ..Authority::default() };
         let mut keeper = Keeper::new(grants.clone(), ".".into(), authority).unwrap();
         keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false)
     };

@@ -13,6 +13,7 @@ mod nearest;
 mod order;
 mod pipeline_file;
 mod place;
+mod policy;
 mod project;
 mod project_file;
 mod reader;
@@ -23,6 +24,7 @@ mod value;
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use nearest::nearest;
 pub use place::Places;
+pub use policy::{grant_line, grant_lines, policy, policy_text};
 pub use project::{Builtin, Endpoint, Pipeline, PluginSource, Project, Source, Step};
 pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file};
 

@@ -56,7 +56,11 @@ fn count(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u32> {
 
 /// A `grants` table. What is wrong in it is a problem and left out.
 pub(crate) fn grants(reader: &mut Reader, value: &Value<'_>) -> Grants {
-    let Some(table) = reader.table("grants", value) else { return Grants::default() };
+    reader.table("grants", value).map(|table| granted(reader, table)).unwrap_or_default()
+}
+
+/// What such a table grants.
+pub(crate) fn granted(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
     reader.keys(table, "`grants`", &["files", "http", "environment", "clock", "randomness"]);
     Grants {
         files: list(reader, table, "files", file_grant),

@@ -67,3 +67,8 @@ fn projects() {
 fn locks() {
     compare("lock", |_, text| Lock::parse(text).err().unwrap_or_default());
 }
+
+#[test]
+fn policies() {
+    compare("policy", |_, text| manifest::policy("policy.toml", text).err().unwrap_or_default());
+}

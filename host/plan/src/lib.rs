@@ -16,12 +16,14 @@ mod deliver;
 mod known;
 mod parameters;
 mod plugin_step;
+mod policy;
 mod role;
 mod served;
 mod step;
 mod train;
 mod wiring;
 
+pub use policy::{Bounded, bound};
 pub use step::{Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 
 use known::{Known, Steps};

@@ -2,7 +2,7 @@
 
 use crate::{Error, Notes, Server, folder, private};
 use manifest::{Lock, LockedPlugin, PluginSource};
-use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
+use ports::{Answer, Assignment, Blobs, Call, Page, Task, Watch, Watched};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
@@ -42,7 +42,7 @@ impl Server {
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
-                let (file, digest) = self.built(&step, path, notes)?;
+                let (file, digest) = self.built(tenant, &step, path, notes)?;
                 (file, Some(digest))
             }
         };
@@ -51,11 +51,11 @@ impl Server {
     }
 
     /// The component of a Python step, by the digest of its source; built unless it was before.
-    fn built(&self, step: &Path, path: &str, notes: Notes<'_>) -> Result<(PathBuf, Digest), Fault> {
+    fn built(&self, tenant: &TenantId, step: &Path, path: &str, notes: Notes<'_>) -> Result<(PathBuf, Digest), Fault> {
         let text = manifest::read_file(step, STEP_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
         let digest = toolchain::python_digest(&text);
-        let file = self.options.cache.join("built").join(format!("{digest}.wasm"));
+        let file = folder::built(&self.options, tenant).join(format!("{digest}.wasm"));
         if !file.exists() {
             // What is built is what the digest names, whatever becomes of the step's file meanwhile.
             let io = |error: std::io::Error| Fault::host(format!("cannot build `{path}`: {error}"));
@@ -116,7 +116,7 @@ impl Server {
         let mut descriptor = self.ask(tenant, step, project, component, step.params.clone(), task)?;
         if descriptor.roles.contains(&types::Role::Collector) {
             let call = describing(step, project, component, step.params.clone(), Task::Discover);
-            match self.pool.run(tenant, &call, &Aside).result? {
+            match self.admission.at_once(tenant, &call, &Aside).result? {
                 Answer::Discovered { columns } => {
                     descriptor.outputs.iter_mut().for_each(|output| output.columns.clone_from(&columns));
                 }
@@ -156,7 +156,7 @@ impl Server {
         task: Task,
     ) -> Result<Descriptor, Fault> {
         let call = describing(step, project, component, parameters, task);
-        match self.pool.run(tenant, &call, &Aside).result? {
+        match self.admission.at_once(tenant, &call, &Aside).result? {
             Answer::Described { descriptor } => Ok(*descriptor),
             _ => Err(Fault::host("a worker answered a description with something else")),
         }

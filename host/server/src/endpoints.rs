@@ -28,6 +28,13 @@ pub(crate) struct Endpoint {
     loading: Mutex<()>,
 }
 
+impl Endpoint {
+    /// Ends its worker; the next request loads anew.
+    pub(crate) fn unload(&self) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 struct Loaded {
     version: ModelVersion,
     worker: ServingWorker,
@@ -58,6 +65,7 @@ pub struct Served {
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
     pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Readiness>, Error> {
+        self.active(tenant)?;
         let project = manifest::load(folder)?;
         let mut told = Vec::new();
         for (name, endpoint) in &project.endpoints {
@@ -87,6 +95,7 @@ impl Server {
 
     /// The endpoints of a tenant, by name.
     pub fn endpoints(&self, tenant: &TenantId) -> Result<Vec<EndpointInfo>, Error> {
+        self.known(tenant)?;
         let names: Vec<_> =
             locked(&self.endpoints).keys().filter(|key| key.0 == *tenant).map(|key| key.1.clone()).collect();
         names.iter().map(|name| self.endpoint(tenant, name)).collect()
@@ -120,11 +129,13 @@ impl Server {
                 "endpoint `{name}` has just changed its columns; send the request again"
             )));
         }
+        self.admission.check(tenant)?;
         let predictions = loaded.worker.predict(rows)?;
         Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
+        self.active(tenant)?;
         let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
         endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
     }

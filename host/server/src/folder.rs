@@ -7,10 +7,12 @@
 //!  tenants/NAME/blobs/       tables, models, plugins
 //!  tenants/NAME/scratch/     a folder a worker
 //!  tenants/NAME/secrets/     a file a secret
+//!  tenants/NAME/used.json    what counts against its quotas of a day
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
 //!
 //!  CACHE/built/              components built from source, by digest of the source
+//!  CACHE/built/ID/NAME/      those of another tenant than `default`
 //!  CACHE/compiled/ID/NAME/   native code of a tenant's plugins, written by the server only; ID is the data folder's
 //! ```
 //! A data folder may have come with a stranger's project, so nothing in it is ever executed natively. The cache can be
@@ -116,9 +118,13 @@ pub(crate) fn secrets(data: &Path, id: &TenantId) -> PathBuf {
 /// Where native code of a tenant's plugins is kept: apart for each data folder, so that no project's worker, should it ever
 /// break out, writes what another's executes.
 fn compiled(options: &Options, tenant: &TenantId) -> PathBuf {
+    options.cache.join("compiled").join(id(options)).join(tenant.to_string())
+}
+
+/// The data folder's name in the cache.
+fn id(options: &Options) -> String {
     let data = options.data.canonicalize().unwrap_or_else(|_| options.data.clone());
-    let id = &Digest::of(data.as_os_str().as_bytes()).to_string()[..16];
-    options.cache.join("compiled").join(id).join(tenant.to_string())
+    Digest::of(data.as_os_str().as_bytes()).to_string()[..16].to_owned()
 }
 
 /// Where the workers of a tenant may look. Absolute, because a worker works in another folder.
@@ -134,6 +140,43 @@ pub(crate) fn layout(options: &Options) -> impl Fn(&TenantId) -> worker::Layout 
             walls: options.walls,
         }
     }
+}
+
+/// Where components built from a tenant's sources are kept: those of `default` for all the user's projects, a client's apart.
+pub(crate) fn built(options: &Options, tenant: &TenantId) -> PathBuf {
+    let built = options.cache.join("built");
+    match tenant.is_default() {
+        true => built,
+        false => built.join(id(options)).join(tenant.to_string()),
+    }
+}
+
+/// Where what is a client's lies outside its folder.
+pub(crate) fn elsewhere(options: &Options, tenant: &TenantId) -> [PathBuf; 2] {
+    [compiled(options, tenant), built(options, tenant)]
+}
+
+pub(crate) fn remove_all(folders: &[PathBuf]) -> Result<(), Fault> {
+    folders.iter().try_for_each(|folder| match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fault::host(format!("cannot remove `{}`: {error}", folder.display())))
+        }
+        _ => Ok(()),
+    })
+}
+
+/// How many files lie in a folder and their bytes; none if it is not there.
+pub(crate) fn measured(folder: &Path) -> Result<(u64, u64), Fault> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, 0)),
+        entries => entries.map_err(Fault::host)?,
+    };
+    entries.flatten().try_fold((0, 0), |(files, bytes), entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => measured(&entry.path()).map(|(more, larger)| (files + more, bytes + larger)),
+        Ok(found) => Ok((files + 1, bytes + found.len())),
+        // Renamed or removed meanwhile.
+        Err(_) => Ok((files, bytes)),
+    })
 }
 
 /// The real time.

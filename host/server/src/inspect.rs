@@ -5,6 +5,7 @@ use crate::{Error, Server};
 use ports::{Answer, Assignment, Blobs, Call, StepRunner, Task};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use types::{Descriptor, Digest, Fault, TenantId};
 
 /// A component that this installation accepts.
@@ -17,31 +18,43 @@ pub struct Inspected {
 }
 
 impl Server {
+    /// How long an attempt takes that does next to nothing, from being asked for to being answered: its turn, a warm worker, a
+    /// fresh instance of the component. For benchmarks.
+    pub fn noop(&self, tenant: &TenantId, file: &Path) -> Result<Duration, Error> {
+        self.active(tenant)?;
+        let component = std::fs::read(file).map_err(Fault::host)?;
+        let call = describing(file, self.store.put(tenant, &component)?);
+        let begin = Instant::now();
+        self.admission.run(tenant, &call, &Aside).result?;
+        Ok(begin.elapsed())
+    }
+
     /// Compiles and describes the component in a file, or says why no pipeline could use it. Leaves it among the tenant's
     /// blobs.
     pub fn inspect(&self, tenant: &TenantId, file: &Path) -> Result<Inspected, Error> {
+        self.active(tenant)?;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let component = manifest::read_file(file, COMPONENT_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{name}`: {error}")))?;
         let (digest, bytes) = (self.store.put(tenant, &component)?, component.len() as u64);
-        let assignment = Assignment {
-            component: digest,
-            parameters: serde_json::json!({}),
-            seed: 0,
-            logical_time_us: 0,
-            limits: DESCRIBE_LIMITS,
-            checkpoint: None,
-            task: Task::Describe { inputs: Vec::new() },
-        };
-        let call = Call {
-            who: format!("plugin `{name}`"),
-            assignment,
-            grants: types::Grants::default(),
-            base: PathBuf::new(),
-        };
-        match self.pool.run(tenant, &call, &Aside).result? {
+        let call = describing(file, digest);
+        match self.admission.at_once(tenant, &call, &Aside).result? {
             Answer::Described { descriptor } => Ok(Inspected { digest, bytes, descriptor: *descriptor }),
             _ => Err(Fault::host("a worker answered a description with something else").into()),
         }
     }
+}
+
+fn describing(file: &Path, component: Digest) -> Call {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let assignment = Assignment {
+        component,
+        parameters: serde_json::json!({}),
+        seed: 0,
+        logical_time_us: 0,
+        limits: DESCRIBE_LIMITS,
+        checkpoint: None,
+        task: Task::Describe { inputs: Vec::new() },
+    };
+    Call { who: format!("plugin `{name}`"), assignment, grants: types::Grants::default(), base: PathBuf::new() }
 }

@@ -4,10 +4,12 @@
 //! maps requests to it and nothing else does. Whatever is a tenant's takes the tenant as its first argument.
 //!
 //! ```text
-//!  project folder --project::plan--> Plan --runs::start--> run::Dispatcher --> worker::Pool
+//!  project folder --project::plan--> Plan --runs::start--> run::Dispatcher --> admission --> worker::Pool
 //!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
 //! ```
 
+mod accounts;
+mod admission;
 mod authority;
 mod catalog;
 mod endpoints;
@@ -19,6 +21,9 @@ mod project;
 mod reads;
 mod report;
 mod runs;
+mod secrets;
+mod share;
+mod tenants;
 
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
@@ -26,6 +31,8 @@ pub use follow::Follow;
 pub use inspect::Inspected;
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use secrets::secret_name;
+pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
@@ -44,7 +51,7 @@ pub struct Options {
     pub plugins: PathBuf,
     /// The user's cache folder, never a project's: tools that build guests, components built, native code.
     pub cache: PathBuf,
-    /// Attempts at once.
+    /// Attempts at once, of all runs and tenants.
     pub slots: usize,
     /// What is done where a wall round workers is missing.
     pub walls: WallPolicy,
@@ -58,12 +65,15 @@ pub enum Error {
     /// What a person wrote is wrong; all of it at once.
     #[error("{} problems in the project", .0.len())]
     Problems(Vec<Problem>),
-    /// There is no such run, model or endpoint.
+    /// There is no such tenant, run, model or endpoint.
     #[error("{0}")]
     NotFound(String),
     /// It exists, but not in a state for this.
     #[error("{0}")]
     Conflict(String),
+    /// Whoever runs the installation does not let the tenant run or answer anything.
+    #[error("tenant `{0}` is suspended: nothing of it runs or answers until `stepwell tenant resume {0}`")]
+    Suspended(TenantId),
     #[error("{0}")]
     Fault(#[from] Fault),
 }
@@ -83,9 +93,13 @@ pub struct Server {
     _folder: Folder,
     store: Arc<store::Store>,
     pool: Arc<worker::Pool>,
+    accounts: Arc<accounts::Accounts>,
+    admission: Arc<admission::Admission>,
     dispatcher: run::Dispatcher,
     live: Mutex<BTreeMap<(TenantId, RunId), Arc<follow::LiveRun>>>,
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
+    /// Held by whoever writes a secret.
+    secrets: Mutex<()>,
 }
 
 impl Server {
@@ -94,14 +108,20 @@ impl Server {
         private::ensure(&options.cache, "cache folder", "remove it, or name another parent in XDG_CACHE_HOME")?;
         let (store, recovery) = store::Store::open(&options.data).map_err(Fault::host)?;
         let store = Arc::new(store);
-        let layout = folder::layout(&options);
-        let asked = options.clone();
-        let authority = move |tenant: &TenantId| authority::of(&asked, tenant);
-        let pool = Arc::new(worker::Pool::new(layout, authority, Arc::clone(&store) as _, options.slots));
-        let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&pool) as _);
+        // What a crash cut short: the store has finished its part.
+        for gone in store.deleted() {
+            folder::remove_all(&folder::elsewhere(&options, &gone))?;
+        }
+        let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::new(folder::SystemClock)));
+        let pool = Arc::new(pool(&options, &store, &accounts));
+        let (kept, workers, used) = (Arc::clone(&store), Arc::clone(&pool), Arc::clone(&accounts));
+        let admission = admission::Admission::new(kept, workers, used, folder::layout(&options), options.slots);
+        let admission = Arc::new(admission);
+        let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
-        let (live, endpoints) = (Mutex::default(), Mutex::default());
-        let server = Self { options, _folder: folder, store, pool, dispatcher, live, endpoints };
+        let (live, endpoints, secrets) = Default::default();
+        let server =
+            Self { options, _folder: folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets };
         Ok((Arc::new(server), recovery))
     }
 
@@ -109,6 +129,12 @@ impl Server {
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         self.pool.walls(tenant)
     }
+}
+
+fn pool(options: &Options, store: &Arc<store::Store>, accounts: &Arc<accounts::Accounts>) -> worker::Pool {
+    let (asked, entries, used) = (options.clone(), Arc::clone(store), Arc::clone(accounts));
+    let authority = move |tenant: &TenantId| authority::of(&asked, &entries, &used, tenant);
+    worker::Pool::new(folder::layout(options), authority, Arc::clone(store) as _, options.slots)
 }
 
 /// A lock that a panicking thread left is still a lock: what it guards are maps of handles.

@@ -3,7 +3,7 @@
 use crate::catalog::{self, Component};
 use crate::{Error, Notes, Server};
 use manifest::{LockedPlugin, PluginSource, Project};
-use plan::{Described, Plan, Work};
+use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +18,12 @@ pub struct CheckedPipeline {
     pub request: Vec<Field>,
     /// The steps a request goes through, the trainer last.
     pub served: Vec<StepName>,
+    /// Grants that the tenant's policy does not cover: a run would be denied them.
+    #[serde(default)]
+    pub warnings: Vec<Problem>,
+    /// Default limits that the policy lowers: `memory 1 GiB`.
+    #[serde(default)]
+    pub lowered: Vec<String>,
 }
 
 /// A step of it.
@@ -50,6 +56,7 @@ impl Server {
         update_lock: bool,
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
+        self.active(tenant)?;
         let project = manifest::load(folder)?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
@@ -57,7 +64,7 @@ impl Server {
             None => project.pipelines.keys().cloned().collect(),
         };
         let plans = self.plans(tenant, folder, &project, &names, update_lock, notes)?;
-        Ok(plans.iter().map(checked).collect())
+        Ok(plans.iter().map(|(plan, bounded)| checked(plan, bounded)).collect())
     }
 
     /// Plans one pipeline; the only one of the project, if none is named.
@@ -80,7 +87,7 @@ impl Server {
             }
         };
         let mut plans = self.plans(tenant, folder, &project, &[name], false, notes)?;
-        plans.pop().ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
+        plans.pop().map(|(plan, _)| plan).ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
     }
 
     fn plans(
@@ -91,14 +98,16 @@ impl Server {
         names: &[PipelineName],
         update_lock: bool,
         notes: Notes<'_>,
-    ) -> Result<Vec<Plan>, Error> {
+    ) -> Result<Vec<(Plan, Bounded)>, Error> {
+        let policy = self.known(tenant)?.policy;
         let mut asked = Asked::default();
         let (mut plans, mut problems) = (Vec::new(), Vec::new());
         for name in names {
             let mut describe = |step: &manifest::Step, ports: Option<&[types::Port]>| {
                 self.described(tenant, folder, &mut asked, step, ports, notes)
             };
-            match plan::build(project, name, &mut describe) {
+            let built = plan::build(project, name, &mut describe);
+            match built.and_then(|mut plan| plan::bound(&mut plan, project, &policy).map(|bounded| (plan, bounded))) {
                 Ok(plan) => plans.push(plan),
                 Err(wrong) => problems.extend(wrong),
             }
@@ -171,7 +180,7 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
     Err(vec![Problem { hint, ..problem }].into())
 }
 
-fn checked(plan: &Plan) -> CheckedPipeline {
+fn checked(plan: &Plan, bounded: &Bounded) -> CheckedPipeline {
     let path = plan.steps.iter().find_map(|step| match &step.work {
         Work::Register { served, .. } => Some(served),
         _ => None,
@@ -187,5 +196,7 @@ fn checked(plan: &Plan) -> CheckedPipeline {
         steps: steps.collect(),
         request: path.map(|path| path.request.clone()).unwrap_or_default(),
         served: path.map(|path| path.steps.iter().chain(&path.trainer).cloned().collect()).unwrap_or_default(),
+        warnings: bounded.warnings.clone(),
+        lowered: bounded.lowered.clone(),
     }
 }

@@ -73,6 +73,7 @@ pub struct ModelList {
 impl Server {
     /// All runs, the newest first.
     pub fn runs(&self, tenant: &TenantId) -> Result<Vec<RunLine>, Error> {
+        self.known(tenant)?;
         Ok(self.store.runs(tenant)?.into_iter().map(|run| self.line(tenant, run)).collect())
     }
 
@@ -90,6 +91,7 @@ impl Server {
 
     /// A run with its steps.
     pub fn run(&self, tenant: &TenantId, run: RunId) -> Result<RunDetail, Error> {
+        self.known(tenant)?;
         let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let records = self.store.run_records(tenant, run)?;
         let view = run::RunView::of(&records);
@@ -102,6 +104,7 @@ impl Server {
 
     /// The first rows of a table that a step gave.
     pub fn rows(&self, tenant: &TenantId, run: RunId, output: &OutputRef, limit: u64) -> Result<TableRows, Error> {
+        self.known(tenant)?;
         self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let view = run::RunView::of(&self.store.run_records(tenant, run)?);
         let reference = match view.output(output) {
@@ -121,6 +124,7 @@ impl Server {
 
     /// All models, by name.
     pub fn models(&self, tenant: &TenantId) -> Result<Vec<ModelList>, Error> {
+        self.known(tenant)?;
         let list = |model: store::ModelSummary| ModelList {
             model: model.model,
             versions: model.versions,
@@ -131,6 +135,7 @@ impl Server {
 
     /// A version: by number, by alias, or the latest.
     pub fn model(&self, tenant: &TenantId, model: &ModelName, which: Option<&str>) -> Result<ModelVersion, Error> {
+        self.known(tenant)?;
         let versions = self.store.versions(tenant, model)?;
         let Some(latest) = versions.last() else {
             return Err(Error::NotFound(format!("there is no model `{model}`")));

@@ -17,6 +17,7 @@ impl Server {
         pipeline: Option<&str>,
         notes: Notes<'_>,
     ) -> Result<RunId, Error> {
+        self.active(tenant)?;
         let plan = self.plan(tenant, folder, pipeline, notes)?;
         let begun = std::sync::Mutex::new(Vec::new());
         let run =
@@ -28,6 +29,7 @@ impl Server {
 
     /// Goes on with a run that a crash or a stop left unfinished. Steps that were committed are not repeated.
     pub fn resume(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<RunState, Error> {
+        self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
             self.drive(tenant, run, Vec::new())?;
@@ -37,6 +39,7 @@ impl Server {
 
     /// Stops a run's attempts and ends it as cancelled.
     pub fn cancel(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
+        self.known(tenant)?;
         if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
             live.cancel.cancel();
             return Ok(());
@@ -50,6 +53,7 @@ impl Server {
 
     /// What a run said and says, from its start.
     pub fn follow(&self, tenant: &TenantId, run: RunId) -> Result<Follow, Error> {
+        self.known(tenant)?;
         if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
             return Ok(Follow::live(Arc::clone(live)));
         }
@@ -61,10 +65,10 @@ impl Server {
         locked(&self.live).contains_key(&(tenant.clone(), run))
     }
 
-    /// Resumes every unfinished run of every tenant: what a server does when it starts.
+    /// Resumes every unfinished run of every tenant that is not suspended: what a server does when it starts.
     pub fn resume_all(self: &Arc<Self>) -> Result<Vec<(TenantId, RunId)>, Error> {
         let mut resumed = Vec::new();
-        for tenant in self.store.tenants() {
+        for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
             for unfinished in self.store.unfinished(&tenant)? {
                 self.resume(&tenant, unfinished.head.run)?;
                 resumed.push((tenant.clone(), unfinished.head.run));
@@ -75,7 +79,13 @@ impl Server {
 
     /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.
     pub fn leave(&self) {
-        let live: Vec<_> = locked(&self.live).values().cloned().collect();
+        self.leave_runs(|_| true);
+    }
+
+    /// The same of these tenants' runs.
+    pub(crate) fn leave_runs(&self, whose: impl Fn(&TenantId) -> bool) {
+        let live: Vec<_> =
+            locked(&self.live).iter().filter(|(key, _)| whose(&key.0)).map(|(_, run)| Arc::clone(run)).collect();
         live.iter().for_each(|run| run.cancel.leave());
         live.into_iter().for_each(|run| Follow::live(run).for_each(drop));
     }

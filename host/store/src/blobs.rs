@@ -50,6 +50,8 @@ impl Store {
     /// Copies `source` into a file of our own and, if it has the digest, gives it its name. Durable when it returns, also
     /// if it was there: whoever put it may not have synced its name yet.
     fn keep(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest, from: &Path) -> Result<()> {
+        let _no_deletion = self.writing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.entry(tenant)?;
         let place = self.place(tenant, digest);
         let folder = place.parent().expect("a blob lies in a folder");
         self.folders.ensure(folder)?;
@@ -58,6 +60,7 @@ impl Store {
             expect(from, digest, got)?;
             return sync_folder(folder);
         }
+        self.take_space(tenant, length)?;
         let incoming = incoming_folder(&self.data, tenant);
         self.folders.ensure(&incoming)?;
         let unborn = incoming.join(next_name());
@@ -66,6 +69,7 @@ impl Store {
         if born.is_err() {
             // The first error is the one to tell; a leftover goes at the next open.
             drop(fs::remove_file(&unborn));
+            self.give_space_back(tenant, length);
         }
         born.and_then(|()| sync_folder(folder))
     }
@@ -77,6 +81,7 @@ impl Store {
     }
 
     fn present(&self, tenant: &TenantId, digest: Digest) -> Result<PathBuf> {
+        self.entry(tenant)?;
         let path = self.place(tenant, digest);
         match path.symlink_metadata() {
             Ok(found) if found.is_file() => Ok(path),

@@ -37,6 +37,39 @@ impl Folders {
     }
 }
 
+impl Folders {
+    /// Removes a folder with all that is in it, and its name for good. One that is not there is removed already.
+    /// The lock is held meanwhile, so that nobody makes a part of it anew.
+    pub(crate) fn remove(&self, folder: &Path) -> Result<()> {
+        let mut known = self.known.lock().expect("no holder of this lock panics");
+        known.retain(|path| !path.starts_with(folder));
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.map_err(Error::io("remove", folder))?;
+                sync_folder(folder.parent().unwrap_or(&self.root))
+            }
+        }
+    }
+}
+
+/// How many files lie in a folder, however deep, and their bytes. Links count as themselves.
+pub(crate) fn measure(folder: &Path) -> Result<(u64, u64)> {
+    let (mut files, mut bytes, mut folders) = (0, 0, vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder)? {
+            match path.symlink_metadata() {
+                Ok(found) if found.is_dir() => folders.push(path),
+                Ok(found) => (files, bytes) = (files + 1, bytes + found.len()),
+                // Somebody removed it meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("examine", &path)(error)),
+            }
+        }
+    }
+    Ok((files, bytes))
+}
+
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("sync folder", folder))

@@ -2,7 +2,7 @@
 //! unless a guest chose the size of a record or what lies where a worker says it left a file.
 
 use std::path::{Path, PathBuf};
-use types::{Digest, Fault};
+use types::{Digest, Fault, Quantity, QuotaKind};
 
 /// Why the store cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +33,22 @@ pub enum Error {
     Digest { path: PathBuf, expected: Digest, got: Digest },
     #[error("tenant `{tenant}` has no blob {digest}")]
     NoBlob { tenant: types::TenantId, digest: Digest },
+    #[error("there is no tenant `{tenant}`")]
+    NoTenant { tenant: types::TenantId },
+    #[error("there is a tenant `{tenant}` already")]
+    Taken { tenant: types::TenantId },
+    #[error("tenant `default` is always there and cannot be deleted")]
+    Default,
+    #[error("the tenant's quota `storage` is used up")]
+    Storage { used: u64, more: u64, limit: u64 },
 }
 
 impl Error {
+    /// Whether it is about a tenant that is not there.
+    pub fn is_no_tenant(&self) -> bool {
+        matches!(self, Self::NoTenant { .. })
+    }
+
     /// The fault of whoever left a file for us, as far as it can be theirs.
     pub(crate) fn of_leaver(self) -> Fault {
         use std::io::ErrorKind;
@@ -65,9 +78,15 @@ impl From<Error> for Fault {
             Error::Index { .. } => Some("start the server again: the index is rebuilt from the journal"),
             _ => None,
         };
-        if let Error::TooLarge { .. } = error {
+        match error {
             // Nothing of ours comes near: a guest gave what was to be recorded.
-            return Fault::guest(error.to_string());
+            Error::TooLarge { .. } => return Fault::guest(error.to_string()),
+            Error::NoTenant { .. } | Error::Default | Error::Taken { .. } => return Fault::invalid(error.to_string()),
+            Error::Storage { used, more, limit } => {
+                let used = format!("{} and {} more", Quantity::Bytes(used), Quantity::Bytes(more));
+                return Fault::quota(QuotaKind::Storage, used, Quantity::Bytes(limit));
+            }
+            _ => {}
         }
         let fault = Fault::host(error);
         match hint {

@@ -5,10 +5,11 @@
 
 use crate::disk::{Folders, entries, sync_folder};
 use crate::index::{Index, Position, SledIndex, Staged, Walls, survey};
-use crate::journal::Log;
+use crate::installation::Installation;
+use crate::journal::{Log, Owner};
 use crate::recovery::{Rebuilt, Recovery, Torn};
 use crate::tenant::Tenant;
-use crate::{Error, Result, Store, apply};
+use crate::{Error, Result, Store, apply, deletion};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, unlinkat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -25,8 +26,9 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     let folders = Folders::new(data);
     folders.ensure(&data.join("tenants"))?;
     let mut recovery = Recovery::default();
+    let installation = Installation::open(&folders, data, &mut recovery)?;
     let (index, parts) = read_index(&data.join("index"))?;
-    let (logs, doubt) = open_logs(data, &folders, parts, &mut recovery)?;
+    let (logs, doubt) = open_logs(data, &folders, &installation, parts, &mut recovery)?;
     let index = match (index, doubt) {
         (Some(index), None) => index,
         (index, doubt) => {
@@ -44,7 +46,12 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
         tenants.insert(id, Arc::new(Tenant::new(log, walls)));
     }
     index.flush()?;
-    Ok((Store { data: data.to_owned(), index, tenants: RwLock::new(tenants), folders }, recovery))
+    for gone in installation.state().deleted() {
+        deletion::purge(index.as_ref(), data, &folders, gone)?;
+    }
+    let (tenants, writing, space) = (RwLock::new(tenants), RwLock::default(), Default::default());
+    let data = data.to_owned();
+    Ok((Store { data, installation, index, tenants, writing, folders, space }, recovery))
 }
 
 /// How far each tenant's part is, or why the index is not to be believed.
@@ -64,10 +71,12 @@ fn read_index(path: &Path) -> Result<(Option<SledIndex>, Parts)> {
     }
 }
 
-/// Opens every tenant's journal and holds the index against them; a doubt says why it is not to be believed.
+/// Opens every tenant's journal and holds the index against them; a doubt says why it is not to be believed. One that was
+/// deleted has none any more, whatever of it is left.
 fn open_logs(
     data: &Path,
     folders: &Folders,
+    installation: &Installation,
     parts: Parts,
     recovery: &mut Recovery,
 ) -> Result<(BTreeMap<TenantId, Log>, Option<String>)> {
@@ -76,16 +85,22 @@ fn open_logs(
         Err(why) => (BTreeMap::new(), Some(why)),
     };
     let mut logs = BTreeMap::new();
+    let state = installation.state();
+    parts.retain(|id, _| !state.deleted().contains(id));
     for id in tenants(data)? {
+        if state.deleted().contains(&id) {
+            continue;
+        }
+        state.entry(&id).map_err(|_| deletion::foreign(tenant_folder(data, &id)))?;
         empty(&incoming_folder(data, &id))?;
         let mark = parts.remove(&id).map(|position| position.mark);
-        let (log, found) = Log::open(folders, &journal_folder(data, &id), &id, mark.as_ref())?;
+        let (log, found) = Log::open(folders, &journal_folder(data, &id), Owner::Tenant(&id), mark.as_ref())?;
         if let Some(mark) = mark.filter(|_| !found.holds) {
             doubt = doubt.or(Some(format!("it stands at record {} of `{id}`, which its journal lacks", mark.sequence)));
         }
         if let Some((file, offset, bytes)) = found.torn {
             recovery.truncated_bytes += bytes;
-            recovery.torn.push(Torn { tenant: id.clone(), file, offset, bytes });
+            recovery.torn.push(Torn { tenant: Some(id.clone()), file, offset, bytes });
         }
         logs.insert(id, log);
     }
@@ -120,7 +135,7 @@ fn quarantine(data: &Path) -> Result<PathBuf> {
 pub(crate) fn replay(log: &Log, tenant: &TenantId, walls: &Walls) -> Result<u64> {
     let from = walls.position()?.map(|position| position.mark);
     let (mut staged, mut end, mut replayed) = (Staged::over(walls), None, 0);
-    log.replay(tenant, from.as_ref(), |records, mark| {
+    log.replay(Owner::Tenant(tenant), from.as_ref(), |records, mark| {
         for (place, record) in &records {
             let ops = apply::apply(record, place, &staged)?;
             staged.add(ops);

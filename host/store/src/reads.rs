@@ -85,13 +85,13 @@ impl Store {
 
     /// The value under a key. A tenant that never wrote has none.
     pub(crate) fn look<T: DeserializeOwned>(&self, tenant: &TenantId, key: &[u8]) -> Result<Option<T>, Fault> {
-        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(None) };
+        let Some(tenant) = self.opened(tenant)? else { return Ok(None) };
         Ok(tenant.walls().get(key)?.map(|value| decode(&value)).transpose()?)
     }
 
     /// The values under a prefix, in the order of their keys.
     pub(crate) fn list<T: DeserializeOwned>(&self, tenant: &TenantId, prefix: &[u8]) -> Result<Vec<T>, Fault> {
-        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(Vec::new()) };
+        let Some(tenant) = self.opened(tenant)? else { return Ok(Vec::new()) };
         let entries = tenant.walls().range(prefix)?;
         Ok(entries.iter().map(|(_, value)| decode(value)).collect::<Result<_>>()?)
     }
@@ -103,7 +103,7 @@ impl Store {
         prefix: &[u8],
         read: fn(&[u8]) -> Option<K>,
     ) -> Result<Vec<(K, Vec<u8>)>, Fault> {
-        let Some(tenant) = self.all().get(tenant).cloned() else { return Ok(Vec::new()) };
+        let Some(tenant) = self.opened(tenant)? else { return Ok(Vec::new()) };
         let mut keyed = Vec::new();
         for (key, value) in tenant.walls().range(prefix)? {
             let name = read(&key[prefix.len()..]).ok_or_else(|| Fault::host("the index holds a key that is none"))?;

@@ -18,7 +18,8 @@ pub struct Recovery {
 /// A journal that ended within a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Torn {
-    pub tenant: TenantId,
+    /// None: the installation's.
+    pub tenant: Option<TenantId>,
     pub file: PathBuf,
     /// Where the file ends now.
     pub offset: u64,

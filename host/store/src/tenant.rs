@@ -123,6 +123,8 @@ impl Tenant {
     /// Writes the batches that contradict nothing, as one; says for each what came of it. An error is for all of them.
     fn write(&self, group: &[Waiting]) -> Result<Vec<Result<()>>, String> {
         let mut log = self.log.lock().map_err(|_| "a bug: writing panicked".to_owned())?;
+        // Closed while we came here.
+        self.queue().poisoned.clone().map_or(Ok(()), Err)?;
         let bytes = group.iter().map(|waiting| waiting.bytes).sum();
         log.make_room(bytes).map_err(|error| error.to_string())?;
         let (mut draft, mut staged) = (log.draft(), Staged::over(&self.walls));
@@ -146,6 +148,14 @@ impl Tenant {
             indexed.map_err(|error| format!("the records are on disk, but {error}"))?;
         }
         Ok(results)
+    }
+
+    /// Ends a tenant: whoever writes now is waited for, and nobody writes any more.
+    pub(crate) fn close(&self, why: &str) {
+        self.queue().poisoned = Some(why.to_owned());
+        // A leader holds it while it writes.
+        drop(self.log.lock());
+        self.turn.notify_all();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

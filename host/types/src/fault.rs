@@ -1,5 +1,6 @@
 //! What went wrong in an attempt, and whose fault it is: the scheduler and the exit code act on the kind, people read the text.
 
+use crate::QuotaKind;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,6 +40,8 @@ pub enum FaultKind {
     Guest,
     /// A limit was reached.
     Limit { limit: LimitKind },
+    /// The tenant has used up what it may.
+    Quota { quota: QuotaKind },
     /// No grant opened that door.
     Denied,
     /// Somebody cancelled the run.
@@ -85,6 +88,14 @@ impl Fault {
     pub fn limit(limit: LimitKind, message: impl Into<String>) -> Self {
         let hint = format!("raise `limits.{}` of the step, if the work is meant to need more", limit.key());
         Self::new(FaultKind::Limit { limit }, message).hinted(hint)
+    }
+
+    /// A tenant's quota is used up; both are as people read them: "3 GiB", "2".
+    pub fn quota(quota: QuotaKind, used: impl fmt::Display, limit: impl fmt::Display) -> Self {
+        let key = quota.key();
+        let message = format!("the tenant's quota `{key}` is used up: {used} of {limit}");
+        let hint = format!("ask whoever runs this installation to raise it: stepwell tenant quota NAME --{key} ..");
+        Self::new(FaultKind::Quota { quota }, message).hinted(hint)
     }
 
     /// The same fault with a hint.

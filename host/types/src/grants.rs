@@ -60,6 +60,15 @@ pub struct HttpGrant {
     pub private: bool,
 }
 
+impl HttpGrant {
+    /// Whether every request that the other allows is allowed by this one. Secrets are no policy's business.
+    fn includes(&self, other: &Self) -> bool {
+        let HttpPattern { methods, secure, host, port, path } = &other.allow;
+        let reach = !other.private || self.private || self.allow.names_address();
+        reach && methods.iter().all(|method| self.allow.covers(method, *secure, host, *port, path))
+    }
+}
+
 /// Methods, and where they may go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -181,6 +190,35 @@ impl Grants {
         }
     }
 
+    /// What of these grants lies beyond a policy: no door that only they name opens.
+    pub fn beyond(&self, policy: &Self) -> Self {
+        let file = |grant: &&FileGrant| {
+            let covers = |allowed: &FileGrant| {
+                (allowed.write || !grant.write) && allowed.below(Path::new(&grant.path)).is_some()
+            };
+            !policy.files.iter().any(covers)
+        };
+        let http = |grant: &&HttpGrant| !policy.http.iter().any(|allowed| allowed.includes(grant));
+        Self {
+            files: self.files.iter().filter(file).cloned().collect(),
+            http: self.http.iter().filter(http).cloned().collect(),
+            environment: self.environment.iter().filter(|name| !policy.names_variable(name)).cloned().collect(),
+            clock: self.clock && !policy.clock,
+            randomness: self.randomness && !policy.randomness,
+        }
+    }
+
+    /// These grants and the others.
+    pub fn and(mut self, more: Self) -> Self {
+        let Self { files, http, environment, clock, randomness } = more;
+        self.files.extend(files);
+        self.http.extend(http);
+        self.environment.extend(environment);
+        self.clock |= clock;
+        self.randomness |= randomness;
+        self
+    }
+
     /// Whether the variable may be read.
     pub fn names_variable(&self, name: &str) -> bool {
         self.environment.iter().any(|granted| granted == "*" || granted == name)
@@ -253,6 +291,37 @@ mod tests {
         assert!(!covers("GET https://*.example.com/", "GET", true, "example.com", 443, "/"));
         assert!(!covers("GET https://*.example.com/", "GET", true, ".example.com", 443, "/"));
         assert!(covers("* https://*/", "PUT", false, "x", 9, "/a"));
+    }
+
+    #[test]
+    fn a_policy_covers_what_is_no_wider() {
+        let http =
+            |text: &str, private| HttpGrant { allow: HttpPattern::parse(text).unwrap(), secrets: vec![], private };
+        let of = |http| Grants { http: vec![http], ..Grants::default() };
+        for (granted, policy, covered) in [
+            (http("GET https://a.example/v1/", false), http("GET,POST https://a.example/", false), true),
+            (http("GET,PUT https://a.example/", false), http("GET https://a.example/", false), false),
+            (http("* https://a.example/", false), http("GET https://a.example/", false), false),
+            (http("GET https://a.b.example/", false), http("GET https://*.b.example/", false), true),
+            (http("GET https://*.b.example/", false), http("GET https://*.b.example/", false), true),
+            (http("GET https://*.example/", false), http("GET https://*.b.example/", false), false),
+            (http("GET https://*/", false), http("GET https://*.b.example/", false), false),
+            (http("GET https://a.example/", true), http("GET https://a.example/", false), false),
+            (http("GET http://10.0.0.1/", true), http("GET http://10.0.0.1/", false), true),
+            (http("GET http://a.example:9/", true), http("* https://*/", true), true),
+        ] {
+            let (granted, policy) = (of(granted), of(policy));
+            assert_eq!(granted.beyond(&policy).is_empty(), covered, "{granted:?} {policy:?}");
+        }
+        let file =
+            |path: &str, write| Grants { files: vec![FileGrant { path: path.to_owned(), write }], ..Grants::default() };
+        for (granted, covered) in [(file("data", true), true), (file(".", true), true), (file("/srv", false), false)] {
+            assert_eq!(granted.beyond(&Grants::of_project()).is_empty(), covered, "{granted:?}");
+        }
+        assert!(!file("data", true).beyond(&file("data", false)).is_empty());
+        let everything = Grants::everything();
+        assert!(everything.beyond(&everything).is_empty());
+        assert_eq!(everything.beyond(&Grants::default()), everything);
     }
 
     #[test]

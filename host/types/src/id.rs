@@ -113,6 +113,11 @@ impl TenantId {
     pub fn default_tenant() -> Self {
         Self("default".to_owned())
     }
+
+    /// Whether it is the one that is always there.
+    pub fn is_default(&self) -> bool {
+        self.0 == "default"
+    }
 }
 
 /// A run of a tenant: counted from 1 in the order of its journal.

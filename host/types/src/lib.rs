@@ -15,6 +15,7 @@ mod limits;
 mod measure;
 mod problem;
 mod record;
+mod tenant;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
 pub use bounds::{
@@ -28,9 +29,10 @@ pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
-pub use limits::{Limits, LimitsPatch, QuantityError, parse_bytes, parse_duration};
+pub use limits::{Limits, LimitsPatch, Quantity, QuantityError, parse_bytes, parse_duration};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use problem::{Place, Problem};
 pub use record::{
     AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
 };
+pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

@@ -59,6 +59,74 @@ impl LimitsPatch {
     }
 }
 
+/// A number of a limit, with what it counts. Shown as a manifest would write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quantity {
+    Bytes(u64),
+    Milliseconds(u64),
+    Count(u64),
+}
+
+impl LimitsPatch {
+    /// The limits that are named, by their keys in a manifest.
+    pub fn named(&self) -> Vec<(&'static str, Quantity)> {
+        use Quantity::{Bytes, Count, Milliseconds};
+        let all = [
+            ("guest_memory", self.guest_memory_bytes.map(Bytes)),
+            ("memory", self.memory_bytes.map(Bytes)),
+            ("wall", self.wall_ms.map(Milliseconds)),
+            ("handles", self.handles.map(u64::from).map(Count)),
+            ("log_lines", self.log_lines.map(u64::from).map(Count)),
+            ("output", self.output_bytes.map(Bytes)),
+        ];
+        all.into_iter().filter_map(|(key, quantity)| Some((key, quantity?))).collect()
+    }
+
+    /// These limits where they are named, else the others.
+    pub fn or(self, base: Self) -> Self {
+        Self {
+            guest_memory_bytes: self.guest_memory_bytes.or(base.guest_memory_bytes),
+            memory_bytes: self.memory_bytes.or(base.memory_bytes),
+            wall_ms: self.wall_ms.or(base.wall_ms),
+            handles: self.handles.or(base.handles),
+            log_lines: self.log_lines.or(base.log_lines),
+            output_bytes: self.output_bytes.or(base.output_bytes),
+        }
+    }
+}
+
+impl From<Limits> for LimitsPatch {
+    /// All of them named.
+    fn from(limits: Limits) -> Self {
+        Self {
+            guest_memory_bytes: Some(limits.guest_memory_bytes),
+            memory_bytes: Some(limits.memory_bytes),
+            wall_ms: Some(limits.wall_ms),
+            handles: Some(limits.handles),
+            log_lines: Some(limits.log_lines),
+            output_bytes: Some(limits.output_bytes),
+        }
+    }
+}
+
+impl std::fmt::Display for Quantity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (number, units): (u64, &[(u64, &str)]) = match self {
+            Self::Bytes(number) => {
+                (*number, &[(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")])
+            }
+            Self::Milliseconds(number) => {
+                (*number, &[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")])
+            }
+            Self::Count(number) => return write!(f, "{number}"),
+        };
+        // The largest unit that says it exactly.
+        let fits = units.iter().find(|(scale, _)| number >= *scale && number % scale == 0);
+        let (scale, unit) = fits.or(units.last()).copied().unwrap_or((1, ""));
+        write!(f, "{} {unit}", number / scale)
+    }
+}
+
 /// Why a text is no quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {what}: expected a whole number and one of {units}, such as \"{example}\"")]
@@ -128,6 +196,13 @@ mod tests {
         assert_eq!(parse_bytes("512 MiB"), Ok(512 << 20));
         assert_eq!(parse_bytes("1kB"), Ok(1000));
         assert_eq!(parse_duration("10 min"), Ok(Duration::from_secs(600)));
+        for text in ["512 MiB", "1 B", "1 TiB", "1023 B", "0 B"] {
+            assert_eq!(Quantity::Bytes(parse_bytes(text).unwrap()).to_string(), text);
+        }
+        for text in ["90 s", "10 min", "1 d", "1500 ms"] {
+            let ms = parse_duration(text).unwrap().as_millis() as u64;
+            assert_eq!(Quantity::Milliseconds(ms).to_string(), text);
+        }
         for bad in ["", "512", "MiB", "-1 MiB", "1.5 GiB", "99999999999999 TiB", "1 mib"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
         }

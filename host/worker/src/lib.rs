@@ -12,6 +12,7 @@
 mod adopt;
 mod child;
 mod compiled;
+mod ledger;
 mod memory;
 mod message;
 mod pool;

@@ -93,7 +93,7 @@ pub(crate) fn believed(fault: Fault) -> Fault {
 
 /// Whether the fault's kind is one that no worker may choose.
 pub(crate) fn is_the_servers_to_say(kind: &FaultKind) -> bool {
-    matches!(kind, FaultKind::Host | FaultKind::Cancelled | FaultKind::Crash)
+    matches!(kind, FaultKind::Host | FaultKind::Cancelled | FaultKind::Crash | FaultKind::Quota { .. })
 }
 
 /// The part of a receipt that only the worker knows.

@@ -2,6 +2,7 @@
 
 use crate::adopt::Adoption;
 use crate::compiled::{self, Code};
+use crate::ledger::Ledger;
 use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
 use crate::process::{Bounds, Process, memory_limit};
 use crate::walls::{WallPolicy, Walls};
@@ -54,6 +55,7 @@ pub struct Pool {
     idle_max: usize,
     compiling: Mutex<HashMap<(TenantId, Digest), Turn>>,
     started: AtomicU64,
+    pub(crate) ledger: Ledger,
     /// As the first worker told of them; they are the machine's, not the worker's.
     walls: OnceLock<Walls>,
 }
@@ -67,7 +69,7 @@ impl Pool {
         blobs: Arc<dyn Blobs>,
         idle_max: usize,
     ) -> Self {
-        let (idle, compiling, started, walls) = Default::default();
+        let (idle, compiling, started, walls, ledger) = Default::default();
         Self {
             layout: Box::new(layout),
             authority: Box::new(authority),
@@ -77,7 +79,25 @@ impl Pool {
             compiling,
             started,
             walls,
+            ledger,
         }
+    }
+
+    /// CPU time that the tenant's workers have taken since this process began.
+    pub fn cpu_us(&self, tenant: &TenantId) -> u64 {
+        self.ledger.cpu_us(tenant)
+    }
+
+    /// From now on this many of the tenant's workers, the newest, come after everybody else's.
+    pub fn hold_back(&self, tenant: &TenantId, count: usize) {
+        self.ledger.hold_back(tenant, count);
+    }
+
+    /// Ends the tenant's idle workers; it has none at work.
+    pub fn forget(&self, tenant: &TenantId) {
+        drop(self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant));
+        self.compiling.lock().unwrap_or_else(PoisonError::into_inner).retain(|(whose, _), _| whose != tenant);
+        self.ledger.forget(tenant);
     }
 
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
@@ -133,7 +153,9 @@ impl Pool {
         };
         let mut worker = self.worker(tenant)?;
         let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default())?;
+        self.ledger.begin(tenant, worker.id(), worker.cpu_us());
         let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
+        self.ledger.end(tenant, worker.id(), worker.cpu_us());
         let answer = answer.map_err(|mut fault| {
             fault.message = format!("compiling the plugin: {}", fault.message);
             fault
@@ -197,7 +219,9 @@ impl Pool {
         let mut worker = self.worker(tenant)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
         let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?)?;
+        self.ledger.begin(tenant, worker.id(), cpu_before);
         let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
+        let is_quick = self.ledger.end(tenant, worker.id(), worker.cpu_us());
         let through = keeper.used();
         let limits = call.assignment.limits;
         let receipt = Receipt {
@@ -217,7 +241,7 @@ impl Pool {
             log_lines: usage.log_lines,
             log_lines_dropped: usage.log_lines_dropped,
         };
-        // A worker that failed for a reason of ours, or died, is not used again.
+        // A worker that failed for a reason of ours, died, or stays held back, is not used again.
         let fit = match &result {
             Ok(_) => true,
             Err(fault) => matches!(
@@ -225,7 +249,7 @@ impl Pool {
                 FaultKind::Invalid | FaultKind::Guest | FaultKind::Transient { .. } | FaultKind::Denied
             ),
         };
-        if fit {
+        if fit && is_quick {
             self.give_back(tenant, worker);
         }
         Ok((result, receipt))

@@ -1,10 +1,10 @@
 //! One worker process as the server holds it: started, spoken to, watched, and killed without asking.
 
-use crate::memory;
 use crate::message::{FromWorker, ToWorker};
 use crate::pool::Layout;
 use crate::walls::Walls;
 use crate::wire::{self, Inbox};
+use crate::{ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsFd;
@@ -34,6 +34,8 @@ pub(crate) struct Process {
     pub(crate) scratch: PathBuf,
     /// Private resident memory when it was ready.
     base_bytes: u64,
+    /// CPU time when it was last alive.
+    cpu_seen_us: u64,
     pub(crate) attempts: u32,
 }
 
@@ -80,7 +82,7 @@ impl Process {
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
         let (inbox, walls) = Default::default();
-        let mut process = Self { child, socket, inbox, walls, scratch, base_bytes: 0, attempts: 0 };
+        let mut process = Self { child, socket, inbox, walls, scratch, base_bytes: 0, cpu_seen_us: 0, attempts: 0 };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -137,6 +139,7 @@ impl Process {
 
     /// Why the process is dead: its exit code or the signal.
     fn death(&mut self) -> Fault {
+        self.cpu_seen_us = self.cpu_us();
         // The socket closed; a process that lives on without it is of no use.
         let deadline = Instant::now() + Duration::from_millis(500);
         loop {
@@ -158,6 +161,7 @@ impl Process {
     }
 
     pub(crate) fn kill(&mut self) {
+        self.cpu_seen_us = self.cpu_us();
         if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
             let _ = kill_process(pid, Signal::KILL);
         }
@@ -184,13 +188,13 @@ impl Process {
         self.grown_bytes() < RESIDENT_SLACK_BYTES
     }
 
-    /// CPU time of all its threads so far.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// CPU time of all its threads so far, also once it is dead.
     pub(crate) fn cpu_us(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The fields after the name, which may hold spaces: user and system time, in hundredths of a second.
-        let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let ticks = |i: usize| after.split(' ').nth(i).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
-        (ticks(11) + ticks(12)) * 10_000
+        ledger::cpu_us(self.id()).max(self.cpu_seen_us)
     }
 }
 

@@ -63,16 +63,10 @@ impl ServingWorker {
             Some(process) => process,
             None => self.load()?,
         };
-        let columns = self.model.request.clone();
-        process.send(&ToWorker::Infer { columns }, bytes)?;
-        let (fault, body) = loop {
-            match process.receive(&self.bounds(self.model.limits.wall_ms, &|| false))? {
-                (FromWorker::Inferred { fault }, body) => break (fault, body),
-                // A serving guest's log has no attempt to belong to.
-                (FromWorker::Say { .. }, _) => {}
-                _ => return Err(Fault::new(FaultKind::Crash, "the serving worker said something out of turn")),
-            }
-        };
+        self.pool.ledger.begin(&self.tenant, process.id(), process.cpu_us());
+        let answered = self.exchange(&mut process, bytes);
+        self.pool.ledger.end(&self.tenant, process.id(), process.cpu_us());
+        let (fault, body) = answered?;
         match fault {
             // A guest that trapped cannot be entered again: the next request gets a fresh one.
             Some(fault) if fault.kind == FaultKind::Invalid => {
@@ -84,6 +78,18 @@ impl ServingWorker {
                 *slot = Some(process);
                 let schema = Schema { fields: self.model.response.clone() };
                 data::open_bytes(&body, &schema).map_err(|error| Fault::guest(error.to_string()))
+            }
+        }
+    }
+
+    fn exchange(&self, process: &mut Process, bytes: &[u8]) -> Result<(Option<Fault>, Vec<u8>), Fault> {
+        process.send(&ToWorker::Infer { columns: self.model.request.clone() }, bytes)?;
+        loop {
+            match process.receive(&self.bounds(self.model.limits.wall_ms, &|| false))? {
+                (FromWorker::Inferred { fault }, body) => return Ok((fault, body)),
+                // A serving guest's log has no attempt to belong to.
+                (FromWorker::Say { .. }, _) => {}
+                _ => return Err(Fault::new(FaultKind::Crash, "the serving worker said something out of turn")),
             }
         }
     }

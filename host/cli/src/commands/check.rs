@@ -17,12 +17,17 @@ pub(crate) async fn check(args: &Args, pipeline: Option<String>, update_lock: bo
         Line::Checked { pipelines } => checked = pipelines,
         _ => {}
     };
-    let asked = installation.client.lines("POST", &path("check"), &request, hear).await;
+    let asked = installation.client.lines("POST", &path(args, "check"), &request, hear).await;
     asked.map_err(|trouble| Failure::from(trouble).in_folder(&folder))?;
     if args.json {
         return print_json(&checked);
     }
-    checked.iter().for_each(print);
+    for checked in &checked {
+        print(checked);
+        for warning in &checked.warnings {
+            anstream::eprintln!("{}\n", show::warning(warning, &folder));
+        }
+    }
     Ok(0)
 }
 
@@ -38,6 +43,9 @@ fn print(checked: &CheckedPipeline) {
         vec![step.step.to_string(), step.work.clone(), plugin, outputs.join(", ")]
     });
     anstream::print!("{}", show::table(&["step", "does", "plugin", "gives"], rows.collect()));
+    if !checked.lowered.is_empty() {
+        anstream::println!("the tenant's policy lowers the default limits: {}", checked.lowered.join(", "));
+    }
     if !checked.served.is_empty() {
         let path: Vec<_> = checked.served.iter().map(ToString::to_string).collect();
         let columns = checked.request.len();

@@ -6,11 +6,12 @@ mod model;
 pub(crate) mod plugin;
 mod run;
 mod runs;
+mod secret;
 mod serve;
+mod tenant;
 
 use crate::args::{Args, Command};
 use crate::outcome::Failure;
-use types::TenantId;
 
 /// Does what was typed. The code is the process's.
 pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
@@ -20,6 +21,8 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Model(model) => model::model(&args, model).await,
+        Command::Secret(secret) => secret::secret(&args, secret).await,
+        Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
         Command::Plugin(plugin) => plugin::plugin(&args, plugin),
         Command::Serve { listen } => serve::serve(&args, *listen).await,
         Command::Worker => Ok(0),
@@ -27,8 +30,8 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
 }
 
 /// A path of the local router, beneath the tenant.
-fn path(rest: &str) -> String {
-    format!("/v1/tenants/{}/{rest}", TenantId::default_tenant())
+fn path(args: &Args, rest: &str) -> String {
+    format!("/v1/tenants/{}/{rest}", args.tenant)
 }
 
 /// Prints an answer for a program.

@@ -11,7 +11,7 @@ pub(crate) async fn model(args: &Args, command: &Model) -> Result<u8, Failure> {
     let mut installation = open::installation(args).await?;
     match command {
         Model::List => {
-            let models: Vec<ModelList> = installation.client.get(&path("models")).await?;
+            let models: Vec<ModelList> = installation.client.get(&path(args, "models")).await?;
             if args.json {
                 return print_json(&models);
             }
@@ -28,7 +28,7 @@ pub(crate) async fn model(args: &Args, command: &Model) -> Result<u8, Failure> {
                 }
                 None => String::new(),
             };
-            let version: ModelVersion = installation.client.get(&path(&format!("models/{name}{which}"))).await?;
+            let version: ModelVersion = installation.client.get(&path(args, &format!("models/{name}{which}"))).await?;
             if args.json {
                 return print_json(&version);
             }

@@ -13,7 +13,7 @@ pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Fai
     let folder = open::project(args)?;
     let mut installation = open::installation(args).await?;
     let request = RunRequest { folder: folder.clone(), pipeline };
-    let code = attend(args, &mut installation, &path("runs"), &request).await;
+    let code = attend(args, &mut installation, &path(args, "runs"), &request).await;
     code.map_err(|failure| failure.in_folder(&folder))
 }
 
@@ -26,7 +26,11 @@ pub(super) async fn attend(
 ) -> Result<u8, Failure> {
     let show = Mutex::new(RunShow::new(args.json));
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
-    let listener = tokio::spawn(cancel_on_interrupt(Arc::clone(&started), canceller(args, installation)?));
+    let listener = tokio::spawn(cancel_on_interrupt(
+        Arc::clone(&started),
+        canceller(args, installation)?,
+        super::path(args, "runs"),
+    ));
     let hear = |line: Line| {
         if let Line::Run { run } = &line {
             *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(*run);
@@ -40,7 +44,7 @@ pub(super) async fn attend(
     heard?;
     let run = *started.lock().unwrap_or_else(PoisonError::into_inner);
     if let (Some(run), false) = (run, args.json) {
-        let detail: server::RunDetail = installation.client.get(&self::path(&format!("runs/{run}"))).await?;
+        let detail: server::RunDetail = installation.client.get(&self::path(args, &format!("runs/{run}"))).await?;
         anstream::print!("{}", crate::show::run_measures(&detail));
         show.conclude(run);
     }
@@ -62,7 +66,7 @@ fn canceller(args: &Args, installation: &Installation) -> Result<Canceller, Fail
     }
 }
 
-async fn cancel_on_interrupt(started: Arc<Mutex<Option<RunId>>>, canceller: Canceller) {
+async fn cancel_on_interrupt(started: Arc<Mutex<Option<RunId>>>, canceller: Canceller, runs: String) {
     if tokio::signal::ctrl_c().await.is_err() {
         return;
     }
@@ -74,7 +78,7 @@ async fn cancel_on_interrupt(started: Arc<Mutex<Option<RunId>>>, canceller: Canc
             Canceller::There(socket) => api::Client::there(&socket).await,
         };
         if let Ok(mut client) = client
-            && client.post(&path(&format!("runs/{run}/cancel"))).await.is_ok()
+            && client.post(&format!("{runs}/{run}/cancel")).await.is_ok()
             && tokio::signal::ctrl_c().await.is_err()
         {
             return;

@@ -15,7 +15,7 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     let client = &mut installation.client;
     match command {
         Runs::List => {
-            let runs: Vec<RunLine> = client.get(&path("runs")).await?;
+            let runs: Vec<RunLine> = client.get(&path(args, "runs")).await?;
             if args.json {
                 return print_json(&runs);
             }
@@ -23,7 +23,7 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             Ok(0)
         }
         Runs::Show { run } => {
-            let detail: RunDetail = client.get(&path(&format!("runs/{run}"))).await?;
+            let detail: RunDetail = client.get(&path(args, &format!("runs/{run}"))).await?;
             if args.json {
                 return print_json(&detail);
             }
@@ -32,22 +32,22 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
         }
         Runs::Logs { run, step } => logs(args, &mut installation, *run, step.as_deref()).await,
         Runs::Resume { run } => {
-            let found: RunDetail = client.get(&path(&format!("runs/{run}"))).await?;
+            let found: RunDetail = client.get(&path(args, &format!("runs/{run}"))).await?;
             if found.line.state != types::RunState::Running {
                 return Err(Failure::user(format!(
                     "run {run} has already {}; there is nothing to resume",
                     found.line.state
                 )));
             }
-            super::run::attend(args, &mut installation, &path(&format!("runs/{run}/resume")), &()).await
+            super::run::attend(args, &mut installation, &path(args, &format!("runs/{run}/resume")), &()).await
         }
         Runs::Cancel { run } => {
-            client.post(&path(&format!("runs/{run}/cancel"))).await?;
+            client.post(&path(args, &format!("runs/{run}/cancel"))).await?;
             Ok(0)
         }
         Runs::Rows { run, output, limit } => {
             let output = parsed_output(output)?;
-            let rows: TableRows = client.get(&path(&format!("runs/{run}/rows/{output}?limit={limit}"))).await?;
+            let rows: TableRows = client.get(&path(args, &format!("runs/{run}/rows/{output}?limit={limit}"))).await?;
             if args.json {
                 return print_json(&rows);
             }
@@ -68,7 +68,7 @@ fn parsed_output(text: &str) -> Result<OutputRef, Failure> {
 
 async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only: Option<&str>) -> Result<u8, Failure> {
     if let Some(step) = only {
-        let detail: RunDetail = installation.client.get(&path(&format!("runs/{run}"))).await?;
+        let detail: RunDetail = installation.client.get(&path(args, &format!("runs/{run}"))).await?;
         if !detail.steps.iter().any(|found| found.step.to_string() == step) {
             return Err(Failure::not_found(format!("run {run} has no step `{step}`")));
         }
@@ -85,6 +85,6 @@ async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only
             false => anstream::println!("{step}  {:<5}  {}", show::tame(level), show::tame(message)),
         }
     };
-    installation.client.lines("GET", &path(&format!("runs/{run}/events")), &(), hear).await?;
+    installation.client.lines("GET", &path(args, &format!("runs/{run}/events")), &(), hear).await?;
     Ok(0)
 }

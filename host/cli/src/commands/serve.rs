@@ -16,7 +16,7 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     let socket = Folder::socket(&open::data(args)?);
     let tcp = api::bind(address).await?;
     let server = open::own(args)?;
-    let tenant = TenantId::default_tenant();
+    let tenant = args.tenant.clone();
     for (tenant, run) in server.resume_all().map_err(Failure::ours)? {
         anstream::eprintln!("resumed run {run} of tenant `{tenant}`");
     }
@@ -26,7 +26,7 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
         tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
     let endpoints = loaded.map_err(|error| match error {
         server::Error::Problems(problems) => Failure::problems(problems).in_folder(&folder),
-        error => Failure::ours(error),
+        error => api::Trouble::from(error).into(),
     })?;
     for (endpoint, version) in &endpoints {
         match version {
@@ -58,7 +58,7 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
         anstream::eprintln!("stopping; runs that are under way can be resumed; a second signal ends at once");
     };
     tokio::select! {
-        served = api::listen(server, tenant, &socket, tcp, stop, say) => served.map(|()| 0).map_err(Failure::from),
+        served = api::listen(server, TenantId::default_tenant(), &socket, tcp, stop, say) => served.map(|()| 0).map_err(Failure::from),
         () = times(2) => Ok(CANCELLED),
     }
 }

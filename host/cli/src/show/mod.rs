@@ -4,11 +4,13 @@ mod detail;
 mod problem;
 mod progress;
 mod table;
+mod tenant;
 
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
-pub(crate) use problem::problem;
+pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;
 pub(crate) use table::table;
+pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
 
 use anstyle::{AnsiColor, Style};
 use types::Measure;
@@ -67,6 +69,11 @@ pub(crate) fn tame(text: &str) -> String {
 /// The same of several lines. All but the first are set in, so that none of them passes for one of ours.
 pub(crate) fn tame_lines(text: &str) -> String {
     text.lines().map(tame).collect::<Vec<_>>().join("\n    ")
+}
+
+/// The same of a text whose lines are its own, TOML for one.
+pub(crate) fn tame_text(text: &str) -> String {
+    text.lines().map(|line| tame(line) + "\n").collect()
 }
 
 /// Controls, line ends among them, and the marks that make text run the other way.

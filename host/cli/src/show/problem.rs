@@ -6,8 +6,17 @@ use types::Problem;
 
 /// File, line, caret and hint.
 pub(crate) fn problem(problem: &Problem, folder: &Path) -> String {
+    drawn(Level::ERROR, problem, folder)
+}
+
+/// The same of what is no error yet.
+pub(crate) fn warning(problem: &Problem, folder: &Path) -> String {
+    drawn(Level::WARNING, problem, folder)
+}
+
+fn drawn(level: Level<'_>, problem: &Problem, folder: &Path) -> String {
     let message = super::tame_lines(&problem.message);
-    let title = Level::ERROR.primary_title(message.as_str());
+    let title = level.primary_title(message.as_str());
     let source = problem.place.as_ref().and_then(|place| std::fs::read_to_string(folder.join(&place.file)).ok());
     let hint = problem.hint.as_deref().map(super::tame_lines);
     let mut groups = Vec::new();

@@ -102,10 +102,10 @@ impl Project {
         processes.filter(works_here).collect()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        command.env_remove("STEPWELL_DATA").env_remove("STEPWELL_PLUGINS");
+        command.env_remove("STEPWELL_DATA").env_remove("STEPWELL_PLUGINS").env_remove("STEPWELL_TENANT");
         command.env("XDG_CACHE_HOME", cache::home(self.path()));
         command
     }

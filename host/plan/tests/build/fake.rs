@@ -219,11 +219,16 @@ fn odd(name: &str, ports: &[Port]) -> Said {
     }
 }
 
-/// The pipeline `train` of these steps.
-pub(crate) fn build(steps: &str) -> Result<Plan, Vec<Problem>> {
+/// A project whose pipeline `train` has these steps.
+pub(crate) fn project(steps: &str) -> manifest::Project {
     let sources =
         Sources { project: "name = \"case\"".into(), pipelines: [("train".to_owned(), steps.to_owned())].into() };
-    let project = manifest::check(&sources).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    manifest::check(&sources).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+/// The pipeline `train` of these steps.
+pub(crate) fn build(steps: &str) -> Result<Plan, Vec<Problem>> {
+    let project = project(steps);
     plan::build(&project, &PipelineName::parse("train").unwrap(), &mut describe)
 }
 
@@ -238,4 +243,10 @@ pub(crate) fn problems(steps: &str) -> String {
         Ok(_) => "no problem".to_owned(),
         Err(problems) => problems.iter().map(shown).collect(),
     }
+}
+
+/// A problem in a line.
+pub(crate) fn line(problem: &Problem) -> String {
+    let place = problem.place.as_ref().map_or("nowhere".to_owned(), |at| format!("{}:{}", at.line, at.column));
+    format!("{place}: {}; {}", problem.message, problem.hint.as_deref().unwrap_or_default())
 }

@@ -2,5 +2,6 @@
 
 mod fake;
 mod planned;
+mod policy;
 mod refused;
 mod sinks;

@@ -31,4 +31,7 @@ impl Index for MemoryIndex {
     fn flush(&self) -> Result<()> {
         Ok(())
     }
+    fn rewrite(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) trait Index: Send + Sync {
     /// All or none of the operations.
     fn commit(&self, ops: Vec<Op>) -> Result<()>;
     fn flush(&self) -> Result<()>;
+    /// Writes everything anew, so that no file holds what was removed. A crash meanwhile leaves an index that lags behind.
+    fn rewrite(&self) -> Result<()>;
 }
 
 /// A change of one key.
@@ -76,7 +78,7 @@ pub(crate) struct Walls {
 
 impl Walls {
     pub(crate) fn new(index: Arc<dyn Index>, tenant: &TenantId) -> Self {
-        // No id holds a zero byte, so no tenant's prefix begins another's.
+        // No id holds a zero byte, so no tenant's prefix begins another's. `deletion` removes by the same prefix.
         Self { index, prefix: [tenant.as_str().as_bytes(), b"\0"].concat() }
     }
 

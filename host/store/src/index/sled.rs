@@ -7,14 +7,15 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 const CACHE_BYTES: u64 = 32 << 20;
 
 /// A sled database in a folder of its own.
 pub(crate) struct SledIndex {
     path: PathBuf,
-    /// None only while it is dropped.
-    db: Option<sled::Db>,
+    /// None only while it is dropped or written anew.
+    db: RwLock<Option<sled::Db>>,
     /// Something panicked within; its locks and caches mean nothing any more.
     panicked: AtomicBool,
 }
@@ -22,19 +23,16 @@ pub(crate) struct SledIndex {
 impl SledIndex {
     /// Opens or makes it. [`Error::Index`] means that its contents are at fault, and only then.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Self { path: path.to_owned(), db: Some(db), panicked: AtomicBool::new(false) }),
-            Ok(Err(error)) => Err(judge(path, error)),
-            Err(panic) => Err(broken(path, panic_text(&*panic))),
-        }
+        let db = RwLock::new(Some(open_db(path)?));
+        Ok(Self { path: path.to_owned(), db, panicked: AtomicBool::new(false) })
     }
 
     fn guarded<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T> {
         if self.panicked.load(Ordering::Acquire) {
             return Err(broken(&self.path, "it panicked before"));
         }
-        let db = self.db.as_ref().expect("it is not being dropped");
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(db) = db.as_ref() else { return Err(broken(&self.path, "it was not written anew to its end")) };
         match catch_unwind(AssertUnwindSafe(|| work(db))) {
             Ok(done) => done.map_err(|error| judge(&self.path, error)),
             Err(panic) => {
@@ -71,11 +69,45 @@ impl Index for SledIndex {
     fn flush(&self) -> Result<()> {
         self.guarded(|db| db.flush().map(|_| ()))
     }
+    fn rewrite(&self) -> Result<()> {
+        let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = sled::Batch::default();
+        for entry in held.iter().flat_map(|db| db.iter()) {
+            let (key, value) = entry.map_err(|error| judge(&self.path, error))?;
+            batch.insert(key, value);
+        }
+        *held = None;
+        // Without it, the next open makes a new one from the journals.
+        std::fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))?;
+        let db = reopened(&self.path)?;
+        db.apply_batch(batch).and_then(|()| db.flush()).map_err(|error| judge(&self.path, error))?;
+        *held = Some(db);
+        Ok(())
+    }
+}
+
+/// Once the threads of the one that was just closed have let its lock go, which they do a moment later.
+fn reopened(path: &Path) -> Result<sled::Db> {
+    for _ in 0..1000 {
+        match open_db(path) {
+            Err(Error::Busy { .. }) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
+    open_db(path)
+}
+
+fn open_db(path: &Path) -> Result<sled::Db> {
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(opened) => opened.map_err(|error| judge(path, error)),
+        Err(panic) => Err(broken(path, panic_text(&*panic))),
+    }
 }
 
 impl Drop for SledIndex {
     fn drop(&mut self) {
-        let db = self.db.take();
+        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         // Dropping flushes; a database that panicked could do so again, and what it would write is worth nothing.
         match self.panicked.load(Ordering::Acquire) {
             true => std::mem::forget(db),

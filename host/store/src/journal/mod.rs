@@ -9,12 +9,13 @@ mod segment;
 use crate::disk::{Folders, entries, sync_folder};
 use crate::{Error, Result};
 use segment::{Entry, HEADER_BYTES, SegmentHeader};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use types::{Digest, Record, TenantId};
+use types::{Digest, TenantId};
 
 /// A batch that would grow a segment beyond this begins the next one. Small in tests, so that they cross the border often.
 const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
@@ -22,6 +23,13 @@ const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
 pub(crate) const BATCH_BYTES_MAX: usize = 32 << 20;
 /// A segment that is not yet one.
 const UNBORN: &str = "new-segment";
+
+/// Whose records a journal holds. Its chain begins with the owner, so that a journal moved to another is noticed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Owner<'a> {
+    Tenant(&'a TenantId),
+    Installation,
+}
 
 /// A point between two batches: all up to `sequence` lies before it. Reaches disk, in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +103,11 @@ impl Log {
     pub(crate) fn open(
         folders: &Folders,
         folder: &Path,
-        tenant: &TenantId,
+        owner: Owner<'_>,
         expected: Option<&Mark>,
     ) -> Result<(Self, Found)> {
         folders.ensure(folder)?;
-        let mut log = Self { folder: folder.to_owned(), tail: genesis(tenant), file: None };
+        let mut log = Self { folder: folder.to_owned(), tail: genesis(owner), file: None };
         let segments = segment_files(folder)?;
         let mut found = Found { torn: None, holds: false };
         for (at, (number, path)) in segments.iter().enumerate() {
@@ -160,13 +168,13 @@ impl Log {
     }
 
     /// Shows every batch behind `from` (all of them if none), in order, with the mark at its end.
-    pub(crate) fn replay(
+    pub(crate) fn replay<R: DeserializeOwned>(
         &self,
-        tenant: &TenantId,
+        owner: Owner<'_>,
         from: Option<&Mark>,
-        mut visit: impl FnMut(Vec<(Place, Record)>, &Mark) -> Result<()>,
+        mut visit: impl FnMut(Vec<(Place, R)>, &Mark) -> Result<()>,
     ) -> Result<()> {
-        let mut mark = from.cloned().unwrap_or_else(|| genesis(tenant));
+        let mut mark = from.cloned().unwrap_or_else(|| genesis(owner));
         for (number, path) in segment_files(&self.folder)? {
             if number < mark.segment {
                 continue;
@@ -188,7 +196,7 @@ impl Log {
 }
 
 /// Reads the records at these places.
-pub(crate) fn read(folder: &Path, places: &[Place]) -> Result<Vec<Record>> {
+pub(crate) fn read<R: DeserializeOwned>(folder: &Path, places: &[Place]) -> Result<Vec<R>> {
     let mut opened: Option<(u64, PathBuf, File)> = None;
     let mut records = Vec::with_capacity(places.len());
     for place in places {
@@ -198,7 +206,7 @@ pub(crate) fn read(folder: &Path, places: &[Place]) -> Result<Vec<Record>> {
             opened = Some((place.segment, path, file));
         }
         let (_, path, file) = opened.as_ref().expect("it was opened just now");
-        let entry: Entry = segment::read(path, file, place.offset)?;
+        let entry: Entry<R> = segment::read(path, file, place.offset)?;
         if entry.sequence != place.sequence {
             let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
             return Err(Error::Damaged { path: path.clone(), offset: place.offset, what });
@@ -208,9 +216,12 @@ pub(crate) fn read(folder: &Path, places: &[Place]) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// Before the first record. Bound to the tenant, so that a journal moved into another's folder is noticed.
-fn genesis(tenant: &TenantId) -> Mark {
-    let chain = Digest::of(format!("stepwell journal of tenant `{tenant}`").as_bytes());
+/// Before the first record.
+fn genesis(owner: Owner<'_>) -> Mark {
+    let chain = match owner {
+        Owner::Tenant(tenant) => Digest::of(format!("stepwell journal of tenant `{tenant}`").as_bytes()),
+        Owner::Installation => Digest::of(b"stepwell journal of the installation"),
+    };
     Mark { sequence: 0, chain, segment: 1, offset: 0 }
 }
 

@@ -7,8 +7,8 @@
 use super::segment::{self, Entry, FRAME_BYTES, HEADER_BYTES, PAYLOAD_START, SegmentHeader};
 use super::{Mark, Place};
 use crate::{Error, Result};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::path::Path;
-use types::Record;
 
 /// So many zero bytes in a row are a hole: neither a payload nor a frame's header has them.
 const HOLE_BYTES: usize = 24;
@@ -62,16 +62,16 @@ pub(super) fn check(
 }
 
 /// Shows each batch behind `mark` with its records, and moves `mark` to the end.
-pub(super) fn records(
+pub(super) fn records<R: DeserializeOwned>(
     path: &Path,
     bytes: &[u8],
     mark: &mut Mark,
-    visit: &mut impl FnMut(Vec<(Place, Record)>, &Mark) -> Result<()>,
+    visit: &mut impl FnMut(Vec<(Place, R)>, &Mark) -> Result<()>,
 ) -> Result<()> {
     while let Some((frames, end)) = batch(bytes, mark).map_err(|flaw| damaged(path, flaw.offset, flaw.what))? {
         let mut records = Vec::with_capacity(frames.len());
         for (place, payload) in frames {
-            let entry: Entry =
+            let entry: Entry<R> =
                 serde_json::from_slice(payload).map_err(|error| damaged(path, place.offset, error.to_string()))?;
             if entry.sequence != place.sequence {
                 let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
@@ -134,13 +134,15 @@ fn is_torn(tail: &[u8], batch: u64) -> bool {
 /// Whether a whole frame stands here that was written when `batch` was already on disk.
 fn is_of_later_batch(bytes: &[u8], batch: u64) -> bool {
     let payload = segment::decode(bytes).map(|frame| frame.payload);
-    payload.is_ok_and(|payload| serde_json::from_slice::<Entry>(payload).is_ok_and(|entry| entry.batch > batch))
+    payload.is_ok_and(|payload| {
+        serde_json::from_slice::<Entry<IgnoredAny>>(payload).is_ok_and(|entry| entry.batch > batch)
+    })
 }
 
 /// Whether a frame stands here to its end, and with it the file's, going by its length or by its payload.
 fn ends_the_file(bytes: &[u8]) -> bool {
     let length = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
-    FRAME_BYTES + length == bytes.len() || serde_json::from_slice::<Entry>(&bytes[FRAME_BYTES..]).is_ok()
+    FRAME_BYTES + length == bytes.len() || serde_json::from_slice::<Entry<IgnoredAny>>(&bytes[FRAME_BYTES..]).is_ok()
 }
 
 fn has_hole(tail: &[u8]) -> bool {

@@ -10,10 +10,11 @@
 
 use crate::{Error, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use types::{Digest, Record};
+use types::Digest;
 
 pub(super) const HEADER_BYTES: u64 = 64;
 /// Before the payload.
@@ -64,12 +65,12 @@ impl SegmentHeader {
     }
 }
 
-/// What a payload says.
+/// What a payload says; `R` is what the journal's owner records.
 #[derive(Deserialize)]
-pub(super) struct Entry {
+pub(super) struct Entry<R> {
     pub(super) sequence: u64,
     pub(super) batch: u64,
-    pub(super) record: Record,
+    pub(super) record: R,
 }
 
 /// A frame whose checksum matches.
@@ -124,7 +125,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Frame<'_>, String> {
 }
 
 /// Reads one frame of a file and what its payload says.
-pub(super) fn read(path: &Path, file: &File, offset: u64) -> Result<Entry> {
+pub(super) fn read<R: DeserializeOwned>(path: &Path, file: &File, offset: u64) -> Result<Entry<R>> {
     let damaged = |what: String| Error::Damaged { path: path.to_owned(), offset, what };
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     let mut bytes = vec![0; FRAME_BYTES];

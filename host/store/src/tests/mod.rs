@@ -3,6 +3,7 @@
 mod blobs;
 mod damage;
 mod group;
+mod installation;
 mod model;
 mod records;
 mod torn;
@@ -23,7 +24,25 @@ pub(super) fn tenant(name: &str) -> TenantId {
     name.parse().expect("a tenant name")
 }
 
+/// A store that has the tenants of these tests.
 pub(super) fn open(data: &Path) -> (Store, Recovery) {
+    let (store, recovery) = reopen(data);
+    for name in ["ac", "acme"] {
+        create(&store, name);
+    }
+    (store, recovery)
+}
+
+/// Makes a tenant, unless it is there.
+pub(super) fn create(store: &Store, name: &str) {
+    let (tenant, policy) = (tenant(name), types::Policy::default());
+    match store.administer(types::InstallationRecord::TenantCreated { tenant, policy, at_us: 1 }) {
+        Ok(()) | Err(Error::Taken { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub(super) fn reopen(data: &Path) -> (Store, Recovery) {
     // sled's threads hold its lock for a moment after a drop in the same process.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {

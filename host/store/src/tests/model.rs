@@ -114,7 +114,8 @@ fn assert_index_is_derived(store: &Store, data: &std::path::Path) {
     let fresh: Arc<dyn Index> = Arc::new(MemoryIndex::default());
     for id in store.tenants() {
         let folder = opening::journal_folder(data, &id);
-        let (log, _) = crate::journal::Log::open(&store.folders, &folder, &id, None).expect("the journal opens");
+        let (log, _) = crate::journal::Log::open(&store.folders, &folder, crate::journal::Owner::Tenant(&id), None)
+            .expect("the journal opens");
         opening::replay(&log, &id, &Walls::new(fresh.clone(), &id)).expect("replayed");
     }
     assert_eq!(dump(&*fresh), dump(&*store.index));

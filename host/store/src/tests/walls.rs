@@ -19,6 +19,14 @@ fn nothing_crosses_a_wall() {
     assert_eq!(everything(&store, &ac), nothing);
     assert!(store.get(&ac, blob).expect_err("another's").message.contains("tenant `ac` has no blob"));
 
+    let absent = Digest::of(b"nobody has this");
+    let words = |digest: Digest| {
+        let got = store.get(&ac, digest).expect_err("not its own");
+        let lies = store.path(&ac, digest).expect_err("not its own");
+        (got.kind.clone(), format!("{got}{lies}").replace(&digest.to_string(), "DIGEST"))
+    };
+    assert_eq!(words(blob), words(absent), "another's blob is as absent as nobody's");
+
     let before = everything(&store, &acme);
     let own = [started(1), page(1, 1, 77, true), registered(1, "benign", 1, Some("champion"))];
     store.append(&ac, &own).expect("the same numbers are free");
@@ -30,7 +38,7 @@ fn nothing_crosses_a_wall() {
     let (store, recovery) = open(data.path());
     assert!(recovery.is_clean(), "{recovery}");
     assert_eq!(everything(&store, &acme), before);
-    assert_eq!(store.tenants(), [ac, acme]);
+    assert_eq!(store.tenants(), [ac, acme, tenant("default")]);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! What a tenant has used today: CPU time of its workers and bytes of its requests, against quotas of a day (UTC).
+//!
+//! Kept in a file a tenant, written after each attempt: what a crash can lose is the use of the attempts that it cut short.
+
+use crate::folder;
+use doors::Egress;
+use ports::Clock;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use types::TenantId;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// The use of all tenants.
+pub(crate) struct Accounts {
+    data: PathBuf,
+    clock: Arc<dyn Clock>,
+    today: Mutex<BTreeMap<TenantId, Today>>,
+}
+
+/// The use of one.
+struct Today {
+    day: i64,
+    cpu_us: u64,
+    /// How much of the pool's count is in `cpu_us`.
+    counted_us: u64,
+    egress: Arc<Egress>,
+}
+
+/// The file. A field is only ever added, with a default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Used {
+    day: i64,
+    pub(crate) cpu_us: u64,
+    pub(crate) egress_bytes: u64,
+}
+
+impl Accounts {
+    pub(crate) fn new(data: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        Self { data, clock, today: Mutex::default() }
+    }
+
+    /// What counts the tenant's requests of today, under this limit.
+    pub(crate) fn egress(&self, tenant: &TenantId, limit: Option<u64>) -> Arc<Egress> {
+        self.with(tenant, |today| {
+            today.egress.set_limit(limit);
+            Arc::clone(&today.egress)
+        })
+    }
+
+    /// What the tenant has used today. `counted_us` is the CPU time that the pool has counted for it in its life.
+    pub(crate) fn used(&self, tenant: &TenantId, counted_us: u64) -> Used {
+        self.with(tenant, |today| {
+            today.cpu_us += counted_us.saturating_sub(today.counted_us);
+            today.counted_us = counted_us;
+            Used { day: today.day, cpu_us: today.cpu_us, egress_bytes: today.egress.used() }
+        })
+    }
+
+    /// Makes today's use outlive this process; that of a tenant without a folder ends with it.
+    pub(crate) fn save(&self, tenant: &TenantId, counted_us: u64) -> std::io::Result<()> {
+        let (file, used) = (self.file(tenant), self.used(tenant, counted_us));
+        let draft = file.with_extension("draft");
+        std::fs::write(&draft, serde_json::to_vec(&used)?)?;
+        std::fs::rename(&draft, &file)
+    }
+
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        crate::locked(&self.today).remove(tenant);
+    }
+
+    fn with<T>(&self, tenant: &TenantId, work: impl FnOnce(&mut Today) -> T) -> T {
+        let day = self.clock.now_us().div_euclid(DAY_US);
+        let mut all = crate::locked(&self.today);
+        let today = all.entry(tenant.clone()).or_insert_with(|| Today::of(self.read(tenant), 0));
+        if today.day != day {
+            // Requests under way count on the day that they began.
+            *today = Today::of(Used { day, ..Used::default() }, today.counted_us);
+        }
+        work(today)
+    }
+
+    /// A file that is not there, or that a crash left unreadable, tells of no use.
+    fn read(&self, tenant: &TenantId) -> Used {
+        let read = std::fs::read(self.file(tenant)).ok();
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn file(&self, tenant: &TenantId) -> PathBuf {
+        folder::tenant(&self.data, tenant).join("used.json")
+    }
+}
+
+impl Today {
+    fn of(used: Used, counted_us: u64) -> Self {
+        let egress = Arc::new(Egress::new(used.egress_bytes, None));
+        Self { day: used.day, cpu_us: used.cpu_us, counted_us, egress }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    #[derive(Default)]
+    struct Hands(AtomicI64);
+
+    impl Clock for Hands {
+        fn now_us(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_days_use_outlives_the_process_and_ends_with_the_day() {
+        let (data, clock, tenant) =
+            (tempfile::tempdir().unwrap(), Arc::new(Hands::default()), TenantId::default_tenant());
+        std::fs::create_dir_all(folder::tenant(data.path(), &tenant)).unwrap();
+        let accounts = || Accounts::new(data.path().to_owned(), Arc::clone(&clock) as _);
+        let first = accounts();
+        assert_eq!(first.used(&tenant, 5).cpu_us, 5);
+        assert_eq!(first.used(&tenant, 7).cpu_us, 7, "what the pool counted is counted once");
+        first.save(&tenant, 9).unwrap();
+        let second = accounts();
+        assert_eq!(second.used(&tenant, 4).cpu_us, 13, "another process has another pool");
+        clock.0.store(DAY_US, Ordering::Relaxed);
+        assert_eq!(second.used(&tenant, 6).cpu_us, 2);
+        std::fs::write(second.file(&tenant), b"{").unwrap();
+        assert_eq!(accounts().used(&tenant, 0).cpu_us, 0);
+    }
+}

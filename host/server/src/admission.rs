@@ -1,0 +1,241 @@
+//! Attempts of all runs and tenants -> their turn, their quotas, their caps; then the pool. The loop around `share`.
+//!
+//! Whoever waits sleeps until it is woken by whoever gives it a slot, so a long queue costs nothing while nothing changes.
+
+use crate::accounts::Accounts;
+use crate::share::{Share, Ticket};
+use crate::{folder, locked};
+use ports::{Call, Outcome, Page, StepRunner, Watch, Watched};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+use store::{Store, TenantEntry};
+use types::{Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
+
+/// How often one that waits asks whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often an attempt under a quota of CPU time is looked at.
+const METER: Duration = Duration::from_millis(200);
+
+/// Stands before the pool.
+pub(crate) struct Admission {
+    store: Arc<Store>,
+    pool: Arc<worker::Pool>,
+    accounts: Arc<Accounts>,
+    layout: Box<dyn Fn(&TenantId) -> worker::Layout + Send + Sync>,
+    queue: Mutex<Queue>,
+    tickets: AtomicU64,
+}
+
+struct Queue {
+    share: Share,
+    sleepers: BTreeMap<Ticket, Thread>,
+    /// Tickets that got a slot and do not know it yet.
+    called: BTreeMap<Ticket, ()>,
+}
+
+/// A slot. Dropped, it is the next one's.
+struct Slot<'a> {
+    admission: &'a Admission,
+    tenant: &'a TenantId,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut queue = locked(&self.admission.queue);
+        queue.share.end(self.tenant);
+        self.admission.settle(&mut queue);
+    }
+}
+
+impl Admission {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        pool: Arc<worker::Pool>,
+        accounts: Arc<Accounts>,
+        layout: impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static,
+        slots: usize,
+    ) -> Self {
+        let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeMap::new() };
+        let (layout, queue, tickets) = (Box::new(layout), Mutex::new(queue), AtomicU64::new(0));
+        Self { store, pool, accounts, layout, queue, tickets }
+    }
+
+    /// How many attempts of the tenant run.
+    pub(crate) fn running(&self, tenant: &TenantId) -> usize {
+        locked(&self.queue).share.running(tenant)
+    }
+
+    /// Bytes that the tenant's blobs and native code take.
+    pub(crate) fn storage_bytes(&self, tenant: &TenantId) -> Result<u64, Fault> {
+        let (_, compiled) = folder::measured(&(self.layout)(tenant).compiled)?;
+        Ok(self.store.storage_bytes(tenant, compiled)?)
+    }
+
+    /// An error if the tenant may not do more now: it is suspended, or a quota is used up.
+    pub(crate) fn check(&self, tenant: &TenantId) -> Result<TenantEntry, Fault> {
+        let entry = self.store.entry(tenant)?;
+        if entry.suspended {
+            return Err(Fault::invalid(crate::Error::Suspended(tenant.clone()).to_string()));
+        }
+        if let Some(limit) = entry.quota.storage_bytes {
+            let used = self.storage_bytes(tenant)?;
+            if used >= limit {
+                return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used), Quantity::Bytes(limit)));
+            }
+        }
+        match self.over_cpu(tenant, entry.quota.cpu_seconds) {
+            Some(fault) => Err(fault),
+            None => Ok(entry),
+        }
+    }
+
+    fn over_cpu(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
+        let limit = limit?;
+        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1_000_000;
+        (used >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} s today"), format!("{limit} s")))
+    }
+
+    /// Waits for no attempt of the tenant to run; false if that takes too long.
+    pub(crate) fn is_idle_within(&self, tenant: &TenantId, most: Duration) -> bool {
+        let deadline = Instant::now() + most;
+        while self.running(tenant) > 0 {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
+    /// A tenant that is gone has no turn.
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        locked(&self.queue).share.forget(tenant);
+    }
+
+    /// A slot, once it is the tenant's turn.
+    fn slot<'a>(&'a self, tenant: &'a TenantId, watch: &dyn Watch) -> Result<Slot<'a>, Fault> {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let mut queue = locked(&self.queue);
+        queue.share.wait(tenant, ticket);
+        queue.sleepers.insert(ticket, std::thread::current());
+        self.settle(&mut queue);
+        self.tell_quota(tenant, &queue, ticket, watch);
+        loop {
+            if queue.called.remove(&ticket).is_some() {
+                return Ok(Slot { admission: self, tenant });
+            }
+            if watch.cancelled() {
+                queue.share.leave(tenant, ticket);
+                queue.sleepers.remove(&ticket);
+                self.settle(&mut queue);
+                return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
+            }
+            drop(queue);
+            std::thread::park_timeout(LOOK);
+            queue = locked(&self.queue);
+        }
+    }
+
+    /// An attempt that waits for its own tenant's says so: a quota, not a neighbour, is to blame.
+    fn tell_quota(&self, tenant: &TenantId, queue: &Queue, ticket: Ticket, watch: &dyn Watch) {
+        let (most, running) = (self.most(tenant), queue.share.running(tenant));
+        if !queue.called.contains_key(&ticket) && running >= most {
+            let message = format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once");
+            watch.hear(Watched::Log { level: "info".to_owned(), message });
+        }
+    }
+
+    /// Calls whoever has a slot now, and holds back the workers beyond their tenant's share.
+    fn settle(&self, queue: &mut Queue) {
+        while let Some((_, ticket)) = queue.share.start(|tenant| self.most(tenant)) {
+            queue.called.insert(ticket, ());
+            if let Some(sleeper) = queue.sleepers.remove(&ticket) {
+                sleeper.unpark();
+            }
+        }
+        for (tenant, count) in queue.share.beyond() {
+            self.pool.hold_back(&tenant, count);
+        }
+    }
+
+    fn most(&self, tenant: &TenantId) -> usize {
+        let attempts = self.store.entry(tenant).ok().and_then(|entry| entry.quota.attempts);
+        attempts.map_or(usize::MAX, |attempts| attempts as usize)
+    }
+
+    /// An attempt at once: whoever checks a project must not wait for its runs to end. To be used for what is short and what
+    /// only the owner of the data folder can ask for.
+    pub(crate) fn at_once(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
+        self.attempt(tenant, call, watch).unwrap_or_else(|fault| failed(call, fault))
+    }
+
+    fn queued(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
+        self.store.entry(tenant)?;
+        let _slot = self.slot(tenant, watch)?;
+        self.attempt(tenant, call, watch)
+    }
+
+    fn attempt(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
+        let entry = self.check(tenant)?;
+        let mut call = call.clone();
+        call.assignment.limits = entry.policy.capped(call.assignment.limits);
+        let (looked, is_over) = (Mutex::new(Instant::now()), AtomicBool::new(false));
+        let meter = Meter { admission: self, tenant, limit: entry.quota.cpu_seconds, watch, looked, is_over };
+        let mut outcome = self.pool.run(tenant, &call, &meter);
+        if let (true, Some(fault)) = (meter.is_over.into_inner(), self.over_cpu(tenant, entry.quota.cpu_seconds)) {
+            outcome.result = outcome.result.or(Err(fault));
+        }
+        // A disk that does not take it loses what a crash would.
+        let _ = self.accounts.save(tenant, self.pool.cpu_us(tenant));
+        Ok(outcome)
+    }
+}
+
+impl StepRunner for Admission {
+    fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
+        self.queued(tenant, call, watch).unwrap_or_else(|fault| failed(call, fault))
+    }
+}
+
+fn failed(call: &Call, mut fault: Fault) -> Outcome {
+    fault.message = format!("{}: {}", call.who, fault.message);
+    Outcome { result: Err(fault), receipt: Receipt::default() }
+}
+
+/// Stops an attempt when its tenant's CPU time is used up.
+struct Meter<'a> {
+    admission: &'a Admission,
+    tenant: &'a TenantId,
+    limit: Option<u64>,
+    watch: &'a dyn Watch,
+    looked: Mutex<Instant>,
+    is_over: AtomicBool,
+}
+
+impl Watch for Meter<'_> {
+    fn hear(&self, event: Watched) {
+        self.watch.hear(event);
+    }
+
+    fn cancelled(&self) -> bool {
+        if self.limit.is_some() {
+            let mut looked = locked(&self.looked);
+            if looked.elapsed() >= METER {
+                *looked = Instant::now();
+                self.is_over.store(self.admission.over_cpu(self.tenant, self.limit).is_some(), Ordering::Relaxed);
+            }
+        }
+        self.is_over.load(Ordering::Relaxed) || self.watch.cancelled()
+    }
+
+    fn page(&self, page: Page) -> Result<(), Fault> {
+        self.watch.page(page)
+    }
+
+    fn checkpoint(&self, state: Vec<u8>) -> Result<(), Fault> {
+        self.watch.checkpoint(state)
+    }
+}

@@ -1,0 +1,131 @@
+//! A tenant's secrets: a file each, for its owner's eyes only. A value goes in and never comes out again, but at the edge of
+//! a request that its pipeline names it for.
+
+use crate::{Error, Server, folder};
+use doors::Secret;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use types::{Fault, TenantId};
+
+/// Longest value: a key or a token, with room for a chain of certificates.
+const VALUE_BYTES_MAX: usize = 64 << 10;
+const NAME_CHARS_MAX: usize = 64;
+
+/// Checks the name of a secret: it may become a part of a header or of an environment.
+pub fn secret_name(name: &str) -> Result<(), Error> {
+    let follows = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let well_formed = name.len() <= NAME_CHARS_MAX
+        && name.bytes().next().is_some_and(|first| first.is_ascii_uppercase())
+        && name.bytes().all(follows);
+    match well_formed {
+        true => Ok(()),
+        false => {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+            let message =
+                format!("`{shown}` is no name of a secret: expected 1 to 64 of `A-Z 0-9 _`, beginning with a letter");
+            Err(Fault::invalid(message).into())
+        }
+    }
+}
+
+/// The secrets as they are now, for an attempt's doors.
+pub(crate) fn read(folder: &Path) -> Result<BTreeMap<String, Secret>, Fault> {
+    let mut secrets = BTreeMap::new();
+    for name in names(folder)? {
+        let value = std::fs::read(folder.join(&name)).map_err(|error| unusable(&error))?;
+        if let Some(value) = Secret::new(value) {
+            secrets.insert(name, value);
+        }
+    }
+    Ok(secrets)
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, Fault> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| unusable(&error))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| unusable(&error))?.file_name().into_string().unwrap_or_default();
+        // One that a crash left half written has no name of a secret.
+        if secret_name(&name).is_ok() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn unusable(error: &std::io::Error) -> Fault {
+    Fault::host(format!("cannot use the tenant's secrets: {error}"))
+}
+
+impl Server {
+    /// Sets a secret, from the next attempt on.
+    pub fn set_secret(&self, tenant: &TenantId, name: &str, value: &[u8]) -> Result<(), Error> {
+        self.known(tenant)?;
+        secret_name(name)?;
+        if value.is_empty() || value.len() > VALUE_BYTES_MAX {
+            let message = format!("the value of `{name}` has {} bytes, expected 1 to {VALUE_BYTES_MAX}", value.len());
+            return Err(Fault::invalid(message).into());
+        }
+        let folder = folder::secrets(&self.options.data, tenant);
+        let write = || {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            let draft = folder.join(".draft");
+            std::fs::remove_file(&draft).or_else(absent)?;
+            let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
+            file.write_all(value)?;
+            file.sync_all()?;
+            std::fs::rename(&draft, folder.join(name))?;
+            std::fs::File::open(&folder)?.sync_all()
+        };
+        let _alone = crate::locked(&self.secrets);
+        Ok(write().map_err(|error| unusable(&error))?)
+    }
+
+    /// The names of a tenant's secrets.
+    pub fn secrets(&self, tenant: &TenantId) -> Result<Vec<String>, Error> {
+        self.known(tenant)?;
+        Ok(names(&folder::secrets(&self.options.data, tenant))?)
+    }
+
+    /// Removes a secret, from the next attempt on.
+    pub fn remove_secret(&self, tenant: &TenantId, name: &str) -> Result<(), Error> {
+        self.known(tenant)?;
+        secret_name(name)?;
+        let folder = folder::secrets(&self.options.data, tenant);
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NotFound(format!("there is no secret `{name}`")))
+            }
+            removed => {
+                Ok(removed.and_then(|()| std::fs::File::open(&folder)?.sync_all()).map_err(|error| unusable(&error))?)
+            }
+        }
+    }
+}
+
+fn absent(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        let long = format!("A{}", "9".repeat(63));
+        for good in ["A", "HOOK_TOKEN", "A1_", &long] {
+            assert!(secret_name(good).is_ok(), "{good}");
+        }
+        let too_long = format!("{long}9");
+        for bad in ["", "a", "1A", "_A", "A-B", "A/B", "..", ".draft", "A\n", "Ä", &too_long] {
+            assert!(secret_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a tenant may reach and use up, and what the installation records of it.
+//!
+//! The records reach disk, in the installation's journal. A field is never removed or given another meaning; a new one has
+//! a default.
+
+use crate::{Grants, Limits, LimitsPatch, TenantId, parse_bytes, parse_duration};
+use serde::{Deserialize, Serialize};
+
+/// The most that a tenant's pipelines may grant and ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    pub grants: Grants,
+    /// Caps of the limits of a step; what is not named has none.
+    #[serde(default)]
+    pub limits: LimitsPatch,
+}
+
+impl Default for Policy {
+    /// What a tenant may before anybody says more.
+    fn default() -> Self {
+        Self { grants: Grants::of_project(), limits: LimitsPatch::default() }
+    }
+}
+
+impl Policy {
+    /// The limits, none of them above its cap.
+    pub fn capped(&self, limits: Limits) -> Limits {
+        let caps = self.limits.over(limits);
+        Limits {
+            guest_memory_bytes: limits.guest_memory_bytes.min(caps.guest_memory_bytes),
+            memory_bytes: limits.memory_bytes.min(caps.memory_bytes),
+            wall_ms: limits.wall_ms.min(caps.wall_ms),
+            handles: limits.handles.min(caps.handles),
+            log_lines: limits.log_lines.min(caps.log_lines),
+            output_bytes: limits.output_bytes.min(caps.output_bytes),
+        }
+    }
+}
+
+/// What a tenant may use up; what is not named is not bounded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quota {
+    /// Blobs and native code together.
+    pub storage_bytes: Option<u64>,
+    /// Attempts at once, over all runs.
+    pub attempts: Option<u32>,
+    /// Of its workers, in a day (UTC).
+    pub cpu_seconds: Option<u64>,
+    /// Bodies of requests both ways, in a day (UTC).
+    pub egress_bytes: Option<u64>,
+}
+
+impl Quota {
+    /// With one part of it set from a text, "none" for no bound: "10 GiB", "2", CPU time such as "2 h". The error is a
+    /// lowercase fragment.
+    pub fn with(mut self, kind: QuotaKind, text: &str) -> Result<Self, String> {
+        let wrong =
+            |what: &str| format!("`--{} {}` is not {what}", kind.key(), text.chars().take(80).collect::<String>());
+        let bytes = || parse_bytes(text).map_err(|error| error.to_string());
+        let bound = text != "none";
+        match kind {
+            QuotaKind::Storage => self.storage_bytes = bound.then(bytes).transpose()?,
+            QuotaKind::Egress => self.egress_bytes = bound.then(bytes).transpose()?,
+            QuotaKind::Cpu => {
+                let time = bound.then(|| parse_duration(text).map_err(|error| error.to_string())).transpose()?;
+                self.cpu_seconds = time.map(|time| time.as_secs());
+            }
+            QuotaKind::Attempts => {
+                let count = || text.parse().ok().filter(|count| *count > 0).ok_or_else(|| wrong("a number from 1 on"));
+                self.attempts = bound.then(count).transpose()?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A part of a [`Quota`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaKind {
+    Storage,
+    Attempts,
+    Cpu,
+    Egress,
+}
+
+impl QuotaKind {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Egress];
+
+    /// Its option of `stepwell tenant quota`, and its name in errors.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Attempts => "attempts",
+            Self::Cpu => "cpu",
+            Self::Egress => "egress",
+        }
+    }
+}
+
+/// What was there of a tenant when it was deleted, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    pub runs: u64,
+    pub versions: u64,
+    pub secrets: u64,
+    /// Files of all kinds, native code included.
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// One change of the installation's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "record")]
+pub enum InstallationRecord {
+    TenantCreated { tenant: TenantId, policy: Policy, at_us: i64 },
+    PolicySet { tenant: TenantId, policy: Policy, at_us: i64 },
+    QuotaSet { tenant: TenantId, quota: Quota, at_us: i64 },
+    TenantSuspended { tenant: TenantId, at_us: i64 },
+    TenantResumed { tenant: TenantId, at_us: i64 },
+    TenantDeleted { tenant: TenantId, removed: Removed, at_us: i64 },
+}
+
+impl InstallationRecord {
+    /// Whom it is about.
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Self::TenantCreated { tenant, .. }
+            | Self::PolicySet { tenant, .. }
+            | Self::QuotaSet { tenant, .. }
+            | Self::TenantSuspended { tenant, .. }
+            | Self::TenantResumed { tenant, .. }
+            | Self::TenantDeleted { tenant, .. } => tenant,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_from_texts() {
+        let texts = [(QuotaKind::Storage, "10GiB"), (QuotaKind::Attempts, "2"), (QuotaKind::Cpu, "2 h")];
+        let quota = texts.iter().try_fold(Quota::default(), |quota, (kind, text)| quota.with(*kind, text)).unwrap();
+        let expected =
+            Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), egress_bytes: None };
+        assert_eq!(quota, expected);
+        assert_eq!(quota.with(QuotaKind::Attempts, "none").unwrap().attempts, None);
+        for (kind, text) in
+            [(QuotaKind::Attempts, "0"), (QuotaKind::Attempts, "x"), (QuotaKind::Storage, "10"), (QuotaKind::Cpu, "9")]
+        {
+            assert!(quota.with(kind, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cap_only_lowers() {
+        let caps = LimitsPatch { memory_bytes: Some(1 << 30), handles: Some(1 << 30), ..LimitsPatch::default() };
+        let policy = Policy { limits: caps, ..Policy::default() };
+        let limits = Limits::default();
+        assert_eq!(policy.capped(limits), Limits { memory_bytes: 1 << 30, ..limits });
+        assert_eq!(Policy::default().capped(limits), limits);
+    }
+}

@@ -1,0 +1,142 @@
+//! Which workers of a tenant are at work, and the CPU time that they take: those beyond the tenant's share are held back,
+//! so that a neighbour's come first. Who is beyond it the server decides.
+
+use rustix::process::{Pid, setpriority_process};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use types::TenantId;
+
+/// The niceness of a worker that is held back: it gets what the others leave, and a tenth of the time besides them.
+const HELD_BACK: i32 = 10;
+
+/// All tenants' workers that are at work.
+#[derive(Default)]
+pub(crate) struct Ledger(Mutex<BTreeMap<TenantId, Account>>);
+
+#[derive(Default)]
+struct Account {
+    /// By work that has ended.
+    spent_us: u64,
+    /// The oldest first.
+    working: Vec<Working>,
+    /// How many of them, the newest, are to be held back.
+    held_back: usize,
+}
+
+struct Working {
+    process: u32,
+    before_us: u64,
+    niceness: i32,
+}
+
+impl Ledger {
+    /// A worker begins something; it has taken so much CPU time in its life.
+    pub(crate) fn begin(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
+        let mut accounts = self.accounts();
+        let account = accounts.entry(tenant.clone()).or_default();
+        account.working.push(Working { process, before_us: cpu_us, niceness: 0 });
+        account.settle();
+    }
+
+    /// It has ended; false if the worker cannot be made as quick again as it was.
+    pub(crate) fn end(&self, tenant: &TenantId, process: u32, cpu_us: u64) -> bool {
+        let mut accounts = self.accounts();
+        let Some(account) = accounts.get_mut(tenant) else { return true };
+        let Some(at) = account.working.iter().position(|working| working.process == process) else { return true };
+        let mut ended = account.working.remove(at);
+        account.spent_us += cpu_us.saturating_sub(ended.before_us);
+        account.settle();
+        ended.renice(0);
+        ended.niceness == 0
+    }
+
+    /// CPU time of a tenant's workers so far.
+    pub(crate) fn cpu_us(&self, tenant: &TenantId) -> u64 {
+        let accounts = self.accounts();
+        let Some(account) = accounts.get(tenant) else { return 0 };
+        let taken = |working: &Working| cpu_us(working.process).saturating_sub(working.before_us);
+        account.spent_us + account.working.iter().map(taken).sum::<u64>()
+    }
+
+    /// From now on this many of a tenant's workers, the newest, are held back.
+    pub(crate) fn hold_back(&self, tenant: &TenantId, count: usize) {
+        let mut accounts = self.accounts();
+        let account = accounts.entry(tenant.clone()).or_default();
+        account.held_back = count;
+        account.settle();
+    }
+
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        self.accounts().remove(tenant);
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<TenantId, Account>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    fn settle(&mut self) {
+        let quick = self.working.len().saturating_sub(self.held_back);
+        for (at, working) in self.working.iter_mut().enumerate() {
+            working.renice(if at < quick { 0 } else { HELD_BACK });
+        }
+    }
+}
+
+impl Working {
+    /// Of all its threads: a new one has its maker's. Without privileges a process can only become nicer, so this may fail.
+    fn renice(&mut self, niceness: i32) {
+        if self.niceness == niceness {
+            return;
+        }
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
+        let threads = threads.filter_map(|thread| Pid::from_raw(thread.file_name().to_str()?.parse().ok()?));
+        // One that has ended meanwhile counts as refused, too: that it ended is not known here.
+        let refused = threads.filter(|thread| setpriority_process(Some(*thread), niceness).is_err()).count();
+        if refused == 0 {
+            self.niceness = niceness;
+        }
+    }
+}
+
+/// CPU time of all threads of a process so far; 0 once it is gone.
+pub(crate) fn cpu_us(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The fields after the name, which may hold spaces: user and system time, in hundredths of a second.
+    let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = |i: usize| after.split(' ').nth(i).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
+    (ticks(11) + ticks(12)) * 10_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::getpriority_process;
+    use std::process::{Child, Command};
+
+    fn idle() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    #[test]
+    fn the_newest_beyond_the_share_are_held_back() {
+        let (ledger, tenant) = (Ledger::default(), TenantId::default_tenant());
+        let mut workers = [idle(), idle(), idle()];
+        let niceness = |worker: &Child| getpriority_process(Pid::from_raw(worker.id() as i32)).unwrap();
+        let own = getpriority_process(None).unwrap();
+        workers[..2].iter().for_each(|worker| ledger.begin(&tenant, worker.id(), 0));
+        ledger.hold_back(&tenant, 1);
+        assert_eq!(workers.each_ref().map(niceness), [own, HELD_BACK, own]);
+        ledger.begin(&tenant, workers[2].id(), 0);
+        assert_eq!(niceness(&workers[2]), HELD_BACK, "also one that comes later");
+        assert_eq!(ledger.end(&tenant, workers[2].id(), 250), niceness(&workers[2]) == 0);
+        assert_eq!(ledger.cpu_us(&tenant), 250, "nobody else did anything");
+        for worker in &mut workers {
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+        }
+        assert!(ledger.end(&tenant, workers[0].id(), 50));
+        assert_eq!(ledger.cpu_us(&tenant), 300);
+    }
+}

@@ -2,9 +2,9 @@
 //! policy, goes to a vetted address, and carries only the secrets that its grant names.
 
 use crate::address::{OutOfReach, Reach, Vetted};
+use crate::denied;
 use crate::secret::Hidden;
 use crate::target::Target;
-use crate::{Used, denied};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use types::{Fault, FaultKind, HttpGrant, METHODS};
@@ -61,16 +61,15 @@ pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
 }
 
-/// Performs the request on a thread of its own, so that a cancellation does not wait for a slow server.
+/// Performs the request on a thread of its own, so that a cancellation does not wait for a slow server. Adds what was received
+/// to `received`, of redirects and failures too.
 pub(crate) fn fetch(
     doors: Doors,
     wanted: Wanted,
     patience: Duration,
     give_up: &dyn Fn() -> bool,
-    used: &mut Used,
+    received: &mut u64,
 ) -> Result<Fetched, Fault> {
-    used.requests += 1;
-    used.request_bytes += wanted.body.len() as u64;
     check(&wanted)?;
     let asked = match wanted.timeout_ms {
         0 => TIME_MAX,
@@ -79,21 +78,24 @@ pub(crate) fn fetch(
     let deadline = Instant::now() + asked.min(patience);
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
+        let mut received = 0;
+        let fetched = hops(&doors, wanted, deadline, &mut received);
         // Nobody may be listening any more.
-        let _ = sender.send(hops(&doors, wanted, deadline));
+        let _ = sender.send((fetched, received));
     });
-    let fetched = loop {
+    loop {
         match receiver.recv_timeout(LOOK) {
-            Ok(fetched) => break fetched?,
+            Ok((fetched, bytes)) => {
+                *received += bytes;
+                return fetched;
+            }
             Err(RecvTimeoutError::Timeout) if give_up() => {
                 return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(Fault::host("a request ended without an answer")),
         }
-    };
-    used.request_bytes += fetched.body.len() as u64;
-    Ok(fetched)
+    }
 }
 
 fn check(wanted: &Wanted) -> Result<(), Fault> {
@@ -122,10 +124,10 @@ fn check(wanted: &Wanted) -> Result<(), Fault> {
 }
 
 /// The request and its redirects.
-fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant) -> Result<Fetched, Fault> {
+fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant, received: &mut u64) -> Result<Fetched, Fault> {
     let mut target = Target::parse(&wanted.url)?;
     for _ in 0..=REDIRECTS_MAX {
-        let answer = hop(doors, &wanted, &target, deadline)?;
+        let answer = hop(doors, &wanted, &target, deadline, received)?;
         let location = answer.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
         let Some(location) = location.filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308)) else {
             return Ok(answer);
@@ -147,7 +149,13 @@ fn hops(doors: &Doors, mut wanted: Wanted, deadline: Instant) -> Result<Fetched,
     Err(Fault::new(FaultKind::Invalid, format!("`url`: more than {REDIRECTS_MAX} redirects")))
 }
 
-fn hop(doors: &Doors, wanted: &Wanted, target: &Target, deadline: Instant) -> Result<Fetched, Fault> {
+fn hop(
+    doors: &Doors,
+    wanted: &Wanted,
+    target: &Target,
+    deadline: Instant,
+    received: &mut u64,
+) -> Result<Fetched, Fault> {
     let (grant, reach) = admitted(doors, &wanted.method, target)?;
     let request = with_secrets(doors, grant, wanted, target)?;
     let left = deadline.saturating_duration_since(Instant::now());
@@ -164,6 +172,7 @@ fn hop(doors: &Doors, wanted: &Wanted, target: &Target, deadline: Instant) -> Re
     let mut response = agent.run(request).map_err(|error| failed(error, target))?;
     let body = response.body_mut().with_config().limit(BODY_IN_BYTES_MAX + 1).read_to_vec();
     let body = body.map_err(|error| failed(error, target))?;
+    *received += body.len() as u64;
     if body.len() as u64 > BODY_IN_BYTES_MAX {
         return Err(too_large());
     }

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use types::{Fault, Grants};
+use types::{Fault, Grants, LimitKind, Limits, Quantity};
 
 /// Random bytes that one question gives.
 const ENTROPY_BYTES_MAX: u32 = 4096;
@@ -46,6 +46,7 @@ pub struct Keeper {
     grants: Grants,
     base: PathBuf,
     authority: Authority,
+    limits: Limits,
     placeholders: Placeholders,
     new_files: Vec<Option<NewFile>>,
     used: Used,
@@ -55,7 +56,7 @@ pub struct Keeper {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Used {
     pub requests: u64,
-    /// Sent and received, bodies only.
+    /// Sent and received, bodies only; of redirects and failures too.
     pub request_bytes: u64,
 }
 
@@ -63,10 +64,10 @@ pub struct Used {
 pub type Answered = (Told, Vec<u8>, Option<File>);
 
 impl Keeper {
-    /// For an attempt whose pipeline grants so much; granted paths are relative to `base`.
-    pub fn new(grants: Grants, base: PathBuf, authority: Authority) -> Result<Self, Fault> {
+    /// For an attempt whose pipeline grants so much, within these limits; granted paths are relative to `base`.
+    pub fn new(grants: Grants, base: PathBuf, authority: Authority, limits: Limits) -> Result<Self, Fault> {
         let (placeholders, new_files, used) = (Placeholders::new()?, Vec::new(), Used::default());
-        Ok(Self { grants, base, authority, placeholders, new_files, used })
+        Ok(Self { grants, base, authority, limits, placeholders, new_files, used })
     }
 
     /// What went through so far.
@@ -91,7 +92,7 @@ impl Keeper {
         match ask {
             Ask::Fetch { method, url, headers, timeout_ms } => {
                 let wanted = fetch::Wanted { method, url, headers, body, timeout_ms };
-                let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used)?;
+                let fetched = self.fetch(wanted, patience, give_up)?;
                 Ok((Told::Fetched { status: fetched.status, headers: fetched.headers }, fetched.body, None))
             }
             Ask::Placeholder { name } => {
@@ -126,6 +127,33 @@ impl Keeper {
             Ask::Create { path } => self.create(&path),
             Ask::Finish { number } => self.finish(number),
         }
+    }
+
+    /// A request, charged before it leaves and when its answer is there.
+    fn fetch(
+        &mut self,
+        wanted: fetch::Wanted,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<fetch::Fetched, Fault> {
+        self.used.requests += 1;
+        self.used.request_bytes += wanted.body.len() as u64;
+        self.within_limits()?;
+        let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used.request_bytes);
+        self.within_limits()?;
+        fetched
+    }
+
+    fn within_limits(&self) -> Result<(), Fault> {
+        let (Used { requests, request_bytes }, limits) = (self.used, &self.limits);
+        if requests > limits.requests {
+            return Err(Fault::beyond(LimitKind::Requests, format!("made {requests} HTTP requests"), limits.requests));
+        }
+        if request_bytes > limits.request_bytes {
+            let done = format!("sent and received {} in HTTP requests", Quantity::Bytes(request_bytes).about());
+            return Err(Fault::beyond(LimitKind::RequestBytes, done, limits.request_bytes));
+        }
+        Ok(())
     }
 
     fn doors(&self) -> fetch::Doors {

@@ -63,6 +63,7 @@ pub(crate) enum Command {
     ///
     /// Checks the files, builds Python steps, asks every plugin what it needs and gives, and holds the wiring against that.
     /// `run` does the same first.
+    #[command(after_long_help = limits())]
     Check {
         /// Only this pipeline
         pipeline: Option<String>,
@@ -267,4 +268,14 @@ pub(crate) enum Tenant {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// The keys of `limits` in a manifest.
+fn limits() -> String {
+    let rows = types::LimitKind::ALL.iter().map(|kind| {
+        let default = kind.quantity(types::Limits::DEFAULT.get(*kind));
+        vec![kind.key().to_owned(), default.to_string(), kind.about().counts.to_owned()]
+    });
+    let table = crate::show::table(&["limit", "default", "what it counts"], rows.collect());
+    format!("Limits of a step, in `limits` of the project, a pipeline or the step:\n\n{table}")
 }

@@ -159,6 +159,42 @@ fn outputs_are_bounded() {
     fails("huge_state", LIMITS, "`output` is 4 MiB");
 }
 
+/// Idle waiting does not count, a second thread does.
+#[test]
+fn processor_time_is_bounded() {
+    let limits = r#"wall = "60 s", cpu = "1 s", memory = "300 MiB""#;
+    for mode in ["loop", "native_loop"] {
+        fails(mode, limits, "of processor time and was stopped; its limit `cpu` is 1 s");
+    }
+}
+
+#[test]
+fn calls_to_the_host_are_bounded() {
+    fails("calls", r#"wall = "60 s", host_calls = 10_000"#, "its limit `host_calls` is 10000");
+    fails("huge_call", r#"wall = "60 s""#, "passed more in one call than the 64 MiB that are taken");
+}
+
+#[test]
+fn rows_are_bounded() {
+    fails("huge_output", "rows = 1000", "wrote 65536 rows of a table; its limit `rows` is 1000");
+    let project = hostile("harmless", "rows = 2");
+    let output = project.stepwell(&["run"]);
+    assert_blames(&output, "gives 3 rows of outputs; its limit `rows` is 2");
+}
+
+#[test]
+fn the_disk_is_bounded() {
+    fails("checkpoints", r#"wall = "60 s", disk = "4 MiB""#, "its limit `disk` is 4 MiB");
+    fails("huge_state", r#"disk = "4 MiB""#, "its limit `disk` is 4 MiB");
+}
+
+/// They need no grant to count: asking is not free.
+#[test]
+fn requests_are_bounded() {
+    fails("requests", r#"wall = "60 s", requests = 5"#, "made 6 HTTP requests; its limit `requests` is 5");
+    fails("requests", r#"wall = "60 s", request_bytes = "4 MiB""#, "its limit `request_bytes` is 4 MiB");
+}
+
 #[test]
 fn a_panic_is_a_broken_plugin() {
     fails("panic", LIMITS, "the plugin gave up");
@@ -167,7 +203,7 @@ fn a_panic_is_a_broken_plugin() {
 #[test]
 fn a_deep_recursion_is_a_broken_plugin() {
     fails("recurse", LIMITS, "beyond its memory (trap: out of bounds)");
-    fails("recurse_lightly", LIMITS, "calls nest too deep (trap: stack overflow)");
+    fails("recurse_lightly", LIMITS, "calls nest too deep (trap: stack overflow); a guest has 512 KiB of stack");
 }
 
 #[test]
@@ -201,6 +237,34 @@ fn slow_is_not_too_slow() {
     let receipt = step(&project, 1, "hostile")["receipt"].clone();
     assert!(receipt["wall_us"].as_u64() > Some(1_000), "{receipt:#}");
     assert_eq!((&receipt["rows_in"], &receipt["rows_out"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn a_receipt_says_what_was_used_of_every_limit() {
+    let project = hostile("harmless", LIMITS);
+    let output = project.stepwell(&["run"]).succeeded();
+    let line = output.stdout.lines().find(|line| line.contains("hostile")).unwrap().to_owned();
+    assert!(line.contains("memory ") && line.contains(" / 300 MiB"), "{line}");
+    let limits = step(&project, 1, "hostile")["receipt"]["limits"].clone();
+    let keys: Vec<_> = types::LimitKind::ALL.iter().map(|kind| kind.key()).collect();
+    assert_eq!(limits.as_object().unwrap().len(), keys.len(), "{limits:#}");
+    assert!(keys.iter().all(|key| limits[key]["limit"].as_u64() > Some(0)), "{limits:#}");
+    assert_eq!((&limits["rows"]["used"], &limits["handles"]["limit"]), (&3.into(), &100.into()), "{limits:#}");
+    for used in ["guest_memory", "memory", "handles", "host_calls", "output", "disk"] {
+        assert!(limits[used]["used"].as_u64() > Some(0), "{used}: {limits:#}");
+    }
+    let shown = project.stepwell(&["runs", "show", "1"]).succeeded().stdout;
+    assert!(shown.contains("rows 3 / 1000000000") && shown.contains(" / 64 MiB"), "{shown}");
+}
+
+#[test]
+fn bytes_of_log_are_bounded() {
+    let project = hostile("log_flood", r#"log = "1 KiB""#);
+    project.stepwell(&["run"]).succeeded();
+    let receipt = step(&project, 1, "hostile")["receipt"].clone();
+    let (lines, dropped) = (receipt["log_lines"].as_u64().unwrap(), receipt["log_lines_dropped"].as_u64().unwrap());
+    assert!((1..100).contains(&lines) && lines + dropped == 5_000, "{receipt:#}");
+    assert!((1..=1024).contains(&receipt["limits"]["log"]["used"].as_u64().unwrap()), "{receipt:#}");
 }
 
 #[test]

@@ -254,6 +254,11 @@ impl TableWriter {
         Ok(())
     }
 
+    /// Rows appended so far.
+    pub fn rows(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.num_rows() as u64).sum()
+    }
+
     /// Bytes appended so far.
     pub fn bytes(&self) -> u64 {
         self.bytes

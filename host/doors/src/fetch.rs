@@ -2,9 +2,9 @@
 //! policy, goes to a vetted address, and carries only the secrets that its grant names.
 
 use crate::address::{OutOfReach, Reach, Vetted};
+use crate::denied;
 use crate::secret::Hidden;
 use crate::target::Target;
-use crate::{Used, denied};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -63,16 +63,15 @@ pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
 }
 
-/// Performs the request on a thread of its own, so that a cancellation does not wait for a slow server.
+/// Performs the request on a thread of its own, so that a cancellation does not wait for a slow server. Adds what was received
+/// to `received`, of redirects and failures too.
 pub(crate) fn fetch(
     doors: Doors,
     wanted: Wanted,
     patience: Duration,
     give_up: &dyn Fn() -> bool,
-    used: &mut Used,
+    received: &mut u64,
 ) -> Result<Fetched, Fault> {
-    used.requests += 1;
-    used.request_bytes += wanted.body.len() as u64;
     check(&wanted)?;
     let asked = match wanted.timeout_ms {
         0 => TIME_MAX,
@@ -82,10 +81,11 @@ pub(crate) fn fetch(
     let (sender, receiver) = channel();
     // Also of answers that are too large, or lead elsewhere.
     let came = Arc::new(AtomicU64::new(0));
-    let received = Arc::clone(&came);
+    let came_there = Arc::clone(&came);
     std::thread::spawn(move || {
+        let fetched = hops(&doors, wanted, deadline, &came_there);
         // Nobody may be listening any more.
-        let _ = sender.send(hops(&doors, wanted, deadline, &received));
+        let _ = sender.send(fetched);
     });
     let fetched = loop {
         match receiver.recv_timeout(LOOK) {
@@ -97,7 +97,7 @@ pub(crate) fn fetch(
             Err(RecvTimeoutError::Disconnected) => break Err(Fault::host("a request ended without an answer")),
         }
     };
-    used.request_bytes += came.load(Ordering::Relaxed);
+    *received += came.load(Ordering::Relaxed);
     fetched
 }
 

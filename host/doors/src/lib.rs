@@ -26,7 +26,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use types::{Fault, Grants};
+use types::{Fault, Grants, LimitKind, Limits, Quantity};
 
 /// Random bytes that one question gives.
 const ENTROPY_BYTES_MAX: u32 = 4096;
@@ -51,6 +51,7 @@ pub struct Keeper {
     grants: Grants,
     base: PathBuf,
     authority: Authority,
+    limits: Limits,
     placeholders: Placeholders,
     new_files: Vec<Option<NewFile>>,
     used: Used,
@@ -60,7 +61,7 @@ pub struct Keeper {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Used {
     pub requests: u64,
-    /// Sent and received, bodies only.
+    /// Sent and received, bodies only; of redirects and failures too.
     pub request_bytes: u64,
 }
 
@@ -68,10 +69,10 @@ pub struct Used {
 pub type Answered = (Told, Vec<u8>, Option<File>);
 
 impl Keeper {
-    /// For an attempt whose pipeline grants so much; granted paths are relative to `base`.
-    pub fn new(grants: Grants, base: PathBuf, authority: Authority) -> Result<Self, Fault> {
+    /// For an attempt whose pipeline grants so much, within these limits; granted paths are relative to `base`.
+    pub fn new(grants: Grants, base: PathBuf, authority: Authority, limits: Limits) -> Result<Self, Fault> {
         let (placeholders, new_files, used) = (Placeholders::new()?, Vec::new(), Used::default());
-        Ok(Self { grants, base, authority, placeholders, new_files, used })
+        Ok(Self { grants, base, authority, limits, placeholders, new_files, used })
     }
 
     /// What went through so far.
@@ -133,21 +134,40 @@ impl Keeper {
         }
     }
 
+    /// A request, charged before it leaves and when its answer is there.
     fn fetch(
         &mut self,
         wanted: fetch::Wanted,
         patience: Duration,
         give_up: &dyn Fn() -> bool,
     ) -> Result<fetch::Fetched, Fault> {
-        let (egress, before) = (self.authority.egress.clone(), self.used.request_bytes);
+        self.used.requests += 1;
+        self.used.request_bytes += wanted.body.len() as u64;
+        self.within_limits()?;
+        let (egress, sent) = (self.authority.egress.clone(), wanted.body.len() as u64);
         if let Some(egress) = &egress {
-            egress.admit(wanted.body.len() as u64)?;
+            egress.admit(sent)?;
         }
-        let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut self.used);
+        let mut received = 0;
+        let fetched = fetch::fetch(self.doors(), wanted, patience, give_up, &mut received);
+        self.used.request_bytes += received;
         if let Some(egress) = egress {
-            egress.count(self.used.request_bytes - before);
+            egress.count(sent + received);
         }
+        self.within_limits()?;
         fetched
+    }
+
+    fn within_limits(&self) -> Result<(), Fault> {
+        let (Used { requests, request_bytes }, limits) = (self.used, &self.limits);
+        if requests > limits.requests {
+            return Err(Fault::beyond(LimitKind::Requests, format!("made {requests} HTTP requests"), limits.requests));
+        }
+        if request_bytes > limits.request_bytes {
+            let done = format!("sent and received {} in HTTP requests", Quantity::Bytes(request_bytes).about());
+            return Err(Fault::beyond(LimitKind::RequestBytes, done, limits.request_bytes));
+        }
+        Ok(())
     }
 
     fn doors(&self) -> fetch::Doors {

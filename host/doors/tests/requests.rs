@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use types::{Fault, FaultKind, Grants, HttpGrant, HttpPattern, QuotaKind};
+use types::{Fault, FaultKind, Grants, HttpGrant, HttpPattern, LimitKind, Limits, QuotaKind};
 
 /// Answers by path and keeps what came.
 struct Server {
@@ -94,7 +94,8 @@ fn keeper(grants: Grants, policy: Grants) -> Keeper {
         ("TOKEN".to_owned(), Secret::new(b"s3cr3t-value".to_vec()).unwrap()),
         ("OTHER".to_owned(), Secret::new(b"another-value".to_vec()).unwrap()),
     ]);
-    Keeper::new(grants, ".".into(), Authority { policy, secrets, environment: BTreeMap::new(), egress: None }).unwrap()
+    let authority = Authority { policy, secrets, environment: BTreeMap::new(), egress: None };
+    Keeper::new(grants, ".".into(), authority, Limits::DEFAULT).unwrap()
 }
 
 struct Got {
@@ -126,7 +127,7 @@ fn what_requests_carry_is_bounded_for_all_attempts_of_a_tenant() {
         let grants = http(vec![grant(format!("GET,POST {}", server.url("/ok/")))]);
         let authority =
             Authority { policy: Grants::everything(), egress: Some(Arc::clone(&egress)), ..Authority::default() };
-        Keeper::new(grants, ".".into(), authority).unwrap()
+        Keeper::new(grants, ".".into(), authority, Limits::DEFAULT).unwrap()
     };
     let (mut first, mut second) = (attempt(), attempt());
     let body = "x".repeat(300);
@@ -290,7 +291,7 @@ fn time_chance_and_variables_need_a_grant() {
     let environment = BTreeMap::from([("REGION".to_owned(), "north".to_owned()), ("KEY".to_owned(), "x".to_owned())]);
     let ask = |grants: &Grants, ask: Ask| {
         let authority = Authority { policy: granted.clone(), environment: environment.clone(), ..Authority::default() };
-        let mut keeper = Keeper::new(grants.clone(), ".".into(), authority).unwrap();
+        let mut keeper = Keeper::new(grants.clone(), ".".into(), authority, Limits::DEFAULT).unwrap();
         keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false)
     };
     let variable = |name: &str| Ask::Variable { name: name.to_owned() };
@@ -306,4 +307,46 @@ fn time_chance_and_variables_need_a_grant() {
     let value = ask(&granted, variable("REGION")).unwrap().0;
     assert_eq!(value, Told::Variable { value: Some("north".to_owned()) });
     assert_eq!(ask(&granted, variable("KEY")).err().unwrap().kind, FaultKind::Denied);
+}
+
+/// A request that no grant covers counts as well: asking is not free.
+#[test]
+fn requests_and_their_bytes_are_bounded() {
+    let server = Server::start();
+    let granted = || http(vec![grant(format!("POST {}", server.url("/ok/")))]);
+    let (url, body) = (server.url("/ok/teapot"), "x".repeat(1000));
+    for (limits, url, expected) in [
+        (Limits { requests: 2, ..Limits::DEFAULT }, &url, "made 3 HTTP requests; its limit `requests` is 2"),
+        (Limits { requests: 2, ..Limits::DEFAULT }, &server.url("/closed"), "its limit `requests` is 2"),
+        (
+            Limits { request_bytes: 2500, ..Limits::DEFAULT },
+            &url,
+            "sent and received 2.9 KiB in HTTP requests; its limit",
+        ),
+    ] {
+        let authority = Authority { policy: granted(), ..Authority::default() };
+        let mut keeper = Keeper::new(granted(), ".".into(), authority, limits).unwrap();
+        for _ in 0..2 {
+            let got = fetch(&mut keeper, "POST", url, &[], &body);
+            assert!(!matches!(got, Err(Fault { kind: FaultKind::Limit { .. }, .. })));
+        }
+        server.came();
+        let fault = fetch(&mut keeper, "POST", url, &[], &body).err().expect("a limit");
+        assert!(matches!(fault.kind, FaultKind::Limit { limit: LimitKind::Requests | LimitKind::RequestBytes }));
+        assert!(fault.message.contains(expected), "{fault}");
+        assert_eq!(server.came(), Vec::<String>::new());
+    }
+}
+
+/// What comes back counts too, on the way through redirects as well.
+#[test]
+fn an_answer_beyond_the_bytes_is_not_given() {
+    let server = Server::start();
+    let granted = || http(vec![grant(format!("GET {}", server.url("/ok/")))]);
+    let authority = Authority { policy: granted(), ..Authority::default() };
+    let limits = Limits { request_bytes: 10, ..Limits::DEFAULT };
+    let mut keeper = Keeper::new(granted(), ".".into(), authority, limits).unwrap();
+    let fault = fetch(&mut keeper, "GET", &server.url("/ok/here"), &[], "").err().expect("a limit");
+    assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::RequestBytes }, "{fault}");
+    assert!(keeper.used().request_bytes > 10);
 }

@@ -4,23 +4,38 @@ use crate::reader::{Reader, Value, cut, entries};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use types::{
-    FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitsPatch, ModelName, parse_bytes, parse_duration,
+    FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch, ModelName, Quantity, parse_bytes,
+    parse_duration,
 };
 
-const LIMITS: [&str; 6] = ["guest_memory", "memory", "wall", "handles", "log_lines", "output"];
+/// The most that a count may be: every reader of JSON has this number exactly.
+const COUNT_MAX: u128 = 1 << 53;
 
 /// A `limits` table. What is wrong in it is a problem and left out.
 pub(crate) fn limits(reader: &mut Reader, value: &Value<'_>) -> LimitsPatch {
-    let Some(table) = reader.table("limits", value) else { return LimitsPatch::default() };
-    reader.keys(table, "`limits`", &LIMITS);
-    LimitsPatch {
-        guest_memory_bytes: quantity(reader, table, "guest_memory", bytes),
-        memory_bytes: quantity(reader, table, "memory", bytes),
-        wall_ms: quantity(reader, table, "wall", milliseconds),
-        handles: count(reader, table, "handles"),
-        log_lines: count(reader, table, "log_lines"),
-        output_bytes: quantity(reader, table, "output", bytes),
+    let mut limits = LimitsPatch::default();
+    let Some(table) = reader.table("limits", value) else { return limits };
+    let keys: Vec<_> = LimitKind::ALL.iter().map(|kind| kind.key()).collect();
+    reader.keys(table, "`limits`", &keys);
+    for &kind in LimitKind::ALL {
+        limits.set(kind, table.get(kind.key()).and_then(|value| limit(reader, kind, value)));
     }
+    limits
+}
+
+fn limit(reader: &mut Reader, kind: LimitKind, value: &Value<'_>) -> Option<u64> {
+    let parse = match kind.quantity(0) {
+        Quantity::Count(_) => return reader.integer(kind.key(), value, 1..COUNT_MAX),
+        Quantity::Bytes(_) => bytes,
+        Quantity::Milliseconds(_) => milliseconds,
+    };
+    let problem = match parse(reader.text(kind.key(), value)?) {
+        Ok(0) => format!("`{}` is zero, so no step could run", kind.key()),
+        Ok(number) => return Some(number),
+        Err(message) => message,
+    };
+    reader.wrong(value.span(), problem);
+    None
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
@@ -30,28 +45,6 @@ fn bytes(text: &str) -> Result<u64, String> {
 fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     u64::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long"))
-}
-
-fn quantity(
-    reader: &mut Reader,
-    table: &DeTable<'_>,
-    key: &str,
-    parse: fn(&str) -> Result<u64, String>,
-) -> Option<u64> {
-    let value = table.get(key)?;
-    let text = reader.text(key, value)?;
-    let problem = match parse(text) {
-        Ok(0) => format!("`{key}` is zero, so no step could run"),
-        Ok(quantity) => return Some(quantity),
-        Err(message) => message,
-    };
-    reader.wrong(value.span(), problem);
-    None
-}
-
-fn count(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u32> {
-    let value = table.get(key)?;
-    reader.integer(key, value, 1..1 << 32).and_then(|count| u32::try_from(count).ok())
 }
 
 /// A `grants` table. What is wrong in it is a problem and left out.

@@ -47,7 +47,8 @@ impl Trial<'_> {
             let fault = Fault::host(format!("{}: the runner panicked; this is a bug of ours", call.who));
             (Err(fault), Receipt::default())
         });
-        self.send(Event::Ended(Ended { step: self.step.name.clone(), attempt: self.attempt, result, receipt }));
+        let ended = Ended { step: self.step.name.clone(), attempt: self.attempt, result, receipt };
+        self.send(Event::Ended(Box::new(ended)));
     }
 
     fn result(&self, call: &Call) -> (Result<Outputs, Fault>, Receipt) {

@@ -24,7 +24,7 @@ use types::{Artifact, Attempt, Fault, FaultKind, Receipt, Record, RunId, RunStat
 pub(crate) enum Event {
     /// An attempt appended this itself.
     Recorded(Box<Record>),
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// The token has something to say.
     Stop,
     /// A step's next attempt is due.
@@ -110,7 +110,7 @@ impl<'a> Drive<'a> {
                 Next::Decide => continue,
                 Next::Wait(until) => match self.next_event(until)? {
                     Event::Recorded(record) => self.view.apply(&record),
-                    Event::Ended(ended) => self.end(ended, around)?,
+                    Event::Ended(ended) => self.end(*ended, around)?,
                     Event::Stop | Event::Due => {}
                 },
             }
@@ -327,7 +327,7 @@ fn committed(commit: &StepCommit, at_us: i64) -> RunEvent {
         step: commit.step.clone(),
         attempt: commit.attempt,
         outputs: summaries.collect(),
-        receipt: commit.receipt,
+        receipt: commit.receipt.clone(),
         at_us,
     }
 }

@@ -7,6 +7,9 @@ use types::{Fault, Role};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+/// The host's stack for a guest's calls. The same for every step, because it is an engine's, and a worker has one.
+pub const STACK_BYTES_MAX: usize = 512 << 10;
+
 /// An engine; one a process.
 pub struct Sandbox {
     engine: Engine,
@@ -30,6 +33,7 @@ impl Sandbox {
     pub fn new() -> Result<Self, Fault> {
         let mut config = Config::new();
         config.wasm_component_model(true).concurrency_support(false).wasm_relaxed_simd(false);
+        config.max_wasm_stack(STACK_BYTES_MAX);
         // Sized for one attempt at a time of the largest guests we know: a Python component has 38 core modules and a
         // table of 5,676 elements; a served path has an instance a step.
         let mut pool = PoolingAllocationConfig::default();
@@ -133,5 +137,27 @@ impl Plugin {
         linked
             .and_then(|()| linker.instantiate_pre(&self.component))
             .map_err(|error| Fault::guest(format!("does not fit the contract stepwell:step@0.1.0: {error:#}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::host::platform::CHECKPOINT_BYTES_MAX;
+    use crate::state::SAYINGS_MAX;
+    use types::Quantity;
+
+    #[test]
+    fn the_page_of_limits_has_what_is_the_same_for_every_step() {
+        let page = include_str!("../../../docs/limits.md");
+        let bytes = |what: &str, most: usize| format!("| {what} | {} |", Quantity::Bytes(most as u64));
+        for line in [
+            bytes("one read of a column", data::CHUNK_BYTES_MAX),
+            bytes("what one call brings to the host, its lists and texts together", crate::instance::CALL_BYTES_MAX),
+            bytes("one checkpoint", CHECKPOINT_BYTES_MAX),
+            bytes("stack of the guest on the host", super::STACK_BYTES_MAX),
+            format!("| metrics and words of progress | {SAYINGS_MAX} |"),
+        ] {
+            assert!(page.contains(&line), "docs/limits.md has no line `{line}`");
+        }
     }
 }

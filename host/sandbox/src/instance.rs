@@ -1,15 +1,17 @@
 //! One instance in its own store: tables in, tables out, and what a trap means.
 
 use crate::bindings::{WitError, wit_step};
-use crate::engine::Plugin;
-use crate::state::{Failure, State, amount, told};
+use crate::engine::{Plugin, STACK_BYTES_MAX};
+use crate::state::{Failure, State, Usage, amount, told};
 use data::Table;
-use types::{FILES_MAX, Fault, LimitKind, SavedFile, TableRef};
+use types::{FILES_MAX, Fault, LimitKind, Quantity, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Store, Trap};
 
 /// Handles that do not count as the guest's: to its own objects, and those lent to it for one call.
 const HANDLES_SPARE: usize = 64;
+/// The most that one call brings from a guest, its lists and texts together: a chunk, and room for what stands round it.
+pub(crate) const CALL_BYTES_MAX: usize = data::CHUNK_BYTES_MAX * 2;
 /// The most that the parts of one saved state may hold together.
 const SAVED_BYTES_MAX: u64 = 1 << 30;
 
@@ -32,16 +34,21 @@ pub(crate) use exported;
 impl Instance {
     pub(crate) fn start(plugin: &Plugin, state: State) -> Result<Self, Fault> {
         let pre = plugin.link()?;
-        let (chunk, handles) = (data::CHUNK_BYTES_MAX * 2, state.limits.handles as usize);
+        let handles = state.limits.handles as usize;
         let mut store = Store::new(&plugin.engine, state);
         store.limiter(|state| state);
-        store.set_hostcall_fuel(chunk);
+        store.set_hostcall_fuel(CALL_BYTES_MAX);
         // `State::hold` reaches its limit first, and names it.
         store.set_max_component_handles(handles.saturating_add(HANDLES_SPARE));
         match pre.instantiate(&mut store) {
             Ok(instance) => Ok(Self { store, instance, pre }),
             Err(error) => Err(trapped(&mut store, error)),
         }
+    }
+
+    /// Counts anew: each request that a warm instance answers has the limits for itself.
+    pub(crate) fn begin_request(&mut self) {
+        self.store.data_mut().usage = Usage::default();
     }
 
     /// What an export gave: its answer, what it said went wrong, or how it ended.
@@ -82,7 +89,7 @@ impl Instance {
 
     /// Takes a table back from the guest.
     pub(crate) fn receive(&mut self, handle: Resource<Table>) -> Result<Table, Fault> {
-        let table = self.store.data_mut().resources.delete(handle);
+        let table = self.store.data_mut().let_go(handle);
         table.map_err(|error| Fault::guest(format!("returned a table that it does not own: {error}")))
     }
 
@@ -90,11 +97,9 @@ impl Instance {
     pub(crate) fn keep(&mut self, table: &Table) -> Result<TableRef, Fault> {
         data::check_schema(table.schema()).map_err(|error| Fault::guest(error.to_string()))?;
         let state = self.store.data_mut();
-        if let Some(over) = over_output(state, table.bytes()) {
-            return Err(over);
-        }
+        over_output(state, table.rows(), table.bytes())?;
         let mut failed = None;
-        let written = data::write(table, |part| match state.doors.leave(&part.bytes) {
+        let written = data::write(table, |part| match state.leave(&part.bytes) {
             Ok(_) => Ok(()),
             Err(fault) => {
                 failed = Some(fault);
@@ -118,14 +123,12 @@ impl Instance {
         if total > SAVED_BYTES_MAX {
             return Err(Fault::guest(format!("saved {}, at most {}", amount(total), amount(SAVED_BYTES_MAX))));
         }
-        if let Some(over) = over_output(state, total) {
-            return Err(over);
-        }
+        over_output(state, 0, total)?;
         state.usage.bytes_out += total;
         let mut kept: Vec<SavedFile> = Vec::new();
         for file in files {
             check_name(&file.name, &kept)?;
-            let left = state.doors.leave(&file.content)?;
+            let left = state.leave(&file.content)?;
             kept.push(SavedFile { name: file.name, ..left });
         }
         Ok(kept)
@@ -146,12 +149,17 @@ impl Instance {
     }
 }
 
-fn over_output(state: &State, more: u64) -> Option<Fault> {
-    let (total, limit) = (state.usage.bytes_out + more, state.limits.output_bytes);
-    (total > limit).then(|| {
-        let message = format!("gives {} of outputs, its limit `output` is {}", amount(total), amount(limit));
-        Fault::limit(LimitKind::Output, message)
-    })
+/// Whether the step may give so much more.
+fn over_output(state: &State, rows: u64, bytes: u64) -> Result<(), Fault> {
+    let (total, limit) = (state.usage.rows_out.saturating_add(rows), state.limits.rows);
+    if total > limit {
+        return Err(Fault::beyond(LimitKind::Rows, format!("gives {total} rows of outputs"), limit));
+    }
+    let (total, limit) = (state.usage.bytes_out.saturating_add(bytes), state.limits.output_bytes);
+    if total > limit {
+        return Err(Fault::beyond(LimitKind::Output, format!("gives {} of outputs", amount(total)), limit));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str, before: &[SavedFile]) -> Result<(), Fault> {
@@ -176,10 +184,27 @@ fn trapped(store: &mut Store<State>, error: wasmtime::Error) -> Fault {
             Fault::guest("the plugin gave up (trap: unreachable); a Rust guest does so when it panics")
                 .hinted("its last log lines may say why: `stepwell runs logs`")
         }
-        Some(Trap::StackOverflow) => Fault::guest("the plugin's calls nest too deep (trap: stack overflow)"),
+        Some(Trap::StackOverflow) => {
+            let limit = Quantity::Bytes(STACK_BYTES_MAX as u64);
+            Fault::guest(format!(
+                "the plugin's calls nest too deep (trap: stack overflow); a guest has {limit} of stack"
+            ))
+        }
         Some(Trap::MemoryOutOfBounds) => Fault::guest("the plugin reached beyond its memory (trap: out of bounds)")
             .hinted("a Rust guest does so when its calls nest too deep"),
         Some(trap) => Fault::guest(format!("the plugin trapped: {trap}")),
-        None => Fault::guest(format!("the plugin broke the contract: {}", error.root_cause())),
+        None => broken(&error.root_cause().to_string()),
+    }
+}
+
+/// What wasmtime refused without a trap. It has no type for a call that brings too much, only a sentence.
+fn broken(reason: &str) -> Fault {
+    match reason.contains("fuel allocated for hostcalls has been exhausted") {
+        true => {
+            let limit = Quantity::Bytes(CALL_BYTES_MAX as u64);
+            Fault::guest(format!("the plugin passed more in one call than the {limit} that are taken"))
+                .hinted("pass it in parts: a table chunk by chunk, a file write by write")
+        }
+        false => Fault::guest(format!("the plugin broke the contract: {reason}")),
     }
 }

@@ -19,7 +19,7 @@ mod served;
 mod state;
 
 pub use attempt::attempt;
-pub use engine::{Compiled, Plugin, Sandbox};
-pub use saying::tame;
+pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
+pub use saying::{logged_bytes, tame};
 pub use served::Served;
 pub use state::Usage;

@@ -24,6 +24,14 @@ pub fn tame(said: Watched) -> Watched {
     }
 }
 
+/// Bytes of a line of log; nothing else has any.
+pub fn logged_bytes(said: &Watched) -> u64 {
+    match said {
+        Watched::Log { message, .. } => message.len() as u64,
+        Watched::Progress { .. } | Watched::Metric { .. } => 0,
+    }
+}
+
 fn line(message: &str) -> String {
     let shown = message.chars().scan(0, |bytes, c| {
         *bytes += c.len_utf8();

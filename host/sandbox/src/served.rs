@@ -60,6 +60,7 @@ impl Served {
         let count = rows.rows();
         let mut table = rows;
         for Warm { instance, resource, reads } in &mut self.path {
+            instance.begin_request();
             let fitted = exported!(instance, fitted)?;
             let shown = instance.show(&table, reads)?;
             let called = fitted.transform().call_apply(&mut instance.store, *resource, shown);
@@ -69,6 +70,7 @@ impl Served {
             table = table.with_columns(&applied).map_err(|error| Fault::guest(error.to_string()))?;
         }
         let Warm { instance, resource, reads } = &mut self.predictor;
+        instance.begin_request();
         let predictor = exported!(instance, predictor)?;
         let shown = instance.show(&table, reads)?;
         let called = predictor.model().call_predict(&mut instance.store, *resource, shown);

@@ -2,22 +2,30 @@
 
 use crate::bindings::WitError;
 use crate::bindings::stepwell::platform::errors;
-use crate::saying::tame;
+use crate::saying::{logged_bytes, tame};
 use ports::{Doors, Watched};
-use types::{Fault, FaultKind, LimitKind, Limits};
+use types::{Fault, FaultKind, LimitKind, Limits, Quantity, SavedFile, disk_bytes};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
+
+/// Metrics and words of progress of one attempt.
+pub(crate) const SAYINGS_MAX: u32 = 1_000_000;
 
 /// What an attempt used, for its receipt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub guest_memory_bytes: u64,
+    /// The most that were alive at once.
+    pub handles: u64,
     pub host_calls: u64,
     pub rows_in: u64,
     pub rows_out: u64,
     pub bytes_out: u64,
-    pub log_lines: u32,
-    pub log_lines_dropped: u32,
+    /// In the scratch folder and in checkpoints.
+    pub disk_bytes: u64,
+    pub log_lines: u64,
+    pub log_bytes: u64,
+    pub log_lines_dropped: u64,
 }
 
 /// The data of a store.
@@ -31,6 +39,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     pub(crate) usage: Usage,
     sayings: u32,
+    /// Handles that are held now.
+    alive: u64,
     guest_memory_bytes: u64,
     /// The limit that made an instruction or host call fail; a trap that follows is told as this.
     pub(crate) tripped: Option<Fault>,
@@ -69,18 +79,40 @@ impl State {
             limits,
             usage: Usage::default(),
             sayings: 0,
+            alive: 0,
             guest_memory_bytes: 0,
             tripped: None,
         }
+    }
+
+    /// A call of the guest: every import begins with it.
+    pub(crate) fn enter(&mut self) -> wasmtime::Result<()> {
+        self.usage.host_calls += 1;
+        if self.usage.host_calls > self.limits.host_calls {
+            let fault = Fault::beyond(LimitKind::HostCalls, "called the host once too often", self.limits.host_calls);
+            return Err(self.trip(fault));
+        }
+        Ok(())
+    }
+
+    /// The trap that ends the guest, which is told as this fault.
+    pub(crate) fn trip(&mut self, fault: Fault) -> wasmtime::Error {
+        let message = fault.message.clone();
+        self.tripped.get_or_insert(fault);
+        wasmtime::Error::msg(message)
     }
 
     /// Keeps something under a handle, if the guest may hold one more.
     pub(crate) fn hold<T: Send + 'static>(&mut self, value: T) -> Answer<wasmtime::component::Resource<T>> {
         use wasmtime::component::ResourceTableError::Full;
         match self.resources.push(value) {
-            Ok(handle) => Ok(handle),
+            Ok(handle) => {
+                self.alive += 1;
+                self.usage.handles = self.usage.handles.max(self.alive);
+                Ok(handle)
+            }
             Err(Full) => {
-                let limit = u64::from(self.limits.handles);
+                let limit = self.limits.handles;
                 let message = format!("asked for more than {limit} handles at once (`handles`)");
                 self.tripped.get_or_insert(Fault::limit(LimitKind::Handles, message));
                 let kind = LimitKind::Handles.key().to_owned();
@@ -90,14 +122,44 @@ impl State {
         }
     }
 
+    /// Takes back what was held.
+    pub(crate) fn let_go<T: 'static>(
+        &mut self,
+        handle: wasmtime::component::Resource<T>,
+    ) -> Result<T, wasmtime::component::ResourceTableError> {
+        let value = self.resources.delete(handle)?;
+        self.alive -= 1;
+        Ok(value)
+    }
+
+    /// Leaves a file for the server to adopt, if the step may fill so much of the disk.
+    pub(crate) fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault> {
+        self.charge_disk(bytes.len())?;
+        self.doors.leave(bytes)
+    }
+
+    /// Charges a file or a checkpoint.
+    pub(crate) fn charge_disk(&mut self, length: usize) -> Result<(), Fault> {
+        let (total, limit) = (self.usage.disk_bytes.saturating_add(disk_bytes(length as u64)), self.limits.disk_bytes);
+        if total > limit {
+            let done = format!("fills {} of the disk", amount(total));
+            return Err(Fault::beyond(LimitKind::Disk, done, limit));
+        }
+        self.usage.disk_bytes = total;
+        Ok(())
+    }
+
     /// Passes a line of log on, or drops it when the step has had its share.
     pub(crate) fn log(&mut self, level: &str, message: &str) {
-        if self.usage.log_lines >= self.limits.log_lines {
+        let line = tame(Watched::Log { level: level.to_owned(), message: message.to_owned() });
+        let bytes = self.usage.log_bytes.saturating_add(logged_bytes(&line));
+        if self.usage.log_lines >= self.limits.log_lines || bytes > self.limits.log_bytes {
             self.usage.log_lines_dropped += 1;
             return;
         }
         self.usage.log_lines += 1;
-        self.doors.say(tame(Watched::Log { level: level.to_owned(), message: message.to_owned() }));
+        self.usage.log_bytes = bytes;
+        self.doors.say(line);
     }
 }
 
@@ -105,16 +167,16 @@ impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let grown = self.guest_memory_bytes + (desired - current) as u64;
         if grown > self.limits.guest_memory_bytes {
-            let (used, limit) = (amount(grown), amount(self.limits.guest_memory_bytes));
-            let message = format!("guest asked for {used} of memory, its limit `guest_memory` is {limit}");
-            self.tripped.get_or_insert(Fault::limit(LimitKind::GuestMemory, message));
+            let done = format!("guest asked for {} of memory", amount(grown));
+            let fault = Fault::beyond(LimitKind::GuestMemory, done, self.limits.guest_memory_bytes);
+            self.tripped.get_or_insert(fault);
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         if !self.doors.grow((desired - current) as u64) {
-            let limit = amount(self.limits.memory_bytes);
+            let limit = Quantity::Bytes(self.limits.memory_bytes);
             let message = format!("guest and host together reached the limit `memory` of {limit}");
             self.tripped.get_or_insert(Fault::limit(LimitKind::Memory, message));
             return Ok(false);
@@ -125,7 +187,7 @@ impl ResourceLimiter for State {
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        let limit = amount(self.limits.memory_bytes);
+        let limit = Quantity::Bytes(self.limits.memory_bytes);
         let message = format!("guest and host together reached the limit `memory` of {limit}: {error}");
         self.tripped.get_or_insert(Fault::limit(LimitKind::Memory, message));
         Ok(())
@@ -138,15 +200,9 @@ impl ResourceLimiter for State {
     }
 }
 
-/// Bytes as a person sets them in a manifest.
+/// Bytes that were measured, for a person.
 pub(crate) fn amount(bytes: u64) -> String {
-    let (scale, unit) = match bytes {
-        0..1024 => return format!("{bytes} B"),
-        1024..1_048_576 => (1024.0, "KiB"),
-        _ => (1_048_576.0, "MiB"),
-    };
-    let text = format!("{:.1}", bytes as f64 / scale);
-    format!("{} {unit}", text.trim_end_matches(".0"))
+    Quantity::Bytes(bytes).about()
 }
 
 impl From<wasmtime::component::ResourceTableError> for Failure {
@@ -233,9 +289,8 @@ pub(crate) fn told(error: WitError) -> Fault {
         }
         WitError::BudgetExceeded(budget) => {
             let message = format!("needs {} of `{}`, the limit is {}", budget.used, budget.kind, budget.limit);
-            let limits = [LimitKind::GuestMemory, LimitKind::Memory, LimitKind::Handles, LimitKind::Output];
-            match limits.into_iter().find(|limit| limit.key() == budget.kind) {
-                Some(limit) => Fault::limit(limit, message),
+            match LimitKind::ALL.iter().find(|limit| limit.key() == budget.kind) {
+                Some(&limit) => Fault::limit(limit, message),
                 None => Fault::invalid(message),
             }
         }
@@ -250,7 +305,6 @@ pub(crate) fn told(error: WitError) -> Fault {
 impl State {
     /// Progress and metrics share a generous bound, so that a flood of them costs no more than a flood of log.
     pub(crate) fn may_say(&mut self) -> bool {
-        const SAYINGS_MAX: u32 = 1_000_000;
         self.sayings += 1;
         self.sayings <= SAYINGS_MAX
     }

@@ -19,6 +19,7 @@ pub(crate) const DESCRIBE_LIMITS: Limits = Limits {
     handles: 1000,
     log_lines: 1000,
     output_bytes: 64 << 20,
+    ..Limits::DEFAULT
 };
 
 /// A component in the tenant's blobs.

@@ -17,6 +17,7 @@ const REQUEST_LIMITS: Limits = Limits {
     handles: 1000,
     log_lines: 10_000,
     output_bytes: 1 << 30,
+    ..Limits::DEFAULT
 };
 
 /// A served name and what answers under it.

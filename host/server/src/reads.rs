@@ -170,7 +170,7 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         state: state.to_owned(),
         attempts: view.steps.get(&step.name).map_or(0, |step| step.attempts),
         outputs: commit.map(|commit| commit.outputs.clone()).unwrap_or_default(),
-        receipt: commit.map(|commit| commit.receipt),
+        receipt: commit.map(|commit| commit.receipt.clone()),
         because,
     }
 }

@@ -117,7 +117,8 @@ fn bounds(found: &Measure, verdict: Option<&Verdict>, y: f64, x: &dyn Fn(f64) ->
 
 fn steps(steps: &[StepDetail]) -> String {
     let mut table =
-        "<h2>Steps</h2>\n<table><tr><th>Step<th>Does<th>Plugin<th>State<th>Gave<th>Time<th>Memory</tr>\n".to_owned();
+        "<h2>Steps</h2>\n<table><tr><th>Step<th>Does<th>Plugin<th>State<th>Gave<th>Time<th>Used / limit</tr>\n"
+            .to_owned();
     for step in steps {
         let gave: Vec<_> = step
             .outputs
@@ -128,18 +129,20 @@ fn steps(steps: &[StepDetail]) -> String {
                 other => format!("{port} {}", other.kind()),
             })
             .collect();
-        let receipt = step.receipt.unwrap_or_default();
+        let receipt = step.receipt.clone().unwrap_or_default();
+        let used: Vec<_> =
+            receipt.used().map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))).collect();
         let class = if step.state == "failed" { "bad" } else { "good" };
         let _ = writeln!(
             table,
-            "<tr><td>{}<td>{}<td>{}<td class=\"{class}\">{}<td>{}<td class=\"n\">{:.1} ms<td class=\"n\">{:.1} MiB</tr>",
+            "<tr><td>{}<td>{}<td>{}<td class=\"{class}\">{}<td>{}<td class=\"n\">{:.1} ms<td>{}</tr>",
             step.step,
             step.work,
             step.plugin.as_deref().unwrap_or("built in"),
             step.state,
             gave.join(", "),
             receipt.wall_us as f64 / 1000.0,
-            receipt.memory_bytes as f64 / 1_048_576.0
+            used.join("<br>")
         );
     }
     table + "</table>\n"

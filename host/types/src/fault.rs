@@ -1,32 +1,8 @@
 //! What went wrong in an attempt, and whose fault it is: the scheduler and the exit code act on the kind, people read the text.
 
-use crate::QuotaKind;
+use crate::{LimitKind, QuotaKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// A limit of [`crate::Limits`], by its name in the manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitKind {
-    GuestMemory,
-    Memory,
-    Wall,
-    Handles,
-    Output,
-}
-
-impl LimitKind {
-    /// The key under `limits` in a pipeline.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::GuestMemory => "guest_memory",
-            Self::Memory => "memory",
-            Self::Wall => "wall",
-            Self::Handles => "handles",
-            Self::Output => "output",
-        }
-    }
-}
 
 /// Whose fault, and what the scheduler does about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +72,11 @@ impl Fault {
         let message = format!("the tenant's quota `{key}` is used up: {used} of {limit}");
         let hint = format!("ask whoever runs this installation to raise it: stepwell tenant quota NAME --{key} ..");
         Self::new(FaultKind::Quota { quota }, message).hinted(hint)
+    }
+
+    /// A limit was reached by what was done: "made more host calls than it may; its limit `host_calls` is 1000".
+    pub fn beyond(limit: LimitKind, done: impl fmt::Display, most: u64) -> Self {
+        Self::limit(limit, format!("{done}; its limit `{}` is {}", limit.key(), limit.quantity(most)))
     }
 
     /// The same fault with a hint.

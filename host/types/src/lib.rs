@@ -14,6 +14,7 @@ mod id;
 mod limits;
 mod measure;
 mod problem;
+mod quantity;
 mod record;
 mod tenant;
 
@@ -24,14 +25,15 @@ pub use bounds::{
 pub use column::{DataType, Field, Schema};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
-pub use fault::{Fault, FaultKind, LimitKind};
+pub use fault::{Fault, FaultKind};
 pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
-pub use limits::{Limits, LimitsPatch, Quantity, QuantityError, parse_bytes, parse_duration};
+pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use problem::{Place, Problem};
+pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
     AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
 };

@@ -1,210 +1,228 @@
-//! "512 MiB" and "10 min" -> numbers; and the limits that they set for one attempt of a step.
+//! The limits of one attempt of a step: one table, from which everything is made that has a part for each of them.
 
+use crate::Quantity;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-/// The most that one attempt may use. Every field is enforced by `worker` or `sandbox`, and a test trips it.
+/// One line a limit: its kind, its key in a manifest, its field, its unit, its default; then what it counts, who enforces
+/// it and what happens beyond it, as `docs/limits.md` says them.
+macro_rules! limits {
+    ($($kind:ident $key:ident $field:ident: $unit:ident = $default:expr, $counts:literal, $enforcer:literal, $beyond:literal;)*) => {
+        /// Which limit.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum LimitKind { $(#[doc = $counts] $kind,)* }
+
+        /// A number for each limit: the most that one attempt may use, or what it used.
+        ///
+        /// Every field is enforced, and a test trips it. A plan that was stored before a limit was there gets its default.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Limits { $(#[doc = $counts] pub $field: u64,)* }
+
+        /// The limits that a manifest names; the others keep their default.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct LimitsPatch { $(pub $field: Option<u64>,)* }
+
+        impl LimitKind {
+            /// In the order in which people are shown them.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// What is said of it.
+            pub const fn about(self) -> AboutLimit {
+                match self {
+                    $(Self::$kind => AboutLimit {
+                        key: stringify!($key), counts: $counts, enforcer: $enforcer, beyond: $beyond,
+                    },)*
+                }
+            }
+
+            /// A number of this limit, with its unit.
+            pub const fn quantity(self, number: u64) -> Quantity {
+                match self { $(Self::$kind => Quantity::$unit(number),)* }
+            }
+        }
+
+        impl Limits {
+            /// What a step gets when its manifest says nothing: enough for a laptop's data, too little to hurt the laptop.
+            pub const DEFAULT: Self = Self { $($field: $default,)* };
+
+            /// The number of one limit.
+            pub const fn get(&self, limit: LimitKind) -> u64 {
+                match limit { $(LimitKind::$kind => self.$field,)* }
+            }
+        }
+
+        impl LimitsPatch {
+            /// The number of one limit, if it is named.
+            pub fn get(&self, limit: LimitKind) -> Option<u64> {
+                match limit { $(LimitKind::$kind => self.$field,)* }
+            }
+
+            /// Names one limit, or leaves it unnamed.
+            pub fn set(&mut self, limit: LimitKind, number: Option<u64>) {
+                match limit { $(LimitKind::$kind => self.$field = number,)* }
+            }
+
+            /// These limits over the others.
+            pub fn over(self, base: Limits) -> Limits {
+                Limits { $($field: self.$field.unwrap_or(base.$field),)* }
+            }
+
+            /// These limits where they are named, else the others.
+            pub fn or(self, base: Self) -> Self {
+                Self { $($field: self.$field.or(base.$field),)* }
+            }
+        }
+
+        impl From<Limits> for LimitsPatch {
+            /// All of them named.
+            fn from(limits: Limits) -> Self {
+                Self { $($field: Some(limits.$field),)* }
+            }
+        }
+    };
+}
+
+limits! {
+    Wall wall wall_ms: Milliseconds = 600_000,
+        "time from assignment to answer", "server", "the worker is killed";
+    Cpu cpu cpu_ms: Milliseconds = 7_200_000,
+        "processor time of the worker, all its threads together", "server", "the worker is killed";
+    Memory memory memory_bytes: Bytes = 2 << 30,
+        "memory of the whole worker beyond its idle state: guest, tables and tensors", "worker, server", "the worker is killed";
+    GuestMemory guest_memory guest_memory_bytes: Bytes = 512 << 20,
+        "memory of the guest, all its linear memories and tables together", "sandbox", "its memory does not grow";
+    Handles handles handles: Count = 10_000,
+        "live handles to tables, tensors and files", "sandbox", "it gets no more handles";
+    HostCalls host_calls host_calls: Count = 100_000_000,
+        "calls of the guest to the host", "sandbox", "the guest is stopped";
+    Rows rows rows: Count = 1_000_000_000,
+        "rows of all outputs together, tables and pages; of one table that it writes", "sandbox, server", "the guest is stopped";
+    Output output output_bytes: Bytes = 8 << 30,
+        "bytes of all outputs together, and of files that it writes; of one table that it writes", "sandbox, server", "the guest is stopped";
+    Disk disk disk_bytes: Bytes = 16 << 30,
+        "bytes in its scratch folder and in blobs: outputs and every checkpoint; each counts as 4 KiB at least", "sandbox, server", "the guest is stopped";
+    LogLines log_lines log_lines: Count = 10_000,
+        "lines of log", "sandbox, server", "further lines are dropped and counted";
+    Log log log_bytes: Bytes = 16 << 20,
+        "bytes of log", "sandbox, server", "further lines are dropped and counted";
+    Requests requests requests: Count = 10_000,
+        "HTTP requests", "server", "the worker is killed";
+    RequestBytes request_bytes request_bytes: Bytes = 1 << 30,
+        "bytes of the bodies of HTTP requests and responses, of redirects too", "server", "the worker is killed";
+}
+
+/// What is said of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AboutLimit {
+    /// The key under `limits` in a pipeline.
+    pub key: &'static str,
+    /// What it counts.
+    pub counts: &'static str,
+    /// Who holds an attempt to it.
+    pub enforcer: &'static str,
+    /// What happens to an attempt that wants more.
+    pub beyond: &'static str,
+}
+
+/// What an attempt used of one limit, and the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Memory of the guest, all its linear memories and tables together.
-    pub guest_memory_bytes: u64,
-    /// Memory of the whole worker beyond its idle state: guest, tables and tensors.
-    pub memory_bytes: u64,
-    /// From assignment to answer, after which the worker is killed.
-    pub wall_ms: u64,
-    /// Live handles to tables, tensors and files.
-    pub handles: u32,
-    /// Lines of log, beyond which they are dropped and counted.
-    pub log_lines: u32,
-    /// Bytes of all outputs together.
-    pub output_bytes: u64,
+pub struct Share {
+    pub used: u64,
+    pub limit: u64,
+}
+
+/// What a file or a checkpoint of so many bytes takes of `limits.disk`: a block at least, so that a million empty ones are not free.
+pub fn disk_bytes(length: u64) -> u64 {
+    length.max(4096)
+}
+
+impl LimitKind {
+    /// The key under `limits` in a pipeline.
+    pub const fn key(self) -> &'static str {
+        self.about().key
+    }
+}
+
+impl Share {
+    /// Whether so much was used that the limit may be near.
+    pub fn is_near(self) -> bool {
+        self.used >= self.limit.div_ceil(2)
+    }
+
+    /// "64.2 MiB / 2 GiB", of the limit that it is of.
+    pub fn shown(self, limit: LimitKind) -> String {
+        format!("{} / {}", limit.quantity(self.used).about(), limit.quantity(self.limit))
+    }
 }
 
 impl Default for Limits {
-    /// What a step gets when its manifest says nothing: enough for a laptop's data, too little to hurt the laptop.
     fn default() -> Self {
-        Self {
-            guest_memory_bytes: 512 << 20,
-            memory_bytes: 2 << 30,
-            wall_ms: 600_000,
-            handles: 10_000,
-            log_lines: 10_000,
-            output_bytes: 8 << 30,
-        }
+        Self::DEFAULT
     }
 }
 
-/// The limits that a manifest names; the others keep their default.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitsPatch {
-    pub guest_memory_bytes: Option<u64>,
-    pub memory_bytes: Option<u64>,
-    pub wall_ms: Option<u64>,
-    pub handles: Option<u32>,
-    pub log_lines: Option<u32>,
-    pub output_bytes: Option<u64>,
-}
-
-impl LimitsPatch {
-    /// These limits over the others.
-    pub fn over(self, base: Limits) -> Limits {
-        Limits {
-            guest_memory_bytes: self.guest_memory_bytes.unwrap_or(base.guest_memory_bytes),
-            memory_bytes: self.memory_bytes.unwrap_or(base.memory_bytes),
-            wall_ms: self.wall_ms.unwrap_or(base.wall_ms),
-            handles: self.handles.unwrap_or(base.handles),
-            log_lines: self.log_lines.unwrap_or(base.log_lines),
-            output_bytes: self.output_bytes.unwrap_or(base.output_bytes),
-        }
+impl Limits {
+    /// What was used of each of these.
+    pub fn shares(&self, used: &Self) -> BTreeMap<LimitKind, Share> {
+        let share = |&kind: &LimitKind| (kind, Share { used: used.get(kind), limit: self.get(kind) });
+        LimitKind::ALL.iter().map(share).collect()
     }
-}
-
-/// A number of a limit, with what it counts. Shown as a manifest would write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quantity {
-    Bytes(u64),
-    Milliseconds(u64),
-    Count(u64),
 }
 
 impl LimitsPatch {
     /// The limits that are named, by their keys in a manifest.
     pub fn named(&self) -> Vec<(&'static str, Quantity)> {
-        use Quantity::{Bytes, Count, Milliseconds};
-        let all = [
-            ("guest_memory", self.guest_memory_bytes.map(Bytes)),
-            ("memory", self.memory_bytes.map(Bytes)),
-            ("wall", self.wall_ms.map(Milliseconds)),
-            ("handles", self.handles.map(u64::from).map(Count)),
-            ("log_lines", self.log_lines.map(u64::from).map(Count)),
-            ("output", self.output_bytes.map(Bytes)),
-        ];
-        all.into_iter().filter_map(|(key, quantity)| Some((key, quantity?))).collect()
+        let named = |&kind: &LimitKind| Some((kind.key(), kind.quantity(self.get(kind)?)));
+        LimitKind::ALL.iter().filter_map(named).collect()
     }
-
-    /// These limits where they are named, else the others.
-    pub fn or(self, base: Self) -> Self {
-        Self {
-            guest_memory_bytes: self.guest_memory_bytes.or(base.guest_memory_bytes),
-            memory_bytes: self.memory_bytes.or(base.memory_bytes),
-            wall_ms: self.wall_ms.or(base.wall_ms),
-            handles: self.handles.or(base.handles),
-            log_lines: self.log_lines.or(base.log_lines),
-            output_bytes: self.output_bytes.or(base.output_bytes),
-        }
-    }
-}
-
-impl From<Limits> for LimitsPatch {
-    /// All of them named.
-    fn from(limits: Limits) -> Self {
-        Self {
-            guest_memory_bytes: Some(limits.guest_memory_bytes),
-            memory_bytes: Some(limits.memory_bytes),
-            wall_ms: Some(limits.wall_ms),
-            handles: Some(limits.handles),
-            log_lines: Some(limits.log_lines),
-            output_bytes: Some(limits.output_bytes),
-        }
-    }
-}
-
-impl std::fmt::Display for Quantity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (number, units): (u64, &[(u64, &str)]) = match self {
-            Self::Bytes(number) => {
-                (*number, &[(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")])
-            }
-            Self::Milliseconds(number) => {
-                (*number, &[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")])
-            }
-            Self::Count(number) => return write!(f, "{number}"),
-        };
-        // The largest unit that says it exactly.
-        let fits = units.iter().find(|(scale, _)| number >= *scale && number % scale == 0);
-        let (scale, unit) = fits.or(units.last()).copied().unwrap_or((1, ""));
-        write!(f, "{} {unit}", number / scale)
-    }
-}
-
-/// Why a text is no quantity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {what}: expected a whole number and one of {units}, such as \"{example}\"")]
-pub struct QuantityError {
-    pub text: String,
-    pub what: &'static str,
-    pub units: &'static str,
-    pub example: &'static str,
-}
-
-/// Bytes from a number and a unit: B, kB, MB, GB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024).
-pub fn parse_bytes(text: &str) -> Result<u64, QuantityError> {
-    let scale = |unit: &str| {
-        Some(match unit {
-            "B" => 1,
-            "kB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "TiB" => 1 << 40,
-            _ => return None,
-        })
-    };
-    quantity(text, scale).ok_or_else(|| QuantityError {
-        text: text.chars().take(80).collect(),
-        what: "an amount of memory",
-        units: "B, KiB, MiB, GiB, TiB, kB, MB, GB",
-        example: "512 MiB",
-    })
-}
-
-/// A duration from a number and a unit: ms, s, min, h, d.
-pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
-    let scale = |unit: &str| {
-        Some(match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        })
-    };
-    quantity(text, scale).map(Duration::from_millis).ok_or_else(|| QuantityError {
-        text: text.chars().take(80).collect(),
-        what: "a duration",
-        units: "ms, s, min, h, d",
-        example: "10 min",
-    })
-}
-
-fn quantity(text: &str, scale: impl Fn(&str) -> Option<u64>) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number: u64 = text[..digits].parse().ok()?;
-    number.checked_mul(scale(text[digits..].trim())?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The table of `docs/limits.md`.
+    fn table() -> String {
+        let line = |&kind: &LimitKind| {
+            let AboutLimit { key, counts, enforcer, beyond } = kind.about();
+            format!("| `{key}` | {counts} | {} | {enforcer} | {beyond} |\n", kind.quantity(Limits::DEFAULT.get(kind)))
+        };
+        let head = "| key | counts | default | enforced by | beyond it |\n|---|---|---|---|---|\n";
+        head.to_owned() + &LimitKind::ALL.iter().map(line).collect::<String>()
+    }
+
     #[test]
-    fn quantities() {
-        assert_eq!(parse_bytes("512 MiB"), Ok(512 << 20));
-        assert_eq!(parse_bytes("1kB"), Ok(1000));
-        assert_eq!(parse_duration("10 min"), Ok(Duration::from_secs(600)));
-        for text in ["512 MiB", "1 B", "1 TiB", "1023 B", "0 B"] {
-            assert_eq!(Quantity::Bytes(parse_bytes(text).unwrap()).to_string(), text);
+    fn the_page_of_limits_has_this_table() {
+        let page = include_str!("../../../docs/limits.md");
+        assert!(page.contains(&table()), "docs/limits.md has another table than this:\n{}", table());
+        let readme = include_str!("../../../README.md");
+        let forgotten = LimitKind::ALL.iter().find(|kind| !readme.contains(&format!("`{}`", kind.key())));
+        assert_eq!(forgotten, None, "README.md does not name it");
+    }
+
+    #[test]
+    fn a_limit_has_one_name_everywhere() {
+        for &kind in LimitKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.key());
+            let mut patch = LimitsPatch::default();
+            patch.set(kind, Some(7));
+            assert_eq!((patch.get(kind), patch.named()), (Some(7), vec![(kind.key(), kind.quantity(7))]));
+            let limits = patch.over(Limits::DEFAULT);
+            let shares = limits.shares(&Limits::DEFAULT);
+            for &other in LimitKind::ALL {
+                let (used, seven) = (Limits::DEFAULT.get(other), other == kind);
+                assert_eq!(shares[&other], Share { used, limit: if seven { 7 } else { used } });
+            }
+            assert_eq!(patch.or(Limits::DEFAULT.into()), limits.into());
         }
-        for text in ["90 s", "10 min", "1 d", "1500 ms"] {
-            let ms = parse_duration(text).unwrap().as_millis() as u64;
-            assert_eq!(Quantity::Milliseconds(ms).to_string(), text);
-        }
-        for bad in ["", "512", "MiB", "-1 MiB", "1.5 GiB", "99999999999999 TiB", "1 mib"] {
-            assert!(parse_bytes(bad).is_err(), "{bad}");
-        }
+    }
+
+    #[test]
+    fn a_plan_of_before_a_limit_gets_its_default() {
+        let stored: Limits = serde_json::from_str(r#"{"wall_ms": 5, "handles": 6}"#).unwrap();
+        assert_eq!(stored, Limits { wall_ms: 5, handles: 6, ..Limits::DEFAULT });
     }
 }

@@ -3,8 +3,8 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, Digest, Fault, Field, Measure, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId,
-    SavedFile, StepName, TableRef, Verdict,
+    Artifact, Digest, Fault, Field, LimitKind, Measure, ModelName, PipelineName, PluginName, PortName, ProjectName,
+    RunId, SavedFile, Share, StepName, TableRef, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub struct RunHead {
 pub struct Attempt(pub u32);
 
 /// What an attempt used of what it was allowed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     pub wall_us: u64,
     pub cpu_us: u64,
@@ -80,8 +80,18 @@ pub struct Receipt {
     pub rows_in: u64,
     pub rows_out: u64,
     pub bytes_out: u64,
-    pub log_lines: u32,
-    pub log_lines_dropped: u32,
+    pub log_lines: u64,
+    pub log_lines_dropped: u64,
+    /// Of each limit what was used, in the limit's own unit.
+    #[serde(default)]
+    pub limits: BTreeMap<LimitKind, Share>,
+}
+
+impl Receipt {
+    /// The limits of which anything was used.
+    pub fn used(&self) -> impl Iterator<Item = (LimitKind, Share)> {
+        self.limits.iter().map(|(&kind, &share)| (kind, share)).filter(|(_, share)| share.used > 0)
+    }
 }
 
 /// A step's outputs, committed.

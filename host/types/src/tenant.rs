@@ -3,7 +3,7 @@
 //! The records reach disk, in the installation's journal. A field is never removed or given another meaning; a new one has
 //! a default.
 
-use crate::{Grants, Limits, LimitsPatch, TenantId, parse_bytes, parse_duration};
+use crate::{Grants, LimitKind, Limits, LimitsPatch, TenantId, parse_bytes, parse_duration};
 use serde::{Deserialize, Serialize};
 
 /// The most that a tenant's pipelines may grant and ask for.
@@ -25,15 +25,11 @@ impl Default for Policy {
 impl Policy {
     /// The limits, none of them above its cap.
     pub fn capped(&self, limits: Limits) -> Limits {
-        let caps = self.limits.over(limits);
-        Limits {
-            guest_memory_bytes: limits.guest_memory_bytes.min(caps.guest_memory_bytes),
-            memory_bytes: limits.memory_bytes.min(caps.memory_bytes),
-            wall_ms: limits.wall_ms.min(caps.wall_ms),
-            handles: limits.handles.min(caps.handles),
-            log_lines: limits.log_lines.min(caps.log_lines),
-            output_bytes: limits.output_bytes.min(caps.output_bytes),
+        let mut capped = LimitsPatch::default();
+        for &kind in LimitKind::ALL {
+            capped.set(kind, self.limits.get(kind).map(|cap| cap.min(limits.get(kind))));
         }
+        capped.over(limits)
     }
 }
 

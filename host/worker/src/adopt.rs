@@ -1,11 +1,11 @@
 //! What a worker says that it left -> blobs, within the bounds of its attempt. The worker may be its guest's by now: sizes,
-//! names and digests are its word until they were looked at, and what it leaves counts against the step's limit `output`.
+//! names and digests are its word until they were looked at, and what it leaves counts against the step's limits.
 
 use crate::process::Bounds;
 use ports::{Answer, Blobs};
 use std::fs::symlink_metadata;
 use std::path::{Path, PathBuf};
-use types::{Artifact, Digest, Fault, LimitKind, SavedFile, TableRef, TenantId};
+use types::{Artifact, Digest, Fault, LimitKind, Limits, Quantity, SavedFile, TableRef, TenantId, disk_bytes};
 
 /// What an honest worker's files have over the values that it counts: heads of parts, and their padding.
 const HEADS_BYTES: u64 = 16 << 20;
@@ -16,21 +16,18 @@ pub(crate) struct Adoption<'a> {
     tenant: &'a TenantId,
     scratch: PathBuf,
     bounds: &'a Bounds<'a>,
-    limit: u64,
-    left: u64,
+    limits: Limits,
+    /// What the files and tables so far have: rows, bytes, space on the disk.
+    rows: u64,
+    bytes: u64,
+    disk_bytes: u64,
 }
 
 impl<'a> Adoption<'a> {
-    /// Of what lies in the scratch folder, at most `limit` bytes and the heads of their files.
-    pub(crate) fn new(
-        blobs: &'a dyn Blobs,
-        tenant: &'a TenantId,
-        scratch: &Path,
-        bounds: &'a Bounds<'a>,
-        limit: u64,
-    ) -> Self {
-        let left = limit.saturating_add(limit / 4).saturating_add(HEADS_BYTES);
-        Self { blobs, tenant, scratch: scratch.to_owned(), bounds, limit, left }
+    /// Of what lies in the scratch folder, as much as the bounds' limits allow.
+    pub(crate) fn new(blobs: &'a dyn Blobs, tenant: &'a TenantId, scratch: &Path, bounds: &'a Bounds<'a>) -> Self {
+        let (limits, scratch) = (bounds.limits, scratch.to_owned());
+        Self { blobs, tenant, scratch, bounds, limits, rows: 0, bytes: 0, disk_bytes: 0 }
     }
 
     /// Returns once everything that the answer points at is a blob.
@@ -49,6 +46,11 @@ impl<'a> Adoption<'a> {
     pub(crate) fn table(&mut self, table: &TableRef) -> Result<(), Fault> {
         let whose = || format!("table {}", table.digest.short());
         data::verify(table).map_err(|error| Fault::guest(format!("{}: {error}", whose())))?;
+        self.rows = self.rows.saturating_add(table.rows);
+        if self.rows > self.limits.rows {
+            let done = format!("gives {} rows of outputs", self.rows);
+            return Err(Fault::beyond(LimitKind::Rows, done, self.limits.rows));
+        }
         let mut bytes = 0_u64;
         for part in &table.parts {
             bytes = bytes.saturating_add(self.blob(*part)?);
@@ -81,13 +83,30 @@ impl<'a> Adoption<'a> {
         Ok(symlink_metadata(path).map_err(Fault::host)?.len())
     }
 
+    /// Charges a checkpoint, which becomes a blob without a file.
+    pub(crate) fn checkpoint(&mut self, length: usize) -> Result<(), Fault> {
+        self.charge_disk(length as u64)
+    }
+
     fn charge(&mut self, bytes: u64) -> Result<(), Fault> {
-        let over = || {
-            let message = format!("left files of more than its limit `output` of {} MiB", self.limit >> 20);
-            Fault::limit(LimitKind::Output, message)
-        };
-        self.left = self.left.checked_sub(bytes).ok_or_else(over)?;
-        Ok(())
+        self.bytes = self.bytes.saturating_add(bytes);
+        let most = self.limits.output_bytes;
+        if self.bytes > most.saturating_add(most / 4).saturating_add(HEADS_BYTES) {
+            let done = format!("left {} of files", Quantity::Bytes(self.bytes).about());
+            return Err(Fault::beyond(LimitKind::Output, done, most));
+        }
+        self.charge_disk(bytes)
+    }
+
+    fn charge_disk(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.disk_bytes = self.disk_bytes.saturating_add(disk_bytes(bytes));
+        match self.disk_bytes > self.limits.disk_bytes {
+            true => {
+                let done = format!("fills {} of the disk", Quantity::Bytes(self.disk_bytes).about());
+                Err(Fault::beyond(LimitKind::Disk, done, self.limits.disk_bytes))
+            }
+            false => Ok(()),
+        }
     }
 }
 

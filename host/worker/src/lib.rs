@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  server: Pool --run--> Process ==socket== child::main --> sandbox::attempt
-//!            |              |  deadline, memory: kill          |
+//!            |              |  deadline, cpu, memory: kill     |
 //!            |              +-- open, page, checkpoint <-------+ Doors
 //!            +--> Adoption: what the worker left in its scratch folder becomes blobs
 //! ```
@@ -15,6 +15,7 @@ mod compiled;
 mod ledger;
 mod memory;
 mod message;
+mod metered;
 mod pool;
 mod process;
 mod serving;

@@ -102,12 +102,15 @@ pub(crate) struct Usage {
     /// The most that guest and native code had in use together.
     pub(crate) memory_bytes: u64,
     pub(crate) guest_memory_bytes: u64,
+    pub(crate) handles: u64,
     pub(crate) host_calls: u64,
     pub(crate) rows_in: u64,
     pub(crate) rows_out: u64,
     pub(crate) bytes_out: u64,
-    pub(crate) log_lines: u32,
-    pub(crate) log_lines_dropped: u32,
+    pub(crate) disk_bytes: u64,
+    pub(crate) log_lines: u64,
+    pub(crate) log_bytes: u64,
+    pub(crate) log_lines_dropped: u64,
 }
 
 impl From<sandbox::Usage> for Usage {
@@ -115,11 +118,14 @@ impl From<sandbox::Usage> for Usage {
         Self {
             memory_bytes: 0,
             guest_memory_bytes: used.guest_memory_bytes,
+            handles: used.handles,
             host_calls: used.host_calls,
             rows_in: used.rows_in,
             rows_out: used.rows_out,
             bytes_out: used.bytes_out,
+            disk_bytes: used.disk_bytes,
             log_lines: used.log_lines,
+            log_bytes: used.log_bytes,
             log_lines_dropped: used.log_lines_dropped,
         }
     }

@@ -4,6 +4,7 @@ use crate::adopt::Adoption;
 use crate::compiled::{self, Code};
 use crate::ledger::Ledger;
 use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
+use crate::metered::Metered;
 use crate::process::{Bounds, Process, memory_limit};
 use crate::walls::{WallPolicy, Walls};
 use doors::{Authority, Keeper};
@@ -12,20 +13,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use types::{Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
 
 /// A worker retires after so many attempts: leaks in native libraries stay small.
 const ATTEMPTS_MAX: u32 = 200;
 /// What compiling a component may use. A Python component takes 10 s and 1.5 GiB; a hostile one must end.
-const COMPILE_LIMITS: Limits = Limits {
-    guest_memory_bytes: 0,
-    memory_bytes: 4 << 30,
-    wall_ms: 300_000,
-    handles: 0,
-    log_lines: 0,
-    output_bytes: compiled::CODE_BYTES_MAX,
-};
+const COMPILE_LIMITS: Limits =
+    Limits { memory_bytes: 4 << 30, wall_ms: 300_000, output_bytes: compiled::CODE_BYTES_MAX, ..Limits::DEFAULT };
 
 /// Where the workers of a tenant may look.
 #[derive(Debug, Clone)]
@@ -130,6 +125,7 @@ impl Pool {
         if worker.attempts >= ATTEMPTS_MAX || !worker.is_alive() || !worker.is_slim() {
             return;
         }
+        worker.sweep();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = idle.entry(tenant.clone()).or_default();
         if idle.len() < self.idle_max {
@@ -152,7 +148,7 @@ impl Pool {
             task: Task::Compile,
         };
         let mut worker = self.worker(tenant)?;
-        let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default())?;
+        let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default(), COMPILE_LIMITS)?;
         self.ledger.begin(tenant, worker.id(), worker.cpu_us());
         let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
         self.ledger.end(tenant, worker.id(), worker.cpu_us());
@@ -179,15 +175,13 @@ impl Pool {
     ) -> (Result<Answer, Fault>, Usage) {
         worker.attempts += 1;
         let cancelled = || watch.cancelled();
-        let (wall_ms, memory_bytes) = (assignment.limits.wall_ms, assignment.limits.memory_bytes);
-        let deadline = Instant::now() + Duration::from_millis(wall_ms);
-        let bounds = Bounds { deadline, wall_ms, memory_bytes, cancelled: &cancelled };
+        let bounds = Bounds::new(assignment.limits, worker.cpu_us(), &cancelled);
+        let watch = &Metered::new(watch, assignment.limits);
         let failed = |fault| (Err(fault), Usage::default());
         if let Err(fault) = worker.send(&ToWorker::Assign { assignment: Box::new(assignment.clone()) }, &[]) {
             return failed(fault);
         }
-        let limit = assignment.limits.output_bytes;
-        let mut adoption = Adoption::new(self.blobs.as_ref(), tenant, &worker.scratch, &bounds, limit);
+        let mut adoption = Adoption::new(self.blobs.as_ref(), tenant, &worker.scratch, &bounds);
         loop {
             let heard = match worker.receive(&bounds) {
                 Ok((FromWorker::Answer { result: Ok(answer), usage }, _)) => match adoption.answer(&answer) {
@@ -218,29 +212,14 @@ impl Pool {
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
         let mut worker = self.worker(tenant)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
-        let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?)?;
+        let limits = call.assignment.limits;
+        let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?, limits)?;
         self.ledger.begin(tenant, worker.id(), cpu_before);
         let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
         let is_quick = self.ledger.end(tenant, worker.id(), worker.cpu_us());
-        let through = keeper.used();
-        let limits = call.assignment.limits;
-        let receipt = Receipt {
-            wall_us: began.elapsed().as_micros() as u64,
-            cpu_us: worker.cpu_us().saturating_sub(cpu_before),
-            guest_memory_bytes: usage.guest_memory_bytes,
-            guest_memory_limit: limits.guest_memory_bytes,
-            memory_bytes: usage.memory_bytes,
-            memory_limit: limits.memory_bytes,
-            wall_limit_us: limits.wall_ms.saturating_mul(1000),
-            host_calls: usage.host_calls,
-            requests: through.requests,
-            request_bytes: through.request_bytes,
-            rows_in: usage.rows_in,
-            rows_out: usage.rows_out,
-            bytes_out: usage.bytes_out,
-            log_lines: usage.log_lines,
-            log_lines_dropped: usage.log_lines_dropped,
-        };
+        let wall_us = began.elapsed().as_micros() as u64;
+        let cpu_us = worker.cpu_us().saturating_sub(cpu_before);
+        let receipt = receipt(limits, wall_us, cpu_us, usage, keeper.used());
         // A worker that failed for a reason of ours, died, or stays held back, is not used again.
         let fit = match &result {
             Ok(_) => true,
@@ -253,6 +232,43 @@ impl Pool {
             self.give_back(tenant, worker);
         }
         Ok((result, receipt))
+    }
+}
+
+/// What the server measured, what the worker says, and what went through the doors.
+fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doors::Used) -> Receipt {
+    let used = Limits {
+        wall_ms: wall_us / 1000,
+        cpu_ms: cpu_us / 1000,
+        memory_bytes: usage.memory_bytes,
+        guest_memory_bytes: usage.guest_memory_bytes,
+        handles: usage.handles,
+        host_calls: usage.host_calls,
+        rows: usage.rows_out,
+        output_bytes: usage.bytes_out,
+        disk_bytes: usage.disk_bytes,
+        log_lines: usage.log_lines,
+        log_bytes: usage.log_bytes,
+        requests: through.requests,
+        request_bytes: through.request_bytes,
+    };
+    Receipt {
+        wall_us,
+        cpu_us,
+        guest_memory_bytes: usage.guest_memory_bytes,
+        guest_memory_limit: limits.guest_memory_bytes,
+        memory_bytes: usage.memory_bytes,
+        memory_limit: limits.memory_bytes,
+        wall_limit_us: limits.wall_ms.saturating_mul(1000),
+        host_calls: usage.host_calls,
+        requests: through.requests,
+        request_bytes: through.request_bytes,
+        rows_in: usage.rows_in,
+        rows_out: usage.rows_out,
+        bytes_out: usage.bytes_out,
+        log_lines: usage.log_lines,
+        log_lines_dropped: usage.log_lines_dropped,
+        limits: limits.shares(&used),
     }
 }
 
@@ -287,7 +303,10 @@ fn hear(
             adoption.table(&page.table)?;
             done(worker, watch.page(page))
         }
-        FromWorker::Checkpoint => done(worker, watch.checkpoint(body)),
+        FromWorker::Checkpoint => {
+            adoption.checkpoint(body.len())?;
+            done(worker, watch.checkpoint(body))
+        }
         _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
     }
 }
@@ -297,9 +316,10 @@ fn done(worker: &Process, result: Result<(), Fault>) -> Result<(), Fault> {
     worker.send(&ToWorker::Done { fault: result.err().map(theirs).transpose()? }, &[])
 }
 
-/// A fault that the worker may be told; what is not the guest's doing does not go through its hands.
+/// A fault that the worker may be told; what is not the guest's doing does not go through its hands, nor does a limit that the
+/// server saw reached.
 fn theirs(fault: Fault) -> Result<Fault, Fault> {
-    match is_the_servers_to_say(&fault.kind) {
+    match is_the_servers_to_say(&fault.kind) || matches!(fault.kind, FaultKind::Limit { .. }) {
         true => Err(fault),
         false => Ok(fault),
     }

@@ -8,15 +8,18 @@ use crate::{ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use types::{Fault, FaultKind, LimitKind};
+use types::{Fault, FaultKind, LimitKind, Limits, Quantity};
 
 /// How often the resident memory is looked at and a cancellation noticed.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often processor time and the scratch folder are looked at, which takes longer.
+const LOOK_CLOSELY: Duration = Duration::from_millis(100);
 /// From start to `Ready`: an engine is made, nothing is compiled.
 const START_MAX: Duration = Duration::from_secs(30);
 /// For one message to a worker, however slowly it reads.
@@ -36,22 +39,32 @@ pub(crate) struct Process {
     base_bytes: u64,
     /// CPU time when it was last alive.
     cpu_seen_us: u64,
+    /// When it is looked at closely again.
+    look_closely: Instant,
     pub(crate) attempts: u32,
 }
 
 /// What bounds one exchange with a worker.
 pub(crate) struct Bounds<'a> {
     pub(crate) deadline: Instant,
-    pub(crate) wall_ms: u64,
-    pub(crate) memory_bytes: u64,
+    pub(crate) limits: Limits,
+    /// Processor time of the worker when the exchange began.
+    pub(crate) cpu_before_us: u64,
     pub(crate) cancelled: &'a dyn Fn() -> bool,
 }
 
-impl Bounds<'_> {
+impl<'a> Bounds<'a> {
+    /// From now on, for a worker that has used so much processor time.
+    pub(crate) fn new(limits: Limits, cpu_before_us: u64, cancelled: &'a dyn Fn() -> bool) -> Self {
+        let deadline = Instant::now() + Duration::from_millis(limits.wall_ms);
+        Self { deadline, limits, cpu_before_us, cancelled }
+    }
+
     /// Whether there is time left and nobody cancelled.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         if Instant::now() >= self.deadline {
-            let message = format!("ran longer than its limit `wall` of {} s and was stopped", seconds(self.wall_ms));
+            let limit = LimitKind::Wall.quantity(self.limits.wall_ms);
+            let message = format!("ran longer than its limit `wall` of {limit} and was stopped");
             return Err(Fault::limit(LimitKind::Wall, message));
         }
         match (self.cancelled)() {
@@ -82,12 +95,14 @@ impl Process {
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
         let (inbox, walls) = Default::default();
-        let mut process = Self { child, socket, inbox, walls, scratch, base_bytes: 0, cpu_seen_us: 0, attempts: 0 };
+        let (base_bytes, cpu_seen_us, look_closely, attempts) = (0, 0, Instant::now(), 0);
+        let mut process =
+            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look_closely, attempts };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
-        let (deadline, wall_ms) = (Instant::now() + START_MAX, START_MAX.as_millis() as u64);
-        let bounds = Bounds { deadline, wall_ms, memory_bytes: 1 << 30, cancelled: &never };
+        let limits = Limits { wall_ms: START_MAX.as_millis() as u64, memory_bytes: 1 << 30, ..Limits::DEFAULT };
+        let bounds = Bounds::new(limits, 0, &never);
         process.walls = match process.receive(&bounds)? {
             (FromWorker::Ready { walls }, _) => walls,
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
@@ -130,11 +145,47 @@ impl Process {
 
     fn check(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
         bounds.check().inspect_err(|_| self.kill())?;
-        if self.grown_bytes() > bounds.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
+        if self.grown_bytes() > bounds.limits.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
             self.kill();
-            return Err(memory_limit(bounds.memory_bytes));
+            return Err(memory_limit(bounds.limits.memory_bytes));
+        }
+        let now = Instant::now();
+        if now < self.look_closely {
+            return Ok(());
+        }
+        let seen = self.check_closely(bounds).inspect_err(|_| self.kill());
+        // However full the folder is, looking takes a small part of the time.
+        self.look_closely = Instant::now() + LOOK_CLOSELY.max(now.elapsed() * 20);
+        seen
+    }
+
+    /// Processor time, and what a worker that was taken over leaves without telling.
+    fn check_closely(&self, bounds: &Bounds<'_>) -> Result<(), Fault> {
+        let (cpu_ms, limits) = (self.cpu_us().saturating_sub(bounds.cpu_before_us) / 1000, &bounds.limits);
+        if cpu_ms > limits.cpu_ms {
+            let done = format!("used {} of processor time and was stopped", Quantity::Milliseconds(cpu_ms).about());
+            return Err(Fault::beyond(LimitKind::Cpu, done, limits.cpu_ms));
+        }
+        let disk_bytes = self.scratch_bytes();
+        if disk_bytes > limits.disk_bytes {
+            let done = format!("filled {} of the disk and was stopped", Quantity::Bytes(disk_bytes).about());
+            return Err(Fault::beyond(LimitKind::Disk, done, limits.disk_bytes));
         }
         Ok(())
+    }
+
+    /// Space that the files in its scratch folder take. It can make no folders there.
+    fn scratch_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(&self.scratch).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.blocks() * 512).sum()
+    }
+
+    /// Removes what an attempt left and nobody adopted.
+    pub(crate) fn sweep(&self) {
+        for file in std::fs::read_dir(&self.scratch).into_iter().flatten().flatten() {
+            // What stays counts as the next attempt's, and goes with the folder.
+            let _ = std::fs::remove_file(file.path());
+        }
     }
 
     /// Why the process is dead: its exit code or the signal.
@@ -212,13 +263,9 @@ fn death_of(status: ExitStatus) -> Fault {
 pub(crate) fn memory_limit(memory_bytes: u64) -> Fault {
     let message = match memory_bytes {
         0 => "needed more memory than its limit `memory` and was stopped".to_owned(),
-        bytes => format!("needed more memory than its limit `memory` of {} MiB and was stopped", bytes >> 20),
+        bytes => format!("needed more memory than its limit `memory` of {} and was stopped", Quantity::Bytes(bytes)),
     };
     Fault::limit(LimitKind::Memory, message)
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}", ms as f64 / 1000.0)
 }
 
 impl Drop for Process {

@@ -6,8 +6,7 @@ use crate::process::{Bounds, Process};
 use data::Table;
 use ports::ServedModel;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use types::{Fault, FaultKind, Schema, TenantId};
+use types::{Fault, FaultKind, Limits, Schema, TenantId};
 
 /// From the start of a serving worker to its first answer; a Python component that is compiled first takes its own time.
 const LOAD_MS: u64 = 60_000;
@@ -33,7 +32,8 @@ impl ServingWorker {
         loop {
             let mut process = self.pool.worker(&self.tenant)?;
             process.send(&ToWorker::Load { model: Box::new(self.model.clone()) }, &[])?;
-            match process.receive(&self.bounds(LOAD_MS, &|| false))?.0 {
+            let bounds = self.bounds(&process, LOAD_MS, &|| false);
+            match process.receive(&bounds)?.0 {
                 FromWorker::Loaded { fault: None } => return Ok(process),
                 FromWorker::Loaded { fault: Some(fault) } => return Err(believed(fault)),
                 FromWorker::Uncompiled { component } => self.pool.compile(&self.tenant, component)?,
@@ -42,9 +42,8 @@ impl ServingWorker {
         }
     }
 
-    fn bounds<'a>(&self, wall_ms: u64, cancelled: &'a dyn Fn() -> bool) -> Bounds<'a> {
-        let deadline = Instant::now() + Duration::from_millis(wall_ms);
-        Bounds { deadline, wall_ms, memory_bytes: self.model.limits.memory_bytes, cancelled }
+    fn bounds<'a>(&self, process: &Process, wall_ms: u64, cancelled: &'a dyn Fn() -> bool) -> Bounds<'a> {
+        Bounds::new(Limits { wall_ms, ..self.model.limits }, process.cpu_us(), cancelled)
     }
 
     /// The predictions for these rows. A worker that dies is replaced, and rows it had not answered are sent once more; a
@@ -84,8 +83,9 @@ impl ServingWorker {
 
     fn exchange(&self, process: &mut Process, bytes: &[u8]) -> Result<(Option<Fault>, Vec<u8>), Fault> {
         process.send(&ToWorker::Infer { columns: self.model.request.clone() }, bytes)?;
+        let bounds = self.bounds(process, self.model.limits.wall_ms, &|| false);
         loop {
-            match process.receive(&self.bounds(self.model.limits.wall_ms, &|| false))? {
+            match process.receive(&bounds)? {
                 (FromWorker::Inferred { fault }, body) => return Ok((fault, body)),
                 // A serving guest's log has no attempt to belong to.
                 (FromWorker::Say { .. }, _) => {}

@@ -1,7 +1,7 @@
 //! Runs, tables and models, whole.
 
 use super::progress::{delivered, measures};
-use super::{bytes, duration, instant, table, tame, tame_lines};
+use super::{duration, instant, table, tame, tame_lines};
 use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
 
@@ -32,8 +32,9 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     text += &format!("started {} UTC", instant(line.started_us));
     text +=
         &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
-    let head = ["step", "does", "plugin", "state", "tries", "gave", "took", "memory"];
+    let head = ["step", "does", "plugin", "state", "tries", "gave", "took"];
     text += &table(&head, run.steps.iter().map(step_row).collect());
+    text += &used(&run.steps);
     for step in &run.steps {
         text += &step_notes(step);
     }
@@ -49,7 +50,7 @@ fn step_row(step: &StepDetail) -> Vec<String> {
         other if other.kind() == port.to_string() => port.to_string(),
         other => format!("{port} {}", other.kind()),
     });
-    let receipt = step.receipt.unwrap_or_default();
+    let wall_us = step.receipt.as_ref().map_or(0, |receipt| receipt.wall_us);
     vec![
         step.step.to_string(),
         step.work.clone(),
@@ -57,13 +58,19 @@ fn step_row(step: &StepDetail) -> Vec<String> {
         step.state.clone(),
         step.attempts.to_string(),
         outputs.collect::<Vec<_>>().join(", "),
-        if receipt.wall_us > 0 { duration(receipt.wall_us) } else { String::new() },
-        if receipt.memory_limit > 0 {
-            format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit))
-        } else {
-            String::new()
-        },
+        if wall_us > 0 { duration(wall_us) } else { String::new() },
     ]
+}
+
+/// What each step used of its limits.
+fn used(steps: &[StepDetail]) -> String {
+    let row = |step: &StepDetail| {
+        let shares = step.receipt.iter().flat_map(|receipt| receipt.used());
+        let shares: Vec<_> = shares.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))).collect();
+        (!shares.is_empty()).then(|| vec![step.step.to_string(), shares.join(", ")])
+    };
+    let rows: Vec<_> = steps.iter().filter_map(row).collect();
+    if rows.is_empty() { String::new() } else { format!("\n{}", table(&["step", "used / limit"], rows)) }
 }
 
 /// What the evaluators of a run measured.

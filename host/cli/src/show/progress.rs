@@ -1,13 +1,13 @@
 //! What a run says -> a line a step, and on a terminal a bar for those that are at work.
 
-use super::{BAD, GOOD, bytes, duration, faint, measure, styled, tame, tame_lines};
+use super::{BAD, GOOD, duration, faint, measure, styled, tame, tame_lines};
 use api::Line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use run::{OutputSummary, RunEvent};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
-use types::{Fault, PortName, Receipt, RunId, RunState, StepName, Verdict};
+use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Verdict};
 
 /// Shows a run as it goes.
 pub(crate) struct RunShow {
@@ -145,9 +145,9 @@ impl RunShow {
             .collect();
         let input = if receipt.rows_in > 0 { format!("{} rows in -> ", receipt.rows_in) } else { String::new() };
         let mut cost = vec![duration(receipt.wall_us)];
-        if receipt.memory_bytes > 0 {
-            cost.push(format!("{} of {}", bytes(receipt.memory_bytes), bytes(receipt.memory_limit)));
-        }
+        // The rest is in `runs show`.
+        let told = receipt.used().filter(|(kind, share)| *kind == LimitKind::Memory || share.is_near());
+        cost.extend(told.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))));
         let (mark, name, cost) = (styled("+", GOOD), self.name(step), faint(&format!("({})", cost.join(", "))));
         self.say(&format!("{mark} {name}  {input}{}  {cost}", outputs.join(", ")));
     }

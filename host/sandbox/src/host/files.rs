@@ -31,7 +31,7 @@ pub struct NewFile {
 
 impl files::Host for State {
     fn create(&mut self, path: String) -> Answer<Resource<NewFile>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         match self.doors.ask(Ask::Create { path }, &[])? {
             (Told::Created { number }, _, Some(file)) => self.hold(NewFile { number, file }),
             _ => Err(another()),
@@ -39,7 +39,7 @@ impl files::Host for State {
     }
 
     fn open(&mut self, path: String) -> Answer<Resource<OpenFile>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let file = self.doors.open(&path)?;
         let size = file.metadata().map_err(|error| Failure::Trap(error.into()))?.len();
         self.hold(OpenFile { file, size })
@@ -48,7 +48,7 @@ impl files::Host for State {
 
 impl files::HostNewFile for State {
     fn write(&mut self, file: Resource<NewFile>, data: Vec<u8>) -> Answer<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         if data.len() > WRITE_BYTES_MAX {
             let (used, limit) = (data.len() as u64, WRITE_BYTES_MAX as u64);
             let over = errors::BudgetExceeded { kind: "chunk".to_owned(), used, limit };
@@ -60,8 +60,8 @@ impl files::HostNewFile for State {
     }
 
     fn finish(&mut self, file: Resource<NewFile>) -> Answer<()> {
-        self.usage.host_calls += 1;
-        let NewFile { number, .. } = self.resources.delete(file)?;
+        self.enter()?;
+        let NewFile { number, .. } = self.let_go(file)?;
         match self.doors.ask(Ask::Finish { number }, &[])? {
             (Told::Finished, ..) => Ok(()),
             _ => Err(another()),
@@ -69,7 +69,7 @@ impl files::HostNewFile for State {
     }
 
     fn drop(&mut self, file: Resource<NewFile>) -> wasmtime::Result<()> {
-        self.resources.delete(file)?;
+        self.let_go(file)?;
         Ok(())
     }
 }
@@ -79,9 +79,8 @@ impl State {
     fn write_out(&mut self, bytes: u64) -> Answer<()> {
         let (total, limit) = (self.usage.bytes_out.saturating_add(bytes), self.limits.output_bytes);
         if total > limit {
-            let message = format!("wrote {} to files, its limit `output` is {}", amount(total), amount(limit));
-            self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
-            return Err(Failure::Trap(wasmtime::Error::msg(message)));
+            let done = format!("wrote {} to files", amount(total));
+            return Err(self.trip(Fault::beyond(LimitKind::Output, done, limit)).into());
         }
         self.usage.bytes_out = total;
         Ok(())
@@ -95,12 +94,12 @@ pub(crate) fn another() -> Failure {
 
 impl files::HostFile for State {
     fn size(&mut self, file: Resource<OpenFile>) -> wasmtime::Result<u64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&file)?.size)
     }
 
     fn read(&mut self, file: Resource<OpenFile>, offset: u64, length: u32) -> Answer<Vec<u8>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let open = self.resources.get(&file)?;
         let left = open.size.saturating_sub(offset).min(u64::from(length.min(READ_BYTES_MAX)));
         let mut bytes = vec![0; left as usize];
@@ -118,7 +117,7 @@ impl files::HostFile for State {
     }
 
     fn drop(&mut self, file: Resource<OpenFile>) -> wasmtime::Result<()> {
-        self.resources.delete(file)?;
+        self.let_go(file)?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The imports, one file an interface. Each checks what the guest sent, does it, and charges it.
 
 pub(crate) mod files;
-mod platform;
+pub(crate) mod platform;
 mod tables;
 mod tensors;
 mod training;

@@ -7,7 +7,7 @@ use crate::state::{Answer, Failure, State};
 use ports::Watched;
 
 /// The most that a checkpoint may hold.
-const CHECKPOINT_BYTES_MAX: usize = 64 << 20;
+pub(crate) const CHECKPOINT_BYTES_MAX: usize = 64 << 20;
 
 impl errors::Host for State {
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<WitError> {
@@ -22,24 +22,24 @@ impl crate::bindings::wit_step::Host for State {}
 
 impl config::Host for State {
     fn parameters(&mut self) -> wasmtime::Result<String> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.parameters.clone())
     }
 
     fn seed(&mut self) -> wasmtime::Result<u64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.seed)
     }
 
     fn logical_time(&mut self) -> wasmtime::Result<i64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.logical_time_us)
     }
 }
 
 impl report::Host for State {
     fn log(&mut self, level: report::Level, message: String) -> wasmtime::Result<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let level = match level {
             report::Level::Debug => "debug",
             report::Level::Info => "info",
@@ -51,7 +51,7 @@ impl report::Host for State {
     }
 
     fn progress(&mut self, done: u64, total: Option<u64>) -> wasmtime::Result<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         if self.may_say() {
             self.doors.say(Watched::Progress { done, total });
         }
@@ -59,7 +59,7 @@ impl report::Host for State {
     }
 
     fn metric(&mut self, name: String, value: f64, index: u64) -> wasmtime::Result<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         if self.may_say() {
             self.doors.say(tame(Watched::Metric { name, value: Some(value), index }));
         }
@@ -69,17 +69,20 @@ impl report::Host for State {
 
 impl checkpoint::Host for State {
     fn save(&mut self, state: Vec<u8>) -> Answer<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         if state.len() > CHECKPOINT_BYTES_MAX {
             let (used, limit) = (state.len() as u64, CHECKPOINT_BYTES_MAX as u64);
             let kind = "checkpoint".to_owned();
             return Err(Failure::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })));
         }
+        if let Err(fault) = self.charge_disk(state.len()) {
+            return Err(self.trip(fault).into());
+        }
         Ok(self.doors.checkpoint(state)?)
     }
 
     fn load(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.checkpoint.clone())
     }
 }

@@ -11,81 +11,83 @@ impl Host for State {}
 
 impl HostTable for State {
     fn schema(&mut self, table: Resource<Table>) -> wasmtime::Result<Vec<Field>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&table)?.schema().fields.iter().map(convert::field_out).collect())
     }
 
     fn rows(&mut self, table: Resource<Table>) -> wasmtime::Result<u64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&table)?.rows())
     }
 
     fn read(&mut self, table: Resource<Table>, column: String, offset: u64, length: u32) -> Answer<Column> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(convert::column_out(self.resources.get(&table)?.read(&column, offset, length)?))
     }
 
     fn select(&mut self, table: Resource<Table>, columns: Vec<String>) -> Answer<Resource<Table>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let selected = self.resources.get(&table)?.select(&columns)?;
         self.hold(selected)
     }
 
     fn take(&mut self, table: Resource<Table>, rows: Vec<u64>) -> Answer<Resource<Table>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let taken = self.resources.get(&table)?.take(&rows)?;
         self.hold(taken)
     }
 
     fn slice(&mut self, table: Resource<Table>, offset: u64, length: u64) -> wasmtime::Result<Resource<Table>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let slice = self.resources.get(&table)?.slice(offset, length);
         // The contract has no error for this call.
         self.hold(slice).map_err(Failure::into_trap)
     }
 
     fn with_columns(&mut self, table: Resource<Table>, columns: Resource<Table>) -> Answer<Resource<Table>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let joined = self.resources.get(&table)?.with_columns(self.resources.get(&columns)?)?;
         self.hold(joined)
     }
 
     fn drop(&mut self, table: Resource<Table>) -> wasmtime::Result<()> {
-        self.resources.delete(table)?;
+        self.let_go(table)?;
         Ok(())
     }
 }
 
 impl HostTableWriter for State {
     fn create(&mut self, schema: Vec<Field>) -> Answer<Resource<TableWriter>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let fields = schema.into_iter().map(convert::field_in).collect();
         self.hold(TableWriter::create(Schema { fields })?)
     }
 
     fn append(&mut self, writer: Resource<TableWriter>, columns: Vec<Column>) -> Answer<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let columns = columns.into_iter().map(convert::column_in).collect();
-        let limit = self.limits.output_bytes;
         let writer = self.resources.get_mut(&writer)?;
         writer.append(columns)?;
-        if writer.bytes() > limit {
-            let (wrote, most) = (amount(writer.bytes()), amount(limit));
-            let message = format!("wrote {wrote} of a table, its limit `output` is {most}");
-            self.tripped.get_or_insert(Fault::limit(LimitKind::Output, message.clone()));
-            return Err(Failure::Trap(wasmtime::Error::msg(message)));
+        let (rows, bytes, limits) = (writer.rows(), writer.bytes(), self.limits);
+        if rows > limits.rows {
+            let done = format!("wrote {rows} rows of a table");
+            return Err(self.trip(Fault::beyond(LimitKind::Rows, done, limits.rows)).into());
+        }
+        if bytes > limits.output_bytes {
+            let done = format!("wrote {} of a table", amount(bytes));
+            return Err(self.trip(Fault::beyond(LimitKind::Output, done, limits.output_bytes)).into());
         }
         Ok(())
     }
 
     fn finish(&mut self, writer: Resource<TableWriter>) -> Answer<Resource<Table>> {
-        self.usage.host_calls += 1;
-        let table = self.resources.delete(writer)?.finish()?;
+        self.enter()?;
+        let table = self.let_go(writer)?.finish()?;
         self.hold(table)
     }
 
     fn drop(&mut self, writer: Resource<TableWriter>) -> wasmtime::Result<()> {
-        self.resources.delete(writer)?;
+        self.let_go(writer)?;
         Ok(())
     }
 }

@@ -39,13 +39,13 @@ impl State {
         tensor: &Resource<Tensor>,
         operation: impl FnOnce(&Tensor) -> Result<Tensor, tensors::Error>,
     ) -> Answer<Resource<Tensor>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let result = operation(self.resources.get(tensor)?)?;
         self.hold(result)
     }
 
     fn make(&mut self, made: Result<Tensor, tensors::Error>) -> Answer<Resource<Tensor>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         self.hold(made?)
     }
 }
@@ -78,12 +78,12 @@ impl HostTensor for State {
     }
 
     fn shape(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<Vec<u32>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&tensor)?.shape())
     }
 
     fn element_type(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<wit::ElementType> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(match self.resources.get(&tensor)?.element_type() {
             tensors::ElementType::Float32 => wit::ElementType::Float32,
             tensors::ElementType::Float64 => wit::ElementType::Float64,
@@ -91,17 +91,17 @@ impl HostTensor for State {
     }
 
     fn to_bytes(&mut self, tensor: Resource<Tensor>) -> Answer<Vec<u8>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&tensor)?.to_bytes()?)
     }
 
     fn item(&mut self, tensor: Resource<Tensor>) -> Answer<f64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&tensor)?.item()?)
     }
 
     fn to_table(&mut self, tensor: Resource<Tensor>, columns: Vec<String>) -> Answer<Resource<Table>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let table = self.resources.get(&tensor)?.to_table(&columns)?;
         self.hold(table)
     }
@@ -199,7 +199,7 @@ impl HostTensor for State {
     }
 
     fn drop(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<()> {
-        self.resources.delete(tensor)?;
+        self.let_go(tensor)?;
         Ok(())
     }
 }

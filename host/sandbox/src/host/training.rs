@@ -28,7 +28,7 @@ impl Host for State {
         loss: Resource<Tensor>,
         variables: Vec<Resource<Variable>>,
     ) -> Answer<Vec<Resource<Tensor>>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let variables = self.variables(&variables)?;
         let gradients = tensors::gradients(self.resources.get(&loss)?, &variables.iter().collect::<Vec<_>>())?;
         gradients.into_iter().map(|gradient| self.hold(gradient)).collect()
@@ -40,7 +40,7 @@ impl Host for State {
         targets: Resource<Tensor>,
         weights: Option<Resource<Tensor>>,
     ) -> Answer<Resource<Tensor>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let weights = weights.map(|weights| self.resources.get(&weights)).transpose()?;
         let (logits, targets) = (self.resources.get(&logits)?, self.resources.get(&targets)?);
         let loss = tensors::binary_cross_entropy(logits, targets, weights)?;
@@ -48,7 +48,7 @@ impl Host for State {
     }
 
     fn cross_entropy(&mut self, logits: Resource<Tensor>, targets: Resource<Tensor>) -> Answer<Resource<Tensor>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let loss = tensors::cross_entropy(self.resources.get(&logits)?, self.resources.get(&targets)?)?;
         self.hold(loss)
     }
@@ -56,31 +56,31 @@ impl Host for State {
 
 impl HostVariable for State {
     fn create(&mut self, name: String, initial: Resource<Tensor>) -> Answer<Resource<Variable>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let variable = Variable::create(&name, self.resources.get(&initial)?)?;
         self.hold(variable)
     }
 
     fn value(&mut self, variable: Resource<Variable>) -> Answer<Resource<Tensor>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let value = self.resources.get(&variable)?.value();
         self.hold(value)
     }
 
     fn set(&mut self, variable: Resource<Variable>, value: Resource<Tensor>) -> Answer<()> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         Ok(self.resources.get(&variable)?.set(self.resources.get(&value)?)?)
     }
 
     fn drop(&mut self, variable: Resource<Variable>) -> wasmtime::Result<()> {
-        self.resources.delete(variable)?;
+        self.let_go(variable)?;
         Ok(())
     }
 }
 
 impl HostOptimiser for State {
     fn create(&mut self, method: wit::Method, variables: Vec<Resource<Variable>>) -> Answer<Resource<Optimiser>> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let variables = self.variables(&variables)?;
         let optimiser = Optimiser::create(method_in(method), &variables.iter().collect::<Vec<_>>())?;
         self.hold(optimiser)
@@ -93,13 +93,13 @@ impl HostOptimiser for State {
         learning_rate: f64,
         clip_norm: Option<f64>,
     ) -> Answer<f64> {
-        self.usage.host_calls += 1;
+        self.enter()?;
         let loss = self.resources.get(&loss)?.clone();
         Ok(self.resources.get_mut(&optimiser)?.step(&loss, learning_rate, clip_norm)?)
     }
 
     fn drop(&mut self, optimiser: Resource<Optimiser>) -> wasmtime::Result<()> {
-        self.resources.delete(optimiser)?;
+        self.let_go(optimiser)?;
         Ok(())
     }
 }

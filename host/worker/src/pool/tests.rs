@@ -79,9 +79,13 @@ impl Scene {
     }
 
     fn run(&self, watch: &dyn Watch) -> Result<Answer, Fault> {
+        self.run_within(assignment().limits, watch)
+    }
+
+    fn run_within(&self, limits: Limits, watch: &dyn Watch) -> Result<Answer, Fault> {
         let call = Call {
             who: "step `it`".to_owned(),
-            assignment: assignment(),
+            assignment: Assignment { limits, ..assignment() },
             grants: Grants::default(),
             base: PathBuf::new(),
         };
@@ -126,6 +130,25 @@ fn table(rows: u64, parts: Vec<Digest>, bytes: u64) -> TableRef {
     let field = Field { name: "x".to_owned(), data_type: DataType::Int64, nullable: false };
     let schema = Schema { fields: vec![field] };
     TableRef { digest: Digest::of_json(&("table", 1, &schema, &parts)), schema, rows, parts, bytes }
+}
+
+/// Takes whatever comes.
+struct Accepting;
+
+impl Watch for Accepting {
+    fn hear(&self, _: Watched) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: ports::Page) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -225,7 +248,7 @@ fn more_than_the_steps_output_is_not_even_read() {
     scene.says(&[state(vec![file])]);
     let fault = scene.run(&Unwatched).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::Output });
-    assert!(fault.message.contains("its limit `output` of 1 MiB"), "{fault}");
+    assert!(fault.message.contains("its limit `output` is 1 MiB"), "{fault}");
     assert_eq!((scene.blobs(), scene.idle()), (0, 0));
 }
 
@@ -240,6 +263,77 @@ fn one_part_named_often_counts_each_time() {
 }
 
 #[test]
+fn each_row_page_and_checkpoint_counts_whatever_the_worker_says_it_used() {
+    fn checkpoint(_: &Scene) -> FromWorker {
+        FromWorker::Checkpoint
+    }
+    fn page(scene: &Scene) -> FromWorker {
+        let part = scene.leave(b"part");
+        let table = table(2, vec![part.digest], part.bytes);
+        FromWorker::Page { page: ports::Page { table, cursor: "01".to_owned(), more: true, restarted: false } }
+    }
+    for (says, limits, limit, expected) in [
+        (
+            checkpoint as fn(&Scene) -> FromWorker,
+            Limits { disk_bytes: 3 * 4096, ..Limits::DEFAULT },
+            LimitKind::Disk,
+            "`disk` is 12 KiB",
+        ),
+        (page, Limits { disk_bytes: 3 * 4096, ..Limits::DEFAULT }, LimitKind::Disk, "`disk` is 12 KiB"),
+        (
+            page,
+            Limits { rows: 7, ..Limits::DEFAULT },
+            LimitKind::Rows,
+            "gives 8 rows of outputs; its limit `rows` is 7",
+        ),
+    ] {
+        let scene = Scene::new();
+        scene.says(&[says(&scene), says(&scene), says(&scene), says(&scene)]);
+        let fault = scene.run_within(limits, &Accepting).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Limit { limit }, "{fault}");
+        assert!(fault.message.contains(expected), "{fault}");
+        assert_eq!(scene.idle(), 0);
+    }
+}
+
+#[test]
+fn no_more_log_is_heard_than_the_step_may_write() {
+    let line = || FromWorker::Say { event: Watched::Log { level: "info".to_owned(), message: "12345678".to_owned() } };
+    for (limits, expected) in [
+        (Limits { log_lines: 3, ..Limits::DEFAULT }, 3),
+        (Limits { log_bytes: 20, ..Limits::DEFAULT }, 2),
+        (Limits::DEFAULT, 5),
+    ] {
+        let scene = Scene::new();
+        let mut says: Vec<_> = std::iter::repeat_with(line).take(5).collect();
+        says.push(answers(Ok(Answer::Collected)));
+        scene.says(&says);
+        let listener = Listener::default();
+        scene.run_within(limits, &listener).unwrap();
+        assert_eq!(listener.heard.into_inner().unwrap().len(), expected);
+    }
+}
+
+#[test]
+fn a_scratch_folder_that_fills_unsaid_ends_the_worker() {
+    let scene = Scene::new();
+    scene.leave(&vec![7; 1 << 20]);
+    scene.says(&[]);
+    let fault = scene.run_within(Limits { disk_bytes: 1 << 19, ..Limits::DEFAULT }, &Unwatched).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::Disk }, "{fault}");
+    assert!(fault.message.contains("its limit `disk` is 512 KiB"), "{fault}");
+}
+
+#[test]
+fn what_was_left_and_not_adopted_is_gone_before_the_next_attempt() {
+    let scene = Scene::new();
+    scene.leave(b"nobody asked for this");
+    scene.says(&[answers(Ok(Answer::Collected))]);
+    scene.run(&Unwatched).unwrap();
+    assert_eq!((scene.idle(), fs::read_dir(scene.scratch()).unwrap().count()), (1, 0));
+}
+
+#[test]
 fn adoption_ends_with_the_attempts_time_or_with_the_run() {
     for (wall_ms, cancelled, expected) in
         [(0, false, FaultKind::Limit { limit: LimitKind::Wall }), (60_000, true, FaultKind::Cancelled)]
@@ -247,10 +341,9 @@ fn adoption_ends_with_the_attempts_time_or_with_the_run() {
         let scene = Scene::new();
         let file = scene.leave(b"weights");
         let cancelled = || cancelled;
-        let deadline = Instant::now() + Duration::from_millis(wall_ms);
-        let bounds = Bounds { deadline, wall_ms, memory_bytes: 0, cancelled: &cancelled };
+        let bounds = Bounds::new(Limits { wall_ms, ..assignment().limits }, 0, &cancelled);
         let blobs = scene.pool.blobs.as_ref();
-        let mut adoption = Adoption::new(blobs, &scene.tenant, &scene.scratch(), &bounds, 1 << 20);
+        let mut adoption = Adoption::new(blobs, &scene.tenant, &scene.scratch(), &bounds);
         let outputs = BTreeMap::from([(PortName::parse("out").unwrap(), Artifact::State { files: vec![file] })]);
         assert_eq!(adoption.answer(&Answer::Outputs { outputs }).unwrap_err().kind, expected);
         assert_eq!(scene.blobs(), 0);

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use stepwell::tensor::ElementType;
-use stepwell::{Descriptor, Error, Inputs, Plugin, Result, RowWise, SavedFiles, Table, Tensor, files, report};
+use stepwell::{
+    Descriptor, Error, Inputs, Plugin, Result, RowWise, SavedFiles, Table, Tensor, checkpoint, files, http, report,
+};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -46,6 +48,10 @@ enum Mode {
     RecurseLightly,
     LogFlood,
     SayingsFlood,
+    Calls,
+    HugeCall,
+    Checkpoints,
+    Requests,
     WrongRows,
     ReadOutside,
     HugeOutput,
@@ -77,6 +83,10 @@ impl RowWise for Hostile {
             Mode::RecurseLightly => drop(black_box(nest_lightly(u64::MAX))),
             Mode::LogFlood => flood_log(),
             Mode::SayingsFlood => flood_sayings(),
+            Mode::Calls => call_for_ever(rows),
+            Mode::HugeCall => drop(checkpoint::save(&vec![7; 300 * CHUNK_VALUES])),
+            Mode::Checkpoints => save_for_ever()?,
+            Mode::Requests => request_for_ever(),
             Mode::WrongRows => return Ok(rows.slice(0, rows.rows().saturating_sub(1))),
             Mode::ReadOutside => read_outside(&paths)?,
             Mode::HugeOutput => drop(Table::builder().column("huge", vec![1.0; CHUNK_VALUES]).finish()?),
@@ -160,6 +170,29 @@ fn flood_sayings() {
     for index in 0..u64::MAX {
         report::metric("\x1b[31mloss", f64::NAN, index);
         report::progress(index, None);
+    }
+}
+
+fn call_for_ever(rows: &Table) {
+    loop {
+        black_box(rows.rows());
+    }
+}
+
+/// Each within what a checkpoint may hold.
+fn save_for_ever() -> Result<()> {
+    let state = vec![7; CHUNK_VALUES];
+    loop {
+        checkpoint::save(&state)?;
+    }
+}
+
+/// None of them is granted.
+fn request_for_ever() {
+    let (method, url) = ("POST".to_owned(), "http://127.0.0.1/".to_owned());
+    let request = http::Request { method, url, headers: Vec::new(), body: vec![7; CHUNK_VALUES], timeout: 0 };
+    loop {
+        drop(black_box(http::fetch(&request)));
     }
 }
 

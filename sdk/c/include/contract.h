@@ -254,6 +254,14 @@ typedef struct stepwell_platform_files_borrow_file_t {
   int32_t __handle;
 } stepwell_platform_files_borrow_file_t;
 
+typedef struct stepwell_platform_files_own_new_file_t {
+  int32_t __handle;
+} stepwell_platform_files_own_new_file_t;
+
+typedef struct stepwell_platform_files_borrow_new_file_t {
+  int32_t __handle;
+} stepwell_platform_files_borrow_new_file_t;
+
 typedef struct {
   bool is_err;
   union {
@@ -265,10 +273,112 @@ typedef struct {
 typedef struct {
   bool is_err;
   union {
+    stepwell_platform_files_error_t err;
+  } val;
+} stepwell_platform_files_result_void_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
     stepwell_platform_files_own_file_t ok;
     stepwell_platform_files_error_t err;
   } val;
 } stepwell_platform_files_result_own_file_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_platform_files_own_new_file_t ok;
+    stepwell_platform_files_error_t err;
+  } val;
+} stepwell_platform_files_result_own_new_file_error_t;
+
+typedef stepwell_platform_errors_error_t stepwell_platform_http_error_t;
+
+typedef struct {
+  contract_string_t f0;
+  contract_string_t f1;
+} contract_tuple2_string_string_t;
+
+typedef struct {
+  contract_tuple2_string_string_t *ptr;
+  size_t len;
+} contract_list_tuple2_string_string_t;
+
+typedef struct stepwell_platform_http_request_t {
+  // `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
+  contract_string_t   method;
+  // Absolute, `https://` or `http://`, without user, password or fragment.
+  contract_string_t   url;
+  // At most 64. `host`, `content-length`, `connection` and the like are the server's to set. A value may hold secret placeholders.
+  contract_list_tuple2_string_string_t   headers;
+  // At most 16 MiB; empty for none. May hold secret placeholders.
+  contract_list_u8_t   body;
+  // Milliseconds from the first packet to the last byte of the answer; 0 for, and at most, 60,000.
+  uint32_t   timeout;
+} stepwell_platform_http_request_t;
+
+typedef struct stepwell_platform_http_response_t {
+  // 100 to 599. An answer that says no, such as 404, is an answer.
+  uint16_t   status;
+  // Names in lower case. Values of secrets that the other side echoed are masked.
+  contract_list_tuple2_string_string_t   headers;
+  // At most 32 MiB; more is `budget-exceeded` of kind `response`.
+  contract_list_u8_t   body;
+} stepwell_platform_http_response_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_platform_http_response_t ok;
+    stepwell_platform_http_error_t err;
+  } val;
+} stepwell_platform_http_result_response_error_t;
+
+typedef stepwell_platform_errors_error_t stepwell_platform_secrets_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_string_t ok;
+    stepwell_platform_secrets_error_t err;
+  } val;
+} stepwell_platform_secrets_result_string_error_t;
+
+typedef stepwell_platform_errors_error_t stepwell_platform_environment_error_t;
+
+typedef struct {
+  bool is_some;
+  contract_string_t val;
+} contract_option_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_option_string_t ok;
+    stepwell_platform_environment_error_t err;
+  } val;
+} stepwell_platform_environment_result_option_string_error_t;
+
+typedef stepwell_platform_errors_error_t stepwell_platform_clock_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    int64_t ok;
+    stepwell_platform_clock_error_t err;
+  } val;
+} stepwell_platform_clock_result_s64_error_t;
+
+typedef stepwell_platform_errors_error_t stepwell_platform_entropy_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_list_u8_t ok;
+    stepwell_platform_entropy_error_t err;
+  } val;
+} stepwell_platform_entropy_result_list_u8_error_t;
 
 typedef stepwell_platform_errors_error_t stepwell_tensor_tensors_error_t;
 
@@ -671,11 +781,6 @@ typedef uint8_t exports_stepwell_step_validator_severity_t;
 #define EXPORTS_STEPWELL_STEP_VALIDATOR_SEVERITY_WARNING 0
 #define EXPORTS_STEPWELL_STEP_VALIDATOR_SEVERITY_ERROR 1
 
-typedef struct {
-  bool is_some;
-  contract_string_t val;
-} contract_option_string_t;
-
 typedef struct exports_stepwell_step_validator_finding_t {
   // `type`, `presence`, `range`, `unique`, ..
   contract_string_t   check;
@@ -901,9 +1006,37 @@ extern bool stepwell_platform_checkpoint_load(contract_list_u8_t *ret);
 extern uint64_t stepwell_platform_files_method_file_size(stepwell_platform_files_borrow_file_t self);
 // At most `length` bytes from byte `offset`; fewer at the end, none beyond it. `length` is capped at 4 MiB.
 extern bool stepwell_platform_files_method_file_read(stepwell_platform_files_borrow_file_t self, uint64_t offset, uint32_t length, contract_list_u8_t *ret, stepwell_platform_files_error_t *err);
-// Opens a file for reading. `path` is relative to the project's folder and must lie beneath a granted root; `..` and
-// symbolic links that lead out are refused.
+// Appends bytes; at most 4 MiB a call. What all calls of the step write together counts against its limit `output`.
+extern bool stepwell_platform_files_method_new_file_write(stepwell_platform_files_borrow_new_file_t self, contract_list_u8_t *data, stepwell_platform_files_error_t *err);
+// Makes the bytes durable under the name, in one motion; a file that had the name is replaced.
+extern bool stepwell_platform_files_static_new_file_finish(stepwell_platform_files_own_new_file_t file, stepwell_platform_files_error_t *err);
+// Opens a file for reading.
 extern bool stepwell_platform_files_open(contract_string_t *path, stepwell_platform_files_own_file_t *ret, stepwell_platform_files_error_t *err);
+// Begins a file beneath a folder that was granted for writing (`"write out"`). The folder it goes to must exist.
+extern bool stepwell_platform_files_create(contract_string_t *path, stepwell_platform_files_own_new_file_t *ret, stepwell_platform_files_error_t *err);
+
+// Imported Functions from `stepwell:platform/http@0.1.0`
+// Sends a request and waits for the whole answer. At most 5 redirects are followed, each held against the grants anew.
+// `denied` when no grant covers it, or when the name resolves to a private, loopback or link-local address that no grant
+// names; `transient` when nobody answers in time, so that a retry of the step may succeed.
+extern bool stepwell_platform_http_fetch(stepwell_platform_http_request_t *request, stepwell_platform_http_response_t *ret, stepwell_platform_http_error_t *err);
+
+// Imported Functions from `stepwell:platform/secrets@0.1.0`
+// A text that stands for the secret in headers and bodies of requests to where `grants.http` lets it go. It is worth
+// nothing elsewhere, and differs from attempt to attempt.
+extern bool stepwell_platform_secrets_placeholder(contract_string_t *name, contract_string_t *ret, stepwell_platform_secrets_error_t *err);
+
+// Imported Functions from `stepwell:platform/environment@0.1.0`
+// The value, or none when nobody set it.
+extern bool stepwell_platform_environment_variable(contract_string_t *name, contract_option_string_t *ret, stepwell_platform_environment_error_t *err);
+
+// Imported Functions from `stepwell:platform/clock@0.1.0`
+// Microseconds since 1970-01-01 UTC.
+extern bool stepwell_platform_clock_now(int64_t *ret, stepwell_platform_clock_error_t *err);
+
+// Imported Functions from `stepwell:platform/entropy@0.1.0`
+// `length` bytes, at most 4096.
+extern bool stepwell_platform_entropy_bytes(uint32_t length, contract_list_u8_t *ret, stepwell_platform_entropy_error_t *err);
 
 // Imported Functions from `stepwell:tensor/tensors@0.1.0`
 // Columns of numbers as a matrix [rows, columns]; the bytes do not pass through the guest. Nulls are an error that
@@ -1073,9 +1206,49 @@ extern void stepwell_platform_files_file_drop_borrow(stepwell_platform_files_bor
 
 extern stepwell_platform_files_borrow_file_t stepwell_platform_files_borrow_file(stepwell_platform_files_own_file_t handle);
 
+extern void stepwell_platform_files_new_file_drop_own(stepwell_platform_files_own_new_file_t handle);
+
+extern void stepwell_platform_files_new_file_drop_borrow(stepwell_platform_files_borrow_new_file_t handle);
+
+extern stepwell_platform_files_borrow_new_file_t stepwell_platform_files_borrow_new_file(stepwell_platform_files_own_new_file_t handle);
+
 void stepwell_platform_files_result_list_u8_error_free(stepwell_platform_files_result_list_u8_error_t *ptr);
 
+void stepwell_platform_files_result_void_error_free(stepwell_platform_files_result_void_error_t *ptr);
+
 void stepwell_platform_files_result_own_file_error_free(stepwell_platform_files_result_own_file_error_t *ptr);
+
+void stepwell_platform_files_result_own_new_file_error_free(stepwell_platform_files_result_own_new_file_error_t *ptr);
+
+void stepwell_platform_http_error_free(stepwell_platform_http_error_t *ptr);
+
+void contract_tuple2_string_string_free(contract_tuple2_string_string_t *ptr);
+
+void contract_list_tuple2_string_string_free(contract_list_tuple2_string_string_t *ptr);
+
+void stepwell_platform_http_request_free(stepwell_platform_http_request_t *ptr);
+
+void stepwell_platform_http_response_free(stepwell_platform_http_response_t *ptr);
+
+void stepwell_platform_http_result_response_error_free(stepwell_platform_http_result_response_error_t *ptr);
+
+void stepwell_platform_secrets_error_free(stepwell_platform_secrets_error_t *ptr);
+
+void stepwell_platform_secrets_result_string_error_free(stepwell_platform_secrets_result_string_error_t *ptr);
+
+void stepwell_platform_environment_error_free(stepwell_platform_environment_error_t *ptr);
+
+void contract_option_string_free(contract_option_string_t *ptr);
+
+void stepwell_platform_environment_result_option_string_error_free(stepwell_platform_environment_result_option_string_error_t *ptr);
+
+void stepwell_platform_clock_error_free(stepwell_platform_clock_error_t *ptr);
+
+void stepwell_platform_clock_result_s64_error_free(stepwell_platform_clock_result_s64_error_t *ptr);
+
+void stepwell_platform_entropy_error_free(stepwell_platform_entropy_error_t *ptr);
+
+void stepwell_platform_entropy_result_list_u8_error_free(stepwell_platform_entropy_result_list_u8_error_t *ptr);
 
 void stepwell_tensor_tensors_error_free(stepwell_tensor_tensors_error_t *ptr);
 
@@ -1192,8 +1365,6 @@ void exports_stepwell_step_fitted_result_list_saved_file_error_free(exports_step
 void exports_stepwell_step_fitted_result_own_table_error_free(exports_stepwell_step_fitted_result_own_table_error_t *ptr);
 
 void exports_stepwell_step_validator_error_free(exports_stepwell_step_validator_error_t *ptr);
-
-void contract_option_string_free(contract_option_string_t *ptr);
 
 void exports_stepwell_step_validator_finding_free(exports_stepwell_step_validator_finding_t *ptr);
 

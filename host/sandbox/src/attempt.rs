@@ -154,10 +154,13 @@ fn fit_and_apply(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> 
         let applied = instance.receive(applied)?;
         let table = laid_over(&rows, &applied, gives)?;
         if let Some(piece) = Piece::of(&rows) {
-            let shown = instance.show(&piece.rows, reads)?;
-            let called = fitted.call_apply(&mut instance.store, transform, shown);
-            let again = instance.settle(called)?;
-            piece.same(&applied, &instance.receive(again)?)?;
+            let again = instance.again(|instance| {
+                let shown = instance.show(&piece.rows, reads)?;
+                let called = fitted.call_apply(&mut instance.store, transform, shown);
+                let again = instance.settle(called)?;
+                instance.receive(again)
+            });
+            again?.map_or(Ok(()), |again| piece.same(&applied, &again))?;
         }
         outputs.insert(name.clone(), Artifact::Table(instance.keep(&table)?));
     }
@@ -231,10 +234,13 @@ fn predict(instance: &mut Instance, rows: &TableRef, model: &[SavedFile], reads:
     let predictions = instance.receive(answered)?;
     same_rows(table.rows(), predictions.rows())?;
     if let Some(piece) = Piece::of(&table) {
-        let given = instance.show(&piece.rows, reads)?;
-        let called = predictor.call_predict(&mut instance.store, model, given);
-        let again = instance.settle(called)?;
-        piece.same(&predictions, &instance.receive(again)?)?;
+        let again = instance.again(|instance| {
+            let given = instance.show(&piece.rows, reads)?;
+            let called = predictor.call_predict(&mut instance.store, model, given);
+            let again = instance.settle(called)?;
+            instance.receive(again)
+        });
+        again?.map_or(Ok(()), |again| piece.same(&predictions, &again))?;
     }
     let joined = table.with_columns(&predictions).map_err(|error| Fault::guest(error.to_string()))?;
     let kept = instance.keep(&joined)?;

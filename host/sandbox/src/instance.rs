@@ -2,7 +2,7 @@
 
 use crate::bindings::{WitError, wit_step};
 use crate::engine::Plugin;
-use crate::state::{Failure, State, amount, told};
+use crate::state::{Failure, State, Usage, amount, told};
 use data::Table;
 use types::{FILES_MAX, Fault, LimitKind, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
@@ -51,6 +51,22 @@ impl Instance {
             Ok(Err(error)) => Err(self.store.data_mut().tripped.take().unwrap_or_else(|| told(error))),
             Err(error) => Err(trapped(&mut self.store, error)),
         }
+    }
+
+    /// Has the guest do again what it did, unheard, and counted once. Not one that asked the world for anything: that may
+    /// have answered otherwise by now, and what is brought out would be brought out twice.
+    pub(crate) fn again<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        let state = self.store.data_mut();
+        if state.asked_the_world {
+            return Ok(None);
+        }
+        let before = state.usage;
+        state.unheard = true;
+        let done = act(self);
+        let state = self.store.data_mut();
+        state.unheard = false;
+        state.usage = Usage { guest_memory_bytes: state.usage.guest_memory_bytes, ..before };
+        done.map(Some)
     }
 
     /// Opens a stored table and hands it to the guest.

@@ -2,7 +2,8 @@
 //!
 //! Counting shows a row that was dropped, not one that moved. So the guest is asked again for a few of the rows, cut
 //! differently, and its second answer is held against the first, bit by bit. It is a sample: a plugin that moves rows
-//! elsewhere, or behaves when it is asked about few, is not seen through, and harms its own pipeline only.
+//! elsewhere, or behaves when it is asked about few, is not seen through, and harms its own pipeline only; nor is one asked
+//! again that asked the world for anything.
 
 use data::Table;
 use types::{Digest, Fault};
@@ -71,7 +72,8 @@ mod tests {
         let data: Vec<u8> = values.into_iter().flat_map(f64::to_le_bytes).collect();
         let (data_type, length, validity, offsets) = (DataType::Float64, (data.len() / 8) as u32, None, None);
         let fields = vec![Field { name: "x".to_owned(), data_type, nullable: false }];
-        Table::from_columns(Schema { fields }, vec![GuestColumn { data_type, length, validity, offsets, data }]).unwrap()
+        Table::from_columns(Schema { fields }, vec![GuestColumn { data_type, length, validity, offsets, data }])
+            .unwrap()
     }
 
     /// What is held against each other, for a guest that does this to the rows.
@@ -88,7 +90,13 @@ mod tests {
             assert!(kept_by(rows, |rows| rows), "{rows}");
             assert!(kept_by(rows, |rows| rows.iter().map(|x| x * 3.0 + 1.0).collect()), "{rows}");
             assert!(!kept_by(rows, |rows| rows.into_iter().rev().collect()), "{rows} reversed");
-            assert!(!kept_by(rows, |mut rows| { rows.rotate_left(1); rows }), "{rows} rotated");
+            assert!(
+                !kept_by(rows, |mut rows| {
+                    rows.rotate_left(1);
+                    rows
+                }),
+                "{rows} rotated"
+            );
             assert!(!kept_by(rows, |rows| rows.iter().map(|x| x / rows.len() as f64).collect()), "{rows} by the batch");
         }
         assert!(Piece::of(&table([1.0])).is_none() && Piece::of(&table([])).is_none());

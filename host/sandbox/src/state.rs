@@ -30,6 +30,10 @@ pub(crate) struct State {
     pub(crate) checkpoint: Option<Vec<u8>>,
     pub(crate) limits: Limits,
     pub(crate) usage: Usage,
+    /// Nothing that the guest says is passed on.
+    pub(crate) unheard: bool,
+    /// Whether the guest asked for anything beyond the worker.
+    pub(crate) asked_the_world: bool,
     sayings: u32,
     guest_memory_bytes: u64,
     /// The limit that made an instruction or host call fail; a trap that follows is told as this.
@@ -68,6 +72,8 @@ impl State {
             checkpoint: None,
             limits,
             usage: Usage::default(),
+            unheard: false,
+            asked_the_world: false,
             sayings: 0,
             guest_memory_bytes: 0,
             tripped: None,
@@ -90,8 +96,17 @@ impl State {
         }
     }
 
+    /// The doors that lead out of the worker.
+    pub(crate) fn world(&mut self) -> &mut dyn Doors {
+        self.asked_the_world = true;
+        self.doors.as_mut()
+    }
+
     /// Passes a line of log on, or drops it when the step has had its share.
     pub(crate) fn log(&mut self, level: &str, message: &str) {
+        if self.unheard {
+            return;
+        }
         if self.usage.log_lines >= self.limits.log_lines {
             self.usage.log_lines_dropped += 1;
             return;
@@ -252,7 +267,7 @@ impl State {
     pub(crate) fn may_say(&mut self) -> bool {
         const SAYINGS_MAX: u32 = 1_000_000;
         self.sayings += 1;
-        self.sayings <= SAYINGS_MAX
+        !self.unheard && self.sayings <= SAYINGS_MAX
     }
 }
 

@@ -75,7 +75,7 @@ impl checkpoint::Host for State {
             let kind = "checkpoint".to_owned();
             return Err(Failure::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })));
         }
-        Ok(self.doors.checkpoint(state)?)
+        Ok(self.world().checkpoint(state)?)
     }
 
     fn load(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {

@@ -97,19 +97,14 @@ fn within(mut call: Call, change: impl FnOnce(&mut Limits)) -> Call {
 
 /// A call under little limits.
 fn call(ground: &Ground, component: Digest, parameters: Value, task: Task) -> Result<Call, Fault> {
-    let limits = Limits {
-        guest_memory_bytes: 64 << 20,
-        memory_bytes: 192 << 20,
-        wall_ms: PATIENT_MS,
-        handles: 100,
-        log_lines: LOG_LINES,
-        output_bytes: 4 << 20,
-        ..Limits::default()
-    };
-    let (seed, logical_time_us, checkpoint) = (0, 0, None);
+    let (seed, logical_time_us, checkpoint, limits) = (0, 0, None, Limits::default());
     let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
     let (who, base) = ("the plugin".to_owned(), ground.project.clone());
-    Ok(Call { who, assignment, grants: grants(ground)?, base })
+    let call = Call { who, assignment, grants: grants(ground)?, base };
+    Ok(within(call, |limits| {
+        (limits.guest_memory_bytes, limits.memory_bytes, limits.output_bytes) = (64 << 20, 192 << 20, 4 << 20);
+        (limits.wall_ms, limits.handles, limits.log_lines) = (PATIENT_MS, 100, LOG_LINES);
+    }))
 }
 
 /// One folder, one address of this machine, and every public host.

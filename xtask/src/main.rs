@@ -9,6 +9,7 @@
 //! the binary.
 
 mod demo;
+mod fuzz;
 mod guests;
 mod http;
 mod places;
@@ -32,6 +33,8 @@ Commands:
   plugins  Builds plugins/* as WebAssembly components to TARGET/debug/plugins/NAME.wasm, where the `stepwell` binary
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
+  fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
+           chunks, tables, frames, manifest, tensors or requests. A failure prints its seed.
   help     This text.
 
 TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and the next clone finds its dependencies
@@ -57,8 +60,12 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
         ["plugins"] => guests::build_all()?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
+        ["fuzz", target, options @ ..] => fuzz::run(target, options)?,
         other => {
-            eprintln!("error: no command `{}`; there are `demo`, `test`, `plugins` and `help`", other.join(" "));
+            eprintln!(
+                "error: no command `{}`; there are `demo`, `test`, `plugins`, `fuzz` and `help`",
+                other.join(" ")
+            );
             return Ok(ExitCode::from(2));
         }
     }

@@ -105,6 +105,13 @@ pub(crate) enum Command {
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
+    /// Have plugins try to break out, and say which walls held on this machine
+    ///
+    /// Says which walls stand round the processes that run steps, what builds plugins here, and whether others may look into
+    /// the data and cache folders. Then the plugins `abuse` and `abuse-roles` try: loops, bombs, floods, files and addresses
+    /// that are not theirs, broken components, broken promises. It happens in a folder of its own, which goes afterwards, and
+    /// takes less than a minute. The exit code is 0 if every wall held, 1 if one did not.
+    Doctor,
     /// A sandboxed process; started by the server, never by hand
     #[command(hide = true)]
     Worker,

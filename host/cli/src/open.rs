@@ -54,7 +54,7 @@ pub(crate) fn cache() -> PathBuf {
     named.unwrap_or_else(std::env::temp_dir).join("stepwell")
 }
 
-fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
+pub(crate) fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
     let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
@@ -114,6 +114,16 @@ pub(crate) struct Scratch {
 /// A folder that is removed when this is dropped.
 pub(crate) struct Temporary(pub(crate) PathBuf);
 
+impl Temporary {
+    /// A path in the cache, where nobody else can write, that is not there yet.
+    pub(crate) fn new(purpose: &str) -> Self {
+        let folder = Self(cache().join(purpose).join(std::process::id().to_string()));
+        // Of an earlier process of this number that was killed.
+        let _ = std::fs::remove_dir_all(&folder.0);
+        folder
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         // What cannot be removed is a leftover in a cache.
@@ -123,9 +133,7 @@ impl Drop for Temporary {
 
 /// Makes an installation in the cache, where nobody else can write.
 pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
-    let folder = Temporary(cache().join("scratch").join(std::process::id().to_string()));
-    // Of an earlier process of this number that was killed.
-    let _ = std::fs::remove_dir_all(&folder.0);
+    let folder = Temporary::new("scratch");
     let data = folder.0.join("data");
     match Folder::lock(&data)? {
         LockedBy::Us(lock) => {

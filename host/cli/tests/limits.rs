@@ -1,13 +1,12 @@
 //! A plugin that goes against each wall of its sandbox -> a failed step that names the wall; nothing else is harmed.
 //!
-//! The plugin is `guests/hostile`, built by `cargo xtask plugins`; its parameter `mode` says what it does. Every project is
+//! The plugin is `plugins/abuse`, built by `cargo xtask plugins`; its parameter `mode` says what it does. Every project is
 //! used again after the failure, with the same plugin behaving.
 
 mod support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use support::{Output, Project};
 
@@ -21,7 +20,7 @@ params = { path = "data/rows.csv" }
 grants = { files = ["data"] }
 
 [steps.hostile]
-plugin = "./hostile.wasm"
+plugin = "abuse"
 inputs = { rows = "rows.table" }
 params = { mode = "MODE" }
 grants = { files = ["data"] }
@@ -37,11 +36,6 @@ const SHORT: &str = r#"wall = "2 s", memory = "300 MiB", guest_memory = "64 MiB"
 fn hostile(mode: &str, limits: &str) -> Project {
     let project = Project::new(&pipeline(mode, limits));
     project.write("data/rows.csv", "a,b\n1,x\n2,y\n3,z\n");
-    let built = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("hostile.wasm");
-    let component = std::fs::read(&built).unwrap_or_else(|error| {
-        panic!("cannot read `{}`: {error}; `cargo xtask plugins` builds it", built.display());
-    });
-    project.write("hostile.wasm", component);
     project
 }
 

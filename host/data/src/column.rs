@@ -200,3 +200,57 @@ fn rebased(data: &ArrayData, rows: usize) -> (Vec<u8>, Vec<u8>) {
     let bytes = offsets.iter().flat_map(|offset| (offset - first).to_le_bytes()).collect();
     (bytes, data.buffers()[1].as_slice()[first as usize..last as usize].to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Table;
+    use proptest::prelude::*;
+
+    fn data_type() -> impl Strategy<Value = DataType> {
+        use DataType::{Boolean, Bytes, Date, Float32, Float64, Int64, Text, Timestamp, Vector};
+        let plain = proptest::sample::select(vec![Boolean, Int64, Float32, Float64, Text, Bytes, Timestamp, Date]);
+        prop_oneof![4 => plain, 1 => any::<u32>().prop_map(Vector), 1 => (0u32..3).prop_map(Vector)]
+    }
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(prop_oneof![Just(0), Just(0xff), any::<u8>()], 0..100)
+    }
+
+    /// Offsets that nearly are some: in order or not, negative, beyond the data.
+    fn offsets() -> impl Strategy<Value = Vec<u8>> {
+        let offset = prop_oneof![4 => 0..12, 1 => Just(-1), 1 => Just(i32::MAX), 1 => any::<i32>()];
+        (proptest::collection::vec(offset, 0..10), any::<bool>()).prop_map(|(mut offsets, sorted)| {
+            if sorted {
+                offsets.sort_unstable();
+            }
+            offsets.into_iter().flat_map(i32::to_le_bytes).collect()
+        })
+    }
+
+    fn column() -> impl Strategy<Value = GuestColumn> {
+        let length = prop_oneof![8 => 0u32..10, 1 => Just(u32::MAX), 1 => any::<u32>()];
+        (data_type(), length, proptest::option::of(bytes()), proptest::option::of(offsets()), bytes()).prop_map(
+            |(data_type, length, validity, offsets, data)| GuestColumn { data_type, length, validity, offsets, data },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What was let in can be read, stored and shown.
+        #[test]
+        fn any_chunk_of_a_guest_is_refused_or_harmless(
+            column in column(), declared in proptest::option::of(data_type()), nullable in any::<bool>(),
+        ) {
+            let data_type = declared.unwrap_or(column.data_type);
+            let fields = vec![Field { name: "x".to_owned(), data_type, nullable }];
+            if let Ok(table) = Table::from_columns(Schema { fields }, vec![column.clone()]) {
+                prop_assert_eq!(table.rows(), u64::from(column.length));
+                table.read("x", 0, column.length).unwrap();
+                crate::json_rows(&table).unwrap();
+                crate::write(&table, |_| Ok(())).unwrap();
+            }
+        }
+    }
+}

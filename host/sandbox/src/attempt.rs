@@ -4,6 +4,7 @@ use crate::bindings::wit_step;
 use crate::convert;
 use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
+use crate::row_wise::{Piece, same_rows};
 use crate::state::{State, Usage};
 use data::Table;
 use ports::{Answer, Assignment, Delivery, Doors, Page, Tables, Task};
@@ -152,6 +153,15 @@ fn fit_and_apply(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> 
         let applied = instance.settle(called)?;
         let applied = instance.receive(applied)?;
         let table = laid_over(&rows, &applied, gives)?;
+        if let Some(piece) = Piece::of(&rows) {
+            let again = instance.again(|instance| {
+                let shown = instance.show(&piece.rows, reads)?;
+                let called = fitted.call_apply(&mut instance.store, transform, shown);
+                let again = instance.settle(called)?;
+                instance.receive(again)
+            });
+            again?.map_or(Ok(()), |again| piece.same(&applied, &again))?;
+        }
         outputs.insert(name.clone(), Artifact::Table(instance.keep(&table)?));
     }
     Ok(Answer::Outputs { outputs })
@@ -169,16 +179,6 @@ fn laid_over(rows: &Table, applied: &Table, gives: &[String]) -> Result<Table, F
         return Err(Fault::guest(format!("gave a column `{}` that it did not declare", extra.name)));
     }
     joined.select(gives).map_err(broken)
-}
-
-/// The promise of every row-wise call.
-pub(crate) fn same_rows(given: u64, got: u64) -> Result<(), Fault> {
-    match given == got {
-        true => Ok(()),
-        false => {
-            Err(Fault::guest(format!("returned {got} rows for {given}; a row-wise step keeps every row in its place")))
-        }
-    }
 }
 
 fn check(instance: &mut Instance, rows: &TableRef, reference: Option<&TableRef>) -> Result<Answer, Fault> {
@@ -233,6 +233,15 @@ fn predict(instance: &mut Instance, rows: &TableRef, model: &[SavedFile], reads:
     let answered = instance.settle(called)?;
     let predictions = instance.receive(answered)?;
     same_rows(table.rows(), predictions.rows())?;
+    if let Some(piece) = Piece::of(&table) {
+        let again = instance.again(|instance| {
+            let given = instance.show(&piece.rows, reads)?;
+            let called = predictor.call_predict(&mut instance.store, model, given);
+            let again = instance.settle(called)?;
+            instance.receive(again)
+        });
+        again?.map_or(Ok(()), |again| piece.same(&predictions, &again))?;
+    }
     let joined = table.with_columns(&predictions).map_err(|error| Fault::guest(error.to_string()))?;
     let kept = instance.keep(&joined)?;
     outputs([("table", Artifact::Table(kept))])

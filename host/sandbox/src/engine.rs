@@ -142,9 +142,11 @@ impl Plugin {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::host::platform::CHECKPOINT_BYTES_MAX;
     use crate::state::SAYINGS_MAX;
-    use types::Quantity;
+    use proptest::prelude::*;
+    use types::{FaultKind, Quantity};
 
     #[test]
     fn the_page_of_limits_has_what_is_the_same_for_every_step() {
@@ -158,6 +160,43 @@ mod tests {
             format!("| metrics and words of progress | {SAYINGS_MAX} |"),
         ] {
             assert!(page.contains(&line), "docs/limits.md has no line `{line}`");
+        }
+    }
+
+    /// A component with what components are made of: a core module with a function, an instance of it, an import, a type.
+    const COMPONENT: [&[u8]; 5] = [
+        b"\0asm\x0d\0\x01\0",
+        // A module: a type [] -> [i32], a function of it, its export `f`, its body `i32.const 7`.
+        b"\x01\x22\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x06\x01\x04\0\x41\x07\x0b",
+        b"\x02\x04\x01\0\0\0",
+        b"\x07\x03\x01\x42\0",
+        b"\x0a\x0d\x01\0\x08wasi:a/b\x05\0",
+    ];
+
+    #[test]
+    fn the_component_that_is_damaged_is_one() {
+        let fault = Sandbox::new().unwrap().compile(&COMPONENT.concat()).err().unwrap();
+        assert!(fault.message.starts_with("imports `wasi:a/b`"), "{fault}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A case is many damages: an engine costs more than what it refuses.
+        #[test]
+        fn any_damage_is_blamed_on_the_component(
+            damages in proptest::collection::vec((proptest::collection::vec((any::<usize>(), any::<u8>()), 0..4), any::<usize>()), 64),
+        ) {
+            let sandbox = Sandbox::new().unwrap();
+            for (changes, cut) in damages {
+                let mut bytes = COMPONENT.concat();
+                let length = bytes.len();
+                changes.iter().for_each(|(place, byte)| bytes[place % length] = *byte);
+                bytes.truncate(length - if cut % 2 == 0 { 0 } else { cut % length });
+                // None of them exports what a plugin has to.
+                let fault = sandbox.compile(&bytes).err().unwrap();
+                prop_assert_eq!(fault.kind, FaultKind::Guest, "{}: {:?}", fault.message, bytes);
+            }
         }
     }
 }

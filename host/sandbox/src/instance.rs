@@ -60,6 +60,22 @@ impl Instance {
         }
     }
 
+    /// Has the guest do again what it did, unheard, and counted once. Not one that asked the world for anything: that may
+    /// have answered otherwise by now, and what is brought out would be brought out twice.
+    pub(crate) fn again<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        let state = self.store.data_mut();
+        if state.asked_the_world {
+            return Ok(None);
+        }
+        let before = state.usage;
+        state.unheard = true;
+        let done = act(self);
+        let state = self.store.data_mut();
+        state.unheard = false;
+        state.usage = Usage { guest_memory_bytes: state.usage.guest_memory_bytes, ..before };
+        done.map(Some)
+    }
+
     /// Opens a stored table and hands it to the guest.
     pub(crate) fn give(&mut self, reference: &TableRef) -> Result<Resource<Table>, Fault> {
         let table = self.open(reference)?;

@@ -14,6 +14,7 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+mod row_wise;
 mod saying;
 mod served;
 mod state;

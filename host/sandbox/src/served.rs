@@ -1,8 +1,8 @@
 //! A model version, loaded: request rows through the fitted steps and the predictor, the same code as in training.
 
-use crate::attempt::same_rows;
 use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
+use crate::row_wise::same_rows;
 use crate::state::State;
 use data::Table;
 use ports::{Doors, ServedModel};

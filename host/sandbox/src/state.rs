@@ -38,6 +38,10 @@ pub(crate) struct State {
     pub(crate) checkpoint: Option<Vec<u8>>,
     pub(crate) limits: Limits,
     pub(crate) usage: Usage,
+    /// Nothing that the guest says is passed on.
+    pub(crate) unheard: bool,
+    /// Whether the guest asked for anything beyond the worker.
+    pub(crate) asked_the_world: bool,
     sayings: u32,
     /// Handles that are held now.
     alive: u64,
@@ -78,6 +82,8 @@ impl State {
             checkpoint: None,
             limits,
             usage: Usage::default(),
+            unheard: false,
+            asked_the_world: false,
             sayings: 0,
             alive: 0,
             guest_memory_bytes: 0,
@@ -149,8 +155,17 @@ impl State {
         Ok(())
     }
 
+    /// The doors that lead out of the worker.
+    pub(crate) fn world(&mut self) -> &mut dyn Doors {
+        self.asked_the_world = true;
+        self.doors.as_mut()
+    }
+
     /// Passes a line of log on, or drops it when the step has had its share.
     pub(crate) fn log(&mut self, level: &str, message: &str) {
+        if self.unheard {
+            return;
+        }
         let line = tame(Watched::Log { level: level.to_owned(), message: message.to_owned() });
         let bytes = self.usage.log_bytes.saturating_add(logged_bytes(&line));
         if self.usage.log_lines >= self.limits.log_lines || bytes > self.limits.log_bytes {
@@ -306,7 +321,7 @@ impl State {
     /// Progress and metrics share a generous bound, so that a flood of them costs no more than a flood of log.
     pub(crate) fn may_say(&mut self) -> bool {
         self.sayings += 1;
-        self.sayings <= SAYINGS_MAX
+        !self.unheard && self.sayings <= SAYINGS_MAX
     }
 }
 

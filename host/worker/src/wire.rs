@@ -224,4 +224,55 @@ mod tests {
         inbox.fill(&server).unwrap();
         assert!(inbox.take::<String>().is_err());
     }
+
+    mod strangers {
+        use super::*;
+        use crate::message::{FromWorker, ToWorker, Usage};
+        use ports::{Answer, Watched};
+        use proptest::prelude::*;
+        use types::Fault;
+
+        /// What a worker says, as it crosses.
+        fn said() -> Vec<u8> {
+            let metric = Watched::Metric { name: "loss".to_owned(), value: Some(0.5), index: 3 };
+            let outputs = Answer::Outputs { outputs: [].into() };
+            let messages = [
+                FromWorker::Say { event: metric },
+                FromWorker::Open { path: "data/a".to_owned() },
+                FromWorker::Checkpoint,
+                FromWorker::Answer { result: Ok(Box::new(outputs)), usage: Usage::default() },
+                FromWorker::Inferred { fault: Some(Fault::guest("gave up")) },
+            ];
+            messages.iter().flat_map(|message| frame(message, b"body").unwrap()).collect()
+        }
+
+        /// Takes every frame that there is, as both ends would, until one is refused.
+        fn take_all(bytes: Vec<u8>) {
+            let (length, mut inbox) = (bytes.len(), Inbox { bytes: bytes.clone() });
+            while let Ok(Some((_, body))) = inbox.take::<FromWorker>() {
+                assert!(body.len() <= length);
+            }
+            let _ = Inbox { bytes }.take::<ToWorker>();
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+            #[test]
+            fn any_bytes_are_frames_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+                take_all(bytes);
+            }
+
+            #[test]
+            fn any_damage_to_frames_is_frames_or_refused(
+                changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..6), kept in any::<usize>(), cut in any::<bool>(),
+            ) {
+                let mut bytes = said();
+                let length = bytes.len();
+                changes.iter().for_each(|(place, byte)| bytes[place % length] = *byte);
+                bytes.truncate(if cut { kept % length } else { length });
+                take_all(bytes);
+            }
+        }
+    }
 }

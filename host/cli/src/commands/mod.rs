@@ -1,6 +1,7 @@
 //! One file a command: ask the installation, show the answer, say the exit code.
 
 mod check;
+mod doctor;
 mod init;
 mod model;
 pub(crate) mod plugin;
@@ -25,6 +26,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
         Command::Plugin(plugin) => plugin::plugin(&args, plugin),
         Command::Serve { listen } => serve::serve(&args, *listen).await,
+        Command::Doctor => doctor::doctor(&args),
         Command::Worker => Ok(0),
     }
 }

@@ -32,7 +32,7 @@ pub struct NewFile {
 impl files::Host for State {
     fn create(&mut self, path: String) -> Answer<Resource<NewFile>> {
         self.enter()?;
-        match self.doors.ask(Ask::Create { path }, &[])? {
+        match self.world().ask(Ask::Create { path }, &[])? {
             (Told::Created { number }, _, Some(file)) => self.hold(NewFile { number, file }),
             _ => Err(another()),
         }
@@ -40,7 +40,7 @@ impl files::Host for State {
 
     fn open(&mut self, path: String) -> Answer<Resource<OpenFile>> {
         self.enter()?;
-        let file = self.doors.open(&path)?;
+        let file = self.world().open(&path)?;
         let size = file.metadata().map_err(|error| Failure::Trap(error.into()))?.len();
         self.hold(OpenFile { file, size })
     }
@@ -62,7 +62,7 @@ impl files::HostNewFile for State {
     fn finish(&mut self, file: Resource<NewFile>) -> Answer<()> {
         self.enter()?;
         let NewFile { number, .. } = self.let_go(file)?;
-        match self.doors.ask(Ask::Finish { number }, &[])? {
+        match self.world().ask(Ask::Finish { number }, &[])? {
             (Told::Finished, ..) => Ok(()),
             _ => Err(another()),
         }

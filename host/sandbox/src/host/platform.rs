@@ -78,7 +78,7 @@ impl checkpoint::Host for State {
         if let Err(fault) = self.charge_disk(state.len()) {
             return Err(self.trip(fault).into());
         }
-        Ok(self.doors.checkpoint(state)?)
+        Ok(self.world().checkpoint(state)?)
     }
 
     fn load(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {

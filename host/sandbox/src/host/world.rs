@@ -8,7 +8,7 @@ use ports::{Ask, Told};
 impl State {
     fn ask(&mut self, ask: Ask, body: &[u8]) -> Answer<(Told, Vec<u8>)> {
         self.enter()?;
-        let (told, body, _) = self.doors.ask(ask, body)?;
+        let (told, body, _) = self.world().ask(ask, body)?;
         Ok((told, body))
     }
 }

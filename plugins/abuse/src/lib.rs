@@ -1,11 +1,12 @@
-//! Rows -> the same rows, after misbehaving in the way that the parameter `mode` says. For `host/cli/tests/limits.rs`.
+//! Rows -> the same rows, after misbehaving in the way that the parameter `mode` says. For `stepwell doctor`, and for
+//! `host/cli/tests/limits.rs`, which puts it into pipelines.
 //!
-//! Each mode goes against one wall of the sandbox. A mode whose wall does not stand gives the rows on, so that its run
-//! succeeds and the test fails; those without an end are ended by the limit `wall` at the latest.
+//! Each mode goes against one wall of the sandbox. A mode whose wall does not stand gives the rows on, so that its attempt
+//! succeeds and whoever asked sees it; those without an end are ended by the limit `wall` at the latest.
 
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
-use stepwell::tensor::ElementType;
+use stepwell::tensor::{ElementType, Unary};
 use stepwell::{
     Descriptor, Error, Inputs, Plugin, Result, RowWise, SavedFiles, Table, Tensor, checkpoint, files, http, report,
 };
@@ -16,12 +17,14 @@ const PARAMETERS: &str = r#"{
     "additionalProperties": false,
     "properties": {
         "mode": {"type": "string", "description": "Which way to misbehave; `harmless` is none."},
-        "paths": {"type": "array", "items": {"type": "string"}, "default": [], "description": "What `read_outside` opens."}
+        "paths": {"type": "array", "items": {"type": "string"}, "default": [], "description": "What `read_outside` opens, or `fetch` asks."}
     }
 }"#;
 
 /// Some MiB, so that a limit is reached in few steps.
 const CHUNK_VALUES: usize = 1 << 20;
+/// More than passes between guest and host in one call.
+const LIST_BYTES: usize = 300 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,22 +49,28 @@ enum Mode {
     Panic,
     Recurse,
     RecurseLightly,
+    HugeList,
+    OddTensors,
     LogFlood,
+    EscapeCodes,
     SayingsFlood,
     Calls,
     HugeCall,
     Checkpoints,
     Requests,
     WrongRows,
+    Reorder,
+    Undeclared,
     ReadOutside,
+    Fetch,
     HugeOutput,
     HugeState,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Hostile;
+struct Abuse;
 
-impl RowWise for Hostile {
+impl RowWise for Abuse {
     fn fit(_rows: &Table) -> Result<Self> {
         Ok(Self)
     }
@@ -81,14 +90,20 @@ impl RowWise for Hostile {
             Mode::Panic => panic!("this plugin panics"),
             Mode::Recurse => drop(black_box(nest(u64::MAX))),
             Mode::RecurseLightly => drop(black_box(nest_lightly(u64::MAX))),
+            Mode::HugeList => checkpoint::save(&vec![0; LIST_BYTES])?,
+            Mode::OddTensors => compute_oddly()?,
             Mode::LogFlood => flood_log(),
+            Mode::EscapeCodes => report::warn(ESCAPES),
             Mode::SayingsFlood => flood_sayings(),
             Mode::Calls => call_for_ever(rows),
             Mode::HugeCall => drop(checkpoint::save(&vec![7; 300 * CHUNK_VALUES])),
             Mode::Checkpoints => save_for_ever()?,
             Mode::Requests => request_for_ever(),
             Mode::WrongRows => return Ok(rows.slice(0, rows.rows().saturating_sub(1))),
-            Mode::ReadOutside => read_outside(&paths)?,
+            Mode::Reorder => return rows.take(&(0..rows.rows()).rev().collect::<Vec<_>>()),
+            Mode::Undeclared => return rows.with("undeclared", vec![1.0; rows.rows() as usize]),
+            Mode::ReadOutside => first_that(&paths, |path| files::open(path).map(drop))?,
+            Mode::Fetch => first_that(&paths, fetch)?,
             Mode::HugeOutput => drop(Table::builder().column("huge", vec![1.0; CHUNK_VALUES]).finish()?),
         }
         Ok(rows.slice(0, rows.rows()))
@@ -159,9 +174,12 @@ fn nest_lightly(depth: u64) -> u64 {
     }
 }
 
+/// Clears a terminal, renames its window, overwrites the line, colours what follows, turns the text round.
+const ESCAPES: &str = "\x1b[2J\x1b]0;owned\x07\r\u{9b}31m\u{202e}";
+
 fn flood_log() {
     for line in 0..5_000 {
-        report::warn(format!("\x1b[2J\x1b]0;owned\x07\rline {line}\u{9b}31m"));
+        report::warn(format!("{ESCAPES}line {line}"));
     }
 }
 
@@ -196,19 +214,40 @@ fn request_for_ever() {
     }
 }
 
-/// Succeeds if one of the paths opens; else tells why the last did not.
-fn read_outside(paths: &[String]) -> Result<()> {
-    let mut refused = Error::permanent("no path was given");
-    for path in paths {
-        match files::open(path) {
-            Ok(_) => return Ok(()),
+/// Succeeds as soon as one succeeds; else tells why the last did not.
+fn first_that(tries: &[String], attempt: impl Fn(&str) -> Result<()>) -> Result<()> {
+    let mut refused = Error::permanent("nothing to try was given");
+    for tried in tries {
+        match attempt(tried) {
+            Ok(()) => return Ok(()),
             Err(error) => refused = error,
         }
     }
     Err(refused)
 }
 
-impl Plugin for Hostile {
+fn fetch(url: &str) -> Result<()> {
+    let (method, url, headers, body, timeout) = ("GET".into(), url.into(), Vec::new(), Vec::new(), 0);
+    http::fetch(&http::Request { method, url, headers, body, timeout }).map(drop)
+}
+
+/// Shapes without elements, numbers that are none, dimensions that there are not. The host answers each, with a value or
+/// an error; that it is still there to do so is what counts.
+fn compute_oddly() -> Result<()> {
+    let nothing = Tensor::full(&[0, 3], ElementType::Float64, 1.0)?;
+    let odd = Tensor::from_f64(&[f64::NAN, f64::INFINITY, -0.0])?;
+    for tensor in [&nothing, &odd] {
+        drop((tensor.sum(), tensor.mean(), tensor.mean_over(0), tensor.mean_over(u32::MAX), tensor.argmax(0)));
+        drop((tensor.matmul(&nothing), tensor.matmul(&odd), tensor.softmax(0), tensor.log_softmax(7)));
+        drop((tensor.reshape(&[]), tensor.reshape(&[u32::MAX; 8]), tensor.narrow(0, u32::MAX, u32::MAX)));
+        drop((tensor.index_select(0, &[u32::MAX]), tensor.transpose(0, 9), tensor.to_table(&[]), tensor.item()));
+        drop((tensor.unary(Unary::Square), tensor.cast(ElementType::Float32), tensor.to_bytes()));
+    }
+    drop((Tensor::full(&[u32::MAX; 4], ElementType::Float64, 0.0), Tensor::full(&[], ElementType::Float32, f64::NAN)));
+    Ok(())
+}
+
+impl Plugin for Abuse {
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
         let columns = inputs.columns("rows").to_vec();
         let descriptor = stepwell::descriptor!().parameters(PARAMETERS);
@@ -216,4 +255,4 @@ impl Plugin for Hostile {
     }
 }
 
-stepwell::export!(Hostile: RowWise);
+stepwell::export!(Abuse: RowWise);

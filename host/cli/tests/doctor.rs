@@ -71,3 +71,19 @@ fn without_the_plugins_that_try_nothing_is_claimed() {
     assert!(said.contains("cannot read the plugin") && said.contains("cargo xtask plugins"), "{said}");
     assert_eq!(left(folder.path()), [""; 0]);
 }
+
+/// Another plugin under their names does not do what is expected of an attempt: what did not hold is told, and is exit code 1.
+#[test]
+fn what_did_not_hold_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("warehouse.wasm");
+    for name in ["abuse.wasm", "abuse-roles.wasm"] {
+        std::fs::copy(&other, folder.path().join(name)).expect("a guest that `cargo xtask plugins` built");
+    }
+    let ended = command(folder.path(), &["doctor"]).env("STEPWELL_PLUGINS", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let fallen = said.lines().filter(|line| line.starts_with("x ")).count();
+    assert!(said.contains("x endless-loop ") && said.contains("    did not hold: "), "{said}");
+    assert!(said.ends_with(&format!(": {fallen} did not hold\n")), "{said}");
+}

@@ -46,7 +46,10 @@ fn beyond(step: &Step, asked: LimitsPatch, policy: &Policy) -> Vec<Problem> {
         let message =
             format!("step `{}`: limit `{key}` is {asked}, the tenant's policy allows at most {cap}", step.name);
         let hint = "ask for less, or ask whoever runs this installation to raise the cap";
-        Problem::new(message).at(step.place_of(&["limits", key])).hinted(hint)
+        // One that the pipeline or the project sets for all stands in no table of the step.
+        let own = step.places.contains(&["limits", key]);
+        let place = if own { step.place_of(&["limits", key]) } else { step.place_of_key(&[]) };
+        Problem::new(message).at(place).hinted(hint)
     };
     above.map(problem).collect()
 }

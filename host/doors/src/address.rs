@@ -121,7 +121,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match (a, b, c, d, e, f) {
         (0, 0, 0, 0, 0, 0xffff) => v4(g, h),
         (0, 0, 0, 0, 0, 0) if g != 0 => v4(g, h),
-        (0x64, 0xff9b, ..) => v4(g, h),
+        (0x64, 0xff9b, 0, 0, 0, 0) => v4(g, h),
         (0x2002, high, low, ..) => v4(high, low),
         _ => None,
     }
@@ -165,6 +165,7 @@ mod tests {
             ("::7f00:1", false, true),
             ("64:ff9b::a9fe:a9fe", false, false),
             ("64:ff9b::808:808", true, false),
+            ("64:ff9b:1:a9fe:a9:fe00:808:808", false, false),
             ("2002:7f00:1::", false, true),
             ("2002:a9fe:a9fe::", false, false),
         ] {

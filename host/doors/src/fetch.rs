@@ -202,11 +202,7 @@ fn admitted<'a>(doors: &'a Doors, method: &str, target: &Target) -> Result<(&'a 
     };
     // The policy may name the address itself, or trust its tenant with private networks.
     let policy = allowed.into_iter().max_by_key(|grant| reach_of(grant)).ok_or_else(|| line().fault(true))?;
-    let reach = match (reach_of(grant), reach_of(policy)) {
-        (Reach::Named, Reach::Named | Reach::Private) => Reach::Named,
-        (granted, allowed) => granted.min(allowed),
-    };
-    Ok((grant, reach))
+    Ok((grant, reach_of(grant).min(reach_of(policy))))
 }
 
 /// The request as it is sent: values in the places of the secrets that the grant names, and no other secret in it.

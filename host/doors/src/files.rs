@@ -2,20 +2,31 @@
 //! (`openat2`), so no `..`, absolute path or symbolic link leads out.
 
 use crate::denied::{self, Line};
-use crate::shown;
+use crate::{Authority, shown};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, linkat, openat2, renameat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
-use types::{Fault, FileGrant, Grants};
+use std::path::{Path, PathBuf};
+use types::{Fault, FaultKind, FileGrant, Grants};
 
 /// Opens a file for reading.
-pub(crate) fn open(path: &str, base: &Path, grants: &Grants, policy: &Grants) -> Result<File, Fault> {
+pub(crate) fn open(path: &str, base: &Path, grants: &Grants, authority: &Authority) -> Result<File, Fault> {
     let wanted = Path::new(path);
     let line = |folder: &str| denied::read(&shown(wanted), folder);
-    let (root, below) = admitted(path, grants, policy, false, line)?;
-    open_beneath(&base.join(root), below, &shown(wanted)).map_err(|error| error.fault(wanted, line))
+    let (root, below) = admitted(path, grants, &authority.policy, false, line)?;
+    let failed = |error: Errno| unopened(error, "open", wanted, line);
+    let (anchor, target) = anchored(base, root, below).map_err(failed)?;
+    // NONBLOCK: a named pipe must not hold the server up; only regular files pass the check below.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let file = File::from(openat2(&anchor, &target, flags, Mode::empty(), BENEATH).map_err(failed)?);
+    if !file.metadata().map_err(Fault::host)?.is_file() {
+        return Err(Fault::invalid(format!("cannot open `{}`: it is not a regular file", shown(wanted))));
+    }
+    match is_ours(&real_path(&file)?, authority) {
+        true => Err(ours(wanted)),
+        false => Ok(file),
+    }
 }
 
 /// A file without a name yet, in the folder where it will have one.
@@ -28,20 +39,27 @@ pub(crate) struct NewFile {
 }
 
 /// Begins a file beneath a folder granted for writing. Gives what finishes it, and the descriptor to write to.
-pub(crate) fn create(path: &str, base: &Path, grants: &Grants, policy: &Grants) -> Result<(NewFile, File), Fault> {
+pub(crate) fn create(
+    path: &str,
+    base: &Path,
+    grants: &Grants,
+    authority: &Authority,
+) -> Result<(NewFile, File), Fault> {
     let wanted = Path::new(path);
     let line = |folder: &str| denied::write(&shown(wanted), folder);
-    let (root, below) = admitted(path, grants, policy, true, line)?;
+    let (root, below) = admitted(path, grants, &authority.policy, true, line)?;
     let nameless = || Fault::invalid(format!("cannot write `{}`: it names no file", shown(wanted)));
     let name = below.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
     let within = below.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: Errno| match error {
-        Errno::XDEV => refused(wanted, line),
-        error => Fault::invalid(format!("cannot write `{}`: {}", shown(wanted), reason(error))),
-    };
-    let root = folder(&base.join(root)).map_err(failed)?;
+    let failed = |error: Errno| unopened(error, "write", wanted, line);
+    let (anchor, target) = anchored(base, root, within).map_err(failed)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat2(&root, within, flags, Mode::empty(), BENEATH).map_err(failed)?;
+    let folder = openat2(&anchor, &target, flags, Mode::empty(), BENEATH).map_err(failed)?;
+    let project = real_path(&folder_at(base).map_err(failed)?)?;
+    let real = real_path(&folder)?.join(name);
+    if is_ours(&real, authority) || real.strip_prefix(&project).is_ok_and(is_the_projects_own) {
+        return Err(ours(wanted));
+    }
     // Without a name: if nobody finishes it, it never was.
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = openat2(&folder, ".", flags, Mode::from(0o644), BENEATH).map_err(failed)?;
@@ -99,44 +117,54 @@ fn folder_of(wanted: &Path) -> String {
     shown(folder)
 }
 
-fn folder(path: &Path) -> Result<OwnedFd, Errno> {
+fn folder_at(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
+/// What a path is resolved beneath, and the rest of it. A relative grant lies in the project's folder and may not lead out of
+/// it; an absolute one goes through no link.
+fn anchored(base: &Path, root: &str, below: &Path) -> Result<(OwnedFd, PathBuf), Errno> {
+    let root = Path::new(root);
+    if root.is_relative() {
+        return Ok((folder_at(base)?, root.join(below)));
+    }
+    // A grant of a file names its folder, too.
+    let (folder, target) =
+        match (below.as_os_str().is_empty() || below == Path::new("."), root.parent(), root.file_name()) {
+            (true, Some(parent), Some(name)) => (parent, PathBuf::from(name)),
+            _ => (root, below.to_owned()),
+        };
+    let straight = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok((openat2(CWD, folder, flags, Mode::empty(), straight)?, target))
+}
+
+/// Where an open file or folder lies, links resolved.
+fn real_path(opened: &impl AsRawFd) -> Result<PathBuf, Fault> {
+    std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(Fault::host)
+}
+
+/// Whether it lies where the installation keeps what no step may see: blobs, journals, secrets, native code.
+fn is_ours(real: &Path, authority: &Authority) -> bool {
+    authority.private.iter().any(|folder| real.starts_with(folder)) || real.iter().any(|part| part == ".stepwell")
+}
+
+/// What a project is made of, or its tools execute: no step writes it, whatever is granted.
+fn is_the_projects_own(below: &Path) -> bool {
+    let first = below.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+    ["pipelines", "steps", "plugins", "stepwell.toml", "stepwell.lock"].contains(&first) || first.starts_with(".git")
+}
+
+fn ours(wanted: &Path) -> Fault {
+    let message = format!("`{}` is not for steps: it is the installation's or the project's own", shown(wanted));
+    Fault::new(FaultKind::Denied, message).hinted("keep what steps read and write in folders of their own")
+}
+
 /// Why a file did not open.
-enum Unopened {
-    /// It leads out of the root.
-    Outside,
-    Fault(Fault),
-}
-
-impl Unopened {
-    fn fault(self, wanted: &Path, line: impl Fn(&str) -> Line) -> Fault {
-        match self {
-            Self::Outside => refused(wanted, line),
-            Self::Fault(fault) => fault,
-        }
-    }
-}
-
-fn open_beneath(root: &Path, below: &Path, shown: &str) -> Result<File, Unopened> {
-    let invalid = |why: &str| Unopened::Fault(Fault::invalid(format!("cannot open `{shown}`: {why}")));
-    let missing = |error: Errno| match error {
-        Errno::XDEV => Unopened::Outside,
-        error => invalid(&reason(error)),
-    };
-    if below.as_os_str().is_empty() {
-        // The grant names the file itself.
-        let name = root.file_name().ok_or(Unopened::Outside)?;
-        return open_beneath(root.parent().unwrap_or(Path::new("/")), Path::new(name), shown);
-    }
-    let folder = folder(root).map_err(missing)?;
-    // NONBLOCK: a named pipe must not hold the server up; only regular files pass the check below.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let file = File::from(openat2(&folder, below, flags, Mode::empty(), BENEATH).map_err(missing)?);
-    match file.metadata().map_err(|error| Unopened::Fault(Fault::host(error)))?.is_file() {
-        true => Ok(file),
-        false => Err(invalid("it is not a regular file")),
+fn unopened(error: Errno, what: &str, wanted: &Path, line: impl Fn(&str) -> Line) -> Fault {
+    match error {
+        Errno::XDEV => refused(wanted, line),
+        error => Fault::invalid(format!("cannot {what} `{}`: {}", shown(wanted), reason(error))),
     }
 }
 
@@ -145,6 +173,7 @@ fn reason(error: Errno) -> String {
         Errno::NOENT => "there is no such file or folder".to_owned(),
         Errno::NOTDIR => "a part of the path is not a folder".to_owned(),
         Errno::ISDIR => "it is a folder".to_owned(),
+        Errno::LOOP => "it goes through a link; grant the folder where that leads".to_owned(),
         Errno::ACCESS => "the server may not (permissions)".to_owned(),
         error => error.to_string(),
     }
@@ -154,7 +183,10 @@ fn reason(error: Errno) -> String {
 mod tests {
     use super::*;
     use std::io::Write;
-    use types::FaultKind;
+
+    fn allowed(policy: Grants) -> Authority {
+        Authority { policy, ..Authority::default() }
+    }
 
     #[test]
     fn only_regular_files_beneath_a_root() {
@@ -168,7 +200,7 @@ mod tests {
         std::os::unix::fs::symlink("deep/rows.csv", base.join("data/inside")).unwrap();
         let granted =
             |path: &str| Grants { files: vec![FileGrant { path: path.to_owned(), write: false }], ..Grants::default() };
-        let open = |path: &str, root: &str| open(path, base, &granted(root), &Grants::everything());
+        let open = |path: &str, root: &str| open(path, base, &granted(root), &allowed(Grants::everything()));
         for good in ["data/deep/rows.csv", "data/inside", "data/./deep/rows.csv"] {
             assert!(open(good, "data").is_ok(), "{good}");
         }
@@ -190,7 +222,7 @@ mod tests {
         assert!(open("data/deep/rows.csv", "data/deep/rows.csv").is_ok());
         assert_eq!(open("data/inside", "data/deep/rows.csv").unwrap_err().kind, FaultKind::Denied);
         // The whole file system, granted by the pipeline, is not what a policy of the project's folder allows.
-        let outside = super::open("/etc/hostname", base, &granted("/"), &granted(".")).unwrap_err();
+        let outside = super::open("/etc/hostname", base, &granted("/"), &allowed(granted("."))).unwrap_err();
         assert_eq!(outside.kind, FaultKind::Denied);
         assert!(outside.message.contains("policy"), "{outside}");
     }
@@ -208,7 +240,7 @@ mod tests {
             FileGrant { path: "data".to_owned(), write: false },
         ];
         let grants = Grants { files, ..Grants::default() };
-        let create = |path: &str| create(path, base, &grants, &Grants::everything());
+        let create = |path: &str| create(path, base, &grants, &allowed(Grants::everything()));
         let names = || {
             let mut names: Vec<_> =
                 std::fs::read_dir(base.join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -237,5 +269,45 @@ mod tests {
             assert!(matches!(fault.kind, FaultKind::Denied | FaultKind::Invalid), "{bad}: {fault:?}");
         }
         assert_eq!(std::fs::read_dir(base.join("elsewhere")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_leads_nowhere_and_what_is_ours_is_not_for_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let (base, data) = (folder.path().join("project"), folder.path().join("installation"));
+        for below in ["project/.stepwell", "project/.git", "project/steps", "project/out", "elsewhere", "installation"]
+        {
+            std::fs::create_dir_all(folder.path().join(below)).unwrap();
+        }
+        std::fs::write(folder.path().join("elsewhere/rows.csv"), "a\n").unwrap();
+        std::fs::write(base.join(".stepwell/secret"), "s").unwrap();
+        std::fs::write(data.join("secret"), "s").unwrap();
+        std::os::unix::fs::symlink("../elsewhere", base.join("data")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), folder.path().join("link")).unwrap();
+        let file = |path: String| FileGrant { path, write: true };
+        let link = folder.path().join("link").display().to_string();
+        let absolute = data.display().to_string();
+        let files = ["data".to_owned(), ".".to_owned(), link.clone(), absolute.clone()].map(file).to_vec();
+        let grants = Grants { files, ..Grants::default() };
+        let private = vec![data.canonicalize().unwrap()];
+        let authority = Authority { private, ..allowed(Grants::everything()) };
+        let read = |path: &str| open(path, &base, &grants, &authority).map(drop).unwrap_err().kind;
+        let write = |path: &str| create(path, &base, &grants, &authority).map(drop).unwrap_err().kind;
+        for path in ["data/rows.csv", ".stepwell/secret", &format!("{absolute}/secret")] {
+            assert_eq!(read(path), FaultKind::Denied, "{path}");
+        }
+        assert_eq!(read(&format!("{link}/rows.csv")), FaultKind::Invalid);
+        for path in [
+            "data/x",
+            ".stepwell/x",
+            ".git/config",
+            ".gitignore",
+            "steps/a.py",
+            "stepwell.toml",
+            &format!("{absolute}/x"),
+        ] {
+            assert_eq!(write(path), FaultKind::Denied, "{path}");
+        }
+        assert!(create("out/x", &base, &grants, &authority).is_ok());
     }
 }

@@ -38,6 +38,8 @@ const NEW_FILES_MAX: usize = 64;
 pub struct Authority {
     /// The most that a pipeline may grant.
     pub policy: Grants,
+    /// Folders, links resolved, that no grant opens: the installation's own.
+    pub private: Vec<PathBuf>,
     pub secrets: BTreeMap<String, Secret>,
     /// Values for steps, by name.
     pub environment: BTreeMap<String, String>,
@@ -82,7 +84,7 @@ impl Keeper {
 
     /// Opens a file for reading.
     pub fn open(&self, path: &str) -> Result<File, Fault> {
-        files::open(path, &self.base, &self.grants, &self.authority.policy)
+        files::open(path, &self.base, &self.grants, &self.authority)
     }
 
     /// Answers a question. `patience` is what is left of the attempt; `give_up` is asked now and then while somebody else
@@ -183,7 +185,7 @@ impl Keeper {
         if self.new_files.iter().flatten().count() >= NEW_FILES_MAX {
             return Err(Fault::invalid(format!("`path`: {NEW_FILES_MAX} files are being written, finish one first")));
         }
-        let (file, descriptor) = files::create(path, &self.base, &self.grants, &self.authority.policy)?;
+        let (file, descriptor) = files::create(path, &self.base, &self.grants, &self.authority)?;
         let number = self.new_files.len() as u32;
         self.new_files.push(Some(file));
         Ok((Told::Created { number }, Vec::new(), Some(descriptor)))

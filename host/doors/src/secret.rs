@@ -61,7 +61,10 @@ impl Placeholders {
             placeholder: self.text(name).into_bytes(),
             value: value.clone(),
         });
-        hidden.collect()
+        let mut hidden: Vec<_> = hidden.collect();
+        // The longest first, lest a shorter one that begins it leaves its rest unmasked.
+        hidden.sort_by_key(|secret| std::cmp::Reverse(secret.value.0.len()));
+        hidden
     }
 }
 

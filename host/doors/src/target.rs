@@ -53,9 +53,9 @@ impl Target {
             }
         };
         let path = uri.path().to_ascii_lowercase();
-        let hidden = ["%2e", "%2f", "%5c", "%00", "%25"].iter().any(|code| path.contains(code));
+        let hidden = ["%2e", "%2f", "%5c", "%00", "%25", ";", "%3b"].iter().any(|code| path.contains(code));
         if hidden || path.contains("//") || path.split('/').any(|part| part == "." || part == "..") {
-            return Err(wrong("has a path with `.`, `..`, `//`, or an encoded dot, slash or percent"));
+            return Err(wrong("has a path with `.`, `..`, `//`, `;`, or an encoded dot, slash or percent"));
         }
         Ok(Self { secure, host, port, uri })
     }
@@ -111,6 +111,7 @@ mod tests {
             "https://a.example/a%2fb",
             "https://a.example/a%252e",
             "https://a.example//b",
+            "https://a.example/v1/..;/admin",
             "https://a.example\\@b.example/",
             "https://a.example/#f",
             "https://ä.example/",

@@ -94,7 +94,7 @@ fn keeper(grants: Grants, policy: Grants) -> Keeper {
         ("TOKEN".to_owned(), Secret::new(b"s3cr3t-value".to_vec()).unwrap()),
         ("OTHER".to_owned(), Secret::new(b"another-value".to_vec()).unwrap()),
     ]);
-    let authority = Authority { policy, secrets, environment: BTreeMap::new(), egress: None };
+    let authority = Authority { policy, secrets, ..Authority::default() };
     Keeper::new(grants, ".".into(), authority, Limits::DEFAULT).unwrap()
 }
 
@@ -210,11 +210,11 @@ fn a_name_of_a_private_address_needs_to_be_meant() {
     let unknown = matches!(refused.kind, FaultKind::Transient { .. });
     assert!(unknown || (refused.kind == FaultKind::Denied && refused.hint.unwrap().contains("private = true")));
     public.private = true;
-    let policy = http(vec![grant("* https://*/".to_owned())]);
+    let policy = http(vec![grant("* http://*/".to_owned())]);
     denied_unless(unknown, fetch(&mut keeper(http(vec![public]), policy), "GET", &url, &[], ""));
     assert!(server.came().is_empty());
     let address = format!("GET http://127.0.0.1:{}/", server.port);
-    let policy = http(vec![grant("* https://*/".to_owned())]);
+    let policy = http(vec![grant("* http://*/".to_owned())]);
     let walled = fetch(&mut keeper(http(vec![grant(address)]), policy), "GET", &server.url("/ok/echo"), &[], "");
     denied(walled, "private");
 }

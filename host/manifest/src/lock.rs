@@ -61,13 +61,11 @@ impl Lock {
         format!("{HEADER}\n{}", toml::to_string(self).unwrap_or_default())
     }
 
-    /// Writes the file beside its old self and then in its place, so that a reader never sees half of it.
+    /// Writes the file beside its old self and then in its place, so that a reader never sees half of it. The draft is a
+    /// file that was not there: a stranger's project may hold links under any name that can be foreseen.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
-        let temporary = folder.join(format!(".{LOCK_FILE}.{}", std::process::id()));
-        let written = std::fs::File::create(&temporary).and_then(|mut file| {
-            file.write_all(self.to_text().as_bytes())?;
-            file.sync_all()
-        });
+        let (temporary, mut file) = draft(folder)?;
+        let written = file.write_all(self.to_text().as_bytes()).and_then(|()| file.sync_all());
         let placed = written.and_then(|()| std::fs::rename(&temporary, folder.join(LOCK_FILE)));
         if placed.is_err() {
             // The first error is the one to tell.
@@ -75,6 +73,19 @@ impl Lock {
         }
         placed
     }
+}
+
+fn draft(folder: &Path) -> io::Result<(std::path::PathBuf, std::fs::File)> {
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..100 {
+        let path = folder.join(format!(".{LOCK_FILE}.{}-{number}", std::process::id()));
+        match std::fs::File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
 }
 
 fn lock(reader: &mut Reader, table: &DeTable<'_>) -> Option<Lock> {

@@ -111,6 +111,13 @@ impl Dispatcher {
         Drive::new(self, tenant, run, &stored, view).complete(observer, &cancel)
     }
 
+    /// The folder that the run's grants are relative to.
+    pub fn begun_in(&self, tenant: &TenantId, run: RunId) -> Result<PathBuf, Fault> {
+        let view = RunView::of(&self.journal.run_records(tenant, run)?);
+        let head = view.head.ok_or_else(|| Fault::invalid(format!("there is no run {run}")))?;
+        Ok(StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?.project_dir)
+    }
+
     /// Keeps the other runs from appending until the guard is dropped.
     pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
         self.lookup_and_append.lock().unwrap_or_else(PoisonError::into_inner)

@@ -12,5 +12,6 @@ pub(crate) fn of(options: &Options, store: &Store, accounts: &Accounts, tenant: 
     let entry = store.entry(tenant)?;
     let secrets = secrets::read(&folder::secrets(&options.data, tenant))?;
     let egress = Some(accounts.egress(tenant, entry.quota.egress_bytes));
-    Ok(Authority { policy: entry.policy.grants, secrets, environment: options.variables.clone(), egress })
+    let private = [&options.data, &options.cache].iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+    Ok(Authority { policy: entry.policy.grants, private, secrets, environment: options.variables.clone(), egress })
 }

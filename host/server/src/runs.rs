@@ -65,16 +65,22 @@ impl Server {
         locked(&self.live).contains_key(&(tenant.clone(), run))
     }
 
-    /// Resumes every unfinished run of every tenant that is not suspended: what a server does when it starts.
-    pub fn resume_all(self: &Arc<Self>) -> Result<Vec<(TenantId, RunId)>, Error> {
-        let mut resumed = Vec::new();
+    /// Resumes the unfinished runs of every tenant that is not suspended: what a server does when it starts. A run that
+    /// began in another folder than `project` is none of its business: the data folder may have come with a stranger's
+    /// project, and what a run may reach is relative to where it says that it began. Gives each, and whether it was resumed.
+    pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
+        let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
             for unfinished in self.store.unfinished(&tenant)? {
-                self.resume(&tenant, unfinished.head.run)?;
-                resumed.push((tenant.clone(), unfinished.head.run));
+                let run = unfinished.head.run;
+                let here = self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
+                if here {
+                    self.resume(&tenant, run)?;
+                }
+                found.push((tenant.clone(), run, here));
             }
         }
-        Ok(resumed)
+        Ok(found)
     }
 
     /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.
@@ -139,4 +145,8 @@ fn absent(error: std::io::Error) -> std::io::Result<()> {
 
 pub(crate) fn no_run(run: RunId) -> Error {
     Error::NotFound(format!("there is no run {run}"))
+}
+
+fn is_same(folder: &Path, other: &Path) -> bool {
+    matches!((folder.canonicalize(), other.canonicalize()), (Ok(folder), Ok(other)) if folder == other)
 }

@@ -34,7 +34,8 @@ pub fn secret_name(name: &str) -> Result<(), Error> {
 pub(crate) fn read(folder: &Path) -> Result<BTreeMap<String, Secret>, Fault> {
     let mut secrets = BTreeMap::new();
     for name in names(folder)? {
-        let value = std::fs::read(folder.join(&name)).map_err(|error| unusable(&error))?;
+        let value =
+            manifest::read_file(&folder.join(&name), VALUE_BYTES_MAX as u64).map_err(|error| unusable(&error))?;
         if let Some(value) = Secret::new(value) {
             secrets.insert(name, value);
         }

@@ -58,6 +58,9 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
     let to = std::path::absolute(&to).map_err(cannot)?;
     std::fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
     let draft = to.with_extension(draft());
+    if draft.symlink_metadata().is_ok() {
+        return Err(Fault::invalid(format!("`{}` is in the way of the build", draft.display())).hinted("remove it"));
+    }
     let vendored = if vendored::is_asked_for(&source) { vendored::renew(&source, language.sdk) } else { Ok(()) };
     let built = vendored.and_then(|()| (language.build)(&source, &draft, tools));
     let placed = built.and_then(|()| std::fs::rename(&draft, &to).map_err(cannot));

@@ -127,8 +127,8 @@ impl HttpPattern {
         };
         let below = path.strip_prefix(self.path.as_str());
         let path = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/'));
-        // `*` stands for any host of either scheme, at any port: it is what a policy says that trusts its tenant.
-        method && host && path && (self.host == "*" || (self.secure == secure && self.port == port))
+        // `*` stands for any host, at any port: it is what a policy says that trusts its tenant.
+        method && host && path && self.secure == secure && (self.host == "*" || self.port == port)
     }
 
     /// Whether the pattern names one address, or this machine.
@@ -174,16 +174,20 @@ impl Grants {
     /// Everything.
     pub fn everything() -> Self {
         let file = |path: &str| FileGrant { path: path.to_owned(), write: true };
-        let any = HttpPattern {
-            methods: vec!["*".to_owned()],
-            secure: true,
-            host: "*".to_owned(),
-            port: 443,
-            path: "/".to_owned(),
+        let any = |secure: bool| HttpGrant {
+            allow: HttpPattern {
+                methods: vec!["*".to_owned()],
+                secure,
+                host: "*".to_owned(),
+                port: if secure { 443 } else { 80 },
+                path: "/".to_owned(),
+            },
+            secrets: Vec::new(),
+            private: true,
         };
         Self {
             files: vec![file("."), file("/")],
-            http: vec![HttpGrant { allow: any, secrets: Vec::new(), private: true }],
+            http: vec![any(true), any(false)],
             environment: vec!["*".to_owned()],
             clock: true,
             randomness: true,
@@ -290,7 +294,8 @@ mod tests {
         assert!(covers("GET https://*.example.com/", "GET", true, "a.b.example.com", 443, "/"));
         assert!(!covers("GET https://*.example.com/", "GET", true, "example.com", 443, "/"));
         assert!(!covers("GET https://*.example.com/", "GET", true, ".example.com", 443, "/"));
-        assert!(covers("* https://*/", "PUT", false, "x", 9, "/a"));
+        assert!(covers("* https://*/", "PUT", true, "x", 9, "/a"));
+        assert!(!covers("* https://*/", "PUT", false, "x", 9, "/a"));
     }
 
     #[test]

@@ -110,15 +110,18 @@ impl Pool {
         // A warm worker may have died since: of an out-of-memory killer, or of a person.
         match std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker)) {
             Some(worker) => Ok(worker),
-            None => {
-                let layout = (self.layout)(tenant);
-                let number = self.started.fetch_add(1, Ordering::Relaxed);
-                let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
-                let worker = Process::start(&layout, scratch)?;
-                self.walls.get_or_init(|| worker.walls.clone());
-                Ok(worker)
-            }
+            None => self.fresh(tenant),
         }
+    }
+
+    /// A worker in which no guest has run.
+    fn fresh(&self, tenant: &TenantId) -> Result<Process, Fault> {
+        let layout = (self.layout)(tenant);
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
+        let worker = Process::start(&layout, scratch)?;
+        self.walls.get_or_init(|| worker.walls.clone());
+        Ok(worker)
     }
 
     fn give_back(&self, tenant: &TenantId, mut worker: Process) {
@@ -147,7 +150,8 @@ impl Pool {
             checkpoint: None,
             task: Task::Compile,
         };
-        let mut worker = self.worker(tenant)?;
+        // What it makes is executed in every later attempt, so no guest may have run in it before.
+        let mut worker = self.fresh(tenant)?;
         let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default(), COMPILE_LIMITS)?;
         self.ledger.begin(tenant, worker.id(), worker.cpu_us());
         let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;

@@ -220,10 +220,13 @@ impl Process {
     }
 
     fn resident_bytes(&self) -> u64 {
-        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap_or_default();
-        let field = |i: usize| statm.split(' ').nth(i).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
-        // Mapped tables are the page cache's memory, not the worker's.
-        field(1).saturating_sub(field(2)) * 4096
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let kib = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+            line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        };
+        // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
+        (kib("RssAnon:").unwrap_or(0) + kib("RssShmem:").unwrap_or(0)) << 10
     }
 
     fn grown_bytes(&self) -> u64 {

@@ -17,8 +17,14 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     let tcp = api::bind(address).await?;
     let server = open::own(args)?;
     let tenant = args.tenant.clone();
-    for (tenant, run) in server.resume_all().map_err(Failure::ours)? {
-        anstream::eprintln!("resumed run {run} of tenant `{tenant}`");
+    for (tenant, run, is_ours) in server.resume_all(&folder).map_err(Failure::ours)? {
+        match is_ours {
+            true => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
+            false => anstream::eprintln!(
+                "run {run} of tenant `{tenant}` is unfinished and began in another folder; \
+                 `stepwell runs resume {run}` goes on with it there"
+            ),
+        }
     }
     let loading = Arc::clone(&server);
     let (whose, project) = (tenant.clone(), folder.clone());

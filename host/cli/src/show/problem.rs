@@ -19,11 +19,12 @@ fn drawn(level: Level<'_>, problem: &Problem, folder: &Path) -> String {
     let title = level.primary_title(message.as_str());
     let source = problem.place.as_ref().and_then(|place| std::fs::read_to_string(folder.join(&place.file)).ok());
     let hint = problem.hint.as_deref().map(super::tame_lines);
+    let path = problem.place.as_ref().map(|place| super::tame(&place.file)).unwrap_or_default();
     let mut groups = Vec::new();
     match (&problem.place, &source) {
         (Some(place), Some(text)) => {
             let span = place.span.start.min(text.len())..place.span.end.min(text.len());
-            let snippet = Snippet::source(text.as_str()).path(place.file.as_str());
+            let snippet = Snippet::source(text.as_str()).path(path.as_str());
             let group = title.element(snippet.annotation(AnnotationKind::Primary.span(span)));
             groups.push(group.elements(hint.as_deref().map(|hint| Level::HELP.message(hint))));
         }

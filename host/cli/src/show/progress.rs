@@ -90,7 +90,9 @@ impl RunShow {
                     digest.short()
                 ));
             }
-            RunEvent::RunInterrupted { fault, .. } => self.say(&format!("{}: {fault}", styled("interrupted", BAD))),
+            RunEvent::RunInterrupted { fault, .. } => {
+                self.say(&format!("{}: {}", styled("interrupted", BAD), tame(&fault.to_string())));
+            }
             RunEvent::RunFinished { state, .. } => self.state = Some(state),
         }
     }

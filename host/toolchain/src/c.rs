@@ -51,6 +51,7 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_text!("sdk/c/template/validator.c"),
         Role::Trainer | Role::Predictor => carried_text!("sdk/c/template/learner.c"),
         Role::Evaluator => carried_text!("sdk/c/template/evaluator.c"),
+        Role::Sink => return Vec::new(),
     };
     let readme = carried_text!("sdk/c/template/README.md");
     vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")]

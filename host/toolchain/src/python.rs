@@ -32,6 +32,7 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_pair!("validator"),
         Role::Trainer | Role::Predictor => carried_pair!("learner"),
         Role::Evaluator => carried_pair!("evaluator"),
+        Role::Sink => return Vec::new(),
     };
     let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
     vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)]

@@ -30,6 +30,7 @@ fn template(role: Role) -> Vec<File> {
         Role::Validator => carried_text!("sdk/rust/template/validator.rs"),
         Role::Trainer | Role::Predictor => carried_text!("sdk/rust/template/learner.rs"),
         Role::Evaluator => carried_text!("sdk/rust/template/evaluator.rs"),
+        Role::Sink => return Vec::new(),
     };
     vec![
         ("src/lib.rs", source),

@@ -12,6 +12,10 @@ const TAKEN: [&str; 1] = ["stepwell"];
 /// Writes a new plugin as `NAME` in a folder. Gives where.
 pub fn write(within: &Path, name: &str, language: &Language, role: Role) -> Result<PathBuf, Fault> {
     check(name)?;
+    if (language.template)(role).is_empty() {
+        let fault = Fault::invalid(format!("there is no template of a {role} in {} yet", language.shown));
+        return Err(fault.hinted("`plugins/export` of Stepwell's repository is a sink"));
+    }
     let folder = within.join(name);
     if std::fs::symlink_metadata(&folder).is_ok() {
         let fault = Fault::invalid(format!("`{}` is there already; nothing was written", folder.display()));
@@ -78,7 +82,7 @@ mod tests {
     #[test]
     fn every_role_in_every_language_is_a_folder_under_its_name() {
         for language in LANGUAGES {
-            for role in Role::ALL {
+            for role in Role::ALL.into_iter().filter(|role| *role != Role::Sink) {
                 let within = tempfile::tempdir().unwrap();
                 let folder = write(within.path(), "try-it", language, role).unwrap();
                 assert_eq!(folder, within.path().join("try-it"));

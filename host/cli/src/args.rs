@@ -79,7 +79,7 @@ pub(crate) enum Command {
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
-    /// Make a plugin, and build it into a component
+    /// Make, build and look at plugins
     #[command(subcommand)]
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
@@ -172,6 +172,18 @@ pub(crate) enum Plugin {
         /// Where the component goes: a file, or a folder that is there [default: NAME.wasm in the plugin's folder]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Say what a component is, may be set to, and asks for
+    ///
+    /// What it asks for is read from its imports, not from its words: a component that does not import `http` cannot make
+    /// a request, whatever a pipeline grants. Nothing of it runs but its description, in a sandbox.
+    Inspect {
+        /// A component's file, or the name of a plugin as a pipeline writes it
+        #[arg(value_name = "FILE|NAME")]
+        component: String,
+        /// Say what is new against this one, and what is gone
+        #[arg(long, value_name = "OLD")]
+        diff: Option<String>,
     },
 }
 

@@ -12,6 +12,8 @@ use types::{Descriptor, Digest, Fault, TenantId};
 pub struct Inspected {
     pub digest: Digest,
     pub bytes: u64,
+    /// The version of the contract that it was built for.
+    pub contract: String,
     /// What it says of itself when nothing is wired and no parameter is set.
     pub descriptor: Descriptor,
 }
@@ -23,7 +25,12 @@ impl Server {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let component = manifest::read_file(file, COMPONENT_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{name}`: {error}")))?;
-        let (digest, bytes) = (self.store.put(tenant, &component)?, component.len() as u64);
+        self.inspect_bytes(tenant, &name, &component)
+    }
+
+    /// The same of a component at hand.
+    pub(crate) fn inspect_bytes(&self, tenant: &TenantId, name: &str, component: &[u8]) -> Result<Inspected, Error> {
+        let (digest, bytes) = (self.store.put(tenant, component)?, component.len() as u64);
         let assignment = Assignment {
             component: digest,
             parameters: serde_json::json!({}),
@@ -40,7 +47,9 @@ impl Server {
             base: PathBuf::new(),
         };
         match self.pool.run(tenant, &call, &Aside).result? {
-            Answer::Described { descriptor } => Ok(Inspected { digest, bytes, descriptor: *descriptor }),
+            Answer::Described { descriptor } => {
+                Ok(Inspected { digest, bytes, contract: types::CONTRACT.to_owned(), descriptor: *descriptor })
+            }
             _ => Err(Fault::host("a worker answered a description with something else").into()),
         }
     }

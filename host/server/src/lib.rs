@@ -10,16 +10,19 @@
 
 mod authority;
 mod catalog;
+mod changes;
 mod endpoints;
 mod folder;
 mod follow;
 mod inspect;
+mod plugins;
 mod private;
 mod project;
 mod reads;
 mod report;
 mod runs;
 
+pub use changes::{Change, Changes};
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;

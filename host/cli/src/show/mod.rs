@@ -1,11 +1,13 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
 mod detail;
+mod plugin;
 mod problem;
 mod progress;
 mod table;
 
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
+pub(crate) use plugin::{plugin, plugin_changes, plugin_head};
 pub(crate) use problem::problem;
 pub(crate) use progress::RunShow;
 pub(crate) use table::table;

@@ -13,12 +13,14 @@ mod inference;
 mod lines;
 mod listen;
 mod models;
+mod plugins;
 mod runs;
 
 pub use client::{Client, Trouble};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
+pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, RunRequest, RunShown};
 
 use axum::Router;
@@ -32,6 +34,8 @@ pub fn local(server: Arc<Server>) -> Router {
     Router::new()
         .route("/v1/status", get(runs::status))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
+        .route("/v1/tenants/{tenant}/plugins", post(plugins::list))
+        .route("/v1/tenants/{tenant}/plugins/add", post(plugins::add))
         .route("/v1/tenants/{tenant}/runs", get(runs::list).post(runs::start))
         .route("/v1/tenants/{tenant}/runs/{run}", get(runs::show))
         .route("/v1/tenants/{tenant}/runs/{run}/events", get(runs::events))

@@ -64,6 +64,9 @@ pub(crate) enum Command {
         /// Accept plugins that differ from those that `stepwell.lock` pins
         #[arg(long)]
         update_lock: bool,
+        /// Even if one of them asks for more than the pinned one
+        #[arg(long, requires = "update_lock")]
+        accept: bool,
     },
     /// Run a pipeline and show its progress
     ///
@@ -79,7 +82,7 @@ pub(crate) enum Command {
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
-    /// Make, build and look at plugins
+    /// Make, build, look at and add plugins
     #[command(subcommand)]
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
@@ -101,7 +104,14 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it starts workers, or may.
     pub(crate) fn has_plugins_run(&self) -> bool {
-        matches!(self, Self::Check { .. } | Self::Run { .. } | Self::Serve { .. } | Self::Runs(Runs::Resume { .. }))
+        matches!(
+            self,
+            Self::Check { .. }
+                | Self::Plugin(Plugin::Add { .. } | Plugin::List)
+                | Self::Run { .. }
+                | Self::Serve { .. }
+                | Self::Runs(Runs::Resume { .. })
+        )
     }
 }
 
@@ -184,6 +194,26 @@ pub(crate) enum Plugin {
         /// Say what is new against this one, and what is gone
         #[arg(long, value_name = "OLD")]
         diff: Option<String>,
+    },
+    /// Add a plugin to the project, so that its pipelines can name it
+    ///
+    /// The component is compiled in a worker, asked what it is, and copied to `plugins/NAME.wasm`; `stepwell.lock` pins its
+    /// digest and what it asks for. One that takes another's place and asks for more is refused until `--accept`. Asking is
+    /// not getting: a step reaches what its pipeline grants.
+    Add {
+        /// A component's file, a folder or file of source that is built, or the digest of a component in the data folder
+        #[arg(value_name = "PATH|FOLDER|DIGEST")]
+        component: String,
+        /// Also if it asks for more than the one that it replaces
+        #[arg(long)]
+        accept: bool,
+    },
+    /// The plugins that the project's pipelines can name
+    List,
+    /// Remove a plugin that was added; refused while a step uses it
+    Remove {
+        /// As pipelines write it
+        name: String,
     },
 }
 

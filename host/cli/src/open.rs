@@ -7,6 +7,7 @@ use api::Client;
 use server::{Folder, LockedBy, Options, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use types::TenantId;
 
 /// What a command works with.
@@ -121,11 +122,19 @@ impl Drop for Temporary {
     }
 }
 
-/// Makes an installation in the cache, where nobody else can write.
-pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
-    let folder = Temporary(cache().join("scratch").join(std::process::id().to_string()));
+/// A folder's name in the cache that nobody else uses; whoever writes there makes it.
+pub(crate) fn temporary() -> Temporary {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = Temporary(cache().join("scratch").join(name));
     // Of an earlier process of this number that was killed.
     let _ = std::fs::remove_dir_all(&folder.0);
+    folder
+}
+
+/// Makes an installation in the cache, where nobody else can write.
+pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
+    let folder = temporary();
     let data = folder.0.join("data");
     match Folder::lock(&data)? {
         LockedBy::Us(lock) => {

@@ -91,6 +91,17 @@ impl From<Trouble> for Failure {
     }
 }
 
+impl From<server::Error> for Failure {
+    fn from(error: server::Error) -> Self {
+        match error {
+            server::Error::Problems(problems) => Self::problems(problems),
+            server::Error::NotFound(message) => Self::not_found(message),
+            server::Error::Conflict(message) => Self::user(message),
+            server::Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let code = if fault.kind == FaultKind::Invalid { USER } else { OURS };

@@ -1,10 +1,10 @@
-//! What a manifest calls a plugin -> a stored component and what it says of itself, pinned by the lock file.
+//! What a manifest calls a plugin -> a stored component and what it says of itself.
 
-use crate::{Error, Notes, Server, folder, plugins, private};
-use manifest::{Lock, LockedPlugin, PluginSource};
+use crate::{Notes, Server, folder, plugins, private};
+use manifest::PluginSource;
 use ports::{Answer, Assignment, Blobs, Call, Page, StepRunner, Task, Watch, Watched};
 use std::path::{Path, PathBuf};
-use types::{Descriptor, Digest, Fault, FaultKind, Id, Limits, PluginName, Port, Problem, TenantId};
+use types::{Descriptor, Digest, Fault, FaultKind, Id, Limits, PluginName, Port, TenantId};
 
 /// Largest component that is read: a Python one has 19 MB.
 pub(crate) const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -182,49 +182,12 @@ fn describing(
 }
 
 /// A path of the project that stays in it, whatever links it goes through.
-fn inside(project: &Path, path: &str) -> Result<PathBuf, Fault> {
+pub(crate) fn inside(project: &Path, path: &str) -> Result<PathBuf, Fault> {
     let missing = |error: std::io::Error| Fault::invalid(format!("cannot read `{path}`: {error}"));
     let (root, file) = (project.canonicalize().map_err(missing)?, project.join(path).canonicalize().map_err(missing)?);
     match file.starts_with(&root) {
         true => Ok(file),
         false => Err(Fault::invalid(format!("`{path}` leads out of the project"))),
-    }
-}
-
-/// Holds the plugins found against the lock, and pins those that are new. Gives what changed.
-pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool) -> Result<Vec<String>, Error> {
-    let mut lock = Lock::load(project)?;
-    let (mut problems, mut news) = (Vec::new(), Vec::new());
-    for (written, plugin) in found {
-        match lock.plugins.get(written) {
-            Some(locked) if same(locked, plugin) => continue,
-            // A step that is built here is the project's own text, pinned anew when it changes; another's component is not.
-            Some(locked) if !update && (locked.source.is_none() || plugin.source.is_none()) => {
-                let (expected, got) = (locked.digest.short(), plugin.digest.short());
-                let message = format!(
-                    "plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}"
-                );
-                problems.push(Problem::new(message).hinted("accept it with `stepwell check --update-lock`"));
-            }
-            Some(_) => news.push(format!("plugin `{written}` is now {}", plugin.digest.short())),
-            None => news.push(format!("plugin `{written}` pinned at {}", plugin.digest.short())),
-        }
-        lock.plugins.insert(written.clone(), plugin.clone());
-    }
-    if !problems.is_empty() {
-        return Err(Error::Problems(problems));
-    }
-    if !news.is_empty() {
-        lock.save(project).map_err(|error| Fault::invalid(format!("cannot write `stepwell.lock`: {error}")))?;
-    }
-    Ok(news)
-}
-
-/// A component built here is the same if its text is: the tool does not give the same bytes twice.
-fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
-    match (&locked.source, &found.source) {
-        (Some(locked), Some(found)) => locked == found,
-        _ => locked.digest == found.digest,
     }
 }
 

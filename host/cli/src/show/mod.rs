@@ -7,7 +7,7 @@ mod progress;
 mod table;
 
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
-pub(crate) use plugin::{plugin, plugin_changes, plugin_head};
+pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::problem;
 pub(crate) use progress::RunShow;
 pub(crate) use table::table;

@@ -32,7 +32,7 @@ pub(crate) fn plugin(inspected: &Inspected) -> String {
 }
 
 /// What its imports ask for, in words; what concerns its own tables and numbers stands apart.
-fn capabilities(imports: &[String]) -> String {
+pub(crate) fn capabilities(imports: &[String]) -> String {
     let (world, own): (Vec<&Interface>, Vec<_>) =
         types::reaching(imports).into_iter().partition(|interface| interface.reach == Reach::World);
     let line = |interface: &&Interface| format!("  {:<12} {}\n", interface.short(), interface.words);

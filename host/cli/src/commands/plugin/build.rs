@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::commands::print_json;
-use crate::open::Scratch;
+use crate::open::{Scratch, Temporary};
 use crate::outcome::Failure;
 use crate::{open, show};
 use server::Inspected;
@@ -16,7 +16,7 @@ pub(super) fn build(args: &Args, path: &Path, output: Option<&Path>) -> Result<u
     let here = open::project(args)?;
     let source = here.join(path);
     let scratch = open::scratch(args)?;
-    let built = component(&source, &scratch)?;
+    let built = component(&source, &scratch.folder)?;
     let inspected = accepted(&scratch, &built)?;
     let to = match output.map(|output| here.join(output)) {
         Some(folder) if folder.is_dir() => named_like(&built, &folder),
@@ -42,10 +42,11 @@ pub(super) fn note(note: String) {
     anstream::eprintln!("{}", show::faint(&show::tame(&note)));
 }
 
-/// The component of a source, in the scratch folder.
-pub(super) fn component(source: &Path, scratch: &Scratch) -> Result<PathBuf, Failure> {
+/// The component of a source, in the folder.
+pub(super) fn component(source: &Path, folder: &Temporary) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(&folder.0).map_err(Failure::ours)?;
     let tools = Tools { cache: &open::cache(), notes: &note };
-    toolchain::build(source, &scratch.folder.0, &tools).map_err(tamed)
+    toolchain::build(source, &folder.0, &tools).map_err(tamed)
 }
 
 /// What the component in a file is, if it runs here.

@@ -1,7 +1,9 @@
 //! `plugin`: a plugin from its first file to its place in a project.
 
+mod add;
 mod build;
 mod inspect;
+mod list;
 
 use crate::args::{Args, Plugin};
 use crate::commands::print_json;
@@ -11,11 +13,14 @@ use std::path::{Path, PathBuf};
 use toolchain::LANGUAGES;
 use types::Role;
 
-pub(crate) fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> {
+pub(crate) async fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> {
     match plugin {
         Plugin::New { lang, role, name } => new(args, lang, role, name),
         Plugin::Build { path, output } => build::build(args, path, output.as_deref()),
         Plugin::Inspect { component, diff } => inspect::inspect(args, component, diff.as_deref()),
+        Plugin::Add { component, accept } => add::add(args, component, *accept).await,
+        Plugin::List => list::list(args).await,
+        Plugin::Remove { name } => list::remove(args, name),
     }
 }
 

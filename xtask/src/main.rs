@@ -2,15 +2,18 @@
 //!
 //! ```text
 //!  plugins: toolchain::rust (a crate a plugin -> a component) -> TARGET/debug/plugins/NAME.wasm
+//!  contract: wit/ -> docs/contract, a page an interface
 //!  demo:    plugins -> the stepwell binary -> a run of examples/tumour -> a server -> predictions over HTTP
 //!  test:    every check of the repository, a stage a line; stops at the first failure
 //! ```
 //! It drives other programs and knows no crate of `host/` but the one that builds plugins: what it proves, it proves of
 //! the binary.
 
+mod contract;
 mod demo;
 mod guests;
 mod http;
+mod pages;
 mod places;
 mod server;
 mod shell;
@@ -32,6 +35,8 @@ Commands:
   plugins  Builds plugins/* as WebAssembly components to TARGET/debug/plugins/NAME.wasm, where the `stepwell` binary
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
+  contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
+           version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.
 
 TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and the next clone finds its dependencies
@@ -55,10 +60,15 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => print!("{HELP}"),
         ["plugins"] => guests::build_all()?,
+        ["contract"] => contract::run(false)?,
+        ["contract", "--bless"] => contract::run(true)?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
         other => {
-            eprintln!("error: no command `{}`; there are `demo`, `test`, `plugins` and `help`", other.join(" "));
+            eprintln!(
+                "error: no command `{}`; there are `demo`, `test`, `plugins`, `contract` and `help`",
+                other.join(" ")
+            );
             return Ok(ExitCode::from(2));
         }
     }

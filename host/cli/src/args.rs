@@ -13,7 +13,7 @@ use std::path::PathBuf;
     name = "stepwell",
     version,
     after_help = "Exit codes: 0 done, 1 a fault of ours or of this machine, 2 the command line or the project is wrong, \
-                  3 a run failed, 4 a gate rejected the model, 5 there is no such thing, 130 cancelled."
+                  3 a run or a test failed, 4 a gate rejected the model, 5 there is no such thing, 130 cancelled."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
-    /// Make, build, look at and add plugins
+    /// Make, build, test, look at and add plugins
     #[command(subcommand)]
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
@@ -182,6 +182,32 @@ pub(crate) enum Plugin {
         /// Where the component goes: a file, or a folder that is there [default: NAME.wasm in the plugin's folder]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Run a plugin in the sandbox on its fixtures, and compare what it gives with what was recorded
+    ///
+    /// A fixture is `tests/NAME.toml` in the plugin's folder: a role, parameters and small tables. The plugin is built, or
+    /// taken as the component that it is, and called as a run would call it; `tests/NAME.expected.json` has what it is to
+    /// give. Exit code 3 if it gives something else.
+    #[command(after_help = "A fixture:\n  \
+          role = \"fitted\"\n  \
+          params = { column = \"age\" }\n\n  \
+          [inputs.fit]             # what it learns from; every other table is transformed\n  \
+          csv = \"\"\"\n  \
+          age:float64?,name:text   # a type a column; `?` where values may be null\n  \
+          41,Ann\n  \
+          ,Bob\n  \
+          \"\"\"\n\n\
+        Tables by role: transformer its ports; fitted `fit` and others; validator `table`, `reference`; trainer `train`,\n\
+        `validation`, and `predict` for the predictor, with the keys `label`, `weight`, `features`; evaluator `candidate`,\n\
+        `baseline`, with `slices`; sink `table`. More keys: `seed`, `grants` (relative to the plugin's folder) and\n\
+        `tolerance`. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.")]
+    Test {
+        /// The plugin's folder or file, or a component
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Record what it gives now
+        #[arg(long)]
+        bless: bool,
     },
     /// Say what a component is, may be set to, and asks for
     ///

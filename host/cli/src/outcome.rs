@@ -8,7 +8,8 @@ use types::{Fault, FaultKind, Problem, RunState};
 pub(crate) const OURS: u8 = 1;
 /// The command line or the project is wrong.
 pub(crate) const USER: u8 = 2;
-const FAILED: u8 = 3;
+/// A run, or a plugin's test, failed.
+pub(crate) const FAILED: u8 = 3;
 const REJECTED: u8 = 4;
 const NOT_FOUND: u8 = 5;
 pub(crate) const CANCELLED: u8 = 130;

@@ -22,16 +22,19 @@ mod project;
 mod reads;
 mod report;
 mod runs;
+mod trial;
 
 pub use changes::{Change, Changes};
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
 pub use inspect::Inspected;
+pub use manifest::Fixture;
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;

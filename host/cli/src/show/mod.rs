@@ -4,12 +4,14 @@ mod detail;
 mod plugin;
 mod problem;
 mod progress;
+mod recording;
 mod table;
 
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::problem;
 pub(crate) use progress::RunShow;
+pub(crate) use recording::{alike, differences, recording};
 pub(crate) use table::table;
 
 use anstyle::{AnsiColor, Style};

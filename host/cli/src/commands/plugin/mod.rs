@@ -4,6 +4,7 @@ mod add;
 mod build;
 mod inspect;
 mod list;
+mod test;
 
 use crate::args::{Args, Plugin};
 use crate::commands::print_json;
@@ -18,6 +19,7 @@ pub(crate) async fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> 
         Plugin::New { lang, role, name } => new(args, lang, role, name),
         Plugin::Build { path, output } => build::build(args, path, output.as_deref()),
         Plugin::Inspect { component, diff } => inspect::inspect(args, component, diff.as_deref()),
+        Plugin::Test { path, bless } => test::test(args, path, *bless),
         Plugin::Add { component, accept } => add::add(args, component, *accept).await,
         Plugin::List => list::list(args).await,
         Plugin::Remove { name } => list::remove(args, name),

@@ -72,8 +72,13 @@ fn what_differs_from_its_recording_is_shown_and_can_be_recorded() {
     };
     edit("fitted.toml", "value:float64\n1\n3", "value:float64\n1\n5");
     std::fs::remove_file(file("sink.expected.json")).unwrap();
-    let says =
-        ["failed fitted: - expected, + got", "-       [-1.0],", "+       [-2.0],", "nothing is recorded yet", "5 passed, 2 failed"];
+    let says = [
+        "failed fitted: - expected, + got",
+        "-       [-1.0],",
+        "+       [-2.0],",
+        "nothing is recorded yet",
+        "5 passed, 2 failed",
+    ];
     test(&[]).expect("a difference", 3, &says);
     test(&["--bless"]).expect("recorded", 0, &["recorded fitted", "recorded sink", "passed trainer"]);
     test(&[]).expect("as recorded", 0, &["7 passed, 0 failed"]);

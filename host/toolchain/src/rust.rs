@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use types::{Fault, Role};
 
 const SDK: &[File] = carried!("sdk/rust":
-    "Cargo.toml" "README.md" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
+    "Cargo.toml" "README.md" "examples/announce.rs" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
     "src/column.rs" "src/descriptor.rs" "src/error.rs" "src/field.rs" "src/lib.rs" "src/random.rs" "src/report.rs"
     "src/roles.rs" "src/row_wise.rs" "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs");
 

@@ -98,7 +98,12 @@ impl Trainer for Kept {
     fn train(training: &Training) -> Result<Trained> {
         let model = Self::of(&training.train)?;
         let measures = vec![("mean".into(), model.mean)];
-        Ok(Trained { files: model.files(), inputs: value(), outputs: vec![Field::new("mean", DataType::Float64)], measures })
+        Ok(Trained {
+            files: model.files(),
+            inputs: value(),
+            outputs: vec![Field::new("mean", DataType::Float64)],
+            measures,
+        })
     }
 }
 

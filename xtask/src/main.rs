@@ -2,16 +2,19 @@
 //!
 //! ```text
 //!  plugins: toolchain::rust (a crate a plugin -> a component) -> TARGET/debug/plugins/NAME.wasm
+//!  contract: wit/ -> docs/contract, a page an interface
 //!  demo:    plugins -> the stepwell binary -> a run of examples/tumour -> a server -> predictions over HTTP
 //!  test:    every check of the repository, a stage a line; stops at the first failure
 //! ```
 //! It drives other programs and knows no crate of `host/` but the one that builds plugins: what it proves, it proves of
 //! the binary.
 
+mod contract;
 mod demo;
 mod fuzz;
 mod guests;
 mod http;
+mod pages;
 mod places;
 mod server;
 mod shell;
@@ -35,6 +38,8 @@ Commands:
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
            chunks, tables, frames, manifest, tensors or requests. A failure prints its seed.
+  contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
+           version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.
 
 TARGET is `target`, or CARGO_TARGET_DIR: set it to a folder outside the clone, and the next clone finds its dependencies
@@ -58,12 +63,14 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => print!("{HELP}"),
         ["plugins"] => guests::build_all()?,
+        ["contract"] => contract::run(false)?,
+        ["contract", "--bless"] => contract::run(true)?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
         ["fuzz", target, options @ ..] => fuzz::run(target, options)?,
         other => {
             eprintln!(
-                "error: no command `{}`; there are `demo`, `test`, `plugins`, `fuzz` and `help`",
+                "error: no command `{}`; there are `demo`, `test`, `plugins`, `contract`, `fuzz` and `help`",
                 other.join(" ")
             );
             return Ok(ExitCode::from(2));

@@ -50,7 +50,7 @@ fn need_components() -> Result<()> {
 
 /// Every workspace of ours: the host's, the plugins', the SDK's, the test guests' once they exist.
 fn workspaces() -> impl Iterator<Item = PathBuf> {
-    let folders = [".", "plugins", "sdk/rust", "host/cli/tests/guests"].into_iter();
+    let folders = [".", "plugins", "sdk/rust", "host/cli/tests/guests", "host/sandbox/tests/contract/kept"].into_iter();
     folders.map(|folder| places::root().join(folder)).filter(|folder| folder.join("Cargo.toml").is_file())
 }
 
@@ -80,9 +80,9 @@ fn host(arguments: &[&str]) -> Result<()> {
     shell::run(shell::cargo(places::root(), arguments).env("CARGO_TARGET_DIR", places::target()?))
 }
 
-/// Guest crates run their unit tests on this machine, without wasm.
+/// Guest crates run their unit tests on this machine, without wasm; the kept plugin's are the examples of the contract.
 fn guest_tests() -> Result<()> {
-    for folder in ["plugins", "sdk/rust"] {
+    for folder in ["plugins", "sdk/rust", "host/sandbox/tests/contract/kept"] {
         let folder = places::root().join(folder);
         let mut test = shell::cargo(&folder, &["test", "--workspace"]);
         shell::run(test.env("CARGO_TARGET_DIR", places::native_target()?))?;

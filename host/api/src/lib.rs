@@ -13,6 +13,7 @@ mod inference;
 mod lines;
 mod listen;
 mod models;
+mod plugins;
 mod runs;
 mod tenants;
 
@@ -20,6 +21,7 @@ pub use client::{Client, Trouble};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
+pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, RunRequest, RunShown};
 pub use tenants::NewTenant;
 
@@ -42,6 +44,8 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/secrets", get(tenants::secrets))
         .route("/v1/tenants/{tenant}/secrets/{name}", put(tenants::set_secret).delete(tenants::remove_secret))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
+        .route("/v1/tenants/{tenant}/plugins", post(plugins::list))
+        .route("/v1/tenants/{tenant}/plugins/add", post(plugins::add))
         .route("/v1/tenants/{tenant}/runs", get(runs::list).post(runs::start))
         .route("/v1/tenants/{tenant}/runs/{run}", get(runs::show))
         .route("/v1/tenants/{tenant}/runs/{run}/events", get(runs::events))

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use run::RunEvent;
 use serde::{Deserialize, Serialize};
-use server::CheckedPipeline;
+use server::{Added, CheckedPipeline, Listed};
 use std::convert::Infallible;
 use tokio::sync::mpsc::{Sender, channel};
 use types::RunId;
@@ -29,6 +29,12 @@ pub enum Line {
     },
     Checked {
         pipelines: Vec<CheckedPipeline>,
+    },
+    Added {
+        added: Box<Added>,
+    },
+    Plugins {
+        plugins: Vec<Listed>,
     },
     /// The last line of what did not work.
     Refused {

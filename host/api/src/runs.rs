@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use server::{RunDetail, RunLine, Server, TableRows};
+use server::{Repin, RunDetail, RunLine, Server, TableRows};
 use std::path::PathBuf;
 use std::sync::Arc;
 use types::{Id, OutputRef, PortName, RunId, StepName, TenantId};
@@ -18,7 +18,7 @@ pub struct CheckRequest {
     pub folder: PathBuf,
     pub pipeline: Option<String>,
     #[serde(default)]
-    pub update_lock: bool,
+    pub repin: Repin,
 }
 
 /// What to run.
@@ -58,7 +58,7 @@ pub(crate) async fn check(
             speaker.say(Line::Note { text });
         };
         let (folder, pipeline) = (&request.folder, request.pipeline.as_deref());
-        let pipelines = server.check(&tenant, folder, pipeline, request.update_lock, &notes)?;
+        let pipelines = server.check(&tenant, folder, pipeline, request.repin, &notes)?;
         speaker.say(Line::Checked { pipelines });
         Ok(())
     })

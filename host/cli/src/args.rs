@@ -14,7 +14,7 @@ use types::TenantId;
     name = "stepwell",
     version,
     after_help = "Exit codes: 0 done, 1 a fault of ours or of this machine, 2 the command line or the project is wrong, \
-                  3 a run failed, 4 a gate rejected the model, 5 there is no such thing, 130 cancelled."
+                  3 a run or a test failed, 4 a gate rejected the model, 5 there is no such thing, 130 cancelled."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -70,6 +70,9 @@ pub(crate) enum Command {
         /// Accept plugins that differ from those that `stepwell.lock` pins
         #[arg(long)]
         update_lock: bool,
+        /// Even if one of them asks for more than the pinned one
+        #[arg(long, requires = "update_lock")]
+        accept: bool,
     },
     /// Run a pipeline and show its progress
     ///
@@ -91,7 +94,7 @@ pub(crate) enum Command {
     /// Keep several clients apart: what each may reach and use up
     #[command(subcommand)]
     Tenant(Tenant),
-    /// Make a plugin, and build it into a component
+    /// Make, build, test, look at and add plugins
     #[command(subcommand)]
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
@@ -120,7 +123,14 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it starts workers, or may.
     pub(crate) fn has_plugins_run(&self) -> bool {
-        matches!(self, Self::Check { .. } | Self::Run { .. } | Self::Serve { .. } | Self::Runs(Runs::Resume { .. }))
+        matches!(
+            self,
+            Self::Check { .. }
+                | Self::Plugin(Plugin::Add { .. } | Plugin::List)
+                | Self::Run { .. }
+                | Self::Serve { .. }
+                | Self::Runs(Runs::Resume { .. })
+        )
     }
 }
 
@@ -191,6 +201,64 @@ pub(crate) enum Plugin {
         /// Where the component goes: a file, or a folder that is there [default: NAME.wasm in the plugin's folder]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Run a plugin in the sandbox on its fixtures, and compare what it gives with what was recorded
+    ///
+    /// A fixture is `tests/NAME.toml` in the plugin's folder: a role, parameters and small tables. The plugin is built, or
+    /// taken as the component that it is, and called as a run would call it; `tests/NAME.expected.json` has what it is to
+    /// give. Exit code 3 if it gives something else.
+    #[command(after_help = "A fixture:\n  \
+          role = \"fitted\"\n  \
+          params = { column = \"age\" }\n\n  \
+          [inputs.fit]             # what it learns from; every other table is transformed\n  \
+          csv = \"\"\"\n  \
+          age:float64?,name:text   # a type a column; `?` where values may be null\n  \
+          41,Ann\n  \
+          ,Bob\n  \
+          \"\"\"\n\n\
+        Tables by role: transformer its ports; fitted `fit` and others; validator `table`, `reference`; trainer `train`,\n\
+        `validation`, and `predict` for the predictor, with the keys `label`, `weight`, `features`; evaluator `candidate`,\n\
+        `baseline`, with `slices`; sink `table`. More keys: `seed`, `grants` (relative to the plugin's folder) and\n\
+        `tolerance`. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.")]
+    Test {
+        /// The plugin's folder or file, or a component
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Record what it gives now
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Say what a component is, may be set to, and asks for
+    ///
+    /// What it asks for is read from its imports, not from its words: a component that does not import `http` cannot make
+    /// a request, whatever a pipeline grants. Nothing of it runs but its description, in a sandbox.
+    Inspect {
+        /// A component's file, or the name of a plugin as a pipeline writes it
+        #[arg(value_name = "FILE|NAME")]
+        component: String,
+        /// Say what is new against this one, and what is gone
+        #[arg(long, value_name = "OLD")]
+        diff: Option<String>,
+    },
+    /// Add a plugin to the project, so that its pipelines can name it
+    ///
+    /// The component is compiled in a worker, asked what it is, and copied to `plugins/NAME.wasm`; `stepwell.lock` pins its
+    /// digest and what it asks for. One that takes another's place and asks for more is refused until `--accept`. Asking is
+    /// not getting: a step reaches what its pipeline grants.
+    Add {
+        /// A component's file, a folder or file of source that is built, or the digest of a component in the data folder
+        #[arg(value_name = "PATH|FOLDER|DIGEST")]
+        component: String,
+        /// Also if it asks for more than the one that it replaces
+        #[arg(long)]
+        accept: bool,
+    },
+    /// The plugins that the project's pipelines can name
+    List,
+    /// Remove a plugin that was added; refused while a step uses it
+    Remove {
+        /// As pipelines write it
+        name: String,
     },
 }
 

@@ -7,6 +7,7 @@ use api::Client;
 use server::{Folder, LockedBy, Options, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use types::TenantId;
 
 /// What a command works with.
@@ -117,7 +118,9 @@ pub(crate) struct Temporary(pub(crate) PathBuf);
 impl Temporary {
     /// A path in the cache, where nobody else can write, that is not there yet.
     pub(crate) fn new(purpose: &str) -> Self {
-        let folder = Self(cache().join(purpose).join(std::process::id().to_string()));
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = Self(cache().join(purpose).join(name));
         // Of an earlier process of this number that was killed.
         let _ = std::fs::remove_dir_all(&folder.0);
         folder

@@ -8,7 +8,8 @@ use types::{Fault, FaultKind, Problem, RunState};
 pub(crate) const OURS: u8 = 1;
 /// The command line or the project is wrong.
 pub(crate) const USER: u8 = 2;
-const FAILED: u8 = 3;
+/// A run, or a plugin's test, failed.
+pub(crate) const FAILED: u8 = 3;
 const REJECTED: u8 = 4;
 const NOT_FOUND: u8 = 5;
 pub(crate) const CANCELLED: u8 = 130;
@@ -94,6 +95,17 @@ impl From<Trouble> for Failure {
                     false => Self { code, hint, ..Self::problems(problems) },
                 }
             }
+        }
+    }
+}
+
+impl From<server::Error> for Failure {
+    fn from(error: server::Error) -> Self {
+        match error {
+            server::Error::Problems(problems) => Self::problems(problems),
+            server::Error::NotFound(message) => Self::not_found(message),
+            server::Error::Conflict(message) => Self::user(message),
+            server::Error::Fault(fault) => fault.into(),
         }
     }
 }

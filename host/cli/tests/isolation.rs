@@ -164,7 +164,7 @@ impl World {
                 said
             }
             Deed::Check => {
-                let request = CheckRequest { folder, pipeline: None, update_lock: false };
+                let request = CheckRequest { folder, pipeline: None, repin: server::Repin::Never };
                 self.lines("POST", &at("/check"), &request)
             }
             Deed::Runs => self.get(&at("/runs")),

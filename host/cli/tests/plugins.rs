@@ -1,4 +1,4 @@
-//! `plugin new` and `plugin build`: every template builds, passes its own test and is accepted; what cannot be built or may
+//! `plugin new`, `plugin build` and `plugin test`: every template builds, passes its own tests and is accepted; what cannot be built or may
 //! not be written is refused and leaves nothing.
 
 mod harness;
@@ -49,6 +49,12 @@ fn assert_is(built: &Value, folder: &Path, role: &str) {
     assert_eq!(file.file_name().unwrap().to_str().unwrap(), format!("{}.wasm", name(role)));
 }
 
+/// That a new plugin gives what its template recorded.
+#[track_caller]
+fn assert_passes(folder: &Path, plugin: &str) {
+    stepwell(folder, &["plugin", "test", plugin]).expect(plugin, 0, &["1 passed, 0 failed"]);
+}
+
 #[test]
 fn every_rust_template_builds_and_is_accepted() {
     let folder = made("rust", &ROLES);
@@ -61,6 +67,7 @@ fn every_rust_template_builds_and_is_accepted() {
         std::fs::rename(&kept, &target).unwrap();
         let built = build(folder.path(), &name(role));
         assert_is(&built, folder.path(), role);
+        assert_passes(folder.path(), &name(role));
         std::fs::rename(&target, &kept).unwrap();
         built
     });
@@ -109,7 +116,9 @@ fn a_python_template_of_every_kind_of_export_builds_and_is_accepted() {
     let roles = ["fitted", "trainer"];
     let folder = made("python", &roles);
     for role in roles {
-        assert_is(&build(folder.path(), &name(role)), folder.path(), role);
+        let built = build(folder.path(), &name(role));
+        assert_is(&built, folder.path(), role);
+        assert_passes(folder.path(), built["path"].as_str().unwrap());
     }
 }
 

@@ -8,6 +8,7 @@
 //! `plan`'s to check; [`Step::place_of`] lets it point at the line.
 
 mod builtin;
+mod fixture;
 mod lock;
 mod nearest;
 mod order;
@@ -21,6 +22,7 @@ mod sources;
 mod step_table;
 mod value;
 
+pub use fixture::{Fixture, Sample};
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use nearest::nearest;
 pub use place::Places;

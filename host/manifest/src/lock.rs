@@ -32,6 +32,8 @@ pub struct LockedPlugin {
     /// Of the text that the component was built from, if it was built here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Digest>,
+    /// What it imports: its request for capabilities, as it was accepted.
+    pub imports: Vec<String>,
 }
 
 impl Lock {
@@ -102,7 +104,7 @@ fn lock(reader: &mut Reader, table: &DeTable<'_>) -> Option<Lock> {
 
 fn plugin(reader: &mut Reader, key: &str, value: &Value<'_>) -> Option<LockedPlugin> {
     let table = reader.table(key, value)?;
-    reader.keys(table, "a locked plugin", &["name", "version", "digest", "source"]);
+    reader.keys(table, "a locked plugin", &["name", "version", "digest", "source", "imports"]);
     let name = required(reader, table, key, value, "name").and_then(|(text, value)| reader.id(text, value.span()));
     let version = required(reader, table, key, value, "version").map(|(text, _)| text.to_owned());
     let component = required(reader, table, key, value, "digest").and_then(|(text, value)| digest(reader, text, value));
@@ -110,7 +112,16 @@ fn plugin(reader: &mut Reader, key: &str, value: &Value<'_>) -> Option<LockedPlu
         let text = reader.text("source", value)?;
         digest(reader, text, value)
     });
-    Some(LockedPlugin { name: name?, version: version?, digest: component?, source: source.flatten() })
+    // A lock without them was written before they were kept: nothing was accepted yet.
+    let imports = table.get("imports").map(|value| reader.names("imports", value));
+    let imports = imports.unwrap_or(Some(Vec::new()));
+    Some(LockedPlugin {
+        name: name?,
+        version: version?,
+        digest: component?,
+        source: source.flatten(),
+        imports: imports?,
+    })
 }
 
 fn required<'v, 't>(
@@ -147,6 +158,7 @@ mod tests {
             version: "0.1.0".into(),
             digest: Digest::of(name.as_bytes()),
             source,
+            imports: vec!["stepwell:data/tables@0.1.0".into()],
         };
         let source = Some(Digest::of(b"text"));
         let plugins = [("csv", plugin("csv", None)), ("./steps/a \"b\".py", plugin("derive", source))];
@@ -164,11 +176,13 @@ mod tests {
             version = "0.1.0"
             digest = "00f243bcaffae2ee20390658060b8731b27ccb5ee88d2a1906a8f60a8dcba8e8"
             source = "831c6831fdc9a309a4c66cc3cb2fa3740a100da8b86d6fe86e9ba40deb50aa19"
+            imports = ["stepwell:data/tables@0.1.0"]
 
             [plugins.csv]
             name = "csv"
             version = "0.1.0"
             digest = "62b5715e157f0687024a16a60c3dc844e84ac8f2f8107b10c3c2ebfd56deb453"
+            imports = ["stepwell:data/tables@0.1.0"]
         "##]]
         .assert_eq(&lock.to_text());
         assert_eq!(Lock::parse(&lock.to_text()), Ok(lock));

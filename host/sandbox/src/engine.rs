@@ -3,7 +3,7 @@
 use crate::bindings::EveryRole;
 use crate::state::State;
 use std::path::Path;
-use types::{Fault, Role};
+use types::{CONTRACT, Fault, Interface, Role, of_contract};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -85,48 +85,43 @@ impl Sandbox {
     }
 }
 
-/// Roles from exports, requests from imports. An import that is not ours refuses the plugin, by name.
+/// Roles from exports, requests from imports. What was built for another contract is refused by its version, and any other
+/// import that is not ours by its name.
 fn inspect(engine: &Engine, component: &Component) -> Result<(Vec<Role>, Vec<String>), Fault> {
     let shape = component.component_type();
     let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    if let Some(foreign) = imports.iter().find(|name| !known_import(name)) {
-        let message = format!("imports `{foreign}`, which this host does not offer; it offers stepwell:*@0.1.0");
-        return Err(Fault::guest(message).hinted("rebuild the plugin with the SDK of this version"));
-    }
     let exports: Vec<String> = shape
         .exports(engine)
         .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
         .map(|(name, _)| name.to_owned())
         .collect();
-    let exported = |interface: &str| exports.iter().any(|name| *name == format!("stepwell:step/{interface}@0.1.0"));
+    spoken(&exports, &imports)?;
+    if let Some(foreign) = imports.iter().find(|name| Interface::of(name).is_none()) {
+        let message = format!("imports `{foreign}`, which this host does not offer; it offers stepwell:*@{CONTRACT}");
+        return Err(Fault::guest(message).hinted("rebuild the plugin with the SDK of this version"));
+    }
+    let exported = |interface: &str| {
+        let names =
+            |name: &String| of_contract(name).and_then(|(name, _)| name.strip_prefix("step/")) == Some(interface);
+        exports.iter().any(names)
+    };
     let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| exported(role.interface())).collect();
     if !exported("description") || roles.is_empty() {
         let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-        let message = format!("exports {found}; expected `stepwell:step/description@0.1.0` and a role");
-        return Err(Fault::guest(message).hinted("build it for a world of `stepwell:step@0.1.0`"));
+        let message = format!("exports {found}; expected `stepwell:step/description@{CONTRACT}` and a role");
+        return Err(Fault::guest(message).hinted(format!("build it for a world of `stepwell:step@{CONTRACT}`")));
     }
     Ok((roles, imports))
 }
 
-fn known_import(name: &str) -> bool {
-    const INTERFACES: [&str; 15] = [
-        "stepwell:platform/errors",
-        "stepwell:platform/config",
-        "stepwell:platform/report",
-        "stepwell:platform/checkpoint",
-        "stepwell:platform/files",
-        "stepwell:platform/http",
-        "stepwell:platform/secrets",
-        "stepwell:platform/environment",
-        "stepwell:platform/clock",
-        "stepwell:platform/entropy",
-        "stepwell:data/tables",
-        "stepwell:tensor/tensors",
-        "stepwell:tensor/training",
-        "stepwell:step/types",
-        "stepwell:step/description",
-    ];
-    name.strip_suffix("@0.1.0").is_some_and(|name| INTERFACES.contains(&name))
+/// That every interface of the contract that a component names is of the version that this host speaks. Exports come first:
+/// they say what the plugin is, and its imports may be of packages that stayed as they were.
+fn spoken(exports: &[String], imports: &[String]) -> Result<(), Fault> {
+    let versions = exports.iter().chain(imports).filter_map(|name| of_contract(name));
+    let Some((name, version)) = versions.into_iter().find(|(_, version)| *version != CONTRACT) else { return Ok(()) };
+    let package = name.split('/').next().unwrap_or(name);
+    let message = format!("is built for stepwell:{package}@{version}; this host speaks {CONTRACT}");
+    Err(Fault::guest(message).hinted("rebuild the plugin with the SDK of this host, or take the host it was built for"))
 }
 
 impl Plugin {
@@ -136,7 +131,28 @@ impl Plugin {
         let linked = EveryRole::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state);
         linked
             .and_then(|()| linker.instantiate_pre(&self.component))
-            .map_err(|error| Fault::guest(format!("does not fit the contract stepwell:step@0.1.0: {error:#}")))
+            .map_err(|error| Fault::guest(format!("does not fit the contract stepwell:step@{CONTRACT}: {error:#}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_contract_is_refused_by_its_version() {
+        let ours = || vec!["stepwell:step/fitted@0.1.0".to_owned()];
+        let other = |name: &str| vec![name.to_owned()];
+        for (exports, imports, expected) in [
+            (ours(), other("stepwell:data/tables@0.1.0"), None),
+            (ours(), other("wasi:io/streams@0.2.0"), None),
+            (other("stepwell:step/fitted@0.2.0"), other("stepwell:data/tables@0.3.0"), Some("stepwell:step@0.2.0")),
+            (ours(), other("stepwell:data/tables@0.1.1"), Some("stepwell:data@0.1.1")),
+        ] {
+            let refused = spoken(&exports, &imports).err().map(|fault| fault.message);
+            let expected = expected.map(|built| format!("is built for {built}; this host speaks 0.1.0"));
+            assert_eq!(refused, expected, "{exports:?} {imports:?}");
+        }
     }
 }
 

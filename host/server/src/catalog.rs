@@ -1,11 +1,10 @@
-//! What a manifest calls a plugin -> a stored component and what it says of itself, pinned by the lock file.
+//! What a manifest calls a plugin -> a stored component and what it says of itself.
 
-use crate::{Error, Notes, Server, folder, private};
-use manifest::{Lock, LockedPlugin, PluginSource};
+use crate::{Notes, Server, folder, plugins, private};
+use manifest::PluginSource;
 use ports::{Answer, Assignment, Blobs, Call, Page, Task, Watch, Watched};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use types::{Descriptor, Digest, Fault, FaultKind, Limits, Port, Problem, TenantId};
+use types::{Descriptor, Digest, Fault, FaultKind, Id, Limits, PluginName, Port, TenantId};
 
 /// Largest component that is read: a Python one has 19 MB.
 pub(crate) const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -39,7 +38,7 @@ impl Server {
         notes: Notes<'_>,
     ) -> Result<Component, Fault> {
         let (file, built_from) = match source {
-            PluginSource::Named(name) => (self.options.plugins.join(format!("{name}.wasm")), None),
+            PluginSource::Named(name) => (self.named(project, name)?, None),
             PluginSource::Wasm(path) => (inside(project, path)?, None),
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
@@ -49,6 +48,19 @@ impl Server {
         };
         let digest = self.blob_of(tenant, &file, source)?;
         Ok(Component { digest, source: built_from })
+    }
+
+    /// The component that a name stands for: the project's own, or else a first-party one.
+    pub fn named(&self, project: &Path, name: &PluginName) -> Result<PathBuf, Fault> {
+        let own = plugins::file_of(name);
+        if project.join(&own).exists() {
+            return inside(project, &own);
+        }
+        let first_party = self.options.plugins.join(format!("{name}.wasm"));
+        match first_party.is_file() {
+            true => Ok(first_party),
+            false => Err(self.unknown(project, name)),
+        }
     }
 
     /// The component of a Python step, by the digest of its source; built unless it was before.
@@ -77,31 +89,22 @@ impl Server {
     }
 
     fn blob_of(&self, tenant: &TenantId, file: &Path, source: &PluginSource) -> Result<Digest, Fault> {
-        let bytes = manifest::read_file(file, COMPONENT_BYTES_MAX).map_err(|error| match source {
-            PluginSource::Named(_) if error.kind() == ErrorKind::NotFound => self.unknown(source),
-            _ => Fault::invalid(format!("cannot read plugin `{source}`: {error}")),
-        })?;
+        let bytes = manifest::read_file(file, COMPONENT_BYTES_MAX)
+            .map_err(|error| Fault::invalid(format!("cannot read plugin `{source}`: {error}")))?;
         self.store.put(tenant, &bytes)
     }
 
-    fn unknown(&self, source: &PluginSource) -> Fault {
-        let name = source.to_string();
-        let known = self.first_party();
+    fn unknown(&self, project: &Path, name: &PluginName) -> Fault {
+        let name = name.as_str();
+        let mut known = plugins::components_in(&self.options.plugins);
+        known.extend(plugins::components_in(&project.join(plugins::FOLDER)));
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
-        match manifest::nearest(&name, known.iter().map(String::as_str)) {
+        match manifest::nearest(name, known.iter().map(String::as_str)) {
             Some(near) => {
                 fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\""))
             }
             None => fault.hinted(format!("a plugin of your own is a path, such as \"./steps/{name}.py\"")),
         }
-    }
-
-    fn first_party(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.options.plugins).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".wasm").map(str::to_owned));
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        names
     }
 
     /// What the component says of itself under these settings; a collector is also asked what is at its source.
@@ -188,49 +191,12 @@ fn describing(
 }
 
 /// A path of the project that stays in it, whatever links it goes through.
-fn inside(project: &Path, path: &str) -> Result<PathBuf, Fault> {
+pub(crate) fn inside(project: &Path, path: &str) -> Result<PathBuf, Fault> {
     let missing = |error: std::io::Error| Fault::invalid(format!("cannot read `{path}`: {error}"));
     let (root, file) = (project.canonicalize().map_err(missing)?, project.join(path).canonicalize().map_err(missing)?);
     match file.starts_with(&root) {
         true => Ok(file),
         false => Err(Fault::invalid(format!("`{path}` leads out of the project"))),
-    }
-}
-
-/// Holds the plugins found against the lock, and pins those that are new. Gives what changed.
-pub(crate) fn pin(project: &Path, found: &[(String, LockedPlugin)], update: bool) -> Result<Vec<String>, Error> {
-    let mut lock = Lock::load(project)?;
-    let (mut problems, mut news) = (Vec::new(), Vec::new());
-    for (written, plugin) in found {
-        match lock.plugins.get(written) {
-            Some(locked) if same(locked, plugin) => continue,
-            // A step that is built here is the project's own text, pinned anew when it changes; another's component is not.
-            Some(locked) if !update && (locked.source.is_none() || plugin.source.is_none()) => {
-                let (expected, got) = (locked.digest.short(), plugin.digest.short());
-                let message = format!(
-                    "plugin `{written}` is not the one that `stepwell.lock` pins: expected {expected}, got {got}"
-                );
-                problems.push(Problem::new(message).hinted("accept it with `stepwell check --update-lock`"));
-            }
-            Some(_) => news.push(format!("plugin `{written}` is now {}", plugin.digest.short())),
-            None => news.push(format!("plugin `{written}` pinned at {}", plugin.digest.short())),
-        }
-        lock.plugins.insert(written.clone(), plugin.clone());
-    }
-    if !problems.is_empty() {
-        return Err(Error::Problems(problems));
-    }
-    if !news.is_empty() {
-        lock.save(project).map_err(|error| Fault::invalid(format!("cannot write `stepwell.lock`: {error}")))?;
-    }
-    Ok(news)
-}
-
-/// A component built here is the same if its text is: the tool does not give the same bytes twice.
-fn same(locked: &LockedPlugin, found: &LockedPlugin) -> bool {
-    match (&locked.source, &found.source) {
-        (Some(locked), Some(found)) => locked == found,
-        _ => locked.digest == found.digest,
     }
 }
 

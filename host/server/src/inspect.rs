@@ -13,6 +13,8 @@ use types::{Descriptor, Digest, Fault, TenantId};
 pub struct Inspected {
     pub digest: Digest,
     pub bytes: u64,
+    /// The version of the contract that it was built for.
+    pub contract: String,
     /// What it says of itself when nothing is wired and no parameter is set.
     pub descriptor: Descriptor,
 }
@@ -23,7 +25,7 @@ impl Server {
     pub fn noop(&self, tenant: &TenantId, file: &Path) -> Result<Duration, Error> {
         self.active(tenant)?;
         let component = std::fs::read(file).map_err(Fault::host)?;
-        let call = describing(file, self.store.put(tenant, &component)?);
+        let call = describing("noop", self.store.put(tenant, &component)?);
         let begin = Instant::now();
         self.admission.run(tenant, &call, &Aside).result?;
         Ok(begin.elapsed())
@@ -36,17 +38,23 @@ impl Server {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let component = manifest::read_file(file, COMPONENT_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{name}`: {error}")))?;
-        let (digest, bytes) = (self.store.put(tenant, &component)?, component.len() as u64);
-        let call = describing(file, digest);
+        self.inspect_bytes(tenant, &name, &component)
+    }
+
+    /// The same of a component at hand.
+    pub(crate) fn inspect_bytes(&self, tenant: &TenantId, name: &str, component: &[u8]) -> Result<Inspected, Error> {
+        let (digest, bytes) = (self.store.put(tenant, component)?, component.len() as u64);
+        let call = describing(name, digest);
         match self.admission.at_once(tenant, &call, &Aside).result? {
-            Answer::Described { descriptor } => Ok(Inspected { digest, bytes, descriptor: *descriptor }),
+            Answer::Described { descriptor } => {
+                Ok(Inspected { digest, bytes, contract: types::CONTRACT.to_owned(), descriptor: *descriptor })
+            }
             _ => Err(Fault::host("a worker answered a description with something else").into()),
         }
     }
 }
 
-fn describing(file: &Path, component: Digest) -> Call {
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+fn describing(name: &str, component: Digest) -> Call {
     let assignment = Assignment {
         component,
         parameters: serde_json::json!({}),

@@ -1,7 +1,7 @@
 //! A project's folder -> plans, or everything that is wrong with it. What `check` shows is what `run` will do.
 
-use crate::catalog::{self, Component};
-use crate::{Error, Notes, Server};
+use crate::catalog::Component;
+use crate::{Error, Notes, Repin, Server, pins};
 use manifest::{LockedPlugin, PluginSource, Project};
 use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ impl Server {
         tenant: &TenantId,
         folder: &Path,
         pipeline: Option<&str>,
-        update_lock: bool,
+        repin: Repin,
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
         self.active(tenant)?;
@@ -63,7 +63,7 @@ impl Server {
             None if project.pipelines.is_empty() => return Err(no_pipelines()),
             None => project.pipelines.keys().cloned().collect(),
         };
-        let plans = self.plans(tenant, folder, &project, &names, update_lock, notes)?;
+        let plans = self.plans(tenant, folder, &project, &names, repin, notes)?;
         Ok(plans.iter().map(|(plan, bounded)| checked(plan, bounded)).collect())
     }
 
@@ -86,7 +86,7 @@ impl Server {
                 return Err(vec![problem.hinted("name the one to run: `stepwell run NAME`")].into());
             }
         };
-        let mut plans = self.plans(tenant, folder, &project, &[name], false, notes)?;
+        let mut plans = self.plans(tenant, folder, &project, &[name], Repin::Never, notes)?;
         plans.pop().map(|(plan, _)| plan).ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
     }
 
@@ -96,7 +96,7 @@ impl Server {
         folder: &Path,
         project: &Project,
         names: &[PipelineName],
-        update_lock: bool,
+        repin: Repin,
         notes: Notes<'_>,
     ) -> Result<Vec<(Plan, Bounded)>, Error> {
         let policy = self.known(tenant)?.policy;
@@ -119,8 +119,8 @@ impl Server {
             return Err(Error::Problems(problems));
         }
         let pins = asked.found.iter().filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?)));
-        let pins: Vec<_> = pins.collect();
-        for news in catalog::pin(folder, &pins, update_lock)? {
+        let found: Vec<_> = pins.collect();
+        for news in pins::pin(folder, &found, repin)? {
             notes(news);
         }
         Ok(plans)
@@ -159,6 +159,7 @@ impl Server {
             version: descriptor.version.clone(),
             digest,
             source: component.source,
+            imports: descriptor.imports.clone(),
         });
         Ok(Described { descriptor, component: digest })
     }

@@ -45,7 +45,7 @@ pub fn never_compiled(files: &[File]) -> Vec<Offence> {
         files.iter().filter(|file| file.is("rs")).filter_map(|file| Some((crate_of(&folders, file)?, file))).collect();
     let declared =
         |name: &str, within: &str| rust.iter().any(|(folder, file)| *folder == within && declares(&file.text, name));
-    let is_root = |folder, path| is_root_of_target(folder, path) || is_template(path);
+    let is_root = |folder, path| is_root_of_target(folder, path) || is_template(path) || is_example(path);
     let modules = rust.iter().filter(|(folder, file)| !is_root(folder, &file.path));
     modules
         .filter(|(folder, file)| !declared(module_name(file), folder))
@@ -69,6 +69,11 @@ fn is_root_of_target(folder: &str, path: &str) -> bool {
         ["tests" | "examples" | "benches", _, "main.rs"] | ["src", "bin", ..] => true,
         _ => false,
     }
+}
+
+/// What pages of the contract show; the tests of its kept plugin compile each, and hold that they do.
+fn is_example(path: &str) -> bool {
+    path.starts_with("docs/contract/examples/")
 }
 
 /// What `stepwell plugin new` writes; the tests of `cli` compile it where it was written to.

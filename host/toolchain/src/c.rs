@@ -43,18 +43,37 @@ const SDK: &[File] = carried!("sdk/c":
 
 pub(crate) static LANGUAGE: Language = Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template };
 
+/// The step of a role, and its fixture.
+macro_rules! carried_step {
+    ($role:literal) => {
+        (carried_text!("sdk/c/template/", $role, ".c"), carried_fixture!("c", $role))
+    };
+}
+
 fn template(role: Role) -> Option<Vec<File>> {
-    let step = match role {
-        Role::Collector => carried_text!("sdk/c/template/collector.c"),
-        Role::Transformer => carried_text!("sdk/c/template/transformer.c"),
-        Role::Fitted => carried_text!("sdk/c/template/fitted.c"),
-        Role::Validator => carried_text!("sdk/c/template/validator.c"),
-        Role::Trainer | Role::Predictor => carried_text!("sdk/c/template/learner.c"),
-        Role::Evaluator => carried_text!("sdk/c/template/evaluator.c"),
+    let (step, mut fixture) = match role {
+        Role::Collector => carried_step!("collector"),
+        Role::Transformer => carried_step!("transformer"),
+        Role::Fitted => carried_step!("fitted"),
+        Role::Validator => carried_step!("validator"),
+        Role::Trainer | Role::Predictor => carried_step!("learner"),
+        Role::Evaluator => carried_step!("evaluator"),
         Role::Sink => return None,
     };
     let readme = carried_text!("sdk/c/template/README.md");
-    Some(vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")])
+    let mut files = vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")];
+    // These do something else than in other languages.
+    match role {
+        Role::Collector => {
+            fixture[0].1 = carried_text!("sdk/c/template/collector.toml");
+            files.push(("tests/lines.txt", carried_text!("sdk/c/template/lines.txt")));
+        }
+        Role::Transformer => fixture[0].1 = carried_text!("sdk/c/template/transformer.toml"),
+        Role::Evaluator => fixture[0].1 = carried_text!("sdk/c/template/evaluator.toml"),
+        _ => {}
+    }
+    files.extend(fixture);
+    Some(files)
 }
 
 /// What a plugin may export. `description` it must.

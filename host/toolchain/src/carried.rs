@@ -13,6 +13,16 @@ macro_rules! carried_text {
     };
 }
 
+/// The fixture of a role, which is the same in every language, and what a language's template gives for it.
+macro_rules! carried_fixture {
+    ($language:literal, $role:literal) => {
+        [
+            ("tests/my-plugin.toml", carried_text!("sdk/fixtures/", $role, ".toml")),
+            ("tests/my-plugin.expected.json", carried_text!("sdk/", $language, "/template/", $role, ".expected.json")),
+        ]
+    };
+}
+
 /// Files of the repository, as part of this binary: `carried!("sdk/x": "a.py" "b.py")`.
 macro_rules! carried {
     ($root:literal: $($name:literal)*) => {

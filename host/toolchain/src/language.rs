@@ -19,6 +19,7 @@ pub struct Language {
     /// What a plugin's folder is given for its native tests and for editors.
     pub(crate) sdk: &'static [&'static [File]],
     /// The files of a new plugin, under their paths in its folder. Of paths and texts `my-plugin` becomes the plugin's name.
+    /// None for a role that there is no template of.
     pub(crate) template: fn(Role) -> Option<Vec<File>>,
 }
 

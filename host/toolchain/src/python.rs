@@ -17,25 +17,30 @@ const SDK: &[File] = carried!("sdk/python/stepwell":
 pub(crate) static LANGUAGE: Language =
     Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template };
 
-/// The step of a role, and its test.
-macro_rules! carried_pair {
+/// The step of a role, its test and its fixture.
+macro_rules! carried_step {
     ($role:literal) => {
-        (carried_text!("sdk/python/template/", $role, ".py"), carried_text!("sdk/python/template/", $role, "_test.py"))
+        (
+            carried_text!("sdk/python/template/", $role, ".py"),
+            carried_text!("sdk/python/template/", $role, "_test.py"),
+            carried_fixture!("python", $role),
+        )
     };
 }
 
 fn template(role: Role) -> Option<Vec<File>> {
-    let (step, test) = match role {
-        Role::Collector => carried_pair!("collector"),
-        Role::Transformer => carried_pair!("transformer"),
-        Role::Fitted => carried_pair!("fitted"),
-        Role::Validator => carried_pair!("validator"),
-        Role::Trainer | Role::Predictor => carried_pair!("learner"),
-        Role::Evaluator => carried_pair!("evaluator"),
-        Role::Sink => carried_pair!("sink"),
+    let (step, test, fixture) = match role {
+        Role::Collector => carried_step!("collector"),
+        Role::Transformer => carried_step!("transformer"),
+        Role::Fitted => carried_step!("fitted"),
+        Role::Validator => carried_step!("validator"),
+        Role::Trainer | Role::Predictor => carried_step!("learner"),
+        Role::Evaluator => carried_step!("evaluator"),
+        Role::Sink => carried_step!("sink"),
     };
     let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
-    Some(vec![("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)])
+    let own = [("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)];
+    Some(own.into_iter().chain(fixture).collect())
 }
 
 /// Names what a build gives: the step's text and everything that makes a component of it.

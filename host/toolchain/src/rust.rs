@@ -22,24 +22,32 @@ const SDK: &[File] = carried!("sdk/rust":
 pub(crate) static LANGUAGE: Language =
     Language { word: "rust", shown: "Rust", mark: "Cargo.toml", build, sdk: &[SDK, WIT], template };
 
-fn template(role: Role) -> Option<Vec<File>> {
-    let source = match role {
-        Role::Collector => carried_text!("sdk/rust/template/collector.rs"),
-        Role::Transformer => carried_text!("sdk/rust/template/transformer.rs"),
-        Role::Fitted => carried_text!("sdk/rust/template/fitted.rs"),
-        Role::Validator => carried_text!("sdk/rust/template/validator.rs"),
-        Role::Trainer | Role::Predictor => carried_text!("sdk/rust/template/learner.rs"),
-        Role::Evaluator => carried_text!("sdk/rust/template/evaluator.rs"),
-        Role::Sink => carried_text!("sdk/rust/template/sink.rs"),
+/// The step of a role, and its fixture.
+macro_rules! carried_step {
+    ($role:literal) => {
+        (carried_text!("sdk/rust/template/", $role, ".rs"), carried_fixture!("rust", $role))
     };
-    Some(vec![
+}
+
+fn template(role: Role) -> Option<Vec<File>> {
+    let (source, fixture) = match role {
+        Role::Collector => carried_step!("collector"),
+        Role::Transformer => carried_step!("transformer"),
+        Role::Fitted => carried_step!("fitted"),
+        Role::Validator => carried_step!("validator"),
+        Role::Trainer | Role::Predictor => carried_step!("learner"),
+        Role::Evaluator => carried_step!("evaluator"),
+        Role::Sink => carried_step!("sink"),
+    };
+    let own = [
         ("src/lib.rs", source),
         ("Cargo.toml", carried_text!("sdk/rust/template/Cargo.toml")),
         // The versions that the SDK is tested with; cargo adds the plugin's own package.
         ("Cargo.lock", carried_text!("sdk/rust/Cargo.lock")),
         ("README.md", carried_text!("sdk/rust/template/README.md")),
         (".gitignore", "/.stepwell-sdk\n/*.wasm\n/target\n"),
-    ])
+    ];
+    Some(own.into_iter().chain(fixture).collect())
 }
 
 /// Cargo tells crates apart by their names and by their paths within a workspace, so two plugins that shared a target folder

@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn every_role_in_every_language_is_a_folder_under_its_name() {
         for language in LANGUAGES {
-            for role in Role::ALL {
+            for role in Role::ALL.into_iter().filter(|role| *role != Role::Sink) {
                 let within = tempfile::tempdir().unwrap();
                 let written = write(within.path(), "try-it", language, role);
                 if (language.template)(role).is_none() {

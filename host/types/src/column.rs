@@ -22,6 +22,22 @@ pub enum DataType {
 }
 
 impl DataType {
+    /// From the name that [`fmt::Display`] gives it.
+    pub fn parse(name: &str) -> Option<Self> {
+        let plain = [
+            Self::Boolean,
+            Self::Int64,
+            Self::Float32,
+            Self::Float64,
+            Self::Text,
+            Self::Bytes,
+            Self::Timestamp,
+            Self::Date,
+        ];
+        let vector = || name.strip_prefix("vector(")?.strip_suffix(')')?.parse().ok().map(Self::Vector);
+        plain.into_iter().find(|kind| kind.to_string() == name).or_else(vector)
+    }
+
     /// A number, or a truth value that counts as 0 or 1.
     pub fn is_numeric(self) -> bool {
         matches!(self, Self::Boolean | Self::Int64 | Self::Float32 | Self::Float64)

@@ -6,6 +6,7 @@
 mod artifact;
 mod bounds;
 mod column;
+mod contract;
 mod descriptor;
 mod digest;
 mod fault;
@@ -23,6 +24,7 @@ pub use bounds::{
     COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
 };
 pub use column::{DataType, Field, Schema};
+pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contract, reaching};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};

@@ -5,12 +5,12 @@ use crate::args::Args;
 use crate::outcome::Failure;
 use crate::{open, show};
 use api::{CheckRequest, Line};
-use server::CheckedPipeline;
+use server::{CheckedPipeline, Repin};
 
-pub(crate) async fn check(args: &Args, pipeline: Option<String>, update_lock: bool) -> Result<u8, Failure> {
+pub(crate) async fn check(args: &Args, pipeline: Option<String>, repin: Repin) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let mut installation = open::installation(args).await?;
-    let request = CheckRequest { folder: folder.clone(), pipeline, update_lock };
+    let request = CheckRequest { folder: folder.clone(), pipeline, repin };
     let mut checked = Vec::new();
     let hear = |line| match line {
         Line::Note { text } => anstream::eprintln!("{}", show::faint(&show::tame(&text))),

@@ -13,18 +13,26 @@ mod tenant;
 
 use crate::args::{Args, Command};
 use crate::outcome::Failure;
+use server::Repin;
 
 /// Does what was typed. The code is the process's.
 pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
     match &args.command {
         Command::Init { folder } => init::init(folder, args.json),
-        Command::Check { pipeline, update_lock } => check::check(&args, pipeline.clone(), *update_lock).await,
+        Command::Check { pipeline, update_lock, accept } => {
+            let repin = match (update_lock, accept) {
+                (false, _) => Repin::Never,
+                (true, false) => Repin::AskingNoMore,
+                (true, true) => Repin::Any,
+            };
+            check::check(&args, pipeline.clone(), repin).await
+        }
         Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
-        Command::Plugin(plugin) => plugin::plugin(&args, plugin),
+        Command::Plugin(plugin) => plugin::plugin(&args, plugin).await,
         Command::Serve { listen } => serve::serve(&args, *listen).await,
         Command::Doctor => doctor::doctor(&args),
         Command::Worker => Ok(0),

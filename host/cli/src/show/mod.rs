@@ -1,14 +1,18 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
 mod detail;
+mod plugin;
 mod problem;
 mod progress;
+mod recording;
 mod table;
 mod tenant;
 
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
+pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;
+pub(crate) use recording::{alike, differences, recording};
 pub(crate) use table::table;
 pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
 

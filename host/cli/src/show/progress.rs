@@ -49,7 +49,7 @@ impl RunShow {
         match line {
             Line::Note { text } => self.bars.suspend(|| anstream::eprintln!("{}", faint(&tame(&text)))),
             Line::Event { event } => self.event(event),
-            Line::Run { .. } | Line::Checked { .. } | Line::Refused { .. } => {}
+            _ => {}
         }
     }
 

@@ -1,0 +1,96 @@
+//! `plugin build`: a plugin's source -> a component that runs here.
+
+use crate::args::Args;
+use crate::commands::print_json;
+use crate::open::{Scratch, Temporary};
+use crate::outcome::Failure;
+use crate::{open, show};
+use server::Inspected;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use toolchain::Tools;
+use types::{Fault, FaultKind, TenantId};
+
+pub(super) fn build(args: &Args, path: &Path, output: Option<&Path>) -> Result<u8, Failure> {
+    let started = Instant::now();
+    let here = open::project(args)?;
+    let source = here.join(path);
+    let scratch = open::scratch(args)?;
+    let built = component(&source, &scratch.folder)?;
+    let inspected = accepted(&scratch, &built)?;
+    let to = match output.map(|output| here.join(output)) {
+        Some(folder) if folder.is_dir() => named_like(&built, &folder),
+        Some(file) => file,
+        None if source.is_dir() => named_like(&built, &source),
+        None => named_like(&built, source.parent().unwrap_or(&here)),
+    };
+    place(&built, &to)?;
+    let to = to.strip_prefix(&here).unwrap_or(&to);
+    let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if args.json {
+        return print_json(&serde_json::json!({
+            "path": to, "bytes": inspected.bytes, "digest": inspected.digest, "took_us": took_us,
+            "contract": inspected.contract, "descriptor": inspected.descriptor,
+        }));
+    }
+    print(to, &inspected, took_us);
+    Ok(0)
+}
+
+/// Says what takes longer than a moment.
+pub(super) fn note(note: String) {
+    anstream::eprintln!("{}", show::faint(&show::tame(&note)));
+}
+
+/// The component of a source, in the folder.
+pub(super) fn component(source: &Path, folder: &Temporary) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(&folder.0).map_err(Failure::ours)?;
+    let tools = Tools { cache: &open::cache(), notes: &note };
+    toolchain::build(source, &folder.0, &tools).map_err(tamed)
+}
+
+/// What the component in a file is, if it runs here.
+pub(super) fn accepted(scratch: &Scratch, component: &Path) -> Result<Inspected, Failure> {
+    note("compiling and asking the component, in a sandbox".to_owned());
+    scratch.server.inspect(&TenantId::default_tenant(), component).map_err(|error| match error {
+        server::Error::Fault(fault) => refused(fault),
+        other => Failure::ours(other),
+    })
+}
+
+fn named_like(built: &Path, folder: &Path) -> PathBuf {
+    folder.join(built.file_name().unwrap_or(built.as_os_str()))
+}
+
+/// Whole or not at all: a server may be reading it.
+pub(super) fn place(built: &Path, to: &Path) -> Result<(), Failure> {
+    let draft = to.with_extension(format!("{}.draft", std::process::id()));
+    let folder = std::fs::create_dir_all(to.parent().unwrap_or(to));
+    let copied = folder.and_then(|()| std::fs::copy(built, &draft)).and_then(|_| std::fs::rename(&draft, to));
+    copied.map_err(|error| {
+        // Of a copy that failed there may be half a file, or none.
+        let _ = std::fs::remove_file(&draft);
+        Failure::user(format!("cannot write `{}`: {error}", to.display()))
+    })
+}
+
+/// A component that breaks the contract was made from what the author wrote: theirs to mend.
+fn refused(fault: Fault) -> Failure {
+    match fault.kind {
+        FaultKind::Host | FaultKind::Crash => fault.into(),
+        _ => tamed(Fault { kind: FaultKind::Invalid, ..fault }),
+    }
+}
+
+/// Compilers and components quote their source, which may be a stranger's.
+fn tamed(fault: Fault) -> Failure {
+    Fault { message: show::tame(&fault.message), ..fault }.into()
+}
+
+fn print(to: &Path, inspected: &Inspected, took_us: u64) {
+    anstream::println!("built {} ({}) in {}", to.display(), show::bytes(inspected.bytes), show::duration(took_us));
+    anstream::print!("{}", show::plugin_head(inspected));
+    let reaches = types::reaching(&inspected.descriptor.imports);
+    let words: Vec<&str> = reaches.iter().map(|interface| interface.short()).collect();
+    anstream::println!("  imports  {}", if words.is_empty() { "none".to_owned() } else { words.join(", ") });
+}

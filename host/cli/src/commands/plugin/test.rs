@@ -1,0 +1,120 @@
+//! `plugin test`: a plugin in the sandbox on its fixtures, against what was recorded.
+
+use super::build::{accepted, component};
+use crate::args::Args;
+use crate::commands::print_json;
+use crate::open::{self, Scratch};
+use crate::outcome::{FAILED, Failure};
+use crate::show;
+use serde_json::Value;
+use server::{Fixture, Tried};
+use std::path::{Path, PathBuf};
+use types::{Digest, TenantId};
+
+/// What came of one fixture.
+enum Verdict {
+    Passed,
+    Recorded,
+    /// Nothing was recorded yet.
+    Unrecorded,
+    /// What was expected and what came.
+    Differs(String, String),
+}
+
+pub(super) fn test(args: &Args, path: &Path, bless: bool) -> Result<u8, Failure> {
+    let source = open::project(args)?.join(path);
+    let folder = if source.is_dir() { source.clone() } else { source.parent().unwrap_or(&source).to_owned() };
+    let fixtures = fixtures(&folder)?;
+    let scratch = open::scratch(args)?;
+    let file = match source.extension().is_some_and(|end| end == "wasm") {
+        true => source,
+        false => component(&source, &scratch.folder)?,
+    };
+    let plugin = accepted(&scratch, &file)?;
+    let mut failed = 0;
+    let mut told = Vec::new();
+    for name in &fixtures {
+        let (tried, verdict) = held(&scratch, plugin.digest, &folder, name, bless)?;
+        let passed = matches!(verdict, Verdict::Passed | Verdict::Recorded);
+        failed += usize::from(!passed);
+        match args.json {
+            true => told.push(serde_json::json!({ "test": name, "passed": passed, "recorded": tried.recorded })),
+            false => print(name, &tried, &verdict),
+        }
+    }
+    if args.json {
+        print_json(&told)?;
+    } else {
+        anstream::println!("{}: {} passed, {failed} failed", plugin.descriptor.name, fixtures.len() - failed);
+    }
+    Ok(if failed == 0 { 0 } else { FAILED })
+}
+
+/// The names of the fixtures in a plugin's folder, sorted; at least one.
+fn fixtures(folder: &Path) -> Result<Vec<String>, Failure> {
+    let entries = std::fs::read_dir(folder.join("tests")).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned)).collect();
+    names.sort();
+    match names.is_empty() {
+        false => Ok(names),
+        true => {
+            let message = format!("`{}` has no fixtures: expected `tests/NAME.toml`", folder.display());
+            Err(Failure::user(message).hinted("`stepwell plugin new` makes a plugin with one"))
+        }
+    }
+}
+
+/// Tries the plugin on one fixture and holds what came against the recording, or records it.
+fn held(
+    scratch: &Scratch,
+    component: Digest,
+    folder: &Path,
+    name: &str,
+    bless: bool,
+) -> Result<(Tried, Verdict), Failure> {
+    let shown = format!("tests/{name}.toml");
+    let fixture = Fixture::load(&folder.join(&shown), &shown);
+    let fixture = fixture.map_err(|problems| Failure::problems(problems).in_folder(folder))?;
+    let tried = scratch.server.try_out(&TenantId::default_tenant(), component, &fixture, folder)?;
+    let file = folder.join("tests").join(format!("{name}.expected.json"));
+    let got = show::recording(&tried.recorded);
+    let verdict = match recorded(&file)? {
+        Some(expected) if show::alike(&expected, &tried.recorded, fixture.tolerance) => Verdict::Passed,
+        _ if bless => {
+            let written = std::fs::write(&file, &got);
+            written.map_err(|error| Failure::user(format!("cannot write `{}`: {error}", file.display())))?;
+            Verdict::Recorded
+        }
+        Some(expected) => Verdict::Differs(show::recording(&expected), got),
+        None => Verdict::Unrecorded,
+    };
+    Ok((tried, verdict))
+}
+
+fn recorded(file: &PathBuf) -> Result<Option<Value>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::user(format!("cannot read `{}`: {error}", file.display()));
+    match std::fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| wrong(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(&error)),
+    }
+}
+
+fn print(name: &str, tried: &Tried, verdict: &Verdict) {
+    let (good, bad) = (|word| show::styled(word, show::GOOD), |word| show::styled(word, show::BAD));
+    match verdict {
+        Verdict::Passed => anstream::println!("  {} {name}", good("passed")),
+        Verdict::Recorded => anstream::println!("  {} {name}: tests/{name}.expected.json", good("recorded")),
+        Verdict::Unrecorded => {
+            let got = show::recording(&tried.recorded);
+            let lines: String = got.lines().map(|line| format!("    {}\n", show::tame(line))).collect();
+            anstream::print!("  {} {name}: nothing is recorded yet; it gave\n{lines}", bad("failed"));
+            anstream::println!("    if that is right, record it with --bless");
+        }
+        Verdict::Differs(expected, got) => {
+            anstream::print!("  {} {name}: - expected, + got\n{}", bad("failed"), show::differences(expected, got));
+            tried.logged.iter().for_each(|line| anstream::println!("    log {}", show::tame(line)));
+        }
+    }
+}

@@ -105,6 +105,7 @@ impl From<server::Error> for Failure {
             server::Error::Problems(problems) => Self::problems(problems),
             server::Error::NotFound(message) => Self::not_found(message),
             server::Error::Conflict(message) => Self::user(message),
+            suspended @ server::Error::Suspended(_) => Self::user(suspended.to_string()),
             server::Error::Fault(fault) => fault.into(),
         }
     }

@@ -138,27 +138,6 @@ impl Plugin {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn another_contract_is_refused_by_its_version() {
-        let ours = || vec!["stepwell:step/fitted@0.1.0".to_owned()];
-        let other = |name: &str| vec![name.to_owned()];
-        for (exports, imports, expected) in [
-            (ours(), other("stepwell:data/tables@0.1.0"), None),
-            (ours(), other("wasi:io/streams@0.2.0"), None),
-            (other("stepwell:step/fitted@0.2.0"), other("stepwell:data/tables@0.3.0"), Some("stepwell:step@0.2.0")),
-            (ours(), other("stepwell:data/tables@0.1.1"), Some("stepwell:data@0.1.1")),
-        ] {
-            let refused = spoken(&exports, &imports).err().map(|fault| fault.message);
-            let expected = expected.map(|built| format!("is built for {built}; this host speaks 0.1.0"));
-            assert_eq!(refused, expected, "{exports:?} {imports:?}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
     use crate::host::platform::CHECKPOINT_BYTES_MAX;
     use crate::state::SAYINGS_MAX;
     use proptest::prelude::*;
@@ -176,6 +155,22 @@ mod tests {
             format!("| metrics and words of progress | {SAYINGS_MAX} |"),
         ] {
             assert!(page.contains(&line), "docs/limits.md has no line `{line}`");
+        }
+    }
+
+    #[test]
+    fn another_contract_is_refused_by_its_version() {
+        let ours = || vec!["stepwell:step/fitted@0.1.0".to_owned()];
+        let other = |name: &str| vec![name.to_owned()];
+        for (exports, imports, expected) in [
+            (ours(), other("stepwell:data/tables@0.1.0"), None),
+            (ours(), other("wasi:io/streams@0.2.0"), None),
+            (other("stepwell:step/fitted@0.2.0"), other("stepwell:data/tables@0.3.0"), Some("stepwell:step@0.2.0")),
+            (ours(), other("stepwell:data/tables@0.1.1"), Some("stepwell:data@0.1.1")),
+        ] {
+            let refused = spoken(&exports, &imports).err().map(|fault| fault.message);
+            let expected = expected.map(|built| format!("is built for {built}; this host speaks 0.1.0"));
+            assert_eq!(refused, expected, "{exports:?} {imports:?}");
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::catalog::DESCRIBE_LIMITS;
 use crate::{Error, Server, locked};
 use manifest::{Fixture, Sample};
-use ports::{Answer, Assignment, Blobs, Call, Delivery, Page, StepRunner, Task, Watch, Watched};
+use ports::{Answer, Assignment, Blobs, Call, Delivery, Page, Task, Watch, Watched};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ pub(super) async fn add(args: &Args, component: &str, accept: bool) -> Result<u8
         Line::Added { added: heard } => added = Some(heard),
         _ => {}
     };
-    let asked = installation.client.lines("POST", &path("plugins/add"), &request, hear).await;
+    let asked = installation.client.lines("POST", &path(args, "plugins/add"), &request, hear).await;
     asked.map_err(|trouble| Failure::from(trouble).in_folder(&folder))?;
     let added = added.ok_or_else(|| Failure::ours("the server did not say what it added"))?;
     if args.json {
@@ -41,7 +41,7 @@ fn offered(args: &Args, component: &str) -> Result<(Offered, Option<Temporary>),
         Some(digest) if !file.exists() => Ok((Offered::Blob(digest), None)),
         _ if file.extension().is_some_and(|end| end == "wasm") => Ok((Offered::File(file), None)),
         _ => {
-            let temporary = open::temporary();
+            let temporary = open::Temporary::new("scratch");
             let built = build::component(&file, &temporary)?;
             Ok((Offered::File(built), Some(temporary)))
         }

@@ -18,7 +18,7 @@ pub(super) async fn list(args: &Args) -> Result<u8, Failure> {
         }
     };
     let request = PluginsRequest { folder: folder.clone() };
-    let asked = installation.client.lines("POST", &path("plugins"), &request, hear).await;
+    let asked = installation.client.lines("POST", &path(args, "plugins"), &request, hear).await;
     asked.map_err(|trouble| Failure::from(trouble).in_folder(&folder))?;
     if args.json {
         return print_json(&plugins);

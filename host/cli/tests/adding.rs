@@ -12,6 +12,16 @@ fn guest(name: &str) -> String {
     binary.with_file_name("test-guests").join(format!("{name}.wasm")).to_str().unwrap().to_owned()
 }
 
+/// The first-party plugin that misbehaves, under a name that nobody has: it asks for files, requests and tensors.
+fn hostile(project: &Project) -> String {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_stepwell"));
+    let mut component = std::fs::read(binary.with_file_name("plugins").join("abuse.wasm")).unwrap();
+    let named: Vec<usize> = (0..component.len()).filter(|at| component[*at..].starts_with(b"abuse")).collect();
+    named.into_iter().for_each(|at| component[at..at + 5].copy_from_slice(b"grief"));
+    project.write("made/grief.wasm", component);
+    project.path("made/grief.wasm").to_str().unwrap().to_owned()
+}
+
 /// The same component with other bytes: a custom section more.
 fn touched(component: &str) -> Vec<u8> {
     [&std::fs::read(component).unwrap()[..], &[0, 3, 1, b'x', 0]].concat()
@@ -20,7 +30,7 @@ fn touched(component: &str) -> Vec<u8> {
 #[test]
 fn what_a_component_asks_for_is_said_in_words() {
     let project = Project::new();
-    let hostile = guest("hostile");
+    let hostile = hostile(&project);
     for (arguments, code, says) in [
         (&["csv"][..], 0, &["collector", "required", "array of string", "reads files", "gives table"][..]),
         (
@@ -30,7 +40,7 @@ fn what_a_component_asks_for_is_said_in_words() {
         ),
         (&["split", "--diff", "csv"], 0, &["no longer imports files", "newly is a transformer"]),
         (&["split", "--diff", "split"], 0, &["the same roles, parameters and imports"]),
-        (&[&hostile], 0, &["hostile", "fitted", "computes with tensors", "contract 0.1.0"]),
+        (&[&hostile], 0, &["grief", "fitted", "computes with tensors", "contract 0.1.0"]),
         (&["spilt"], 2, &["there is no plugin `spilt`", "did you mean `split`?"]),
         (&["./absent.wasm"], 2, &["absent.wasm"]),
         (&["pipelines"], 2, &["is a folder", "plugin build pipelines"]),
@@ -79,37 +89,37 @@ fn a_plugin_is_added_named_and_removed_alone_and_beside_a_server() {
 #[test]
 fn a_plugin_that_a_step_uses_stays() {
     let project = Project::new();
-    project.stepwell(&["plugin", "add", &guest("hostile")]).expect("add", 0, &[]);
-    project.edit(TRAIN, "\"split\"", "\"hostile\"");
-    project.stepwell(&["plugin", "remove", "hostile"]).expect(
+    project.stepwell(&["plugin", "add", &hostile(&project)]).expect("add", 0, &[]);
+    project.edit(TRAIN, "\"split\"", "\"grief\"");
+    project.stepwell(&["plugin", "remove", "grief"]).expect(
         "remove",
         2,
         &["is used by step `parts` of pipeline `train`"],
     );
-    assert!(project.path("plugins/hostile.wasm").exists());
+    assert!(project.path("plugins/grief.wasm").exists());
     // It is found by its name, and asked: it is a fitted one, which has no place there.
-    project.stepwell(&["check"]).expect("check", 2, &["plugin `hostile`"]);
+    project.stepwell(&["check"]).expect("check", 2, &["plugin `grief`"]);
 }
 
 #[test]
 fn what_asks_for_more_does_not_slip_in() {
     let project = Project::new();
-    let hostile = guest("hostile");
+    let hostile = hostile(&project);
     project.stepwell(&["plugin", "add", &hostile]).expect("add", 0, &["reads files"]);
     // Other bytes that ask for the same are an update.
     project.write("new.wasm", touched(&hostile));
-    project.stepwell(&["plugin", "add", "new.wasm"]).expect("an update", 0, &["added `hostile`"]);
+    project.stepwell(&["plugin", "add", "new.wasm"]).expect("an update", 0, &["added `grief`"]);
     // As if the one before had not asked for files.
     let lock = project.read("stepwell.lock");
-    let (before, own) = lock.split_once("[plugins.hostile]").unwrap();
+    let (before, own) = lock.split_once("[plugins.grief]").unwrap();
     let own = own.replace("\"stepwell:platform/files@0.1.0\", ", "").replace(", \"stepwell:platform/files@0.1.0\"", "");
     assert!(!own.contains("platform/files"), "{own}");
-    let narrow = format!("{before}[plugins.hostile]{own}");
+    let narrow = format!("{before}[plugins.grief]{own}");
     project.write("stepwell.lock", &narrow);
-    let refused = ["`hostile` asks for more", "`files` (reads files", "--accept"];
+    let refused = ["`grief` asks for more", "`files` (reads files", "--accept"];
     project.stepwell(&["plugin", "add", &hostile]).expect("more", 2, &refused);
     assert_eq!(project.read("stepwell.lock"), narrow);
-    assert_eq!(std::fs::read(project.path("plugins/hostile.wasm")).unwrap(), touched(&hostile), "nothing was written");
+    assert_eq!(std::fs::read(project.path("plugins/grief.wasm")).unwrap(), touched(&hostile), "nothing was written");
     project.stepwell(&["plugin", "add", &hostile, "--accept"]).expect("accepted", 0, &["reads files"]);
 }
 

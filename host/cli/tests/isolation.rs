@@ -100,7 +100,7 @@ impl Tenant {
              params = {{ mode = \"panic\" }}\n"
         );
         write("pipelines/bad.toml", format!("{read}{hostile}").as_bytes());
-        let guest = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("hostile.wasm");
+        let guest = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("plugins").join("abuse.wasm");
         write("hostile.wasm", &std::fs::read(guest).expect("`cargo xtask plugins` builds it"));
         Self { marker: marker.to_owned(), folder, runs: 0 }
     }

@@ -162,7 +162,7 @@ fn a_step_of_several_files_is_one_plugin_and_prints_to_the_log() {
     project.write("scale/main.c", format!("void note(void);\n{described}"));
     project.write("scale/note.c", "#include <stdio.h>\nvoid note(void) { printf(\"noted %d\\n\", 7); }\n");
     let built = project.stepwell(&["plugin", "build", "scale"]);
-    built.expect("build", 0, &["scale.wasm", "stepwell:platform/report"]);
+    built.expect("build", 0, &["scale.wasm", "report"]);
     assert!(!built.out.contains("wasi"), "{}", built.out);
     assert!(Path::new(&project.path("scale/scale.wasm")).is_file());
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -236,6 +236,27 @@ fn a_run_killed_at_every_attempt_to_resume_ends() {
 }
 
 /// What the store answers, from whatever index it has.
+/// A data folder may have come with a stranger's project: what its unfinished run was granted is relative to where it began.
+#[test]
+fn a_server_resumes_no_run_that_began_in_another_folder() {
+    let project = copy(&TEMPLATE.project);
+    let running = Running::start(&project, &["run"]);
+    running.begun();
+    running.kill(&project);
+    let elsewhere = copy(&project);
+    let mut command = elsewhere.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut serving = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(serving.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("listening"), "{first}");
+    serving.kill().unwrap();
+    let said = String::from_utf8(serving.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.contains("run 1 of tenant `default` is unfinished and began in another folder"), "{said}");
+    assert!(!said.contains("resumed"), "{said}");
+    elsewhere.assert_no_worker_left();
+    assert_eq!(elsewhere.answer(&["runs", "list"])[0]["state"], "running");
+}
+
 fn answers(project: &Project) -> [Value; 4] {
     [&["runs", "list"][..], &["runs", "show", "1"], &["model", "list"], &["model", "show", "tumour"]]
         .map(|question| project.answer(question))

@@ -258,3 +258,17 @@ fn values_become_json() {
     // The default seed is part of what makes a run repeatable: it may never change.
     expect!["16639058048389623638"].assert_eq(&step.seed.to_string());
 }
+
+/// A stranger's project may hold links under the names that a draft could have.
+#[test]
+fn a_lock_is_never_written_through_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "as it was").unwrap();
+    let link = |name: &str| std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+    link("stepwell.lock");
+    (0..3).for_each(|number| link(&format!(".stepwell.lock.{}-{number}", std::process::id())));
+    manifest::Lock::default().save(folder.path()).unwrap();
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "as it was");
+    assert!(folder.path().join("stepwell.lock").symlink_metadata().unwrap().is_file());
+}

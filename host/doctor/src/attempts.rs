@@ -106,7 +106,7 @@ pub const ATTEMPTS: [Attempt; 30] = [
         "a list of 300 MiB in one call",
         "bound of a call",
         How::Roomy("huge_list"),
-        Stopped(Guest, "fuel"),
+        Stopped(Guest, "more in one call than"),
     ),
     attempt(
         "huge-output",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use store::Store;
-use types::{DataType, Digest, Fault, Field, Grants, Id, Schema, TableRef, TenantId};
+use types::{DataType, Digest, Fault, Field, Grants, Id, InstallationRecord, Schema, TableRef, TenantId};
 use worker::{Layout, Pool, WallPolicy, Walls};
 
 /// More than what is asked about again of row-wise steps.
@@ -57,6 +57,8 @@ impl Ground {
         let abuse = store.put(&tenant, &component)?;
         let roles = store.put(&tenant, &plugin(&options.plugins, "abuse-roles")?)?;
         let neighbour = TenantId::parse("neighbour").map_err(Fault::host)?;
+        let policy = types::Policy::default();
+        store.administer(InstallationRecord::TenantCreated { tenant: neighbour.clone(), policy, at_us: 0 })?;
         let neighbours = store.put(&neighbour, b"another tenant's")?;
         let rows = keep_rows(&store, &tenant)?;
         let project = options.folder.join("project");

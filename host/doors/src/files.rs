@@ -121,22 +121,23 @@ fn folder_at(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// What a path is resolved beneath, and the rest of it. A relative grant lies in the project's folder and may not lead out of
-/// it; an absolute one goes through no link.
+/// The root, opened, and what is resolved beneath it. A relative root lies in the project's folder and may not lead out of it; an
+/// absolute one goes through no link.
 fn anchored(base: &Path, root: &str, below: &Path) -> Result<(OwnedFd, PathBuf), Errno> {
     let root = Path::new(root);
-    if root.is_relative() {
-        return Ok((folder_at(base)?, root.join(below)));
-    }
+    let is_whole = below.as_os_str().is_empty() || below == Path::new(".");
     // A grant of a file names its folder, too.
-    let (folder, target) =
-        match (below.as_os_str().is_empty() || below == Path::new("."), root.parent(), root.file_name()) {
-            (true, Some(parent), Some(name)) => (parent, PathBuf::from(name)),
-            _ => (root, below.to_owned()),
-        };
-    let straight = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let (folder, target) = match (is_whole, root.parent(), root.file_name()) {
+        (true, Some(parent), Some(name)) => (parent, PathBuf::from(name)),
+        _ => (root, below.to_owned()),
+    };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok((openat2(CWD, folder, flags, Mode::empty(), straight)?, target))
+    if root.is_absolute() {
+        let straight = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        return Ok((openat2(CWD, folder, flags, Mode::empty(), straight)?, target));
+    }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok((openat2(folder_at(base)?, folder, flags, Mode::empty(), BENEATH)?, target))
 }
 
 /// Where an open file or folder lies, links resolved.
@@ -283,6 +284,8 @@ mod tests {
         std::fs::write(base.join(".stepwell/secret"), "s").unwrap();
         std::fs::write(data.join("secret"), "s").unwrap();
         std::os::unix::fs::symlink("../elsewhere", base.join("data")).unwrap();
+        std::fs::write(base.join("steps/secret"), "s").unwrap();
+        std::os::unix::fs::symlink("..", base.join("out/up")).unwrap();
         std::os::unix::fs::symlink(folder.path().join("elsewhere"), folder.path().join("link")).unwrap();
         let file = |path: String| FileGrant { path, write: true };
         let link = folder.path().join("link").display().to_string();
@@ -309,5 +312,9 @@ mod tests {
             assert_eq!(write(path), FaultKind::Denied, "{path}");
         }
         assert!(create("out/x", &base, &grants, &authority).is_ok());
+        // A link below a root does not lead to the rest of the project either.
+        let narrow = Grants { files: vec![FileGrant { path: "out".to_owned(), write: true }], ..Grants::default() };
+        let up = open("out/up/steps/secret", &base, &narrow, &authority).map(drop).unwrap_err();
+        assert_eq!(up.kind, FaultKind::Denied);
     }
 }

@@ -112,8 +112,8 @@ environment = ["REGION"]
 clock = true
 
 [limits]
-memory = "4 GiB"
 wall = "10 min"
+memory = "4 GiB"
 handles = 100
 "#;
         assert_eq!(policy_text(&policy("policy.toml", text).unwrap()), text);

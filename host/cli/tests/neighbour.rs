@@ -32,7 +32,7 @@ fn loud_project(folder: &Path) -> PathBuf {
     };
     write("stepwell.toml", b"name = \"loud\"\n");
     write("rows.csv", b"a\n1\n");
-    let guest = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("hostile.wasm");
+    let guest = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("plugins").join("abuse.wasm");
     write("hostile.wasm", &std::fs::read(guest).expect("`cargo xtask plugins` builds it"));
     for mode in ["loop", "native_memory", "log_flood"] {
         let pipeline = format!(

@@ -313,7 +313,8 @@ mod tests {
             (http("GET https://*/", false), http("GET https://*.b.example/", false), false),
             (http("GET https://a.example/", true), http("GET https://a.example/", false), false),
             (http("GET http://10.0.0.1/", true), http("GET http://10.0.0.1/", false), true),
-            (http("GET http://a.example:9/", true), http("* https://*/", true), true),
+            (http("GET http://a.example:9/", true), http("* http://*/", true), true),
+            (http("GET http://a.example/", true), http("* https://*/", true), false),
         ] {
             let (granted, policy) = (of(granted), of(policy));
             assert_eq!(granted.beyond(&policy).is_empty(), covered, "{granted:?} {policy:?}");

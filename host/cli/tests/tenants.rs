@@ -33,7 +33,7 @@ fn hostile(mode: &str, limits: &str) -> String {
 }
 
 fn with_hostile(project: &Project) {
-    let built = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests").join("hostile.wasm");
+    let built = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("plugins").join("abuse.wasm");
     project.write("hostile.wasm", std::fs::read(built).expect("`cargo xtask plugins` builds it"));
 }
 
@@ -91,7 +91,7 @@ fn life(project: &Project) {
     says(project, &["tenant", "show", "acme"], 0, "1 runs");
     says(project, &["tenant", "policy", "acme"], 0, "files = [{ path = \".\", write = true }]");
     says(project, &["tenant", "quota", "acme", "--storage", "10GiB", "--cpu", "2h"], 0, "10 GiB");
-    says(project, &["tenant", "quota", "acme", "--storage", "ten"], 2, "`ten` is not an amount of memory");
+    says(project, &["tenant", "quota", "acme", "--storage", "ten"], 2, "`ten` is not a size");
     let quotas = project.answer(&["tenant", "show", "acme"])["quotas"].clone();
     assert_eq!((&quotas[0]["limit"], &quotas[2]["limit"]), (&json!("10 GiB"), &json!("7200 s a day")), "{quotas:#}");
     says(project, &["tenant", "suspend", "acme"], 0, "tenant `acme` is suspended");

@@ -32,8 +32,8 @@ fn what_is_asked_for_above_a_cap_is_a_problem() {
     assert_eq!(
         bounded.unwrap_err(),
         [
-            format!("8:21: step `source`: limit `memory` is 8 GiB, the tenant's policy allows at most 4 GiB; {hint}"),
             format!("4:8: step `source`: limit `wall` is 2 h, the tenant's policy allows at most 1 h; {hint}"),
+            format!("8:21: step `source`: limit `memory` is 8 GiB, the tenant's policy allows at most 4 GiB; {hint}"),
         ]
     );
 }

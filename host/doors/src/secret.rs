@@ -138,4 +138,13 @@ mod tests {
         );
         assert!(!format!("{hidden:?}").contains("s3cr3t"));
     }
+
+    #[test]
+    fn a_secret_that_begins_another_leaves_nothing_of_it() {
+        let secret = |value: &str| Secret::new(value.as_bytes().to_vec()).unwrap();
+        let secrets = BTreeMap::from([("A".to_owned(), secret("token")), ("B".to_owned(), secret("token-of-more"))]);
+        let hidden = Placeholders::new().unwrap().with_values(&secrets);
+        let mask = |bytes: &[u8]| hidden.iter().fold(bytes.to_vec(), |bytes, secret| secret.masked(bytes));
+        assert_eq!(mask(b"token-of-more, token"), b"***, ***");
+    }
 }

@@ -255,6 +255,15 @@ fn a_secret_travels_only_where_it_may_and_is_masked_when_it_comes_back() {
     assert!(server.came().is_empty());
 }
 
+/// A policy that trusts its tenant with private networks does not mean the address where a cloud keeps its credentials.
+#[test]
+fn a_metadata_address_needs_a_policy_that_names_it() {
+    let url = "http://169.254.169.254/latest/";
+    let granted = || http(vec![grant(format!("GET {url}"))]);
+    let trusting = http(vec![HttpGrant { private: true, ..grant("* http://*/".to_owned()) }]);
+    denied(fetch(&mut keeper(granted(), trusting), "GET", url, &[], ""), "private, loopback or link-local");
+}
+
 #[test]
 fn size_time_and_form_are_bounded() {
     let server = Server::start();

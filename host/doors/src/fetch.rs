@@ -19,6 +19,8 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: u32 = 5;
 const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 8192;
+/// A header with its secrets in it: the longest secret, and what stands round it.
+const FILLED_HEADER_BYTES_MAX: usize = 128 << 10;
 /// How often a waiting attempt asks whether it should give up.
 const LOOK: Duration = Duration::from_millis(20);
 /// What a failed request asks a retry to wait.
@@ -82,11 +84,13 @@ pub(crate) fn fetch(
     // Also of answers that are too large, or lead elsewhere.
     let came = Arc::new(AtomicU64::new(0));
     let came_there = Arc::clone(&came);
-    std::thread::spawn(move || {
+    let request = move || {
         let fetched = hops(&doors, wanted, deadline, &came_there);
         // Nobody may be listening any more.
         let _ = sender.send(fetched);
-    });
+    };
+    let started = std::thread::Builder::new().spawn(request);
+    started.map_err(|error| Fault::host(format!("cannot start a request: {error}")))?;
     let fetched = loop {
         match receiver.recv_timeout(LOOK) {
             Ok(fetched) => break fetched,
@@ -207,7 +211,7 @@ fn admitted<'a>(doors: &'a Doors, method: &str, target: &Target) -> Result<(&'a 
 
 /// The request as it is sent: values in the places of the secrets that the grant names, and no other secret in it.
 fn with_secrets(doors: &Doors, grant: &HttpGrant, wanted: &Wanted, target: &Target) -> Result<Request<Vec<u8>>, Fault> {
-    let filled = |bytes: &[u8]| -> Result<Vec<u8>, Fault> {
+    let filled = |bytes: &[u8], what: &str, most: usize| -> Result<Vec<u8>, Fault> {
         let mut bytes = bytes.to_vec();
         for secret in doors.secrets.iter() {
             if !secret.is_in(&bytes) {
@@ -216,17 +220,18 @@ fn with_secrets(doors: &Doors, grant: &HttpGrant, wanted: &Wanted, target: &Targ
             if !grant.secrets.contains(&secret.name) {
                 return Err(denied::secret_elsewhere(&secret.name, &target.origin()));
             }
-            bytes = secret.put_in(&bytes);
+            let over = || Fault::invalid(format!("`{what}`: more than {most} bytes once its secrets are put in"));
+            bytes = secret.put_in(&bytes, most).ok_or_else(over)?;
         }
         Ok(bytes)
     };
     let method = Method::from_bytes(wanted.method.as_bytes()).map_err(Fault::host)?;
-    let mut request = Request::new(filled(&wanted.body)?);
+    let mut request = Request::new(filled(&wanted.body, "body", BODY_OUT_BYTES_MAX)?);
     *request.method_mut() = method;
     *request.uri_mut() = target.uri.clone();
     for (name, value) in &wanted.headers {
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(Fault::host)?;
-        let mut value = HeaderValue::from_bytes(&filled(value.as_bytes())?)
+        let mut value = HeaderValue::from_bytes(&filled(value.as_bytes(), "headers", FILLED_HEADER_BYTES_MAX)?)
             .map_err(|_| Fault::invalid(format!("`headers`: the value of `{header}` holds what no header may")))?;
         value.set_sensitive(true);
         request.headers_mut().append(header, value);

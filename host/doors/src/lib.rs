@@ -55,7 +55,10 @@ pub struct Keeper {
     authority: Authority,
     limits: Limits,
     placeholders: Placeholders,
-    new_files: Vec<Option<NewFile>>,
+    /// Those that are being written, by number.
+    new_files: BTreeMap<u32, NewFile>,
+    /// The number of the next.
+    next_file: u32,
     used: Used,
 }
 
@@ -73,8 +76,8 @@ pub type Answered = (Told, Vec<u8>, Option<File>);
 impl Keeper {
     /// For an attempt whose pipeline grants so much, within these limits; granted paths are relative to `base`.
     pub fn new(grants: Grants, base: PathBuf, authority: Authority, limits: Limits) -> Result<Self, Fault> {
-        let (placeholders, new_files, used) = (Placeholders::new()?, Vec::new(), Used::default());
-        Ok(Self { grants, base, authority, limits, placeholders, new_files, used })
+        let (placeholders, new_files, used) = (Placeholders::new()?, BTreeMap::new(), Used::default());
+        Ok(Self { grants, base, authority, limits, placeholders, new_files, next_file: 0, used })
     }
 
     /// What went through so far.
@@ -182,17 +185,18 @@ impl Keeper {
     }
 
     fn create(&mut self, path: &str) -> Result<Answered, Fault> {
-        if self.new_files.iter().flatten().count() >= NEW_FILES_MAX {
+        if self.new_files.len() >= NEW_FILES_MAX {
             return Err(Fault::invalid(format!("`path`: {NEW_FILES_MAX} files are being written, finish one first")));
         }
         let (file, descriptor) = files::create(path, &self.base, &self.grants, &self.authority)?;
-        let number = self.new_files.len() as u32;
-        self.new_files.push(Some(file));
+        let number = self.next_file;
+        self.next_file = number.wrapping_add(1);
+        self.new_files.insert(number, file);
         Ok((Told::Created { number }, Vec::new(), Some(descriptor)))
     }
 
     fn finish(&mut self, number: u32) -> Result<Answered, Fault> {
-        let file = self.new_files.get_mut(number as usize).and_then(Option::take);
+        let file = self.new_files.remove(&number);
         file.ok_or_else(|| Fault::guest("finished a file that it does not write"))?.finish()?;
         Ok((Told::Finished, Vec::new(), None))
     }

@@ -74,9 +74,15 @@ impl Hidden {
         find(bytes, &self.placeholder).is_some()
     }
 
-    /// The bytes with the value in the placeholder's place.
-    pub(crate) fn put_in(&self, bytes: &[u8]) -> Vec<u8> {
-        replace(bytes, &self.placeholder, &self.value.0)
+    /// The bytes with the value in the placeholder's place; none if they become more than `most`. A value may be a thousand
+    /// times as long as its placeholder, so this is known before anything is allocated.
+    pub(crate) fn put_in(&self, bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+        let (mut count, mut from) = (0, 0);
+        while let Some(at) = find(&bytes[from..], &self.placeholder) {
+            (count, from) = (count + 1, from + at + self.placeholder.len());
+        }
+        let length = bytes.len() - count * self.placeholder.len() + count * self.value.0.len();
+        (length <= most).then(|| replace(bytes, &self.placeholder, &self.value.0))
     }
 
     /// The bytes without the value.
@@ -130,7 +136,9 @@ mod tests {
         let hidden = &placeholders.with_values(&secrets)[0];
         let header = format!("Bearer {text}, again {text}.");
         assert!(hidden.is_in(header.as_bytes()));
-        assert_eq!(hidden.put_in(header.as_bytes()), b"Bearer s3cr3t, again s3cr3t.");
+        let filled = b"Bearer s3cr3t, again s3cr3t.";
+        assert_eq!(hidden.put_in(header.as_bytes(), filled.len()).as_deref(), Some(&filled[..]));
+        assert_eq!(hidden.put_in(header.as_bytes(), filled.len() - 1), None);
         assert_eq!(hidden.masked(b"you sent s3cr3ts3cr3t".to_vec()), b"you sent ******");
         assert!(
             !hidden.is_in(Placeholders::new().unwrap().text("TOKEN").as_bytes()),

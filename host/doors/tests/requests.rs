@@ -264,6 +264,49 @@ fn a_metadata_address_needs_a_policy_that_names_it() {
     denied(fetch(&mut keeper(granted(), trusting), "GET", url, &[], ""), "private, loopback or link-local");
 }
 
+/// A placeholder is short, and its secret may be long: a body of placeholders would be a bomb.
+#[test]
+fn what_secrets_make_of_a_request_is_bounded_before_it_is_made() {
+    let server = Server::start();
+    let mut granted = grant(format!("POST {}", server.url("/ok/")));
+    granted.secrets = vec!["LONG".to_owned()];
+    let secrets = BTreeMap::from([("LONG".to_owned(), Secret::new(vec![b's'; 64 << 10]).unwrap())]);
+    let authority = Authority { policy: Grants::everything(), secrets, ..Authority::default() };
+    let mut keeper = Keeper::new(http(vec![granted]), ".".into(), authority, Limits::DEFAULT).unwrap();
+    let ask = Ask::Placeholder { name: "LONG".to_owned() };
+    let told = keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false).unwrap().0;
+    let Told::Placeholder { text } = told else { panic!("{told:?}") };
+    let url = server.url("/ok/echo");
+    for (header, body, part) in
+        [("x".to_owned(), text.repeat(257), "`body`"), (text.repeat(3), String::new(), "`headers`")]
+    {
+        let fault = fetch(&mut keeper, "POST", &url, &[("x-a", &header)], &body).err().unwrap();
+        assert!(fault.kind == FaultKind::Invalid && fault.message.contains(part), "{fault}");
+    }
+    assert!(server.came().is_empty());
+    assert_eq!(fetch(&mut keeper, "POST", &url, &[], &text.repeat(256)).unwrap().status, 200);
+}
+
+#[test]
+fn files_being_written_are_bounded_and_finished_ones_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = vec![types::FileGrant { path: ".".to_owned(), write: true }];
+    let grants = Grants { files, ..Grants::default() };
+    let authority = Authority { policy: Grants::everything(), ..Authority::default() };
+    let mut keeper = Keeper::new(grants, folder.path().to_owned(), authority, Limits::DEFAULT).unwrap();
+    let mut ask = |ask: Ask| keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false).map(|answer| answer.0);
+    let create = |number: u32| Ask::Create { path: format!("{number}") };
+    for number in 0..100 {
+        assert_eq!(ask(create(number)).unwrap(), Told::Created { number });
+        assert_eq!(ask(Ask::Finish { number }).unwrap(), Told::Finished);
+    }
+    assert_eq!(ask(Ask::Finish { number: 7 }).unwrap_err().kind, FaultKind::Guest);
+    (100..164).for_each(|number| assert_eq!(ask(create(number)).unwrap(), Told::Created { number }));
+    assert!(ask(create(164)).unwrap_err().message.contains("64 files"));
+    ask(Ask::Finish { number: 120 }).unwrap();
+    ask(create(164)).unwrap();
+}
+
 #[test]
 fn size_time_and_form_are_bounded() {
     let server = Server::start();

@@ -28,7 +28,7 @@ pub use nearest::nearest;
 pub use place::Places;
 pub use policy::{grant_line, grant_lines, policy, policy_text};
 pub use project::{Builtin, Endpoint, Pipeline, PluginSource, Project, Source, Step};
-pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file};
+pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file, write_file};
 
 use std::path::Path;
 use types::Problem;

@@ -2,10 +2,10 @@
 
 use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries};
-use crate::sources::{text, unreadable};
+use crate::sources::{text, unreadable, write_file};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use toml::de::DeTable;
 use types::{Digest, PluginName, Problem};
@@ -63,31 +63,10 @@ impl Lock {
         format!("{HEADER}\n{}", toml::to_string(self).unwrap_or_default())
     }
 
-    /// Writes the file beside its old self and then in its place, so that a reader never sees half of it. The draft is a
-    /// file that was not there: a stranger's project may hold links under any name that can be foreseen.
+    /// Writes the file, whole or not at all.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
-        let (temporary, mut file) = draft(folder)?;
-        let written = file.write_all(self.to_text().as_bytes()).and_then(|()| file.sync_all());
-        let placed = written.and_then(|()| std::fs::rename(&temporary, folder.join(LOCK_FILE)));
-        if placed.is_err() {
-            // The first error is the one to tell.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        placed
+        write_file(&folder.join(LOCK_FILE), self.to_text().as_bytes())
     }
-}
-
-fn draft(folder: &Path) -> io::Result<(std::path::PathBuf, std::fs::File)> {
-    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
-    for number in 0..100 {
-        let path = folder.join(format!(".{LOCK_FILE}.{}-{number}", std::process::id()));
-        match std::fs::File::create_new(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(taken)
 }
 
 fn lock(reader: &mut Reader, table: &DeTable<'_>) -> Option<Lock> {

@@ -5,9 +5,9 @@ use crate::project_file::PROJECT_FILE;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use types::Problem;
 
 /// The longest manifest file. Places, problems and tables all grow with it.
@@ -70,6 +70,33 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_file(path, MANIFEST_BYTES_MAX)?).map_err(|error| {
         io::Error::other(format!("it is not UTF-8: byte {} begins no character", error.utf8_error().valid_up_to()))
     })
+}
+
+/// Writes a file of a project whole or not at all: beside its old self, then in its place, so that a reader never sees half of it.
+/// A stranger's project may hold links under any name that can be foreseen: the draft is a file that was not there, and a link
+/// in the file's place is replaced, not followed.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (draft, mut file) = draft(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn draft(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..100 {
+        let draft = path.with_file_name(format!(".{name}.{}-{number}", std::process::id()));
+        match fs::File::create_new(&draft) {
+            Ok(file) => return Ok((draft, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
 }
 
 /// The bytes of a regular file, at most so many. A stranger's project may have anything in a file's place: nothing waits at a

@@ -6,7 +6,7 @@ use crate::accounts::Accounts;
 use crate::share::{Share, Ticket};
 use crate::{folder, locked};
 use ports::{Call, Outcome, Page, StepRunner, Watch, Watched};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
@@ -33,7 +33,7 @@ struct Queue {
     share: Share,
     sleepers: BTreeMap<Ticket, Thread>,
     /// Tickets that got a slot and do not know it yet.
-    called: BTreeMap<Ticket, ()>,
+    called: BTreeSet<Ticket>,
 }
 
 /// A slot. Dropped, it is the next one's.
@@ -58,7 +58,7 @@ impl Admission {
         layout: impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static,
         slots: usize,
     ) -> Self {
-        let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeMap::new() };
+        let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeSet::new() };
         let (layout, queue, tickets) = (Box::new(layout), Mutex::new(queue), AtomicU64::new(0));
         Self { store, pool, accounts, layout, queue, tickets }
     }
@@ -124,7 +124,7 @@ impl Admission {
         self.settle(&mut queue);
         self.tell_quota(tenant, &queue, ticket, watch);
         loop {
-            if queue.called.remove(&ticket).is_some() {
+            if queue.called.remove(&ticket) {
                 return Ok(Slot { admission: self, tenant });
             }
             if watch.cancelled() {
@@ -142,7 +142,7 @@ impl Admission {
     /// An attempt that waits for its own tenant's says so: a quota, not a neighbour, is to blame.
     fn tell_quota(&self, tenant: &TenantId, queue: &Queue, ticket: Ticket, watch: &dyn Watch) {
         let (most, running) = (self.most(tenant), queue.share.running(tenant));
-        if !queue.called.contains_key(&ticket) && running >= most {
+        if !queue.called.contains(&ticket) && running >= most {
             let message = format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once");
             watch.hear(Watched::Log { level: "info".to_owned(), message });
         }
@@ -151,7 +151,7 @@ impl Admission {
     /// Calls whoever has a slot now, and holds back the workers beyond their tenant's share.
     fn settle(&self, queue: &mut Queue) {
         while let Some((_, ticket)) = queue.share.start(|tenant| self.most(tenant)) {
-            queue.called.insert(ticket, ());
+            queue.called.insert(ticket);
             if let Some(sleeper) = queue.sleepers.remove(&ticket) {
                 sleeper.unpark();
             }

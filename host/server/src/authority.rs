@@ -12,6 +12,8 @@ pub(crate) fn of(options: &Options, store: &Store, accounts: &Accounts, tenant: 
     let entry = store.entry(tenant)?;
     let secrets = secrets::read(&folder::secrets(&options.data, tenant))?;
     let egress = Some(accounts.egress(tenant, entry.quota.egress_bytes));
-    let private = [&options.data, &options.cache].iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+    // What could not be named could not be refused.
+    let private = [&options.data, &options.cache].map(|folder| folder.canonicalize());
+    let private = private.into_iter().collect::<Result<_, _>>().map_err(Fault::host)?;
     Ok(Authority { policy: entry.policy.grants, private, secrets, environment: options.variables.clone(), egress })
 }

@@ -34,7 +34,7 @@ pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy};
 pub use follow::Follow;
 pub use inspect::Inspected;
-pub use manifest::Fixture;
+pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep};

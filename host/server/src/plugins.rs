@@ -189,19 +189,14 @@ fn theirs(error: Error) -> Error {
     }
 }
 
-/// Whole or not at all, and in the project, whatever `plugins` is a link to.
+/// In the project, whatever `plugins` is a link to.
 fn write(folder: &Path, file: &str, component: &[u8]) -> Result<(), Error> {
     let cannot = |error: io::Error| Fault::invalid(format!("cannot write `{file}`: {error}"));
-    let place = folder.join(file);
-    if std::fs::read(&place).is_ok_and(|there| there == component) {
+    let name = Path::new(file).file_name().unwrap_or_default();
+    std::fs::create_dir_all(folder.join(FOLDER)).map_err(cannot)?;
+    let place = inside(folder, FOLDER)?.join(name);
+    if manifest::read_file(&place, COMPONENT_BYTES_MAX).is_ok_and(|there| there == component) {
         return Ok(());
     }
-    std::fs::create_dir_all(folder.join(FOLDER)).map_err(cannot)?;
-    let draft = inside(folder, FOLDER)?.join(format!(".{}.draft", std::process::id()));
-    let written = std::fs::write(&draft, component).and_then(|()| std::fs::rename(&draft, &place));
-    if written.is_err() {
-        // Of a write that failed there may be half a file, or none.
-        let _ = std::fs::remove_file(&draft);
-    }
-    Ok(written.map_err(cannot)?)
+    Ok(manifest::write_file(&place, component).map_err(cannot)?)
 }

@@ -323,7 +323,7 @@ typedef struct stepwell_platform_http_response_t {
   uint16_t   status;
   // Names in lower case. Values of secrets that the other side echoed are masked.
   contract_list_tuple2_string_string_t   headers;
-  // At most 32 MiB; more is `budget-exceeded` of kind `response`.
+  // At most 32 MiB; more is `invalid-input` of name `response`.
   contract_list_u8_t   body;
 } stepwell_platform_http_response_t;
 
@@ -1012,7 +1012,8 @@ extern bool stepwell_platform_files_method_new_file_write(stepwell_platform_file
 extern bool stepwell_platform_files_static_new_file_finish(stepwell_platform_files_own_new_file_t file, stepwell_platform_files_error_t *err);
 // Opens a file for reading.
 extern bool stepwell_platform_files_open(contract_string_t *path, stepwell_platform_files_own_file_t *ret, stepwell_platform_files_error_t *err);
-// Begins a file beneath a folder that was granted for writing (`"write out"`). The folder it goes to must exist.
+// Begins a file beneath a folder that was granted for writing (`{ path = "out", write = true }`). The folder it goes to must
+// exist; at most 64 are being written at a time.
 extern bool stepwell_platform_files_create(contract_string_t *path, stepwell_platform_files_own_new_file_t *ret, stepwell_platform_files_error_t *err);
 
 // Imported Functions from `stepwell:platform/http@0.1.0`

@@ -64,14 +64,10 @@ fn named_like(built: &Path, folder: &Path) -> PathBuf {
 
 /// Whole or not at all: a server may be reading it.
 pub(super) fn place(built: &Path, to: &Path) -> Result<(), Failure> {
-    let draft = to.with_extension(format!("{}.draft", std::process::id()));
+    let component = std::fs::read(built).map_err(Failure::ours)?;
     let folder = std::fs::create_dir_all(to.parent().unwrap_or(to));
-    let copied = folder.and_then(|()| std::fs::copy(built, &draft)).and_then(|_| std::fs::rename(&draft, to));
-    copied.map_err(|error| {
-        // Of a copy that failed there may be half a file, or none.
-        let _ = std::fs::remove_file(&draft);
-        Failure::user(format!("cannot write `{}`: {error}", to.display()))
-    })
+    let written = folder.and_then(|()| server::write_file(to, &component));
+    written.map_err(|error| Failure::user(format!("cannot write `{}`: {error}", to.display())))
 }
 
 /// A component that breaks the contract was made from what the author wrote: theirs to mend.

@@ -82,7 +82,7 @@ fn held(
     let verdict = match recorded(&file)? {
         Some(expected) if show::alike(&expected, &tried.recorded, fixture.tolerance) => Verdict::Passed,
         _ if bless => {
-            let written = std::fs::write(&file, &got);
+            let written = server::write_file(&file, got.as_bytes());
             written.map_err(|error| Failure::user(format!("cannot write `{}`: {error}", file.display())))?;
             Verdict::Recorded
         }

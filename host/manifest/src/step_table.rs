@@ -108,11 +108,11 @@ fn inputs(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<PortName, (OutputR
     inputs
 }
 
-/// `csv`, `./steps/x.wasm` or `./steps/x.py`.
+/// `csv`, `./steps/x.wasm`, `./steps/x.py` or `./steps/x.sql`.
 fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
     let text = reader.text("plugin", value)?;
     let Some(path) = text.strip_prefix("./") else {
-        if text.contains('/') || text.ends_with(".py") || text.ends_with(".wasm") {
+        if text.contains('/') || [".py", ".wasm", ".sql"].iter().any(|end| text.ends_with(end)) {
             let message = format!("plugin `{}` is neither a name nor a path from `./`", cut(text));
             let hint = "a file of the project begins with `./`, such as \"./steps/derive.py\"";
             reader.wrong_hinted(value.span(), message, hint);
@@ -124,8 +124,9 @@ fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
     let source = match path.rsplit_once('.') {
         Some((stem, "wasm")) if plain && !stem.is_empty() => PluginSource::Wasm(path.to_owned()),
         Some((stem, "py")) if plain && !stem.is_empty() => PluginSource::Python(path.to_owned()),
+        Some((stem, "sql")) if plain && !stem.is_empty() => PluginSource::Sql(path.to_owned()),
         _ => {
-            let message = format!("plugin `{}` is not a `.wasm` or `.py` file inside the project", cut(text));
+            let message = format!("plugin `{}` is not a `.wasm`, `.py` or `.sql` file inside the project", cut(text));
             reader.wrong_hinted(value.span(), message, "expected a path without `..`, such as \"./steps/derive.py\"");
             return None;
         }

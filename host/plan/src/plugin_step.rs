@@ -4,7 +4,7 @@ use crate::known::{Given, Kind, Known, Rows, Steps, port, take};
 use crate::{Describe, PlannedPlugin, Work, deliver, parameters, role, train, wiring};
 use manifest::Step;
 use std::collections::BTreeMap;
-use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation};
+use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation, Spot};
 
 /// A table that a step takes, and where from.
 pub(crate) struct Taken<'s> {
@@ -22,11 +22,8 @@ pub(crate) struct Asked<'s, 'd> {
 }
 
 pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Result<Known, Vec<Problem>> {
-    let place = |problem: Problem| match problem.place {
-        Some(_) => problem,
-        None => problem.at(step.place_of(&["plugin"])),
-    };
-    let mut plugins = |step: &Step, ports: Option<&[Port]>| plugins(step, ports).map_err(place);
+    let mut plugins =
+        |step: &Step, ports: Option<&[Port]>| plugins(step, ports).map_err(|problem| placed(step, problem));
     let about = plugins(step, None).map_err(|problem| vec![problem])?.descriptor;
     let role = role::of(step, &about).map_err(|problem| vec![problem])?;
     let mut problems = role::keys(step, role, &about);
@@ -43,6 +40,22 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
         Role::Evaluator => evaluate(asked),
         Role::Sink => deliver::plan(asked, steps),
         Role::Trainer | Role::Predictor => train::plan(asked),
+    }
+}
+
+/// What came of describing, at the place in the step's query that it names, or else at the step's plugin.
+fn placed(step: &Step, problem: Problem) -> Problem {
+    if problem.place.is_some() {
+        return problem;
+    }
+    let named = problem.message.split_once("`query`: ").and_then(|(who, rest)| Some((who, Spot::of(rest)?)));
+    match named.and_then(|(who, (spot, rest))| Some((who, step.place_in_query(spot)?, rest))) {
+        // Beneath the first line is the text's own, which the place shows.
+        Some((who, place, rest)) => {
+            let message = format!("{who}{}", rest.lines().next().unwrap_or_default());
+            Problem { message, ..problem }.at(Some(place))
+        }
+        None => problem.at(step.place_of(&["plugin"])),
     }
 }
 

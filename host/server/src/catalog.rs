@@ -40,6 +40,12 @@ impl Server {
         let (file, built_from) = match source {
             PluginSource::Named(name) => (self.named(project, name)?, None),
             PluginSource::Wasm(path) => (inside(project, path)?, None),
+            PluginSource::Sql(path) => {
+                let text = manifest::read_file(&inside(project, path)?, manifest::MANIFEST_BYTES_MAX)
+                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+                let name = PluginName::parse(manifest::SQL_PLUGIN).map_err(Fault::host)?;
+                (self.named(project, &name)?, Some(Digest::of(&text)))
+            }
             PluginSource::Python(path) => {
                 let step = inside(project, path)?;
                 let (file, digest) = self.built(tenant, &step, path, notes)?;

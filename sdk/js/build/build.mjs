@@ -21,6 +21,7 @@ const INTERFACES = {
     checkpoint: "platform",
     files: "platform",
     tables: "data",
+    query: "data",
     tensors: "tensor",
     training: "tensor",
 };

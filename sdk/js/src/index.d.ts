@@ -350,6 +350,11 @@ export interface File {
 }
 /** Opens a granted file; the path is relative to the project's folder. */
 export function openFile(path: string): File;
+/**
+ * The table that an SQL query gives over tables, each under its name; the host computes it. What is wrong with the text is
+ * an `InvalidInput` with line, column and a caret.
+ */
+export function query(sql: string, tables?: Record<string, Table>): Table;
 /** The text of UTF-8, and the UTF-8 of a text: inside a component there is no TextDecoder. */
 export function decodeText(bytes: Uint8Array): string;
 export function encodeText(text: string): Uint8Array;

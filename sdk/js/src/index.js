@@ -24,6 +24,7 @@ export { rowWise } from "./roles/row_wise.js";
 export { transformer } from "./roles/transformer.js";
 export { validator } from "./roles/validator.js";
 export { Rng, rng, seed } from "./seed.js";
+export { query } from "./sql.js";
 export { Table } from "./table.js";
 export { logicalTime } from "./time.js";
 export { decode as decodeText, encode as encodeText } from "./utf8.js";

@@ -39,6 +39,8 @@ NEEDS = {
     "variable": "environment",
     "now": "clock",
     "random_bytes": "entropy",
+    "query": "query",
+    "query_columns": "query",
 }
 CONFIG = {"seed": "seed", "rng": "seed", "logical_time": "logical-time"}
 TRAINING = {"Variable", "Optimiser", "sgd", "adamw", "gradients", "binary_cross_entropy", "cross_entropy", "*"}
@@ -53,6 +55,7 @@ PACKAGES = {
     "clock": "platform",
     "entropy": "platform",
     "tables": "data",
+    "query": "data",
     "tensors": "tensor",
     "training": "tensor",
 }

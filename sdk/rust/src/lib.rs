@@ -10,6 +10,7 @@ mod column;
 mod descriptor;
 mod error;
 pub mod field;
+pub mod query;
 mod random;
 pub mod report;
 mod roles;

@@ -1,0 +1,121 @@
+//! A text -> the one query that it is, if it is of a size that can be planned.
+//!
+//! The engine's planner recurses, so depth is bounded here: of parentheses by its parser, of everything else by what is
+//! counted before anybody descends.
+
+use crate::Error;
+use crate::place::Text;
+use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Select, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use std::ops::ControlFlow;
+use types::Spot;
+
+/// Bytes of a text.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Words, numbers and signs of a text.
+pub const TOKENS_MAX: usize = 16_384;
+/// Expressions within expressions; a chain such as `a + b + c` nests too.
+pub const EXPRESSION_DEPTH_MAX: usize = 256;
+/// Tables that a text names, and selects that it has.
+pub const RELATIONS_MAX: usize = 64;
+/// Parentheses within parentheses, selects within selects.
+const NESTING_MAX: usize = 50;
+
+/// The query that a text is.
+pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
+    if text.sql.len() > TEXT_BYTES_MAX {
+        let (got, most) = (text.sql.len(), TEXT_BYTES_MAX);
+        return Err(Error::text(text, Spot::START, format!("the text has {got} bytes, at most {most} are taken")));
+    }
+    let tokens = text.tokens()?;
+    if tokens.len() > TOKENS_MAX {
+        let (got, most) = (tokens.len(), TOKENS_MAX);
+        return Err(Error::text(
+            text,
+            Spot::START,
+            format!("the text has {got} words and signs, at most {most} are taken"),
+        ));
+    }
+    let parser = DFParserBuilder::new(text.sql).with_dialect(&GenericDialect {}).with_recursion_limit(NESTING_MAX);
+    let parsed = parser.build().and_then(|mut parser| parser.parse_statements());
+    let mut statements = parsed.map_err(|error| Error::of_engine(text, &error))?;
+    let second = statements.len() > 1;
+    match statements.pop_front() {
+        None => {
+            Err(Error::text(text, Spot::START, "the text holds no query".to_owned())
+                .hinted("write `select .. from ..`"))
+        }
+        Some(_) if second => Err(Error::text(
+            text,
+            text.after_semicolon(),
+            "the text holds more than one statement, expected one query".to_owned(),
+        )),
+        Some(statement) => query(text, statement),
+    }
+}
+
+fn query(text: &Text<'_>, statement: Parsed) -> Result<Parsed, Error> {
+    let shape = match &statement {
+        Parsed::Statement(inner) if matches!(**inner, Statement::Query(_)) => shape(inner),
+        _ => {
+            let message = format!("the text is {}, expected a query", a_kind(text));
+            let hint = "a step's SQL reads its tables and gives one: it makes, changes and sets nothing";
+            return Err(Error::text(text, text.first(), message).hinted(hint));
+        }
+    };
+    match shape {
+        ControlFlow::Continue(()) => Ok(statement),
+        ControlFlow::Break(message) => Err(Error::text(text, text.first(), message)),
+    }
+}
+
+/// By its first word, for a message.
+fn a_kind(text: &Text<'_>) -> String {
+    match text.first_word() {
+        Some(word) => format!("a statement of `{}`", word.to_lowercase()),
+        None => "no query".to_owned(),
+    }
+}
+
+#[derive(Default)]
+struct Shape {
+    depth: usize,
+    relations: usize,
+    selects: usize,
+}
+
+fn shape(statement: &Statement) -> ControlFlow<String> {
+    statement.visit(&mut Shape::default())
+}
+
+fn at_most(got: usize, most: usize, what: &str) -> ControlFlow<String> {
+    match got > most {
+        true => ControlFlow::Break(format!("the query has more than {most} {what}")),
+        false => ControlFlow::Continue(()),
+    }
+}
+
+impl Visitor for Shape {
+    type Break = String;
+
+    fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<String> {
+        self.depth += 1;
+        at_most(self.depth, EXPRESSION_DEPTH_MAX, "expressions within each other; a chain such as `a + b + c` counts")
+    }
+
+    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<String> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, _: &ObjectName) -> ControlFlow<String> {
+        self.relations += 1;
+        at_most(self.relations, RELATIONS_MAX, "tables in it; a table counts each time it is named")
+    }
+
+    fn pre_visit_select(&mut self, _: &Select) -> ControlFlow<String> {
+        self.selects += 1;
+        at_most(self.selects, RELATIONS_MAX, "selects in it")
+    }
+}

@@ -14,6 +14,7 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+mod probe;
 mod row_wise;
 mod saying;
 mod served;
@@ -21,6 +22,7 @@ mod state;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
+pub use probe::Probe;
 pub use saying::{logged_bytes, tame};
 pub use served::Served;
 pub use state::Usage;

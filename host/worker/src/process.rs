@@ -14,7 +14,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use types::{Fault, FaultKind, LimitKind, Limits, Quantity};
+use types::{Digest, Fault, FaultKind, LimitKind, Limits, Quantity};
 
 /// How often the resident memory is looked at and a cancellation noticed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -42,6 +42,8 @@ pub(crate) struct Process {
     /// When it is looked at closely again.
     look_closely: Instant,
     pub(crate) attempts: u32,
+    /// The component whose code ran in it; none in one that is new.
+    pub(crate) guest: Option<Digest>,
 }
 
 /// What bounds one exchange with a worker.
@@ -94,10 +96,10 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let (inbox, walls) = Default::default();
+        let (inbox, walls, guest) = Default::default();
         let (base_bytes, cpu_seen_us, look_closely, attempts) = (0, 0, Instant::now(), 0);
         let mut process =
-            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look_closely, attempts };
+            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look_closely, attempts, guest };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;

@@ -71,6 +71,9 @@ pub enum Source {
     Builtin(Builtin),
 }
 
+/// What the source files end in that a pipeline can name: languages in which a file is a whole step.
+pub const BUILT: [&str; 4] = ["py", "js", "ts", "c"];
+
 /// Where a component comes from. Shown as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PluginSource {
@@ -78,8 +81,8 @@ pub enum PluginSource {
     Named(PluginName),
     /// A component in the project's folder; the path is relative to it and stays inside.
     Wasm(String),
-    /// A Python file, likewise.
-    Python(String),
+    /// A source file, likewise, which is built: it ends in one of [`BUILT`].
+    Built(String),
 }
 
 /// What the host does itself.
@@ -95,7 +98,7 @@ impl PluginSource {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Named(_) => None,
-            Self::Wasm(path) | Self::Python(path) => Some(path),
+            Self::Wasm(path) | Self::Built(path) => Some(path),
         }
     }
 }
@@ -104,7 +107,7 @@ impl fmt::Display for PluginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => write!(f, "{name}"),
-            Self::Wasm(path) | Self::Python(path) => write!(f, "./{path}"),
+            Self::Wasm(path) | Self::Built(path) => write!(f, "./{path}"),
         }
     }
 }

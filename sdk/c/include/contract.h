@@ -960,6 +960,53 @@ typedef struct {
   } val;
 } exports_stepwell_step_evaluator_result_list_measure_error_t;
 
+typedef stepwell_platform_errors_error_t exports_stepwell_step_sink_error_t;
+
+typedef stepwell_step_types_saved_file_t exports_stepwell_step_sink_saved_file_t;
+
+typedef struct {
+  exports_stepwell_step_sink_saved_file_t *ptr;
+  size_t len;
+} exports_stepwell_step_sink_list_saved_file_t;
+
+typedef struct exports_stepwell_step_sink_trained_model_t {
+  // The trainer's files.
+  exports_stepwell_step_sink_list_saved_file_t   files;
+  // Its signature, measures and plugin as a JSON object.
+  contract_string_t   about;
+} exports_stepwell_step_sink_trained_model_t;
+
+typedef stepwell_data_tables_own_table_t exports_stepwell_step_sink_own_table_t;
+
+typedef struct exports_stepwell_step_sink_delivery_t {
+  uint8_t tag;
+  union {
+    exports_stepwell_step_sink_own_table_t     table;
+    contract_string_t     report;
+    exports_stepwell_step_sink_trained_model_t     model;
+  } val;
+} exports_stepwell_step_sink_delivery_t;
+
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_TABLE 0
+// What an evaluator measured or a validator found, as a JSON array.
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_REPORT 1
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_MODEL 2
+
+typedef struct exports_stepwell_step_sink_receipt_t {
+  // Where it lies now, for people: a path, an address, an identifier.
+  contract_string_t   location;
+  // Whether an earlier attempt had already delivered it.
+  bool   repeated;
+} exports_stepwell_step_sink_receipt_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    exports_stepwell_step_sink_receipt_t ok;
+    exports_stepwell_step_sink_error_t err;
+  } val;
+} exports_stepwell_step_sink_result_receipt_error_t;
+
 // Imported Functions from `stepwell:data/tables@0.1.0`
 extern void stepwell_data_tables_method_table_schema(stepwell_data_tables_borrow_table_t self, stepwell_data_tables_list_field_t *ret);
 extern uint64_t stepwell_data_tables_method_table_rows(stepwell_data_tables_borrow_table_t self);
@@ -1130,6 +1177,9 @@ bool exports_stepwell_step_predictor_method_model_predict(exports_stepwell_step_
 
 // Exported Functions from `stepwell:step/evaluator@0.1.0`
 bool exports_stepwell_step_evaluator_evaluate(exports_stepwell_step_evaluator_own_table_t candidate, exports_stepwell_step_evaluator_own_table_t *maybe_baseline, contract_list_string_t *slices, exports_stepwell_step_evaluator_list_measure_t *ret, exports_stepwell_step_evaluator_error_t *err);
+
+// Exported Functions from `stepwell:step/sink@0.1.0`
+bool exports_stepwell_step_sink_deliver(contract_string_t *key, exports_stepwell_step_sink_delivery_t *delivery, exports_stepwell_step_sink_receipt_t *ret, exports_stepwell_step_sink_error_t *err);
 
 // Helper Functions
 
@@ -1426,6 +1476,20 @@ void exports_stepwell_step_evaluator_option_own_table_free(exports_stepwell_step
 void exports_stepwell_step_evaluator_list_measure_free(exports_stepwell_step_evaluator_list_measure_t *ptr);
 
 void exports_stepwell_step_evaluator_result_list_measure_error_free(exports_stepwell_step_evaluator_result_list_measure_error_t *ptr);
+
+void exports_stepwell_step_sink_error_free(exports_stepwell_step_sink_error_t *ptr);
+
+void exports_stepwell_step_sink_saved_file_free(exports_stepwell_step_sink_saved_file_t *ptr);
+
+void exports_stepwell_step_sink_list_saved_file_free(exports_stepwell_step_sink_list_saved_file_t *ptr);
+
+void exports_stepwell_step_sink_trained_model_free(exports_stepwell_step_sink_trained_model_t *ptr);
+
+void exports_stepwell_step_sink_delivery_free(exports_stepwell_step_sink_delivery_t *ptr);
+
+void exports_stepwell_step_sink_receipt_free(exports_stepwell_step_sink_receipt_t *ptr);
+
+void exports_stepwell_step_sink_result_receipt_error_free(exports_stepwell_step_sink_result_receipt_error_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void contract_string_set(contract_string_t *ret, const char*s);

@@ -20,6 +20,8 @@ const INTERFACES = {
     report: "platform",
     checkpoint: "platform",
     files: "platform",
+    http: "platform",
+    secrets: "platform",
     tables: "data",
     tensors: "tensor",
     training: "tensor",
@@ -32,6 +34,7 @@ const ROLES = {
     validator: ["validator"],
     learner: ["trainer", "predictor"],
     evaluator: ["evaluator"],
+    sink: ["sink"],
 };
 
 // The step's file runs while its component is made, and may not end.

@@ -18,9 +18,11 @@ mod row_wise;
 mod saying;
 mod served;
 mod state;
+mod timing;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
 pub use saying::{logged_bytes, tame};
 pub use served::Served;
 pub use state::Usage;
+pub use timing::{best_us, time};

@@ -19,6 +19,7 @@ mod row_wise;
 mod saying;
 mod served;
 mod state;
+mod timing;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
@@ -26,3 +27,4 @@ pub use probe::Probe;
 pub use saying::{logged_bytes, tame};
 pub use served::Served;
 pub use state::Usage;
+pub use timing::{best_us, time};

@@ -27,6 +27,7 @@ mod runs;
 mod secrets;
 mod share;
 mod tenants;
+mod timing;
 mod trial;
 
 pub use changes::{Change, Changes};
@@ -41,6 +42,7 @@ pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
+pub use timing::TIMED_ROWS;
 pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 

@@ -1,13 +1,21 @@
-//! Tensors in the host, with the operators one writes on paper: `(&a * &b)?`, `(&a + 1.0)?`, `a.matmul(&b)?`.
+//! Tensors in the host, with the operators one writes on paper: `(&a * &b)?`, `(&a + 1.0)?`, `a.matmul(&b)?`,
+//! `a.at(index![1..3, .., 0])?`.
 //!
 //! Every operation can fail (shapes, memory), so the operators give a `Result` too.
 
+mod index;
+
 use crate::Result;
-use crate::bindings::stepwell::tensor::tensors::Reduction;
-pub use crate::bindings::stepwell::tensor::tensors::{Binary, Comparison, ElementType, Tensor, Unary};
-pub use crate::bindings::stepwell::tensor::training::{
-    Adamw, Method, Optimiser, Sgd, Variable, binary_cross_entropy, cross_entropy, gradients,
+pub use crate::bindings::stepwell::tensor::tensors::{
+    Binary, Comparison, Convolution, ElementType, Pooling, Reduction, Tensor, Unary, Window, from_safetensors,
+    to_safetensors,
 };
+pub use crate::bindings::stepwell::tensor::training::{
+    Adamw, CosineDecay, Decay, Distance, Method, Optimiser, Schedule, Sgd, StepDecay, Variable, binary_cross_entropy,
+    cross_entropy, gradients, learning_rate, regression_loss,
+};
+pub use crate::index;
+pub use index::Index;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Values that cross in one call: 8 MiB.
@@ -23,6 +31,20 @@ impl Tensor {
         }
         match parts.len() {
             0 => Tensor::from_bytes(&[0], ElementType::Float64, &[]),
+            1 => Ok(parts.remove(0)),
+            _ => Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0),
+        }
+    }
+
+    /// A vector of positions, for [`Tensor::take`] and its like, or of classes.
+    pub fn from_i64(values: &[i64]) -> Result<Tensor> {
+        let mut parts = Vec::new();
+        for chunk in values.chunks(CHUNK_VALUES) {
+            let data: Vec<u8> = chunk.iter().flat_map(|value| value.to_le_bytes()).collect();
+            parts.push(Tensor::from_bytes(&[chunk.len() as u32], ElementType::Int64, &data)?);
+        }
+        match parts.len() {
+            0 => Tensor::from_bytes(&[0], ElementType::Int64, &[]),
             1 => Ok(parts.remove(0)),
             _ => Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0),
         }
@@ -61,10 +83,42 @@ impl Tensor {
         self.reduce(Reduction::Mean, Some(dimension), true)
     }
 
-    /// Each element squared.
-    pub fn square(&self) -> Result<Tensor> {
-        self.unary(Unary::Square)
+    /// Side by side along a new dimension.
+    pub fn stack(tensors: &[&Tensor], dimension: u32) -> Result<Tensor> {
+        let longer = |tensor: &&Tensor| {
+            let mut shape = tensor.shape();
+            shape.insert((dimension as usize).min(shape.len()), 1);
+            tensor.reshape(&shape)
+        };
+        let longer = tensors.iter().map(longer).collect::<Result<Vec<_>>>()?;
+        Tensor::concat(&longer.iter().collect::<Vec<_>>(), dimension)
     }
+}
+
+/// An operation on each element by its own name.
+macro_rules! unary {
+    ($($name:ident $op:ident $words:literal,)*) => {
+        impl Tensor {$(
+            #[doc = $words]
+            pub fn $name(&self) -> Result<Tensor> {
+                self.unary(Unary::$op)
+            }
+        )*}
+    };
+}
+
+unary! {
+    abs Abs "The absolute of each element.",
+    exp Exp "e to the power of each element.",
+    log Log "The natural logarithm of each element.",
+    sqrt Sqrt "The square root of each element.",
+    square Square "Each element squared.",
+    tanh Tanh "The hyperbolic tangent of each element.",
+    sigmoid Sigmoid "1 / (1 + exp(-x)) of each element.",
+    relu Relu "Each element, or 0 where it is below.",
+    gelu Gelu "x cdf(x) of each element, with the normal distribution.",
+    silu Silu "x sigmoid(x) of each element.",
+    softplus Softplus "log(1 + exp(x)) of each element.",
 }
 
 /// An operator between two tensors, and between a tensor and a number.

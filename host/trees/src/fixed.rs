@@ -11,6 +11,9 @@ const EXACT_BITS: u32 = 53;
 /// No sum of so large gradients, nor its square, is infinite.
 const LARGEST: f64 = 1e100;
 
+/// So few rows stay on this thread: to hand work to the pool costs two changes of threads.
+const ROWS_ALONE: usize = 16_384;
+
 /// A row's gradient and hessian, each in its own unit.
 pub(crate) type Pair = (i32, u32);
 
@@ -44,8 +47,10 @@ impl Fixed {
         let pair = |(gradient, hessian): (&f64, &f64)| {
             (rounded(gradient / gradient_unit) as i32, rounded(hessian / hessian_unit) as u32)
         };
-        let mut pairs = Vec::new();
-        gradients.par_iter().zip(hessians).map(pair).collect_into_vec(&mut pairs);
+        let pairs = match rows <= ROWS_ALONE {
+            true => gradients.iter().zip(hessians).map(pair).collect(),
+            false => gradients.par_iter().zip(hessians).map(pair).collect(),
+        };
         Ok(Self { pairs, scale: Scale { gradient_unit, hessian_unit, count_shift: u64::BITS - count_bits } })
     }
 }
@@ -65,7 +70,7 @@ fn rounded(value: f64) -> u64 {
 }
 
 fn largest(name: &str, values: &[f64]) -> Result<f64, Error> {
-    let largest = values.par_iter().map(|value| value.abs().to_bits()).max().map_or(0.0, f64::from_bits);
+    let largest = values.iter().map(|value| value.abs().to_bits()).max().map_or(0.0, f64::from_bits);
     match largest <= LARGEST {
         true => Ok(largest),
         false => Err(Error::new(name, format!("hold a number that is not finite, or beyond {LARGEST:e}"))),
@@ -73,7 +78,7 @@ fn largest(name: &str, values: &[f64]) -> Result<f64, Error> {
 }
 
 fn largest_positive(name: &str, values: &[f64]) -> Result<f64, Error> {
-    match values.par_iter().all(|value| *value >= 0.0) {
+    match values.iter().all(|value| *value >= 0.0) {
         true => largest(name, values),
         false => Err(Error::new(name, "hold a number below zero, or one that is none")),
     }

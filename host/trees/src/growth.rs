@@ -156,7 +156,7 @@ impl Growth {
             .filter(|(rows, _)| !rows.is_empty())
             .collect();
         let mut values = vec![0.0; self.rows.len()];
-        values.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(|(block, values)| {
+        let write = |(block, values): (usize, &mut [f64])| {
             let start = (block * BLOCK_ROWS) as u32;
             let length = values.len() as u32;
             for (rows, value) in &leaves {
@@ -165,7 +165,11 @@ impl Growth {
                     values[(row - start) as usize] = *value;
                 }
             }
-        });
+        };
+        match values.len() <= BLOCK_ROWS {
+            true => write((0, &mut values)),
+            false => values.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(write),
+        }
         Ok(values)
     }
 }

@@ -2,12 +2,18 @@
 
 use rayon::prelude::*;
 
-/// Rows that one thread deals out at a time.
+/// Rows that one thread deals out at a time. Fewer stay on this thread: to hand work to the pool costs two changes of threads.
 const CHUNK_ROWS: usize = 16_384;
 
 /// Puts the rows that go left before the others, both in the order they had. Gives how many go left. `spare` is as long as
 /// `rows`.
 pub(crate) fn partition(rows: &mut [u32], spare: &mut [u32], goes_left: impl Fn(u32) -> bool + Sync) -> usize {
+    if rows.len() <= CHUNK_ROWS {
+        let left = deal(rows, spare, &goes_left);
+        let ((here, there), (from_left, from_right)) = (rows.split_at_mut(left), spare.split_at(left));
+        bring_back((here, from_left, there, from_right));
+        return left;
+    }
     let chunks = rows.par_chunks(CHUNK_ROWS).zip(spare.par_chunks_mut(CHUNK_ROWS));
     let lefts: Vec<usize> = chunks.map(|(rows, spare)| deal(rows, spare, &goes_left)).collect();
     let left = lefts.iter().sum();
@@ -21,12 +27,15 @@ pub(crate) fn partition(rows: &mut [u32], spare: &mut [u32], goes_left: impl Fn(
         (there, to_right) = std::mem::take(&mut to_right).split_at_mut(from_right.len());
         moves.push((here, from_left, there, from_right));
     }
-    moves.into_par_iter().for_each(|(here, from_left, there, from_right)| {
-        here.copy_from_slice(from_left);
-        // They were dealt from the end.
-        there.iter_mut().zip(from_right.iter().rev()).for_each(|(to, from)| *to = *from);
-    });
+    moves.into_par_iter().for_each(bring_back);
     left
+}
+
+/// What was dealt out to either side, to where it belongs, in the order it had.
+fn bring_back((here, from_left, there, from_right): (&mut [u32], &[u32], &mut [u32], &[u32])) {
+    here.copy_from_slice(from_left);
+    // They were dealt from the end.
+    there.iter_mut().zip(from_right.iter().rev()).for_each(|(to, from)| *to = *from);
 }
 
 /// Deals rows out: to the left from the start, to the right from the end. Gives how many went left.

@@ -37,7 +37,7 @@ Commands:
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
-           chunks, tables, frames, manifest, tensors or requests. A failure prints its seed.
+           chunks, tables, frames, manifest, tensors, trees or requests. A failure prints its seed.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
            version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.

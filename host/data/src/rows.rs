@@ -13,18 +13,33 @@ pub fn numbers(table: &Table, column: &str) -> Result<Vec<f64>, Error> {
             let reason = "holds nulls; fill or drop them in an earlier step".to_owned();
             return Err(Error::Column { column: column.to_owned(), reason });
         }
-        match chunk.data_type {
-            DataType::Float64 => values.extend(fixed::<8>(&chunk.data).map(f64::from_le_bytes)),
-            DataType::Float32 => values.extend(fixed::<4>(&chunk.data).map(|b| f64::from(f32::from_le_bytes(b)))),
-            DataType::Int64 => values.extend(fixed::<8>(&chunk.data).map(|b| i64::from_le_bytes(b) as f64)),
-            DataType::Boolean => values.extend((0..chunk.length).map(|row| f64::from(u8::from(bit(&chunk.data, row))))),
-            got => {
-                let expected = "a number".to_owned();
-                return Err(Error::Type { column: column.to_owned(), expected, got });
-            }
-        }
+        values.extend(as_numbers(&chunk, column)?);
     }
     Ok(values)
+}
+
+/// `length` rows of a numeric column from row `offset`, as [`numbers`]; a null is not-a-number. Fewer at the end.
+pub fn numbers_or_nan(table: &Table, column: &str, offset: u64, length: u32) -> Result<Vec<f64>, Error> {
+    let chunk = table.read(column, offset, length)?;
+    let mut values = as_numbers(&chunk, column)?;
+    if let Some(validity) = &chunk.validity {
+        let nulls = (0..).zip(&mut values).filter(|(row, _)| !bit(validity, *row));
+        nulls.for_each(|(_, value)| *value = f64::NAN);
+    }
+    Ok(values)
+}
+
+fn as_numbers(chunk: &GuestColumn, column: &str) -> Result<Vec<f64>, Error> {
+    Ok(match chunk.data_type {
+        DataType::Float64 => fixed::<8>(&chunk.data).map(f64::from_le_bytes).collect(),
+        DataType::Float32 => fixed::<4>(&chunk.data).map(|b| f64::from(f32::from_le_bytes(b))).collect(),
+        DataType::Int64 => fixed::<8>(&chunk.data).map(|b| i64::from_le_bytes(b) as f64).collect(),
+        DataType::Boolean => (0..chunk.length).map(|row| f64::from(u8::from(bit(&chunk.data, row)))).collect(),
+        got => {
+            let expected = "a number".to_owned();
+            return Err(Error::Type { column: column.to_owned(), expected, got });
+        }
+    })
 }
 
 /// The values of a column at these rows as a person reads them, each cut at 80 characters. Rows beyond the end are left out.

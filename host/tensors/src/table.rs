@@ -2,7 +2,7 @@
 
 use crate::tensor::bytes;
 use crate::{ElementType, Error, Tensor, shape};
-use candle_core::{Device, Tensor as Array, WithDType};
+use candle_core::{DType, Device, Tensor as Array, WithDType};
 use data::{GuestColumn, Table};
 use types::{DataType, Field, Schema};
 
@@ -46,6 +46,23 @@ impl Tensor {
         };
         let columns = (0..width).map(column).collect::<Result<_, Error>>()?;
         Table::from_columns(schema, columns).map_err(of_table)
+    }
+}
+
+/// Numbers <-> a tensor, for crates of the host that compute with neither.
+impl Tensor {
+    /// All values, row-major.
+    pub fn numbers(&self) -> Result<Vec<f64>, Error> {
+        match self.is_vacant() {
+            true => Ok(Vec::new()),
+            false => Ok(self.value.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?),
+        }
+    }
+
+    /// A vector of float64.
+    pub fn from_numbers(values: Vec<f64>) -> Result<Self, Error> {
+        let shape = shape::within_limits(vec![values.len()])?;
+        Ok(Self::constant(Array::from_vec(values, shape, &Device::Cpu)?))
     }
 }
 

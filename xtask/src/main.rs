@@ -39,7 +39,7 @@ Commands:
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
-           chunks, tables, frames, manifest, tensors or requests. A failure prints its seed.
+           chunks, tables, frames, manifest, tensors, trees or requests. A failure prints its seed.
   bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
            the machine's load. AREA is sandbox. Let nothing else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this

@@ -3,7 +3,7 @@
 use crate::array::{Number, array};
 use crate::tensor::bytes;
 use crate::{ElementType, Error, Tensor, shape};
-use candle_core::Tensor as Array;
+use candle_core::{DType, Tensor as Array};
 use data::{GuestColumn, Table};
 use types::{DataType, Field, Schema};
 
@@ -51,6 +51,23 @@ impl Tensor {
         };
         let columns = (0..width).map(column).collect::<Result<_, Error>>()?;
         Table::from_columns(schema, columns).map_err(of_table)
+    }
+}
+
+/// Numbers <-> a tensor, for crates of the host that compute with neither.
+impl Tensor {
+    /// All values, row-major.
+    pub fn numbers(&self) -> Result<Vec<f64>, Error> {
+        match self.is_vacant() {
+            true => Ok(Vec::new()),
+            false => Ok(self.value.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?),
+        }
+    }
+
+    /// A vector of float64.
+    pub fn from_numbers(values: Vec<f64>) -> Result<Self, Error> {
+        let shape = shape::within_limits(vec![values.len()])?;
+        Ok(Self::constant(array(values, &shape)?))
     }
 }
 

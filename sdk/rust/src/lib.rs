@@ -47,6 +47,11 @@ pub mod checkpoint {
     pub use crate::bindings::stepwell::platform::checkpoint::{load, save};
 }
 
+/// The heavy passes of growing decision trees on histograms; which split to make is the plugin's decision.
+pub mod trees {
+    pub use crate::bindings::stepwell::tensor::trees::{Binned, Feature, Growth, ends};
+}
+
 #[doc(hidden)]
 pub use serde as __serde;
 

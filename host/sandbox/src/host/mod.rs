@@ -5,4 +5,5 @@ pub(crate) mod platform;
 mod tables;
 mod tensors;
 mod training;
+mod trees;
 mod world;

@@ -185,7 +185,7 @@ impl Pool {
         keeper: &mut Keeper,
         watch: &dyn Watch,
     ) -> (Result<Answer, Fault>, Usage) {
-        worker.attempts += 1;
+        worker.begin();
         let cancelled = || watch.cancelled();
         let bounds = Bounds::new(assignment.limits, worker.cpu_us(), &cancelled);
         let watch = &Metered::new(watch, assignment.limits);

@@ -82,7 +82,8 @@ impl<T> Column<T> {
         match self.first_null() {
             None => Ok(self.values),
             Some(row) => {
-                Err(Error::invalid(self.name, format!("expected a value in every row, got null in row {row}")))
+                let reason = format!("expected a value in every row, got null in row {row}; fill or drop nulls before");
+                Err(Error::invalid(self.name, reason))
             }
         }
     }
@@ -454,7 +455,7 @@ mod tests {
         let mut column = Column::from(vec![Some(4.0), None]).map(f64::sqrt);
         assert_eq!(column.iter().collect::<Vec<_>>(), [Some(&2.0), None]);
         column.name = "a".into();
-        let error = Error::invalid("a", "expected a value in every row, got null in row 1");
+        let error = Error::invalid("a", "expected a value in every row, got null in row 1; fill or drop nulls before");
         assert_eq!(column.required(), Err(error));
     }
 

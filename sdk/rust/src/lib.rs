@@ -6,10 +6,12 @@
 #[doc(hidden)]
 pub mod bindings;
 mod class;
+mod classes;
 mod column;
 mod descriptor;
 mod error;
 pub mod field;
+mod moments;
 mod random;
 pub mod report;
 mod roles;
@@ -18,6 +20,8 @@ mod saved;
 mod settings;
 mod table;
 pub mod tensor;
+pub mod training;
+mod weights;
 
 /// Files beneath the folders that the pipeline granted (`grants.files`).
 pub mod files {
@@ -56,10 +60,12 @@ pub mod trees {
 pub use serde as __serde;
 
 pub use class::Class;
+pub use classes::Classes;
 pub use column::{AnyColumn, Column, Date, Timestamp};
 pub use descriptor::{Descriptor, Inputs};
 pub use error::{Error, Result};
 pub use field::{DataType, Field};
+pub use moments::Moments;
 pub use random::Rng;
 #[doc(hidden)]
 pub use roles::Exported;
@@ -71,3 +77,4 @@ pub use saved::{SavedFile, SavedFiles};
 pub use settings::{logical_time, params, parse, seed};
 pub use table::{Table, TableBuilder};
 pub use tensor::Tensor;
+pub use weights::Weights;

@@ -18,19 +18,32 @@ pub use crate::index;
 pub use index::Index;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// Values that cross in one call: 8 MiB.
+/// Values that cross in one call: 8 MiB at most.
 const CHUNK_VALUES: usize = 1 << 20;
 
 impl Tensor {
     /// A vector of float64.
     pub fn from_f64(values: &[f64]) -> Result<Tensor> {
+        Self::of_numbers(values, ElementType::Float64, f64::to_le_bytes)
+    }
+
+    /// A vector of float32.
+    pub fn from_f32(values: &[f32]) -> Result<Tensor> {
+        Self::of_numbers(values, ElementType::Float32, f32::to_le_bytes)
+    }
+
+    fn of_numbers<T: Copy, const N: usize>(
+        values: &[T],
+        element_type: ElementType,
+        bytes: impl Fn(T) -> [u8; N],
+    ) -> Result<Tensor> {
         let mut parts = Vec::new();
         for chunk in values.chunks(CHUNK_VALUES) {
-            let data: Vec<u8> = chunk.iter().flat_map(|value| value.to_le_bytes()).collect();
-            parts.push(Tensor::from_bytes(&[chunk.len() as u32], ElementType::Float64, &data)?);
+            let data: Vec<u8> = chunk.iter().flat_map(|value| bytes(*value)).collect();
+            parts.push(Tensor::from_bytes(&[chunk.len() as u32], element_type, &data)?);
         }
         match parts.len() {
-            0 => Tensor::from_bytes(&[0], ElementType::Float64, &[]),
+            0 => Tensor::from_bytes(&[0], element_type, &[]),
             1 => Ok(parts.remove(0)),
             _ => Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0),
         }
@@ -52,8 +65,17 @@ impl Tensor {
 
     /// All values, row-major, as float64.
     pub fn to_f64(&self) -> Result<Vec<f64>> {
+        self.numbers(ElementType::Float64, f64::from_le_bytes)
+    }
+
+    /// All values, row-major, as float32.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        self.numbers(ElementType::Float32, f32::from_le_bytes)
+    }
+
+    fn numbers<T, const N: usize>(&self, element_type: ElementType, number: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
         let count: usize = self.shape().iter().map(|length| *length as usize).product();
-        let flat = self.cast(ElementType::Float64)?.reshape(&[count as u32])?;
+        let flat = self.cast(element_type)?.reshape(&[count as u32])?;
         let mut values = Vec::with_capacity(count);
         while values.len() < count {
             let length = CHUNK_VALUES.min(count - values.len());
@@ -63,7 +85,7 @@ impl Tensor {
                 let got = words.len();
                 return Err(crate::Error::permanent(format!("expected {length} values from the host, got {got}")));
             }
-            values.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
+            values.extend(words.iter().map(|word| number(*word)));
         }
         Ok(values)
     }

@@ -102,7 +102,9 @@ fn refused(project: &Project) {
         let says = "`x`: expected numbers of a finite mean and deviation to learn from";
         project.stepwell(&["run"]).expect(word, 3, &[word, says]);
     }
-    for (params, says) in [("[]", "less than 1 item"), ("[\"x\", \"x\"]", "non-unique"), ("[1]", "is an integer, expected string")] {
+    for (params, says) in
+        [("[]", "less than 1 item"), ("[\"x\", \"x\"]", "non-unique"), ("[1]", "is an integer, expected string")]
+    {
         project.write(TRAIN, pipeline(params));
         let said = project.stepwell(&["check"]);
         said.expect(params, 2, &[says]);

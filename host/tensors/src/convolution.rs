@@ -146,7 +146,8 @@ fn geometry(input: &[usize], kernels: &[usize], how: &Convolution) -> Result<Geo
         each_dimension(name, numbers, rank)?;
     }
     let (channels, groups) = (input[1], how.groups as usize);
-    if groups == 0 || channels % groups != 0 || kernels[0] % groups != 0 || kernels[1] != channels / groups {
+    let divides = |count: usize| groups != 0 && count.is_multiple_of(groups);
+    if !divides(channels) || !divides(kernels[0]) || kernels[1] != channels / groups {
         return Err(mismatch("groups that divide channels and outputs, and kernels of channels / groups".to_owned()));
     }
     let axis = |i: usize| {

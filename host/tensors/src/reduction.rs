@@ -206,7 +206,7 @@ fn softmax<T: Real>(given: &[Vec<T>], out: &mut [T]) {
     let top = lanes::largest(&given[0]);
     out.iter_mut().zip(&given[0]).for_each(|(out, &x)| *out = (x - top).exp());
     let total = T::of(lanes::row_sum(out));
-    out.iter_mut().for_each(|out| *out = *out / total);
+    out.iter_mut().for_each(|out| *out /= total);
 }
 
 /// Operands of one shape, a lane at a time.

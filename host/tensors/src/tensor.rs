@@ -209,6 +209,7 @@ impl Tensor {
     }
 }
 
+#[expect(clippy::unnecessary_cast, reason = "one text for every type, among them the same")]
 fn converted(x: &Array, element_type: ElementType) -> Native<Array> {
     if x.elem_count() == 0 {
         return by_type!(element_type, T => array(Vec::<T>::new(), x.dims()));

@@ -1,6 +1,6 @@
 //! One operand, one result of its shape. Each value stands beside its slope.
 
-use crate::array::{Elements, Real, array, by_real, map, zip};
+use crate::array::{Elements, Number, Real, array, by_real, map, zip};
 use crate::graph::{Pull, pull};
 use crate::{Error, Tensor};
 use candle_core::{DType, Tensor as Array};
@@ -105,7 +105,7 @@ impl Tensor {
     pub fn clamp(&self, low: Option<f64>, high: Option<f64>) -> Result<Self, Error> {
         self.expect_real("tensor")?;
         let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
-        if !(low <= high) {
+        if low.is_nan() || high.is_nan() || low > high {
             return Err(Error::invalid("low", format!("is {low}, expected at most `high`, which is {high}")));
         }
         self.each(move |x| x.max(low).min(high), move |x| f64::from(u8::from(low <= x && x <= high)))
@@ -122,12 +122,12 @@ impl Tensor {
         }
         let x = self.value.contiguous()?;
         let kept = |x: f64| if x.is_nan() { x } else { f(x) };
-        let y = by_real!(x, T => array(map(&Elements::<T>::of(&x)?, |x| T::of(kept(f64::from(x)))), x.dims()))?;
+        let y = by_real!(x, T => array(map(&Elements::<T>::of(&x)?, |x| T::of(kept(x.wide()))), x.dims()))?;
         let back = pull(move |g| {
             let g = g.contiguous()?;
             by_real!(g, T => {
                 let g_elements = Elements::<T>::of(&g)?;
-                array(zip(&g_elements, &Elements::<T>::of(&x)?, |g, x| g * T::of(slope(f64::from(x)))), g.dims())
+                array(zip(&g_elements, &Elements::<T>::of(&x)?, |g, x| g * T::of(slope(x.wide()))), g.dims())
             })
         });
         Ok(Self::result(y, [(self, back)]))

@@ -182,13 +182,13 @@ fn windows(table: &mut Table) {
         table.add("convolve", &[input, kernels], ANY, move |x| x[0].convolve(&x[1], None, &how));
         table.add("convolve", &[input, kernels, &outputs], ANY, move |x| x[0].convolve(&x[1], Some(&x[2]), &with_bias));
     }
-    let cases: [(&[u32], &[u32], &[u32], &[u32]); 4] = [
-        (&[2, 2, 7], &[3], &[2], &[1]),
-        (&[1, 2, 4, 4], &[2, 2], &[2, 2], &[0, 0]),
-        (&[1, 2, 5, 4], &[3, 2], &[1, 1], &[1, 1]),
-        (&[1, 1, 5, 5], &[2, 3], &[3, 2], &[0, 1]),
+    let cases: [[&[u32]; 4]; 4] = [
+        [&[2, 2, 7], &[3], &[2], &[1]],
+        [&[1, 2, 4, 4], &[2, 2], &[2, 2], &[0, 0]],
+        [&[1, 2, 5, 4], &[3, 2], &[1, 1], &[1, 1]],
+        [&[1, 1, 5, 5], &[2, 3], &[3, 2], &[0, 1]],
     ];
-    for (input, size, stride, padding) in cases {
+    for [input, size, stride, padding] in cases {
         for op in Pooling::ALL {
             let window = Window { size: size.to_vec(), stride: stride.to_vec(), padding: padding.to_vec() };
             table.add(&format!("pool.{}", kebab(op)), &[input], ANY, move |x| x[0].pool(op, &window));

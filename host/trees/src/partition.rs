@@ -61,7 +61,7 @@ mod tests {
         for length in [0, 1, 2, CHUNK_ROWS, CHUNK_ROWS + 1, 5 * CHUNK_ROWS + 77] {
             let before: Vec<u32> = (0..length as u32).map(|row| row * 3).collect();
             for modulus in [1, 2, 7, 1_000_000] {
-                let goes_left = |row: u32| row % modulus == 0;
+                let goes_left = |row: u32| row.is_multiple_of(modulus);
                 let (mut rows, mut spare) = (before.clone(), vec![0; length]);
                 let left = partition(&mut rows, &mut spare, goes_left);
                 let mut expected: Vec<u32> = before.iter().copied().filter(|row| goes_left(*row)).collect();

@@ -16,7 +16,8 @@ use crate::{Language, Notes, Tools, language};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use types::{Digest, Fault, Role};
-use wit_bindgen_core::{Files, wit_parser::Resolve};
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::{Resolve, SourceMap};
 
 /// Zig's C compiler, which brings its own linker and C library; pinned, since its version is part of what it makes.
 const COMPILER: &str = "ziglang==0.15.2";
@@ -215,8 +216,12 @@ fn bindings(roles: &[&str], folder: &Path) -> Result<(), Fault> {
     );
     let generate = || {
         let mut resolve = Resolve::default();
-        for (path, text) in WIT {
-            resolve.push_str(path, text)?;
+        // A package is what stands in one folder.
+        let folder = |file: &File| Path::new(file.0).parent();
+        for package in WIT.chunk_by(|a, b| folder(a) == folder(b)) {
+            let mut source = SourceMap::default();
+            package.iter().for_each(|(path, text)| source.push_str(path, *text));
+            resolve.push_group(source.parse().map_err(|(_, error)| error)?)?;
         }
         let package = resolve.push_str("c.wit", &world)?;
         let world = resolve.select_world(&[package], Some("contract"))?;

@@ -35,9 +35,7 @@ impl Trainer for Gbdt {
         let params = stepwell::params::<Params>()?.checked()?;
         let label =
             training.label.as_deref().ok_or_else(|| Error::invalid("label", "expected a label column, got none"))?;
-        if params.early_stopping.is_some() && training.validation.is_none() {
-            return Err(Error::invalid("early_stopping", "expected a table on the port `validation`, got none"));
-        }
+        judgeable(&params, training.validation.is_some())?;
         let train = &training.train;
         let initial = training.initial.clone().map(|files| Model::load(&SavedFiles(files))).transpose()?;
         let Label { objective, classes } = Label::of(&params, train, label)?;
@@ -137,6 +135,14 @@ impl Predictor for Gbdt {
     }
 }
 
+/// Who is to stop early needs rows that say when.
+fn judgeable(params: &Params, validation: bool) -> Result<()> {
+    match params.early_stopping.is_some() && !validation {
+        true => Err(Error::invalid("early_stopping", "expected a table on the port `validation`, got none")),
+        false => Ok(()),
+    }
+}
+
 /// What is known before training of the predictions for a label: those of several classes are named after them.
 fn foretold(params: &Params, label: &Field) -> Vec<Field> {
     let boolean = label.data_type == DataType::Boolean && params.objective == Wish::Auto;
@@ -155,6 +161,7 @@ impl Plugin for Gbdt {
             true => Params::default(),
             false => stepwell::params::<Params>()?.checked()?,
         };
+        judgeable(&params, inputs.is_empty() || inputs.port("validation").is_some())?;
         let wrong = |field: &&Field| !columns::fits(field.data_type, params.categorical.contains(&field.name));
         if let Some(wrong) = inputs.columns("features").iter().find(wrong) {
             let got = wrong.data_type.name();

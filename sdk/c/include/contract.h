@@ -608,6 +608,110 @@ typedef struct {
   stepwell_tensor_training_borrow_tensor_t val;
 } stepwell_tensor_training_option_borrow_tensor_t;
 
+typedef stepwell_platform_errors_error_t stepwell_tensor_trees_error_t;
+
+typedef struct {
+  double *ptr;
+  size_t len;
+} contract_list_f64_t;
+
+// A column of numbers, and where its bins end: bin i holds what is above end i - 1 and at most end i, the one after the
+// last end what is above it. One bin more holds nulls and not-a-number. At most 254 finite ends, strictly rising.
+typedef struct stepwell_tensor_trees_feature_t {
+  contract_string_t   column;
+  contract_list_f64_t   ends;
+} stepwell_tensor_trees_feature_t;
+
+typedef struct stepwell_tensor_trees_own_binned_t {
+  int32_t __handle;
+} stepwell_tensor_trees_own_binned_t;
+
+typedef struct stepwell_tensor_trees_borrow_binned_t {
+  int32_t __handle;
+} stepwell_tensor_trees_borrow_binned_t;
+
+typedef struct stepwell_tensor_trees_own_growth_t {
+  int32_t __handle;
+} stepwell_tensor_trees_own_growth_t;
+
+typedef struct stepwell_tensor_trees_borrow_growth_t {
+  int32_t __handle;
+} stepwell_tensor_trees_borrow_growth_t;
+
+typedef stepwell_data_tables_borrow_table_t stepwell_tensor_trees_borrow_table_t;
+
+typedef struct {
+  contract_list_f64_t *ptr;
+  size_t len;
+} contract_list_list_f64_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_list_list_f64_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_list_list_f64_error_t;
+
+typedef struct {
+  stepwell_tensor_trees_feature_t *ptr;
+  size_t len;
+} stepwell_tensor_trees_list_feature_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_binned_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_binned_error_t;
+
+typedef stepwell_tensor_tensors_borrow_tensor_t stepwell_tensor_trees_borrow_tensor_t;
+
+typedef struct {
+  bool is_some;
+  stepwell_tensor_trees_borrow_tensor_t val;
+} stepwell_tensor_trees_option_borrow_tensor_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_growth_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_growth_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_list_u8_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_list_u8_error_t;
+
+typedef struct {
+  uint32_t f0;
+  uint32_t f1;
+} contract_tuple2_u32_u32_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_tuple2_u32_u32_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_tuple2_u32_u32_error_t;
+
+typedef stepwell_tensor_tensors_own_tensor_t stepwell_tensor_trees_own_tensor_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_tensor_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_tensor_error_t;
+
 typedef stepwell_platform_errors_error_t exports_stepwell_step_description_error_t;
 
 typedef stepwell_data_tables_field_t exports_stepwell_step_description_field_t;
@@ -1149,6 +1253,29 @@ extern bool stepwell_tensor_training_binary_cross_entropy(stepwell_tensor_traini
 // Mean over rows of -log-softmax(logits [rows, classes]) at `targets` [rows], class positions held as numbers.
 extern bool stepwell_tensor_training_cross_entropy(stepwell_tensor_training_borrow_tensor_t logits, stepwell_tensor_training_borrow_tensor_t targets, stepwell_tensor_training_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
 
+// Imported Functions from `stepwell:tensor/trees@0.1.0`
+// Where bins of about equally many rows end, for each column; at most `bins` of them (1 to 255), beside the one for what
+// is missing. A value that is frequent enough has a bin to itself. Of more than 200,000 rows so many are looked at,
+// the same every time.
+extern bool stepwell_tensor_trees_ends(stepwell_tensor_trees_borrow_table_t table, contract_list_string_t *columns, uint32_t bins, contract_list_list_f64_t *ret, stepwell_tensor_trees_error_t *err);
+extern bool stepwell_tensor_trees_static_binned_create(stepwell_tensor_trees_borrow_table_t table, stepwell_tensor_trees_list_feature_t *features, stepwell_tensor_trees_own_binned_t *ret, stepwell_tensor_trees_error_t *err);
+// A root to be split by the sums of gradients and hessians, a number a row; hessians are 0 or more. A row at which
+// `taken` is 0 follows the splits without being counted.
+// 
+// Gradients are rounded to 2^-30 of the largest; beyond 8 million rows, and hessians beyond 131,000, to fewer bits.
+extern bool stepwell_tensor_trees_static_growth_learn(stepwell_tensor_trees_borrow_binned_t rows, stepwell_tensor_trees_borrow_tensor_t gradients, stepwell_tensor_trees_borrow_tensor_t hessians, stepwell_tensor_trees_borrow_tensor_t *maybe_taken, stepwell_tensor_trees_own_growth_t *ret, stepwell_tensor_trees_error_t *err);
+// A root whose rows only follow the splits, to be given the tree's values.
+extern bool stepwell_tensor_trees_static_growth_follow(stepwell_tensor_trees_borrow_binned_t rows, stepwell_tensor_trees_own_growth_t *ret, stepwell_tensor_trees_error_t *err);
+// The sums of a leaf: for each feature in turn its bins, the one for what is missing last; of each the sum of gradients
+// and the sum of hessians (float64) and the count of rows (64-bit integer), little-endian: 24 bytes a bin. Once a
+// node was summed, its two children cost the smaller one's rows.
+extern bool stepwell_tensor_trees_method_growth_histogram(stepwell_tensor_trees_borrow_growth_t self, uint32_t node, contract_list_u8_t *ret, stepwell_tensor_trees_error_t *err);
+// Splits a leaf by a feature, named by its place: rows whose bin is among `left` go to the first of the two new nodes, whose
+// numbers are given.
+extern bool stepwell_tensor_trees_method_growth_split(stepwell_tensor_trees_borrow_growth_t self, uint32_t node, uint32_t feature, contract_list_u8_t *left, contract_tuple2_u32_u32_t *ret, stepwell_tensor_trees_error_t *err);
+// For each row the number of the leaf it is in, from `of-nodes`, which has one for every node: a float64 vector.
+extern bool stepwell_tensor_trees_method_growth_values(stepwell_tensor_trees_borrow_growth_t self, contract_list_f64_t *of_nodes, stepwell_tensor_trees_own_tensor_t *ret, stepwell_tensor_trees_error_t *err);
+
 // Exported Functions from `stepwell:step/description@0.1.0`
 bool exports_stepwell_step_description_describe(exports_stepwell_step_description_list_port_t *inputs, exports_stepwell_step_description_descriptor_t *ret, exports_stepwell_step_description_error_t *err);
 
@@ -1358,6 +1485,42 @@ void stepwell_tensor_training_list_own_tensor_free(stepwell_tensor_training_list
 void stepwell_tensor_training_result_list_own_tensor_error_free(stepwell_tensor_training_result_list_own_tensor_error_t *ptr);
 
 void stepwell_tensor_training_option_borrow_tensor_free(stepwell_tensor_training_option_borrow_tensor_t *ptr);
+
+void stepwell_tensor_trees_error_free(stepwell_tensor_trees_error_t *ptr);
+
+void contract_list_f64_free(contract_list_f64_t *ptr);
+
+void stepwell_tensor_trees_feature_free(stepwell_tensor_trees_feature_t *ptr);
+
+extern void stepwell_tensor_trees_binned_drop_own(stepwell_tensor_trees_own_binned_t handle);
+
+extern void stepwell_tensor_trees_binned_drop_borrow(stepwell_tensor_trees_borrow_binned_t handle);
+
+extern stepwell_tensor_trees_borrow_binned_t stepwell_tensor_trees_borrow_binned(stepwell_tensor_trees_own_binned_t handle);
+
+extern void stepwell_tensor_trees_growth_drop_own(stepwell_tensor_trees_own_growth_t handle);
+
+extern void stepwell_tensor_trees_growth_drop_borrow(stepwell_tensor_trees_borrow_growth_t handle);
+
+extern stepwell_tensor_trees_borrow_growth_t stepwell_tensor_trees_borrow_growth(stepwell_tensor_trees_own_growth_t handle);
+
+void contract_list_list_f64_free(contract_list_list_f64_t *ptr);
+
+void stepwell_tensor_trees_result_list_list_f64_error_free(stepwell_tensor_trees_result_list_list_f64_error_t *ptr);
+
+void stepwell_tensor_trees_list_feature_free(stepwell_tensor_trees_list_feature_t *ptr);
+
+void stepwell_tensor_trees_result_own_binned_error_free(stepwell_tensor_trees_result_own_binned_error_t *ptr);
+
+void stepwell_tensor_trees_option_borrow_tensor_free(stepwell_tensor_trees_option_borrow_tensor_t *ptr);
+
+void stepwell_tensor_trees_result_own_growth_error_free(stepwell_tensor_trees_result_own_growth_error_t *ptr);
+
+void stepwell_tensor_trees_result_list_u8_error_free(stepwell_tensor_trees_result_list_u8_error_t *ptr);
+
+void stepwell_tensor_trees_result_tuple2_u32_u32_error_free(stepwell_tensor_trees_result_tuple2_u32_u32_error_t *ptr);
+
+void stepwell_tensor_trees_result_own_tensor_error_free(stepwell_tensor_trees_result_own_tensor_error_t *ptr);
 
 void exports_stepwell_step_description_error_free(exports_stepwell_step_description_error_t *ptr);
 

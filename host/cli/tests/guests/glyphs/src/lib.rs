@@ -13,7 +13,7 @@ const SIDE: u32 = 8;
 const CLASSES: u32 = 10;
 const CHANNELS: u32 = 16;
 const INK_MAX: f64 = 16.0;
-const EPOCHS: u32 = 6;
+const EPOCHS: u32 = 12;
 const BATCH: u32 = 64;
 
 struct Glyphs;

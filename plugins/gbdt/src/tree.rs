@@ -79,11 +79,10 @@ impl Tree {
     }
 
     pub(crate) fn splits(&self) -> impl Iterator<Item = (usize, &Split)> {
-        let split = |(at, node)| match node {
-            &Node::Split(ref split) => Some((at, split)),
+        self.0.iter().enumerate().filter_map(|(at, node)| match node {
+            Node::Split(split) => Some((at, split)),
             Node::Leaf(_) => None,
-        };
-        self.0.iter().enumerate().filter_map(split)
+        })
     }
 
     /// The splits in the order in which they were made: nodes are numbered by it.

@@ -136,7 +136,13 @@ impl Search<'_> {
         let best = state.best.as_ref().map(|best| best.centres.len());
         match state.centres.as_ref().map(Vec::len).into_iter().chain(best).find(|got| *got != expected) {
             Some(got) => Err(wrong(format!("{got} numbers"))),
-            None => Ok(state),
+            None => {
+                let (start, iteration) = (state.start + 1, state.iteration);
+                report::info(format!(
+                    "goes on with start {start} after iteration {iteration}, which an interrupted attempt reached"
+                ));
+                Ok(state)
+            }
         }
     }
 }

@@ -50,8 +50,8 @@ impl Model {
             let block = rows.slice(start, BLOCK_ROWS);
             let columns =
                 self.features.iter().map(|feature| values(&block, feature, start)).collect::<Result<Vec<_>>>()?;
-            for row in 0..block.rows() as usize {
-                let (cluster, squared) = self.of_row(|feature| columns[feature][row]);
+            for row in 0..block.rows() {
+                let (cluster, squared) = self.of_row(|feature| columns[feature][row as usize]);
                 clusters.push(cluster as i64);
                 distances.push(squared.sqrt());
             }

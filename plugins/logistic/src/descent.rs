@@ -105,7 +105,10 @@ fn saved<T: for<'a> Deserialize<'a>>(expected: usize, length: impl Fn(&T) -> usi
     let wrong = |got: String| Error::invalid("checkpoint", format!("expected {expected} coefficients, got {got}"));
     let state: T = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     match length(&state) {
-        got if got == expected => Ok(Some(state)),
+        got if got == expected => {
+            report::info("goes on where an interrupted attempt was");
+            Ok(Some(state))
+        }
         got => Err(wrong(got.to_string())),
     }
 }

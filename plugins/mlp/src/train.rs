@@ -217,6 +217,7 @@ impl Training<'_> {
             }
         }
         state.best = has_best.then_some(best);
+        report::info(format!("goes on after epoch {}, which an interrupted attempt reached", state.progress.epoch));
         Ok(())
     }
 }

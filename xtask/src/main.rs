@@ -5,10 +5,12 @@
 //!  contract: wit/ -> docs/contract, a page an interface
 //!  demo:    plugins -> the stepwell binary -> a run of examples/tumour -> a server -> predictions over HTTP
 //!  test:    every check of the repository, a stage a line; stops at the first failure
+//!  bench:   plugins and optimised binaries -> bench/ -> an area's figures, a JSON line each
 //! ```
 //! It drives other programs and knows no crate of `host/` but the one that builds plugins: what it proves, it proves of
 //! the binary.
 
+mod bench;
 mod contract;
 mod demo;
 mod fuzz;
@@ -37,7 +39,9 @@ Commands:
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
-           chunks, tables, frames, manifest, tensors or requests. A failure prints its seed.
+           chunks, tables, frames, manifest, tensors, trees or requests. A failure prints its seed.
+  bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
+           the machine's load. AREA is sandbox. Let nothing else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
            version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.
@@ -67,10 +71,11 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
         ["contract", "--bless"] => contract::run(true)?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
+        ["bench", area] => bench::run(area)?,
         ["fuzz", target, options @ ..] => fuzz::run(target, options)?,
         other => {
             eprintln!(
-                "error: no command `{}`; there are `demo`, `test`, `plugins`, `contract`, `fuzz` and `help`",
+                "error: no command `{}`; there are `demo`, `test`, `plugins`, `contract`, `fuzz`, `bench` and `help`",
                 other.join(" ")
             );
             return Ok(ExitCode::from(2));

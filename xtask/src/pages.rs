@@ -84,8 +84,11 @@ fn source(root: &Path, package: &str) -> Result<(String, String)> {
     };
     let newest = folders.iter().rev().find_map(|folder| Some((version(folder)?, folder)));
     let (version, folder) = newest.with_context(|| format!("`wit/` has no package `{package}`"))?;
-    let file = folder.join(format!("{package}.wit"));
-    Ok((version, std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", places::shown(&file)))?))
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|it| Ok(it?.path())).collect::<Result<_>>()?;
+    // The file that is named after the package comes first.
+    files.sort_by_key(|file| (file.file_stem() != Some(package.as_ref()), file.clone()));
+    let read = |file| std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", places::shown(file)));
+    Ok((version, files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?.join("\n")))
 }
 
 /// Every page by its path, the first one a list of the others.

@@ -1,7 +1,8 @@
-//! A request's body, read within bounds: of bytes, of time, and of what all bodies together may take.
+//! A request's body, read within bounds: of bytes, of time, and of what all bodies together may take; and an answer's, which
+//! takes its place there until it is written.
 
 use crate::inference::Refused;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 /// The most bytes of an inference request.
 const REQUEST_BYTES_MAX: usize = 32 << 20;
-/// The most bytes of all requests that are being read or answered.
+/// The most bytes of all requests that are being read or answered, and of all answers that are being written.
 const ALL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 /// From the end of the head to the end of the body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(20);
@@ -35,6 +36,17 @@ impl AsRef<[u8]> for Taken {
 impl Room {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(ALL_BYTES_MAX)))
+    }
+
+    /// The body of an answer, if there is room for it. It keeps its place until it is written: a client that reads nothing
+    /// takes no more than there is.
+    pub(crate) fn answer(&self, bytes: Vec<u8>) -> Result<Body, Refused> {
+        let place = Some(self.take(bytes.len()).ok_or_else(full)?);
+        Ok(Body::from(Bytes::from_owner(Taken { bytes, place })))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 
     /// Reads a body to its end, or says which bound it met.
@@ -64,9 +76,7 @@ impl Room {
                 return Err(too_large());
             }
             // Room is taken for what has come, not for what is announced: announcing is free.
-            let more =
-                u32::try_from(data.len()).ok().and_then(|bytes| Arc::clone(&self.0).try_acquire_many_owned(bytes).ok());
-            let more = more.ok_or_else(full)?;
+            let more = self.take(data.len()).ok_or_else(full)?;
             match &mut taken.place {
                 Some(place) => place.merge(more),
                 None => taken.place = Some(more),
@@ -87,7 +97,7 @@ fn too_large() -> Refused {
 
 fn full() -> Refused {
     let text = format!(
-        "the requests under way are {} MiB, there is no room for this one now; send it again",
+        "requests and answers under way have {} MiB together, there is no room for this one now; send it again",
         ALL_BYTES_MAX >> 20
     );
     Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text)
@@ -96,7 +106,6 @@ fn full() -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Bytes;
     use std::convert::Infallible;
 
     /// A body in pieces, as a client sends it that does not say how long it is.
@@ -136,6 +145,19 @@ mod tests {
         assert!(text.contains("128 MiB"), "{text}");
         all.pop();
         assert!(read(&room, pieces(32)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_answer_keeps_its_place_until_it_is_read() {
+        let room = Room::new();
+        let unread = room.answer(vec![b' '; ALL_BYTES_MAX - 1]).unwrap_or_else(|_| panic!("there is room"));
+        assert_eq!(unread.size_hint().exact(), Some(ALL_BYTES_MAX as u64 - 1));
+        assert!(room.answer(vec![b' '; 2]).is_err(), "an answer beyond the room");
+        assert!(read(&room, pieces(1)).await.is_err(), "a request beyond the room");
+        let bytes = unread.collect().await.unwrap_or_else(|error| panic!("{error}")).to_bytes();
+        assert_eq!(bytes.len(), ALL_BYTES_MAX - 1);
+        drop(bytes);
+        assert!(room.answer(vec![b' '; 2]).is_ok());
     }
 
     #[tokio::test]

@@ -97,8 +97,8 @@ impl From<ServeError> for Refused {
     }
 }
 
-fn json(bytes: Vec<u8>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], bytes)
+fn json(body: impl Into<Body>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], body.into())
 }
 
 fn encoded(value: &impl Serialize) -> Answer {
@@ -217,7 +217,7 @@ pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<S
     let name = endpoint_name(&endpoint)?;
     let model = as_model(&name)?;
     let request = public.room.read(request).await?;
-    answered(public.turns(), move || {
+    answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let asked = serve::request_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
@@ -238,7 +238,7 @@ pub(crate) async fn version_infer(
 pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
     let name = endpoint_name(&endpoint)?;
     let request = public.room.read(request).await?;
-    answered(public.turns(), move || {
+    answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
         let served = public.server.predict(&public.tenant, &name, &rows)?;
@@ -248,17 +248,17 @@ pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named
 }
 
 /// The whole way of a request once it is its turn, on a thread where it may block.
-async fn answered(turns: Arc<Semaphore>, work: impl FnOnce() -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
-    let Ok(Ok(turn)) = tokio::time::timeout(TURN_TIME_MAX, turns.acquire_owned()).await else {
+async fn answered(public: Public, work: impl FnOnce(&Public) -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
+    let Ok(Ok(turn)) = tokio::time::timeout(TURN_TIME_MAX, public.turns().acquire_owned()).await else {
         let text =
             format!("other requests have kept this one waiting for {} s; send it again", TURN_TIME_MAX.as_secs());
         return Err(Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text));
     };
     // The turn ends with the work, even if nobody waits for it any more.
     let in_turn = move || {
-        let answer = work();
+        let answer = work(&public);
         drop(turn);
-        answer
+        public.room.answer(answer?)
     };
     match tokio::task::spawn_blocking(in_turn).await {
         Ok(answer) => Ok(json(answer?).into_response()),

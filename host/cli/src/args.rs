@@ -188,7 +188,7 @@ pub(crate) enum Plugin {
     },
     /// Build a plugin's source into a WebAssembly component, and see that it runs here
     ///
-    /// The language is told by what lies there: `Cargo.toml` is Rust, one `*.py`, `*.js` or `*.ts` is a step. The first
+    /// The language is told by what lies there: `Cargo.toml` is Rust, `*.py`, `*.js`, `*.ts` or `*.c` a step. The first
     /// build fetches the language's tools and takes a minute or more; they are kept for all projects. The component is
     /// compiled in a worker and asked what it is; if it is refused, nothing is written.
     ///
@@ -218,8 +218,8 @@ pub(crate) enum Plugin {
           \"\"\"\n\n\
         Tables by role: transformer its ports; fitted `fit` and others; validator `table`, `reference`; trainer `train`,\n\
         `validation`, and `predict` for the predictor, with the keys `label`, `weight`, `features`; evaluator `candidate`,\n\
-        `baseline`, with `slices`; sink `table`. More keys: `seed`, `grants` (relative to the plugin's folder) and\n\
-        `tolerance`. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.")]
+        `baseline`, with `slices`; sink `table`. More keys: `seed`, `grants` (relative to the plugin's folder),\n\
+        `tolerance`, and for a fitted step state = { \"state.json\" = '..' }, which it restores instead of learning. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.")]
     Test {
         /// The plugin's folder or file, or a component
         #[arg(default_value = ".")]
@@ -255,6 +255,24 @@ pub(crate) enum Plugin {
     },
     /// The plugins that the project's pipelines can name
     List,
+    /// Measure the languages that plugins are written in: size, build, start and call, on this machine
+    ///
+    /// Builds the same small step in each, a z-score of a column with nulls that learns from rows, and has a worker time it in
+    /// the sandbox, best of several rounds. Takes about two minutes, and longer the first time, when languages' tools are
+    /// fetched.
+    #[command(after_help = "Columns:\n  \
+          component    bytes of the WebAssembly component\n  \
+          first build  of a new folder: with dependencies, and with tools that are not there yet\n  \
+          next build   after an edit\n  \
+          native       from component to native code, once for each component: plugin add, check\n  \
+          load         native code from disk, once a worker\n  \
+          start        a fresh instance that restores what was learnt and answers one row\n  \
+          1 row ..     one answer of an instance that stays, as in serving")]
+    Languages {
+        /// Only these [default: all]
+        #[arg(value_name = "LANGUAGE", value_parser = PossibleValuesParser::new(crate::commands::plugin::languages()))]
+        languages: Vec<String>,
+    },
     /// Remove a plugin that was added; refused while a step uses it
     Remove {
         /// As pipelines write it

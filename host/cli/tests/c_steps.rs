@@ -1,49 +1,16 @@
-//! Steps in C, from source to a served answer: built by `stepwell plugin build`, held against the same step in Rust.
+//! Steps in C, from source to a served answer. `languages.rs` holds one against the same step in the other languages.
 
 mod harness;
 
 use harness::{Project, TRAIN};
-use serde_json::Value;
 use std::path::Path;
 
 const ZSCORE: &str = include_str!("../../../sdk/c/examples/zscore.c");
 
-/// The bits of the numbers in a column; none where there is a null.
-fn bits(rows: &[Value], column: &str) -> Vec<Option<u64>> {
-    rows.iter().map(|row| row[column].as_f64().map(f64::to_bits)).collect()
-}
-
-#[test]
-fn the_z_score_in_c_gives_the_bits_of_the_one_in_rust_nulls_and_all() {
-    let project = Project::new();
-    project.write("zscore.c", ZSCORE);
-    project.stepwell(&["plugin", "build", "zscore.c"]).expect("build", 0, &["zscore.wasm", "zscore 0.1.0", "fitted"]);
-    // 700 rows: nulls at the edges of bytes and of words of validity bits.
-    let row = |at: u32| {
-        let x = if at.is_multiple_of(7) || at % 64 == 63 {
-            String::new()
-        } else {
-            format!("{}", f64::from(at).sin() * 1e3)
-        };
-        format!("{at},{x},{},0.5\n", f64::from(at).sqrt() / 3.0)
-    };
-    project.write("data/n.csv", "id,x,y,constant\n".to_owned() + &(0..700).map(row).collect::<String>());
-    let step = |name: &str, plugin: &str| {
-        format!(
-            "[steps.{name}]\nplugin = \"{plugin}\"\nfit = \"numbers.table\"\ninputs = {{ rows = \"numbers.table\" }}\n\
-             params = {{ columns = [\"x\", \"y\", \"constant\"] }}\n"
-        )
-    };
-    let numbers =
-        "[steps.numbers]\nplugin = \"csv\"\nparams = { path = \"data/n.csv\" }\ngrants = { files = [\"data\"] }\n";
-    project.write(TRAIN, numbers.to_owned() + &step("c", "./zscore.wasm") + &step("rust", "standardize"));
-    project.stepwell(&["run"]).expect("run", 0, &["succeeded"]);
-    let (c, rust) = (project.rows(1, "c.rows"), project.rows(1, "rust.rows"));
-    assert_eq!(c.len(), 700);
-    for column in ["x", "y", "constant"] {
-        assert_eq!(bits(&c, column), bits(&rust, column), "{column}");
-    }
-    assert_eq!(bits(&c, "x").iter().filter(|value| value.is_none()).count(), 108);
+/// A project that finds the compiler in the user's cache.
+fn project() -> Project {
+    harness::examples::zscore("c");
+    Project::new()
 }
 
 #[test]
@@ -51,7 +18,7 @@ fn the_step_of_the_readme_is_the_example_and_runs_though_it_learns_nothing() {
     let (readme, step) = (include_str!("../../../sdk/c/README.md"), include_str!("../../../sdk/c/examples/density.c"));
     let shown = step.split_once('\n').unwrap().1;
     assert!(readme.contains(shown), "sdk/c/README.md shows sdk/c/examples/density.c");
-    let project = Project::new();
+    let project = project();
     project.write("density.c", step);
     project.stepwell(&["plugin", "build", "density.c"]).expect("build", 0, &["density.wasm"]);
     project.write("data/bodies.csv", "name,mass,volume\na,1.5,2\nb,,4\nc,9.25,0.5\n");
@@ -67,25 +34,25 @@ fn the_step_of_the_readme_is_the_example_and_runs_though_it_learns_nothing() {
 
 #[test]
 fn a_model_behind_a_step_in_c_answers_as_it_was_measured() {
-    let project = Project::new();
+    let project = project();
     project.write("steps/zscore.c", ZSCORE);
-    project.stepwell(&["plugin", "build", "steps/zscore.c"]).expect("build", 0, &["steps/zscore.wasm"]);
     let data = project.read("data/tumour.csv");
     let header = data.lines().next().unwrap();
     let columns: Vec<&str> = header.split(',').filter(|name| !["sample", "diagnosis"].contains(name)).collect();
-    let step = format!("plugin = \"./steps/zscore.wasm\"\nparams = {{ columns = {columns:?} }}");
+    let step = format!("plugin = \"./steps/zscore.c\"\nparams = {{ columns = {columns:?} }}");
     project.edit(TRAIN, "plugin = \"standardize\"", &step);
     project.run();
     let (rows, predicted) = (project.rows(1, "parts.test"), project.rows(1, "predicted.table"));
     let serving = project.serve();
-    let served: Vec<_> = serving.infer(&rows).into_iter().map(|value| Some(value.to_bits())).collect();
-    assert_eq!(served, bits(&predicted, "probability"), "the saved state reads back to the same bits");
+    let served: Vec<u64> = serving.infer(&rows).into_iter().map(f64::to_bits).collect();
+    let measured: Vec<u64> = predicted.iter().map(|row| row["probability"].as_f64().unwrap().to_bits()).collect();
+    assert_eq!(served, measured, "the saved state reads back to the same bits");
     assert_eq!(serving.terminate().0.code(), Some(0));
 }
 
 #[test]
 fn a_new_plugin_in_c_of_every_role_builds_and_runs() {
-    let project = Project::new();
+    let project = project();
     for (role, name) in [
         ("collector", "lines"),
         ("transformer", "least"),
@@ -93,6 +60,7 @@ fn a_new_plugin_in_c_of_every_role_builds_and_runs() {
         ("validator", "filled"),
         ("trainer", "mean"),
         ("evaluator", "error"),
+        ("sink", "told"),
     ] {
         project.stepwell(&["plugin", "new", "--lang", "c", "--role", role, name]).expect(role, 0, &["made"]);
         project.stepwell(&["plugin", "build", name]).expect(role, 0, &[role, "built"]);
@@ -103,6 +71,7 @@ fn a_new_plugin_in_c_of_every_role_builds_and_runs() {
     project.write(TRAIN, include_str!("c_steps.toml"));
     project.stepwell(&["run"]).expect("run", 0, &["succeeded", "lines", "9001 rows", "mean_absolute_error"]);
     assert_eq!(project.rows(1, "lines.table")[7]["line"], "6,");
+    project.stepwell(&["runs", "logs", "1"]).expect("a sink", 0, &["default/train/1/told: 6000 rows"]);
     assert!(project.rows(1, "fill.rows").iter().all(|row| row["value"] == 10.0));
     assert_eq!(project.rows(1, "least.table").len(), 6000);
     let predicted = project.rows(1, "predicted.table");
@@ -111,7 +80,7 @@ fn a_new_plugin_in_c_of_every_role_builds_and_runs() {
 
 #[test]
 fn every_type_goes_through_the_sdk_and_back_in_pieces() {
-    let project = Project::new();
+    let project = project();
     let selftest = include_str!("../../../sdk/c/tests/selftest.c");
     project.write("gives.c", format!("#define GIVES\n{selftest}"));
     project.write("checks.c", selftest);
@@ -135,15 +104,24 @@ fn every_type_goes_through_the_sdk_and_back_in_pieces() {
 
 #[test]
 fn what_does_not_build_says_why_and_leaves_nothing() {
-    let project = Project::new();
+    let project = project();
     let calling = |call: &str| ZSCORE.replace("sw_learns(about);", &format!("sw_learns(about); {call};"));
     for (source, said) in [
-        (ZSCORE.replace("return learnt;", "return learned;"), &["step.c:50:12: error", "learned"][..]),
+        (ZSCORE.replace("return all;", "return every;"), &["step.c:60:12: error", "every"][..]),
         (ZSCORE.replace("SW_DESCRIBE(describe);", ""), &["lacks a description or a role", "SW_DESCRIBE"]),
         (ZSCORE.replace("SW_FITTED(fit, save, restore, apply);", ""), &["lacks a description or a role"]),
         (calling("int fopen(const char *, const char *); fopen(\"x\", \"r\")"), &["asks a system for `", "sw_open"]),
         (calling("void nowhere(void); nowhere()"), &["undefined symbol: nowhere"]),
         ("#error on purpose".into(), &["step.c:1:2: error", "on purpose"]),
+        // What ended in the component would go where its author likes.
+        (
+            format!("{ZSCORE}const unsigned char peeked[] = {{\n#embed \"/etc/passwd\"\n}};\n"),
+            &["it reads `/etc/passwd`, which is no file of the plugin's", "#include and #embed bring"],
+        ),
+        (
+            format!("__asm__(\".incbin \\\"/etc/passwd\\\"\");\n{ZSCORE}"),
+            &["step.c:1:1: error", "assembly is disabled"],
+        ),
         (String::new(), &["lacks a description or a role"]),
         ("\0\u{ff}".into(), &["step.c:1:1: "]),
     ] {
@@ -157,7 +135,7 @@ fn what_does_not_build_says_why_and_leaves_nothing() {
 
 #[test]
 fn a_step_of_several_files_is_one_plugin_and_prints_to_the_log() {
-    let project = Project::new();
+    let project = project();
     let described = ZSCORE.replace("sw_learns(about);", "sw_learns(about); note();");
     project.write("scale/main.c", format!("void note(void);\n{described}"));
     project.write("scale/note.c", "#include <stdio.h>\nvoid note(void) { printf(\"noted %d\\n\", 7); }\n");

@@ -3,39 +3,18 @@
 
 mod harness;
 
+use harness::cache::users;
 use harness::{Project, stepwell};
 use std::path::{Path, PathBuf};
 use toolchain::Tools;
 use types::Fault;
 
-/// Where the `stepwell` binary keeps its tools, too.
-fn cache() -> PathBuf {
-    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || of("HOME").map(|home| home.join(".cache"));
-    of("XDG_CACHE_HOME").or_else(home).unwrap_or_else(std::env::temp_dir).join("stepwell")
-}
-
 fn build(source: &Path, to: &Path) -> Result<PathBuf, Fault> {
-    toolchain::build(source, to, &Tools { cache: &cache(), notes: &|_| () })
+    toolchain::build(source, to, &Tools { cache: &users(), notes: &|_| () })
 }
 
 fn sdk(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/js").join(file)
-}
-
-/// Rows with nulls, a column that does not vary, and one of whole numbers.
-fn rows() -> String {
-    let mut state = 7_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut text = "name,a,b,same\n".to_owned();
-    for row in 0..500 {
-        let b = if row % 7 == 0 { String::new() } else { (next() * 1e6 - 3e5).to_string() };
-        text += &format!("r{row},{},{b},0.1\n", next() * 10.0 - 4.0);
-    }
-    text
 }
 
 const PIPELINE: &str = r#"
@@ -43,36 +22,7 @@ const PIPELINE: &str = r#"
 plugin = "csv"
 params = { path = "data/bodies.csv" }
 grants = { files = ["data"] }
-[steps.parts]
-plugin = "split"
-inputs = { table = "bodies.table" }
-params = { fractions = { train = 0.6, test = 0.4 } }
 "#;
-
-fn scaled(step: &str, plugin: &str) -> String {
-    format!(
-        "[steps.{step}]\nplugin = \"{plugin}\"\nfit = \"parts.train\"\ninputs = {{ rows = \"parts.test\" }}\n\
-         params = {{ columns = [\"a\", \"b\", \"same\"] }}\n"
-    )
-}
-
-#[test]
-fn the_zscore_examples_give_the_bits_of_the_rust_plugin() {
-    let project = Project::new();
-    project.write("data/bodies.csv", rows());
-    build(&sdk("examples/zscore.js"), &project.path("js.wasm")).unwrap();
-    build(&sdk("examples/zscore.ts"), &project.path("ts.wasm")).unwrap();
-    let steps = [("js", "./js.wasm"), ("ts", "./ts.wasm"), ("rust", "standardize")];
-    let steps: String = steps.iter().map(|(step, plugin)| scaled(step, plugin)).collect();
-    project.write("pipelines/train.toml", PIPELINE.to_owned() + &steps);
-    project.stepwell(&["run"]).expect("run", 0, &["js", "ts", "rust", "succeeded"]);
-    let [js, ts, rust] = ["js", "ts", "rust"].map(|step| project.rows(1, &format!("{step}.rows")));
-    assert_eq!(rust.len(), 200);
-    assert!(rust.iter().any(|row| row["b"].is_null()) && rust.iter().any(|row| row["b"].is_f64()), "nulls stay");
-    // Numbers are shown so that they read back as the same bits.
-    assert_eq!(js, rust);
-    assert_eq!(ts, rust);
-}
 
 #[test]
 fn a_step_logs_draws_and_fails_with_its_own_line() {
@@ -92,14 +42,50 @@ export default rowWise({ reads: { a: "float64?" }, adds: { b: "float64?" } }, ({
     );
     project.write("more.js", "export const twice = (value) => 2 * value;\n");
     build(&project.path("step.ts"), &project.path("step.wasm")).unwrap();
-    let bodies = PIPELINE.split("[steps.parts]").next().unwrap();
     let step = "[steps.tried]\nplugin = \"./step.wasm\"\ninputs = { rows = \"bodies.table\" }\nseed = 7\n";
-    project.write("pipelines/train.toml", bodies.to_owned() + step);
+    project.write("pipelines/train.toml", PIPELINE.to_owned() + step);
     let said = project.stepwell(&["run"]);
     said.expect("run", 3, &["TypeError: cannot read property 'length' of undefined (step.ts, line 7)"]);
     let logs = project.stepwell(&["runs", "logs", "1"]);
     // The first number that SplitMix64 gives of the seed.
     logs.expect("logs", 0, &["chance 0.3898297483912715 2 {\"odd\":[1]}"]);
+}
+
+const OUT: &str = r#"
+import { createFile, Denied, fetch, secret, sink } from "stepwell";
+
+export default sink({
+    takes: { table: { a: "float64?" }, report: {} },
+    deliver(key, { table, report }) {
+        if (report) return { location: `${key}: ${report[0].check}` };
+        try {
+            fetch("https://example.com/rows", { method: "POST", headers: { authorization: "x" }, body: key });
+        } catch (error) {
+            if (!(error instanceof Denied)) throw error;
+        }
+        const rows = createFile("out/rows.txt", (out) => {
+            for (const value of table.column("a")) out.write(`${value}\n`);
+            return table.length;
+        });
+        return { location: `out/rows.txt: ${rows} rows`, repeated: secret === undefined };
+    },
+});
+"#;
+
+#[test]
+fn a_sink_writes_where_it_may_and_is_denied_elsewhere() {
+    let project = Project::new();
+    project.write("data/bodies.csv", "name,a\nx,1.5\ny,\n");
+    project.write("out/.keep", "");
+    project.write("out.js", OUT);
+    build(&project.path("out.js"), &project.path("out.wasm")).unwrap();
+    let grants = "grants = { files = [{ path = \"out\", write = true }] }";
+    let step = format!("[steps.out]\nplugin = \"./out.wasm\"\ninputs = {{ table = \"bodies.table\" }}\n{grants}\n");
+    project.write("pipelines/train.toml", PIPELINE.to_owned() + &step);
+    project.stepwell(&["run"]).expect("run", 0, &["succeeded", "out/rows.txt: 2 rows"]);
+    assert_eq!(project.read("out/rows.txt"), "1.5\nnull\n");
+    project.edit("pipelines/train.toml", grants, "");
+    project.stepwell(&["run"]).expect("no grant", 3, &["out/rows.txt", "write = true"]);
 }
 
 const LINEAR: &str = r#"
@@ -139,11 +125,10 @@ fn a_learner_computes_in_the_host_and_holds_few_handles() {
     project.write("data/bodies.csv", "a,b,y\n1.5,0.5,2.5\n0.5,1.5,-0.5\n1.25,1.5,1.0\n-1.5,0.75,-3.75\n");
     project.write("linear.js", LINEAR);
     build(&project.path("linear.js"), &project.path("linear.wasm")).unwrap();
-    let bodies = PIPELINE.split("[steps.parts]").next().unwrap();
     let steps = "[steps.model]\nplugin = \"./linear.wasm\"\ninputs = { train = \"bodies.table\" }\nlabel = \"y\"\n\
                  [steps.predicted]\nbuiltin = \"predict\"\n\
                  inputs = { rows = \"bodies.table\", model = \"model.model\" }\n";
-    project.write("pipelines/train.toml", bodies.to_owned() + steps);
+    project.write("pipelines/train.toml", PIPELINE.to_owned() + steps);
     project.stepwell(&["run"]).expect("run", 0, &["succeeded"]);
     for row in project.rows(1, "predicted.table") {
         let value = |name: &str| row[name].as_f64().unwrap();
@@ -222,11 +207,11 @@ fn the_example_of_the_readme_runs() {
 
 #[test]
 fn every_template_builds_and_is_accepted_and_passes_its_test() {
-    let (node, _) = toolchain::javascript::for_tests(&Tools { cache: &cache(), notes: &|_| () }).unwrap();
+    let (node, _) = toolchain::javascript::for_tests(&Tools { cache: &users(), notes: &|_| () }).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for role in ["collector", "transformer", "fitted", "validator", "trainer", "evaluator"] {
+    for role in ["collector", "transformer", "fitted", "validator", "trainer", "evaluator", "sink"] {
         // The others are the same text in both languages.
-        let twice = matches!(role, "fitted" | "evaluator");
+        let twice = matches!(role, "fitted" | "evaluator" | "sink");
         for language in if twice { &["javascript", "typescript"][..] } else { &["javascript"] } {
             let name = format!("my-{role}-in-{language}");
             let new = stepwell(folder.path(), &["plugin", "new", "--lang", language, "--role", role, &name]);

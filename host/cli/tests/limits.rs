@@ -80,6 +80,7 @@ fn assert_failed_alone(project: &Project, expected: &str) {
     assert_eq!((&failed["state"], &failed["attempts"]), (&"failed".into(), &1.into()), "{failed:#}");
     assert!(failed["because"].as_str().unwrap().contains(expected), "{failed:#}");
     assert_eq!(failed["outputs"], serde_json::json!({}));
+    assert!(failed["receipt"]["wall_us"].as_u64() > Some(0), "what it used until then is told: {failed:#}");
     assert_eq!(step(project, 1, "rows")["state"], "committed");
     assert_eq!(project.answer(&["model", "list"]), serde_json::json!([]));
 }

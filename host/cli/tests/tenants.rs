@@ -67,11 +67,12 @@ fn says(project: &Project, arguments: &[&str], code: i32, text: &str) -> Output 
 fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        // Behind links are tools, which nobody's data reaches.
+        if kind.is_dir() {
             found.extend(holding(&path, text));
         }
-        let bytes = if path.is_file() { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
+        let bytes = if kind.is_file() { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
         let named = entry.file_name().to_string_lossy().contains(text);
         if named || bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
             found.push(path);

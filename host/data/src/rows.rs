@@ -6,6 +6,21 @@ use types::DataType;
 
 /// A numeric column as float64, in row order. Nulls are an error: a tensor has no place for them.
 pub fn numbers(table: &Table, column: &str) -> Result<Vec<f64>, Error> {
+    let vectors = table.schema().fields.iter().find(|field| field.name == column).map(|field| field.data_type);
+    if let Some(got @ DataType::Vector(_)) = vectors {
+        return Err(Error::Type { column: column.to_owned(), expected: "a number".to_owned(), got });
+    }
+    numbers_as(table, column, |whole| whole as f64, Some)
+}
+
+/// The numbers of a column in a type of the caller's, row after row; of a vector, one after the other. A number with a
+/// fraction for which there is none is an error, as are nulls.
+pub fn numbers_as<T>(
+    table: &Table,
+    column: &str,
+    of_whole: fn(i64) -> T,
+    of_float: fn(f64) -> Option<T>,
+) -> Result<Vec<T>, Error> {
     let mut values = Vec::with_capacity(table.rows() as usize);
     for chunk in chunks(table, column) {
         let chunk = chunk?;
@@ -13,16 +28,52 @@ pub fn numbers(table: &Table, column: &str) -> Result<Vec<f64>, Error> {
             let reason = "holds nulls; fill or drop them in an earlier step".to_owned();
             return Err(Error::Column { column: column.to_owned(), reason });
         }
-        match chunk.data_type {
-            DataType::Float64 => values.extend(fixed::<8>(&chunk.data).map(f64::from_le_bytes)),
-            DataType::Float32 => values.extend(fixed::<4>(&chunk.data).map(|b| f64::from(f32::from_le_bytes(b)))),
-            DataType::Int64 => values.extend(fixed::<8>(&chunk.data).map(|b| i64::from_le_bytes(b) as f64)),
-            DataType::Boolean => values.extend((0..chunk.length).map(|row| f64::from(u8::from(bit(&chunk.data, row))))),
-            got => {
-                let expected = "a number".to_owned();
-                return Err(Error::Type { column: column.to_owned(), expected, got });
+        append(&mut values, &chunk, column, of_whole, of_float)?;
+    }
+    Ok(values)
+}
+
+/// Whatever stands under nulls, too.
+fn append<T>(
+    values: &mut Vec<T>,
+    chunk: &GuestColumn,
+    column: &str,
+    of_whole: fn(i64) -> T,
+    of_float: fn(f64) -> Option<T>,
+) -> Result<(), Error> {
+    let float = |number: f64| {
+        let reason = || format!("holds {number}, expected whole numbers");
+        of_float(number).ok_or_else(|| Error::Column { column: column.to_owned(), reason: reason() })
+    };
+    match chunk.data_type {
+        DataType::Float64 => {
+            for bytes in fixed::<8>(&chunk.data) {
+                values.push(float(f64::from_le_bytes(bytes))?);
             }
         }
+        DataType::Float32 | DataType::Vector(_) => {
+            for bytes in fixed::<4>(&chunk.data) {
+                values.push(float(f32::from_le_bytes(bytes).into())?);
+            }
+        }
+        DataType::Int64 => values.extend(fixed::<8>(&chunk.data).map(|bytes| of_whole(i64::from_le_bytes(bytes)))),
+        DataType::Boolean => values.extend((0..chunk.length).map(|row| of_whole(i64::from(bit(&chunk.data, row))))),
+        got => return Err(Error::Type { column: column.to_owned(), expected: "a number".to_owned(), got }),
+    }
+    Ok(())
+}
+
+/// `length` rows of a numeric column from row `offset`, as [`numbers`]; a null is not-a-number. Fewer at the end.
+pub fn numbers_or_nan(table: &Table, column: &str, offset: u64, length: u32) -> Result<Vec<f64>, Error> {
+    let chunk = table.read(column, offset, length)?;
+    if let got @ DataType::Vector(_) = chunk.data_type {
+        return Err(Error::Type { column: column.to_owned(), expected: "a number".to_owned(), got });
+    }
+    let mut values = Vec::with_capacity(chunk.length as usize);
+    append(&mut values, &chunk, column, |whole| whole as f64, Some)?;
+    if let Some(validity) = &chunk.validity {
+        let nulls = (0..).zip(&mut values).filter(|(row, _)| !bit(validity, *row));
+        nulls.for_each(|(_, value)| *value = f64::NAN);
     }
     Ok(values)
 }

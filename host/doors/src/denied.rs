@@ -75,6 +75,12 @@ pub(crate) fn secret_elsewhere(name: &str, origin: &str) -> Fault {
         .hinted("name it under `secrets` of the grant that covers the request")
 }
 
+/// Named by the pipeline, and by no line of the policy that covers the request.
+pub(crate) fn secret_beyond(name: &str, origin: &str) -> Fault {
+    let line = format!("http = [{{ allow = \"..\", secrets = [{name:?}] }}]");
+    Line { what: format!("sending the secret `{name}` to `{origin}`"), line }.fault(true)
+}
+
 pub(crate) fn variable(name: &str) -> Line {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     Line { what: format!("reading the variable `{name}`"), line: format!("environment = [{name:?}]") }

@@ -1,5 +1,5 @@
 //! A request of a step -> the answer. The one place where Stepwell calls out for a step: each hop is held against grants and
-//! policy, goes to a vetted address, and carries only the secrets that its grant names.
+//! policy, goes to a vetted address, and carries only the secrets that both name.
 
 use crate::address::{OutOfReach, Reach, Vetted};
 use crate::denied;
@@ -163,8 +163,8 @@ fn hop(
     deadline: Instant,
     received: &AtomicU64,
 ) -> Result<Fetched, Fault> {
-    let (grant, reach) = admitted(doors, &wanted.method, target)?;
-    let request = with_secrets(doors, grant, wanted, target)?;
+    let (admitted, reach) = admitted(doors, &wanted.method, target)?;
+    let request = with_secrets(doors, &admitted, wanted, target)?;
     let left = deadline.saturating_duration_since(Instant::now());
     let config = ureq::Agent::config_builder()
         .proxy(None)
@@ -192,25 +192,36 @@ fn hop(
     Ok(Fetched { status: response.status().as_u16(), headers: headers.collect(), body: mask(body) })
 }
 
-/// The grant that covers the request, and how far it lets it go; the policy must cover it as well.
-fn admitted<'a>(doors: &'a Doors, method: &str, target: &Target) -> Result<(&'a HttpGrant, Reach), Fault> {
+/// What covers a request: the first grant, and all that the policy says.
+struct Admitted<'a> {
+    grant: &'a HttpGrant,
+    policy: Vec<&'a HttpGrant>,
+}
+
+/// What covers the request, and how far it lets it go.
+fn admitted<'a>(doors: &'a Doors, method: &str, target: &Target) -> Result<(Admitted<'a>, Reach), Fault> {
     let Target { secure, host, port, uri } = target;
     let covers = |grant: &&HttpGrant| grant.allow.covers(method, *secure, host, *port, uri.path());
     let line = || denied::request(method, &target.origin(), uri.path());
     let grant = doors.grants.iter().find(covers).ok_or_else(|| line().fault(false))?;
-    let allowed: Vec<_> = doors.policy.iter().filter(|grant| covers(grant)).collect();
+    let policy: Vec<_> = doors.policy.iter().filter(|grant| covers(grant)).collect();
     let reach_of = |grant: &HttpGrant| match (grant.allow.names_address(), grant.private) {
         (true, _) => Reach::Named,
         (false, true) => Reach::Private,
         (false, false) => Reach::Public,
     };
     // The policy may name the address itself, or trust its tenant with private networks.
-    let policy = allowed.into_iter().max_by_key(|grant| reach_of(grant)).ok_or_else(|| line().fault(true))?;
-    Ok((grant, reach_of(grant).min(reach_of(policy))))
+    let furthest = policy.iter().map(|grant| reach_of(grant)).max().ok_or_else(|| line().fault(true))?;
+    Ok((Admitted { grant, policy }, reach_of(grant).min(furthest)))
 }
 
-/// The request as it is sent: values in the places of the secrets that the grant names, and no other secret in it.
-fn with_secrets(doors: &Doors, grant: &HttpGrant, wanted: &Wanted, target: &Target) -> Result<Request<Vec<u8>>, Fault> {
+/// The request as it is sent: values in the places of the secrets that grant and policy name, and no other secret in it.
+fn with_secrets(
+    doors: &Doors,
+    Admitted { grant, policy }: &Admitted<'_>,
+    wanted: &Wanted,
+    target: &Target,
+) -> Result<Request<Vec<u8>>, Fault> {
     let filled = |bytes: &[u8], what: &str, most: usize| -> Result<Vec<u8>, Fault> {
         let mut bytes = bytes.to_vec();
         for secret in doors.secrets.iter() {
@@ -219,6 +230,9 @@ fn with_secrets(doors: &Doors, grant: &HttpGrant, wanted: &Wanted, target: &Targ
             }
             if !grant.secrets.contains(&secret.name) {
                 return Err(denied::secret_elsewhere(&secret.name, &target.origin()));
+            }
+            if !policy.iter().any(|allowed| allowed.carries(&secret.name)) {
+                return Err(denied::secret_beyond(&secret.name, &target.origin()));
             }
             let over = || Fault::invalid(format!("`{what}`: more than {most} bytes once its secrets are put in"));
             bytes = secret.put_in(&bytes, most).ok_or_else(over)?;

@@ -255,6 +255,27 @@ fn a_secret_travels_only_where_it_may_and_is_masked_when_it_comes_back() {
     assert!(server.came().is_empty());
 }
 
+#[test]
+fn a_secret_travels_only_where_the_policy_lets_it() {
+    let server = Server::start();
+    let carrying = |names: &[&str]| {
+        let secrets = names.iter().map(|name| (*name).to_owned()).collect();
+        HttpGrant { secrets, ..grant(format!("POST {}", server.url("/ok/"))) }
+    };
+    for (policy, travels) in [(&["TOKEN"][..], true), (&["*"], true), (&["OTHER"], false), (&[], false)] {
+        let mut keeper = keeper(http(vec![carrying(&["TOKEN"])]), http(vec![carrying(policy)]));
+        let ask = Ask::Placeholder { name: "TOKEN".to_owned() };
+        let told = keeper.answer(ask, Vec::new(), Duration::from_secs(1), &|| false).unwrap().0;
+        let Told::Placeholder { text } = told else { panic!("{told:?}") };
+        let got = fetch(&mut keeper, "POST", &server.url("/ok/echo"), &[], &text);
+        assert_eq!(server.came().concat().contains("s3cr3t-value"), travels, "{policy:?}");
+        match travels {
+            true => assert_eq!(got.unwrap().status, 200),
+            false => denied(got, "but not by the tenant's policy"),
+        }
+    }
+}
+
 /// A policy that trusts its tenant with private networks does not mean the address where a cloud keeps its credentials.
 #[test]
 fn a_metadata_address_needs_a_policy_that_names_it() {

@@ -11,8 +11,8 @@ use std::path::Path;
 use toml::de::DeTable;
 use types::{DataType, Field, Grants, PortName, Problem, Role};
 
-const KEYS: [&str; 10] =
-    ["role", "params", "seed", "grants", "tolerance", "label", "weight", "features", "slices", "inputs"];
+const KEYS: [&str; 11] =
+    ["role", "params", "seed", "grants", "tolerance", "label", "weight", "features", "slices", "state", "inputs"];
 
 /// Parameters and small tables for one role of a plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,8 @@ pub struct Fixture {
     /// None: every column of numbers that is not label or weight.
     pub features: Option<Vec<String>>,
     pub slices: Vec<String>,
+    /// Files, by name, that a fitted step restores instead of learning anew.
+    pub state: Option<BTreeMap<String, String>>,
     pub inputs: BTreeMap<PortName, Sample>,
 }
 
@@ -63,6 +65,7 @@ impl Fixture {
 fn fixture(reader: &mut Reader, table: &DeTable<'_>) -> Option<Fixture> {
     reader.keys(table, "a fixture", &KEYS);
     let role = role(reader, table);
+    let state = table.get("state").and_then(|value| state(reader, value, role));
     let params = table.get("params").and_then(|value| {
         let table = reader.table("params", value)?;
         object(reader, table)
@@ -79,6 +82,7 @@ fn fixture(reader: &mut Reader, table: &DeTable<'_>) -> Option<Fixture> {
         weight: name(reader, "weight"),
         features: table.get("features").and_then(|value| reader.names("features", value)),
         slices: table.get("slices").and_then(|value| reader.names("slices", value)).unwrap_or_default(),
+        state,
         inputs,
         role: role?,
     })
@@ -96,6 +100,16 @@ fn role(reader: &mut Reader, table: &DeTable<'_>) -> Option<Role> {
         reader.unknown(value.span(), format!("there is no role `{}`", cut(text)), text, &roles);
     }
     role
+}
+
+/// `"state.json" = ".."`: text, as `tests/NAME.expected.json` shows it.
+fn state(reader: &mut Reader, value: &Value<'_>, role: Option<Role>) -> Option<BTreeMap<String, String>> {
+    if role.is_some_and(|role| role != Role::Fitted) {
+        reader.wrong(value.span(), "`state` is what a step of the role `fitted` restores".to_owned());
+    }
+    let files = entries(reader.table("state", value)?);
+    let file = |(name, _, value): (&str, _, &Value<'_>)| Some((name.to_owned(), reader.text(name, value)?.to_owned()));
+    Some(files.into_iter().filter_map(file).collect())
 }
 
 fn inputs(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<PortName, Sample> {
@@ -268,6 +282,11 @@ mod tests {
         let text = "role = \"fitted\"\nparams = { column = \"a\" }\n[inputs.rows]\ncsv = \"\"\"\na:int64\n1\n\"\"\"\n";
         let fixture = Fixture::parse(text, "tests/a.toml").unwrap();
         assert_eq!((fixture.role, fixture.params), (Role::Fitted, json!({"column": "a"})));
+        let restored = "role = \"fitted\"\n[state]\n\"state.json\" = '{}'\n";
+        let state = BTreeMap::from([("state.json".to_owned(), "{}".to_owned())]);
+        assert_eq!(Fixture::parse(restored, "a").unwrap().state, Some(state));
+        let sink = Fixture::parse(&restored.replace("fitted", "sink"), "a").unwrap_err();
+        assert!(sink[0].message.contains("`state` is what a step of the role `fitted` restores"));
         let wrong = "rule = 1\nrole = \"fited\"\n[inputs.rows]\ncsv = \"a\"\n[inputs.fit]\njson = \"[]\"\n";
         let problems = Fixture::parse(wrong, "tests/a.toml").unwrap_err();
         let places: Vec<usize> = problems.iter().filter_map(|it| Some(it.place.as_ref()?.line)).collect();

@@ -28,7 +28,7 @@ pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use nearest::nearest;
 pub use place::Places;
 pub use policy::{grant_line, grant_lines, policy, policy_text};
-pub use project::{Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
+pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
 pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file, write_file};
 
 use std::path::Path;

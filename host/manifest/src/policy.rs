@@ -20,7 +20,7 @@ pub fn policy(name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
 
 /// Reads one line of `grants`, such as `http = ["GET https://api.example.com/"]`.
 pub fn grant_line(line: &str) -> Result<Grants, Vec<Problem>> {
-    let read = |reader: &mut Reader, table: &DeTable<'_>| Some(allowed(reader, table));
+    let read = |reader: &mut Reader, table: &DeTable<'_>| Some(granted(reader, table));
     match Reader::document(File::new("--allow", line), read) {
         (Some(grants), problems) if problems.is_empty() => Ok(grants),
         (_, problems) => Err(problems),
@@ -61,24 +61,12 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> Option<Policy> {
     reader.keys(table, "the policy", &["grants", "limits"]);
     let mut policy = Policy::default();
     if let Some(value) = table.get("grants") {
-        policy.grants = reader.table("grants", value).map(|table| allowed(reader, table))?;
+        policy.grants = reader.table("grants", value).map(|table| granted(reader, table))?;
     }
     if let Some(value) = table.get("limits") {
         policy.limits = limits(reader, value);
     }
     Some(policy)
-}
-
-/// A `grants` table of a policy. Which secrets travel where is a pipeline's to say, and only their owner's to set.
-fn allowed(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
-    let elements = table.get("http").and_then(|value| value.get_ref().as_array());
-    for element in elements.into_iter().flatten() {
-        if let Some(secrets) = element.get_ref().as_table().and_then(|table| table.get("secrets")) {
-            let hint = "remove it: secrets are the tenant's own, and a pipeline names those that travel";
-            reader.wrong_hinted(secrets.span(), "a policy does not name `secrets`", hint);
-        }
-    }
-    granted(reader, table)
 }
 
 fn file(grant: &FileGrant) -> String {
@@ -88,10 +76,13 @@ fn file(grant: &FileGrant) -> String {
 
 fn http(grant: &HttpGrant) -> String {
     let allow = quoted(grant.allow.to_string());
-    match grant.private {
-        true => format!("{{ allow = {allow}, private = true }}"),
-        false => allow,
+    if grant.secrets.is_empty() && !grant.private {
+        return allow;
     }
+    let names: Vec<_> = grant.secrets.iter().map(quoted).collect();
+    let secrets = if names.is_empty() { String::new() } else { format!(", secrets = [{}]", names.join(", ")) };
+    let private = if grant.private { ", private = true" } else { "" };
+    format!("{{ allow = {allow}{secrets}{private} }}")
 }
 
 /// A TOML string.
@@ -107,7 +98,7 @@ mod tests {
     fn written_and_read_back() {
         let text = r#"[grants]
 files = [{ path = ".", write = true }, "/srv/data"]
-http = ["GET https://api.example.com/v1/", { allow = "* http://*/", private = true }]
+http = ["GET https://api.example.com/v1/", { allow = "* http://*/", secrets = ["A", "B"], private = true }]
 environment = ["REGION"]
 clock = true
 

@@ -76,6 +76,9 @@ pub enum Source {
     Builtin(Builtin),
 }
 
+/// What the source files end in that a pipeline can name: languages in which a file is a whole step.
+pub const BUILT: [&str; 4] = ["py", "js", "ts", "c"];
+
 /// Where a component comes from. Shown as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PluginSource {
@@ -83,8 +86,8 @@ pub enum PluginSource {
     Named(PluginName),
     /// A component in the project's folder; the path is relative to it and stays inside.
     Wasm(String),
-    /// A Python file, likewise.
-    Python(String),
+    /// A source file, likewise, which is built: it ends in one of [`BUILT`].
+    Built(String),
     /// A file with a query, likewise: the plugin `sql` carries it out.
     Sql(String),
 }
@@ -102,7 +105,7 @@ impl PluginSource {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Named(_) => None,
-            Self::Wasm(path) | Self::Python(path) | Self::Sql(path) => Some(path),
+            Self::Wasm(path) | Self::Built(path) | Self::Sql(path) => Some(path),
         }
     }
 }
@@ -111,7 +114,7 @@ impl fmt::Display for PluginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => write!(f, "{name}"),
-            Self::Wasm(path) | Self::Python(path) | Self::Sql(path) => write!(f, "./{path}"),
+            Self::Wasm(path) | Self::Built(path) | Self::Sql(path) => write!(f, "./{path}"),
         }
     }
 }

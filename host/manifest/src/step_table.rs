@@ -2,7 +2,7 @@
 
 use crate::reader::{Reader, Value, cut, entries};
 use crate::value::{grants, limits, object};
-use crate::{Builtin, Places, PluginSource, Source, Step, builtin};
+use crate::{BUILT, Builtin, Places, PluginSource, Source, Step, builtin};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -108,11 +108,11 @@ fn inputs(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<PortName, (OutputR
     inputs
 }
 
-/// `csv`, `./steps/x.wasm`, `./steps/x.py` or `./steps/x.sql`.
+/// `csv`, `./steps/x.wasm`, `./steps/x.sql` or a source file such as `./steps/x.py`.
 fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
     let text = reader.text("plugin", value)?;
     let Some(path) = text.strip_prefix("./") else {
-        if text.contains('/') || [".py", ".wasm", ".sql"].iter().any(|end| text.ends_with(end)) {
+        if text.contains('/') || file(text).is_some() {
             let message = format!("plugin `{}` is neither a name nor a path from `./`", cut(text));
             let hint = "a file of the project begins with `./`, such as \"./steps/derive.py\"";
             reader.wrong_hinted(value.span(), message, hint);
@@ -121,17 +121,23 @@ fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
         return reader.id::<PluginName>(text, value.span()).map(PluginSource::Named);
     };
     let plain = path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains(['\0', '\\']);
-    let source = match path.rsplit_once('.') {
-        Some((stem, "wasm")) if plain && !stem.is_empty() => PluginSource::Wasm(path.to_owned()),
-        Some((stem, "py")) if plain && !stem.is_empty() => PluginSource::Python(path.to_owned()),
-        Some((stem, "sql")) if plain && !stem.is_empty() => PluginSource::Sql(path.to_owned()),
-        _ => {
-            let message = format!("plugin `{}` is not a `.wasm`, `.py` or `.sql` file inside the project", cut(text));
-            reader.wrong_hinted(value.span(), message, "expected a path without `..`, such as \"./steps/derive.py\"");
-            return None;
-        }
-    };
-    Some(source)
+    let source = file(path).filter(|_| plain);
+    if source.is_none() {
+        let endings = BUILT.map(|ending| format!("`.{ending}`")).join(", ");
+        let message = format!("plugin `{}` is not a file `.wasm`, `.sql`, {endings} inside the project", cut(text));
+        reader.wrong_hinted(value.span(), message, "expected a path without `..`, such as \"./steps/derive.py\"");
+    }
+    source
+}
+
+/// What a path says by its ending.
+fn file(path: &str) -> Option<PluginSource> {
+    match path.rsplit_once('.').filter(|(stem, _)| !stem.is_empty())? {
+        (_, "wasm") => Some(PluginSource::Wasm(path.to_owned())),
+        (_, "sql") => Some(PluginSource::Sql(path.to_owned())),
+        (_, ending) if BUILT.contains(&ending) => Some(PluginSource::Built(path.to_owned())),
+        _ => None,
+    }
 }
 
 /// A seed for who names none: the same in every run, and another for every step.

@@ -139,7 +139,7 @@ fn the_example_is_read_as_it_is_written() {
         )
     "#]]
     .assert_debug_eq(&step(&project, "registered").source);
-    let derived = PluginSource::Python("steps/concavity_by_size.py".into());
+    let derived = PluginSource::Built("steps/concavity_by_size.py".into());
     assert_eq!(step(&project, "derived").source, Source::Plugin(derived.clone()));
     assert_eq!(derived.to_string(), "./steps/concavity_by_size.py");
     assert_eq!(step(&project, "patients").grants.files, [types::FileGrant { path: "data".to_owned(), write: false }]);

@@ -105,6 +105,19 @@ pub enum Task {
         reads: Vec<String>,
         gives: Vec<String>,
     },
+    /// Restores what an earlier `Fit` saved, of this component or of another that saves the same, and applies it likewise.
+    Apply {
+        state: Vec<SavedFile>,
+        inputs: Tables,
+        reads: Vec<String>,
+        gives: Vec<String>,
+    },
+    /// Restores the same, and applies it again and again to each table, to tell how long it takes.
+    Time {
+        state: Vec<SavedFile>,
+        tables: Vec<TableRef>,
+        reads: Vec<String>,
+    },
     Check {
         rows: TableRef,
         reference: Option<TableRef>,
@@ -177,6 +190,20 @@ pub enum Answer {
     Outputs {
         outputs: BTreeMap<PortName, Artifact>,
     },
+    Timed {
+        times: Times,
+    },
+}
+
+/// How long a row-wise step takes where it runs: in the worker, each the best of several rounds, in microseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    /// From the native code's file to a component that can be instantiated.
+    pub load_us: f64,
+    /// A fresh instance that restores the saved state and answers the first table.
+    pub fresh_us: f64,
+    /// The call alone, in an instance that stays: a time a table.
+    pub warm_us: Vec<f64>,
 }
 
 /// Rows of a collector and where the next ones begin.

@@ -9,7 +9,7 @@
 
 mod call;
 
-pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Told, Watched};
+pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Times, Told, Watched};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

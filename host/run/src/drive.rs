@@ -208,7 +208,7 @@ impl<'a> Drive<'a> {
         let call = match call_for(step, &self.view, self.tenant, &self.stored.project_dir, cursor) {
             Ok(call) => call,
             Err(fault) => {
-                self.fail(&step.name, attempt, fault, around)?;
+                self.fail(&step.name, attempt, fault, Receipt::default(), around)?;
                 return Ok(true);
             }
         };
@@ -243,7 +243,7 @@ impl<'a> Drive<'a> {
             Ok(outputs) => self.commit(StepCommit { step, attempt, outputs, receipt }, around),
             // Stopped because the server leaves: as if it had died, so that the next one begins the attempt anew.
             Err(fault) if fault.kind == FaultKind::Cancelled && around.cancel.stopped() == Some(Stop::Leave) => Ok(()),
-            Err(fault) => self.fail(&step, attempt, fault, around),
+            Err(fault) => self.fail(&step, attempt, fault, receipt, around),
         }
     }
 
@@ -251,7 +251,7 @@ impl<'a> Drive<'a> {
         let at_us = self.now_us();
         let recorded = self.record(Record::StepCommitted { run: self.run, commit: commit.clone(), at_us });
         if let Err(fault) = recorded {
-            return self.refused(&commit.step, commit.attempt, fault, around);
+            return self.refused(&commit.step, commit.attempt, fault, commit.receipt, around);
         }
         (around.observer)(&committed(&commit, at_us));
         for artifact in commit.outputs.into_values() {
@@ -268,22 +268,37 @@ impl<'a> Drive<'a> {
     }
 
     /// What the journal did not take: the step's failure if it was too large, ours if it was anything else.
-    fn refused(&mut self, step: &StepName, attempt: Attempt, fault: Fault, around: Around) -> Result<(), Fault> {
+    fn refused(
+        &mut self,
+        step: &StepName,
+        attempt: Attempt,
+        fault: Fault,
+        receipt: Receipt,
+        around: Around,
+    ) -> Result<(), Fault> {
         if fault.kind != FaultKind::Guest {
             return Err(fault);
         }
         let who = self.stored.plan.step(step).map_or_else(|| format!("step `{step}`"), who);
         let fault = Fault::guest(format!("{who}: what it gives cannot be recorded: {}", fault.message));
-        self.fail(step, attempt, fault.hinted("fewer findings, measures, columns or files"), around)
+        self.fail(step, attempt, fault.hinted("fewer findings, measures, columns or files"), receipt, around)
     }
 
-    fn fail(&mut self, step: &StepName, attempt: Attempt, fault: Fault, around: Around) -> Result<(), Fault> {
+    fn fail(
+        &mut self,
+        step: &StepName,
+        attempt: Attempt,
+        fault: Fault,
+        receipt: Receipt,
+        around: Around,
+    ) -> Result<(), Fault> {
         let at_us = self.now_us();
         let (run, step) = (self.run, step.clone());
-        self.record(Record::AttemptFailed { run, step: step.clone(), attempt, fault: fault.clone(), at_us })?;
+        let told = (step.clone(), fault.clone(), receipt.clone());
+        self.record(Record::AttemptFailed { run, step: told.0, attempt, fault: told.1, receipt: told.2, at_us })?;
         let retried = self.view.steps.get(&step).filter(|step| step.status == Status::Waiting);
         let retry_at_us = retried.and_then(|step| retry::retry_at(&step.failures));
-        (around.observer)(&RunEvent::StepFailed { step, attempt, fault, retry_at_us, at_us });
+        (around.observer)(&RunEvent::StepFailed { step, attempt, fault, receipt, retry_at_us, at_us });
         Ok(())
     }
 

@@ -72,6 +72,7 @@ pub enum RunEvent {
         step: StepName,
         attempt: Attempt,
         fault: Fault,
+        receipt: Receipt,
         retry_at_us: Option<i64>,
         at_us: i64,
     },

@@ -41,12 +41,13 @@ fn count(failures: &[Failure], of: impl Fn(&FaultKind) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{Attempt, Fault};
+    use types::{Attempt, Fault, Receipt};
 
     fn failures(kinds: &[FaultKind]) -> Vec<Failure> {
         let failure = |(i, kind): (usize, &FaultKind)| Failure {
             attempt: Attempt(i as u32 + 1),
             fault: Fault::new(kind.clone(), "failed"),
+            receipt: Receipt::default(),
             at_us: 1_000,
         };
         kinds.iter().enumerate().map(failure).collect()

@@ -5,8 +5,8 @@ use crate::retry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, OutputRef, Record, RunHead, RunId, RunState, StepCommit, StepName,
-    TableRef,
+    Artifact, Attempt, Digest, Fault, FaultKind, OutputRef, Receipt, Record, RunHead, RunId, RunState, StepCommit,
+    StepName, TableRef,
 };
 
 /// How far a run is. Steps of which no record tells are not in `steps`: they wait.
@@ -63,6 +63,7 @@ pub enum Status {
 pub struct Failure {
     pub attempt: Attempt,
     pub fault: Fault,
+    pub receipt: Receipt,
     pub at_us: i64,
 }
 
@@ -106,8 +107,9 @@ impl RunView {
             Record::VersionRegistered { version, commit, .. } => {
                 self.change(&commit.step, |view| view.commit(commit, version.registered_us));
             }
-            Record::AttemptFailed { step, attempt, fault, at_us, .. } => {
-                let failure = Failure { attempt: *attempt, fault: fault.clone(), at_us: *at_us };
+            Record::AttemptFailed { step, attempt, fault, receipt, at_us, .. } => {
+                let (fault, receipt) = (fault.clone(), receipt.clone());
+                let failure = Failure { attempt: *attempt, fault, receipt, at_us: *at_us };
                 self.change(step, |view| view.fail(failure));
             }
             Record::StepSkipped { step, because, .. } => {

@@ -13,6 +13,7 @@ use types::{
     Artifact, CURSOR_BYTES_MAX, Fault, Field, Id, Interval, Measure, Port, PortName, SavedFile, Schema, Signature,
     TableRef,
 };
+use wasmtime::component::ResourceAny;
 
 /// Runs the task of an assignment. The usage is true also of a failure.
 pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) -> (Result<Answer, Fault>, Usage) {
@@ -41,6 +42,13 @@ fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
         Task::Collect { cursor } => collect(instance, cursor.as_deref()),
         Task::Transform { inputs } => transform(instance, inputs),
         Task::Fit { .. } => fit_and_apply(instance, task),
+        Task::Apply { state, inputs, reads, gives } => {
+            let transform = restored(instance, state)?;
+            let mut outputs = BTreeMap::new();
+            apply(instance, transform, inputs, reads, gives, &mut outputs)?;
+            Ok(Answer::Outputs { outputs })
+        }
+        Task::Time { .. } => Err(Fault::host("a component is timed by whoever loads it")),
         Task::Check { rows, reference } => check(instance, rows, reference.as_ref()),
         Task::Train { .. } => train(instance, task),
         Task::Predict { rows, model, reads } => predict(instance, rows, model, reads),
@@ -137,15 +145,35 @@ fn fit_and_apply(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> 
             let called = fitted.call_fit(&mut instance.store, rows);
             instance.settle(called)?
         }
-        None => {
-            let called = fitted.call_restore(&mut instance.store, &[]);
-            instance.settle(called)?
-        }
+        None => restored(instance, &[])?,
     };
     let called = fitted.call_save(&mut instance.store, transform);
     let saved = instance.settle(called)?;
     let state = Artifact::State { files: instance.keep_files(saved)? };
     let mut outputs = BTreeMap::from([(PortName::parse("state").map_err(Fault::host)?, state)]);
+    apply(instance, transform, inputs, reads, gives, &mut outputs)?;
+    Ok(Answer::Outputs { outputs })
+}
+
+/// What an earlier attempt saved, in this instance. Of no files: a step that learns nothing.
+pub(crate) fn restored(instance: &mut Instance, state: &[SavedFile]) -> Result<ResourceAny, Fault> {
+    let files = instance.load_files(state)?;
+    let fitted = exported!(instance, fitted)?;
+    let called = fitted.transform().call_restore(&mut instance.store, &files);
+    instance.settle(called)
+}
+
+/// The inputs, each with what the step makes of it.
+fn apply(
+    instance: &mut Instance,
+    transform: ResourceAny,
+    inputs: &Tables,
+    reads: &[String],
+    gives: &[String],
+    outputs: &mut BTreeMap<PortName, Artifact>,
+) -> Result<(), Fault> {
+    let fitted = exported!(instance, fitted)?;
+    let fitted = fitted.transform();
     for (name, reference) in inputs {
         let rows = instance.open(reference)?;
         let shown = instance.show(&rows, reads)?;
@@ -164,7 +192,7 @@ fn fit_and_apply(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> 
         }
         outputs.insert(name.clone(), Artifact::Table(instance.keep(&table)?));
     }
-    Ok(Answer::Outputs { outputs })
+    Ok(())
 }
 
 /// What a row-wise step gave, over the rows it was given, in the columns that it declared.

@@ -1,4 +1,4 @@
-//! The contract, bound to the types of `data` and `tensors`.
+//! The contract, bound to the types of `data`, `tensors` and `trees`.
 //!
 //! One host-only world exports every role, so that there is one set of types; a plugin has some of them, found by
 //! [`crate::engine::Plugin`] role by role.
@@ -36,6 +36,8 @@ wasmtime::component::bindgen!({
         "stepwell:tensor/tensors.tensor": tensors::Tensor,
         "stepwell:tensor/training.variable": tensors::Variable,
         "stepwell:tensor/training.optimiser": tensors::Optimiser,
+        "stepwell:tensor/trees.binned": trees::Binned,
+        "stepwell:tensor/trees.growth": trees::Growth,
     },
 });
 

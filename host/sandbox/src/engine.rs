@@ -13,6 +13,7 @@ pub const STACK_BYTES_MAX: usize = 512 << 10;
 /// An engine; one a process.
 pub struct Sandbox {
     engine: Engine,
+    linker: Linker<State>,
 }
 
 /// A component as native code, and what its type shows.
@@ -25,7 +26,7 @@ pub struct Compiled {
 /// A component, loaded and linked, not yet instantiated.
 pub struct Plugin {
     pub(crate) engine: Engine,
-    pub(crate) component: Component,
+    pub(crate) pre: InstancePre<State>,
 }
 
 impl Sandbox {
@@ -49,7 +50,8 @@ impl Sandbox {
             .max_memory_size(4 << 30);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config).map_err(|error| Fault::host(format!("cannot start wasmtime: {error:#}")))?;
-        Ok(Self { engine })
+        let linker = linker(&engine)?;
+        Ok(Self { engine, linker })
     }
 
     /// Names the engine's version and settings: native code of another name cannot be loaded.
@@ -81,8 +83,17 @@ impl Sandbox {
         // from it by Landlock, where the kernel has that.
         let component = unsafe { Component::deserialize_file(&self.engine, file) }
             .map_err(|error| Fault::host(format!("cannot load compiled plugin: {error:#}")))?;
-        Ok(Plugin { engine: self.engine.clone(), component })
+        let unfit = |error| Fault::guest(format!("does not fit the contract stepwell:step@{CONTRACT}: {error:#}"));
+        let pre = self.linker.instantiate_pre(&component).map_err(unfit)?;
+        Ok(Plugin { engine: self.engine.clone(), pre })
     }
+}
+
+/// A linker that answers the imports: every one has its function in `host/`.
+fn linker(engine: &Engine) -> Result<Linker<State>, Fault> {
+    let mut linker = Linker::new(engine);
+    EveryRole::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(Fault::host)?;
+    Ok(linker)
 }
 
 /// Roles from exports, requests from imports. What was built for another contract is refused by its version, and any other
@@ -122,17 +133,6 @@ fn spoken(exports: &[String], imports: &[String]) -> Result<(), Fault> {
     let package = name.split('/').next().unwrap_or(name);
     let message = format!("is built for stepwell:{package}@{version}; this host speaks {CONTRACT}");
     Err(Fault::guest(message).hinted("rebuild the plugin with the SDK of this host, or take the host it was built for"))
-}
-
-impl Plugin {
-    /// Answers the imports: every one has its function in `host/`.
-    pub(crate) fn link(&self) -> Result<InstancePre<State>, Fault> {
-        let mut linker: Linker<State> = Linker::new(&self.engine);
-        let linked = EveryRole::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state);
-        linked
-            .and_then(|()| linker.instantiate_pre(&self.component))
-            .map_err(|error| Fault::guest(format!("does not fit the contract stepwell:step@{CONTRACT}: {error:#}")))
-    }
 }
 
 #[cfg(test)]

@@ -33,15 +33,14 @@ pub(crate) use exported;
 
 impl Instance {
     pub(crate) fn start(plugin: &Plugin, state: State) -> Result<Self, Fault> {
-        let pre = plugin.link()?;
         let handles = state.limits.handles as usize;
         let mut store = Store::new(&plugin.engine, state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(CALL_BYTES_MAX);
         // `State::hold` reaches its limit first, and names it.
         store.set_max_component_handles(handles.saturating_add(HANDLES_SPARE));
-        match pre.instantiate(&mut store) {
-            Ok(instance) => Ok(Self { store, instance, pre }),
+        match plugin.pre.instantiate(&mut store) {
+            Ok(instance) => Ok(Self { store, instance, pre: plugin.pre.clone() }),
             Err(error) => Err(trapped(&mut store, error)),
         }
     }

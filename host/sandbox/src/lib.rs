@@ -14,13 +14,17 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+mod probe;
 mod row_wise;
 mod saying;
 mod served;
 mod state;
+mod timing;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
+pub use probe::Probe;
 pub use saying::{logged_bytes, tame};
 pub use served::Served;
 pub use state::Usage;
+pub use timing::{best_us, time};

@@ -1,5 +1,6 @@
 //! A model version, loaded: request rows through the fitted steps and the predictor, the same code as in training.
 
+use crate::attempt::restored;
 use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
 use crate::row_wise::same_rows;
@@ -9,6 +10,23 @@ use ports::{Doors, ServedModel};
 use std::sync::Arc;
 use types::{Fault, ServedStep};
 use wasmtime::component::ResourceAny;
+
+/// What a restored step makes of these rows, as one request to an instance that stays.
+pub(crate) fn applied(
+    instance: &mut Instance,
+    transform: ResourceAny,
+    rows: &Table,
+    reads: &[String],
+) -> Result<Table, Fault> {
+    instance.begin_request();
+    let fitted = exported!(instance, fitted)?;
+    let shown = instance.show(rows, reads)?;
+    let called = fitted.transform().call_apply(&mut instance.store, transform, shown);
+    let applied = instance.settle(called)?;
+    let applied = instance.receive(applied)?;
+    same_rows(rows.rows(), applied.rows())?;
+    Ok(applied)
+}
 
 /// A path of restored transformers and a loaded predictor, each in an instance of its own that stays warm.
 pub struct Served {
@@ -39,10 +57,7 @@ impl Served {
         let mut path = Vec::new();
         for step in &model.path {
             let mut instance = start(step)?;
-            let files = instance.load_files(&step.state)?;
-            let fitted = exported!(instance, fitted)?;
-            let called = fitted.transform().call_restore(&mut instance.store, &files);
-            let transform = instance.settle(called)?;
+            let transform = restored(&mut instance, &step.state)?;
             path.push(Warm { instance, resource: transform, reads: step.reads.clone() });
         }
         let mut instance = start(&model.predictor)?;
@@ -60,13 +75,7 @@ impl Served {
         let count = rows.rows();
         let mut table = rows;
         for Warm { instance, resource, reads } in &mut self.path {
-            instance.begin_request();
-            let fitted = exported!(instance, fitted)?;
-            let shown = instance.show(&table, reads)?;
-            let called = fitted.transform().call_apply(&mut instance.store, *resource, shown);
-            let applied = instance.settle(called)?;
-            let applied = instance.receive(applied)?;
-            same_rows(count, applied.rows())?;
+            let applied = applied(instance, *resource, &table, reads)?;
             table = table.with_columns(&applied).map_err(|error| Fault::guest(error.to_string()))?;
         }
         let Warm { instance, resource, reads } = &mut self.predictor;

@@ -276,6 +276,13 @@ impl From<tensors::Error> for Failure {
     }
 }
 
+impl From<trees::Error> for Failure {
+    fn from(error: trees::Error) -> Self {
+        let trees::Error { name, reason } = error;
+        Self::Told(WitError::InvalidInput(errors::InvalidInput { name, reason }))
+    }
+}
+
 impl From<Fault> for Failure {
     /// What the server answered through a door.
     fn from(fault: Fault) -> Self {

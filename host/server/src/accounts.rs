@@ -1,6 +1,7 @@
 //! What a tenant has used today: CPU time of its workers and bytes of its requests, against quotas of a day (UTC).
 //!
-//! Kept in a file a tenant, written after each attempt: what a crash can lose is the use of the attempts that it cut short.
+//! Kept in a file a tenant, written after each attempt that used something: what a crash can lose is the use of the attempts
+//! that it cut short, and less than [`UNSAVED_US`] of CPU time.
 
 use crate::folder;
 use doors::Egress;
@@ -12,6 +13,8 @@ use std::sync::{Arc, Mutex};
 use types::TenantId;
 
 const DAY_US: i64 = 86_400_000_000;
+/// CPU time that is not worth a file.
+const UNSAVED_US: u64 = 10_000;
 
 /// The use of all tenants.
 pub(crate) struct Accounts {
@@ -27,6 +30,8 @@ struct Today {
     /// How much of the pool's count is in `cpu_us`.
     counted_us: u64,
     egress: Arc<Egress>,
+    /// As the file has it.
+    saved: Option<Used>,
 }
 
 /// The file. A field is only ever added, with a default.
@@ -62,9 +67,14 @@ impl Accounts {
     /// Makes today's use outlive this process; that of a tenant without a folder ends with it.
     pub(crate) fn save(&self, tenant: &TenantId, counted_us: u64) -> std::io::Result<()> {
         let (file, used) = (self.file(tenant), self.used(tenant, counted_us));
+        if !self.with(tenant, |today| today.is_news(used)) {
+            return Ok(());
+        }
         let draft = file.with_extension("draft");
         std::fs::write(&draft, serde_json::to_vec(&used)?)?;
-        std::fs::rename(&draft, &file)
+        std::fs::rename(&draft, &file)?;
+        self.with(tenant, |today| today.saved = Some(used));
+        Ok(())
     }
 
     pub(crate) fn forget(&self, tenant: &TenantId) {
@@ -96,7 +106,14 @@ impl Accounts {
 impl Today {
     fn of(used: Used, counted_us: u64) -> Self {
         let egress = Arc::new(Egress::new(used.egress_bytes, None));
-        Self { day: used.day, cpu_us: used.cpu_us, counted_us, egress }
+        Self { day: used.day, cpu_us: used.cpu_us, counted_us, egress, saved: None }
+    }
+
+    fn is_news(&self, used: Used) -> bool {
+        self.saved.is_none_or(|saved| {
+            let same = (saved.day, saved.egress_bytes) == (used.day, used.egress_bytes);
+            !same || used.cpu_us >= saved.cpu_us.saturating_add(UNSAVED_US)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use types::{Descriptor, Digest, Fault, FaultKind, Id, Limits, PluginName, Port, 
 
 /// Largest component that is read: a Python one has 19 MB.
 pub(crate) const COMPONENT_BYTES_MAX: u64 = 256 << 20;
-/// Longest Python step that is built: a long module has 200 kB.
+/// Longest source file that is built: a long module has 200 kB.
 const STEP_BYTES_MAX: u64 = 16 << 20;
 /// Describing and discovering look at little; what takes longer is broken.
 pub(crate) const DESCRIBE_LIMITS: Limits = Limits {
@@ -29,7 +29,7 @@ pub(crate) struct Component {
 }
 
 impl Server {
-    /// Finds the component and stores it; a Python step is built first.
+    /// Finds the component and stores it; a source file is built first.
     pub(crate) fn component(
         &self,
         tenant: &TenantId,
@@ -46,7 +46,7 @@ impl Server {
                 let name = PluginName::parse(manifest::SQL_PLUGIN).map_err(Fault::host)?;
                 (self.named(project, &name)?, Some(Digest::of(&text)))
             }
-            PluginSource::Python(path) => {
+            PluginSource::Built(path) => {
                 let step = inside(project, path)?;
                 let (file, digest) = self.built(tenant, &step, path, notes)?;
                 (file, Some(digest))
@@ -69,11 +69,11 @@ impl Server {
         }
     }
 
-    /// The component of a Python step, by the digest of its source; built unless it was before.
+    /// The component of a source file, by its digest; built unless it was before.
     fn built(&self, tenant: &TenantId, step: &Path, path: &str, notes: Notes<'_>) -> Result<(PathBuf, Digest), Fault> {
         let text = manifest::read_file(step, STEP_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
-        let digest = toolchain::python_digest(&text);
+        let digest = toolchain::digest(step, &text)?;
         let file = folder::built(&self.options, tenant).join(format!("{digest}.wasm"));
         if !file.exists() {
             // What is built is what the digest names, whatever becomes of the step's file meanwhile.

@@ -3,7 +3,7 @@
 use crate::folder::NOFOLLOW;
 use run::RunEvent;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -98,7 +98,7 @@ pub enum Follow {
         run: LiveHandle,
     },
     /// It ended, or waits to be resumed: what its file holds.
-    Past(std::vec::IntoIter<RunEvent>),
+    Past(Box<dyn Iterator<Item = RunEvent> + Send>),
 }
 
 /// A hold on a live run.
@@ -110,12 +110,11 @@ impl Follow {
     }
 
     pub(crate) fn past(log: &Path) -> Self {
-        let lines =
-            File::options().read(true).custom_flags(NOFOLLOW).open(log).map(|file| BufReader::new(file).lines());
-        let events = lines.into_iter().flatten().map_while(Result::ok);
+        let file = File::options().read(true).custom_flags(NOFOLLOW).open(log);
+        // One that came with a project may be of any length; none of ours is longer.
+        let lines = file.into_iter().flat_map(|file| BufReader::new(file.take(LOG_BYTES_MAX)).lines());
         // A crash can leave half a line at the end.
-        let events: Vec<_> = events.filter_map(|line| serde_json::from_str(&line).ok()).collect();
-        Self::Past(events.into_iter())
+        Self::Past(Box::new(lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())))
     }
 }
 
@@ -154,6 +153,9 @@ mod tests {
         assert_eq!(kept.len(), 64, "63 lines of a little more than a mebibyte, and the end");
         assert_eq!(kept.last(), Some(&end));
         assert!(std::fs::metadata(&log).unwrap().len() <= LOG_BYTES_MAX);
+        assert_eq!(Follow::past(&log).count(), 63);
+        // What somebody else appended is not read for ever.
+        std::fs::OpenOptions::new().write(true).open(&log).and_then(|file| file.set_len(1 << 40)).unwrap();
         assert_eq!(Follow::past(&log).count(), 63);
     }
 }

@@ -27,6 +27,7 @@ mod runs;
 mod secrets;
 mod share;
 mod tenants;
+mod timing;
 mod trial;
 
 pub use changes::{Change, Changes};
@@ -41,6 +42,7 @@ pub use project::{CheckedPipeline, CheckedStep};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
+pub use timing::TIMED_ROWS;
 pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 
@@ -140,10 +142,14 @@ impl Server {
     }
 }
 
+/// Warm workers that a tenant keeps, a slot: each serves one component, and the next step is mostly another's.
+const IDLE_A_SLOT: usize = 2;
+
 fn pool(options: &Options, store: &Arc<store::Store>, accounts: &Arc<accounts::Accounts>) -> worker::Pool {
     let (asked, entries, used) = (options.clone(), Arc::clone(store), Arc::clone(accounts));
     let authority = move |tenant: &TenantId| authority::of(&asked, &entries, &used, tenant);
-    worker::Pool::new(folder::layout(options), authority, Arc::clone(store) as _, options.slots)
+    let idle_max = options.slots.saturating_mul(IDLE_A_SLOT);
+    worker::Pool::new(folder::layout(options), authority, Arc::clone(store) as _, idle_max)
 }
 
 /// A lock that a panicking thread left is still a lock: what it guards are maps of handles.

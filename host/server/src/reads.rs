@@ -156,6 +156,7 @@ impl Server {
 fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
     use run::Status;
     let commit = view.commit(&step.name);
+    let failed = view.steps.get(&step.name).and_then(|step| step.failures.last()).map(|failure| &failure.receipt);
     let (state, because) = match view.status(&step.name) {
         Status::Waiting => ("waiting", None),
         Status::Running { .. } => ("running", None),
@@ -170,7 +171,7 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         state: state.to_owned(),
         attempts: view.steps.get(&step.name).map_or(0, |step| step.attempts),
         outputs: commit.map(|commit| commit.outputs.clone()).unwrap_or_default(),
-        receipt: commit.map(|commit| commit.receipt.clone()),
+        receipt: commit.map(|commit| &commit.receipt).or(failed).cloned(),
         because,
     }
 }

@@ -97,15 +97,8 @@ impl Server {
             false => serve::plain_table(json!({ "rows": rows }).to_string().as_bytes(), columns)
                 .map_err(|error| wrong(&error))?,
         };
-        let mut failed = None;
-        let kept = data::write(&table, |part| match self.store.put(tenant, &part.bytes) {
-            Ok(_) => Ok(()),
-            Err(fault) => {
-                failed = Some(fault);
-                Err(data::Error::Shape("a part could not be stored".to_owned()))
-            }
-        });
-        kept.map_err(|error| failed.unwrap_or_else(|| wrong(&error)))
+        self.keep_table(tenant, &table)
+            .map_err(|fault| Fault { message: format!("table `{port}`: {}", fault.message), ..fault })
     }
 }
 
@@ -143,7 +136,7 @@ impl Trial<'_> {
         Ok(recorded)
     }
 
-    /// Fits on `fit`, or on nothing, and applies to every other input.
+    /// Fits on `fit`, or on nothing, or restores the fixture's state; and applies to every other input.
     fn fit(&self) -> Result<Map<String, Value>, Fault> {
         let mut inputs = self.inputs.clone();
         let fit = inputs.remove(&port("fit")?);
@@ -155,7 +148,18 @@ impl Trial<'_> {
         let gives = descriptor.outputs.iter().find(|output| output.name.as_str() == "rows");
         let reads = reads.map(|input| names(&input.columns)).unwrap_or_default();
         let gives = gives.map(|output| names(&output.columns)).unwrap_or_default();
-        self.outputs(Task::Fit { fit, inputs, reads, gives })
+        match &self.fixture.state {
+            Some(files) => self.outputs(Task::Apply { state: self.kept(files)?, inputs, reads, gives }),
+            None => self.outputs(Task::Fit { fit, inputs, reads, gives }),
+        }
+    }
+
+    fn kept(&self, files: &BTreeMap<String, String>) -> Result<Vec<SavedFile>, Fault> {
+        let kept = |(name, text): (&String, &String)| {
+            let digest = self.server.store.put(self.tenant, text.as_bytes())?;
+            Ok(SavedFile { name: name.clone(), digest, bytes: text.len() as u64 })
+        };
+        files.iter().map(kept).collect()
     }
 
     /// Trains on `train`, and asks the model for predictions of `predict`, if that is there.

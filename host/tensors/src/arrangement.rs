@@ -1,8 +1,10 @@
 //! The same elements in another order, shape or selection.
 
-use crate::graph::{no_pull, pull};
+use crate::array::{Elements, array, by_type, in_rows};
+use crate::graph::{no_pull, pull, sum_to};
+use crate::lanes::Lanes;
 use crate::{Error, Tensor, shape};
-use candle_core::{Device, Tensor as Array};
+use candle_core::{Result as Native, Tensor as Array};
 
 impl Tensor {
     /// As many elements, row-major, in another shape.
@@ -37,6 +39,57 @@ impl Tensor {
         Ok(Self::result(value, [(self, pull(move |g| g.transpose(first, second)))]))
     }
 
+    /// Dimension i of the result is dimension `dimensions[i]` of this.
+    pub fn permute(&self, dimensions: &[u32]) -> Result<Self, Error> {
+        let rank = self.dims().len();
+        let mut order = Vec::with_capacity(rank);
+        for &number in dimensions.iter().take(rank + 1) {
+            let dimension = shape::dimension("dimensions", number, self.dims())?;
+            if order.contains(&dimension) {
+                return Err(Error::invalid("dimensions", format!("names dimension {dimension} twice")));
+            }
+            order.push(dimension);
+        }
+        if order.len() != rank {
+            let reason = format!("has {} numbers, expected each of the {rank} dimensions once", dimensions.len());
+            return Err(Error::invalid("dimensions", reason));
+        }
+        let shape: Vec<usize> = order.iter().map(|&dimension| self.dims()[dimension]).collect();
+        if self.is_vacant() {
+            return Self::vacant(&shape, &[self]);
+        }
+        let mut back = vec![0; rank];
+        order.iter().enumerate().for_each(|(i, &dimension)| back[dimension] = i);
+        let value = self.value.permute(order)?;
+        Ok(Self::result(value, [(self, pull(move |g| g.permute(back.as_slice())))]))
+    }
+
+    /// Repeated to a larger shape, as operands are. Takes the memory of its shape.
+    pub fn broadcast_to(&self, shape: &[u32]) -> Result<Self, Error> {
+        let shape = shape::from_guest(shape)?;
+        if shape::broadcast("broadcast-to", self.dims(), &shape).as_ref() != Ok(&shape) {
+            let expected = format!("a shape to which {:?} broadcasts", self.dims());
+            return Err(Error::Shape { operation: "broadcast-to", expected, got: format!("{shape:?}") });
+        }
+        if shape.contains(&0) {
+            return Self::vacant(&shape, &[self]);
+        }
+        // A copy: of strides of 0 the holder would be charged for elements that are not there.
+        let value = self.value.broadcast_as(shape.as_slice())?.contiguous()?;
+        let before = self.dims().to_vec();
+        Ok(Self::result(value, [(self, pull(move |g| sum_to(g, &before)))]))
+    }
+
+    /// Backwards along a dimension.
+    pub fn flip(&self, dimension: u32) -> Result<Self, Error> {
+        let dimension = shape::dimension("dimension", dimension, self.dims())?;
+        if self.is_vacant() {
+            return Self::vacant(self.dims(), &[self]);
+        }
+        let value = flipped(&self.value, dimension)?;
+        Ok(Self::result(value, [(self, pull(move |g| flipped(g, dimension)))]))
+    }
+
     /// `length` elements from `start` along a dimension.
     pub fn narrow(&self, dimension: u32, start: u32, length: u32) -> Result<Self, Error> {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
@@ -53,28 +106,6 @@ impl Tensor {
         // A copy: a view would keep the whole alive while its holder is charged for the piece.
         let value = self.value.narrow(dimension, start, length)?.force_contiguous()?;
         let back = pull(move |g| g.pad_with_zeros(dimension, start, whole - start - length));
-        Ok(Self::result(value, [(self, back)]))
-    }
-
-    /// The elements at these positions along a dimension, in this order.
-    pub fn index_select(&self, dimension: u32, positions: &[u32]) -> Result<Self, Error> {
-        let dimension = shape::dimension("dimension", dimension, self.dims())?;
-        let length = self.dims()[dimension];
-        if let Some(beyond) = positions.iter().find(|&&position| position as usize >= length) {
-            let reason = format!("holds {beyond}, expected less than the {length} along dimension {dimension}");
-            return Err(Error::invalid("positions", reason));
-        }
-        let mut shape = self.dims().to_vec();
-        shape[dimension] = positions.len();
-        let shape = shape::within_limits(shape)?;
-        if shape.contains(&0) {
-            return Self::vacant(&shape, &[self]);
-        }
-        let positions = Array::from_slice(positions, positions.len(), &Device::Cpu)?;
-        let (before, dtype) = (self.value.shape().clone(), self.value.dtype());
-        let value = self.value.contiguous()?.index_select(&positions, dimension)?;
-        let back =
-            pull(move |g| Array::zeros(&before, dtype, g.device())?.index_add(&positions, &g.contiguous()?, dimension));
         Ok(Self::result(value, [(self, back)]))
     }
 
@@ -109,6 +140,20 @@ impl Tensor {
         });
         Ok(Self::result_of(value, operands.collect()))
     }
+}
+
+fn flipped(x: &Array, dimension: usize) -> Native<Array> {
+    let x = x.contiguous()?;
+    let Lanes { length, inner, .. } = Lanes::of(x.dims(), dimension);
+    by_type!(x, T => {
+        let elements = Elements::<T>::of(&x)?;
+        let mut made = vec![T::default(); elements.len()];
+        in_rows(&mut made, inner, |row, to| {
+            let from = row / length * length + (length - 1 - row % length);
+            to.copy_from_slice(&elements[from * inner..(from + 1) * inner]);
+        });
+        array(made, x.dims())
+    })
 }
 
 fn fits_beside(first: &[usize], other: &[usize], dimension: usize) -> Result<(), Error> {

@@ -3,6 +3,8 @@
 //!
 //! Nothing here recurses, neither the way back nor the drop of a long chain: a guest chooses the depth.
 
+use crate::array::{Elements, array, by_real, zip};
+use crate::lanes;
 use candle_core::{Result, Tensor as Array};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -93,10 +95,13 @@ pub(crate) fn backward(result: &Arc<Node>, seed: Array) -> Result<HashMap<u64, A
 }
 
 fn add(left: &Array, right: &Array) -> Result<Array> {
-    match left.elem_count() {
-        0 => Ok(left.clone()),
-        _ => left + right,
+    if left.elem_count() == 0 {
+        return Ok(left.clone());
     }
+    let (left, right) = (left.contiguous()?, right.contiguous()?);
+    by_real!(left, T => {
+        array(zip(&Elements::<T>::of(&left)?, &Elements::<T>::of(&right)?, |left, right| left + right), left.dims())
+    })
 }
 
 /// A gradient of a broadcast result as that of an operand of this shape: summed over what was repeated.
@@ -105,7 +110,23 @@ pub(crate) fn sum_to(gradient: &Array, shape: &[usize]) -> Result<Array> {
         return Ok(gradient.clone());
     }
     let added = gradient.rank() - shape.len();
-    let repeated = |&i: &usize| i < added || (shape[i - added] == 1 && gradient.dims()[i] != 1);
-    let dimensions: Vec<_> = (0..gradient.rank()).filter(repeated).collect();
-    gradient.sum_keepdim(dimensions)?.reshape(shape)
+    // The dimensions that were put in front are one sum over rows.
+    let mut sum = match added {
+        0 => gradient.clone(),
+        _ => lanes::sum(
+            &gradient.reshape([&[gradient.dims()[..added].iter().product()], &gradient.dims()[added..]].concat())?,
+            0,
+        )?,
+    };
+    let mut kept = sum.dims().to_vec();
+    if added > 0 {
+        kept.remove(0);
+        sum = sum.reshape(kept.as_slice())?;
+    }
+    for dimension in 0..shape.len() {
+        if shape[dimension] == 1 && kept[dimension] != 1 {
+            sum = lanes::sum(&sum, dimension)?;
+        }
+    }
+    Ok(sum)
 }

@@ -6,31 +6,48 @@
 //!                           value: a candle array, which never records anything
 //!                           node:  our own record of how to push a gradient back; none where nothing needs one
 //! ```
-//! candle computes arrays; the graph is ours. candle's own loses gradients in silence, recurses once an operation, computes
-//! gradients that nobody needs and takes some at a kink (relu, abs, ties of max) otherwise than PyTorch. Ours is a loop.
+//! candle keeps arrays and multiplies matrices; passes over elements (`array`) and the graph are ours. candle's own graph loses
+//! gradients in silence, recurses once an operation, computes gradients that nobody needs and takes some at a kink (relu, abs,
+//! ties of max) otherwise than PyTorch. Ours is a loop.
 //!
 //! Every argument is a stranger's: it is checked before candle sees it. An operation whose result has no elements does not
 //! reach candle at all (some of its kernels assume at least one).
 
 mod arrangement;
+mod array;
+mod convolution;
 mod elementwise;
 mod graph;
+mod lanes;
 mod loss;
+mod normalisation;
 mod optimiser;
+mod pooling;
 mod product;
 mod random;
 mod reduction;
+mod saved;
+mod schedule;
+mod selection;
 mod shape;
+mod step;
 mod table;
 mod tensor;
+mod unary;
 mod variable;
 
-pub use elementwise::{Binary, Comparison, Unary};
-pub use loss::{binary_cross_entropy, cross_entropy};
-pub use optimiser::{Adamw, Method, Optimiser, Sgd};
+pub use convolution::Convolution;
+pub use elementwise::{Binary, Comparison};
+pub use loss::{Distance, binary_cross_entropy, cross_entropy, regression_loss};
+pub use optimiser::{Method, Optimiser};
+pub use pooling::{Pooling, Window};
 pub use reduction::Reduction;
+pub use saved::{from_safetensors, to_safetensors};
+pub use schedule::{Decay, Schedule, learning_rate};
 pub use shape::{ELEMENTS_MAX, ElementType, RANK_MAX, bytes_of};
+pub use step::{Adamw, Sgd};
 pub use tensor::{TO_BYTES_MAX, Tensor};
+pub use unary::Unary;
 pub use variable::{Variable, gradients};
 
 /// Why an operation is refused.

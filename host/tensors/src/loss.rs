@@ -1,72 +1,233 @@
 //! Predictions and truth -> one number to make small.
 
-use crate::{Binary, ElementType, Error, Reduction, Tensor, Unary, tensor};
-use candle_core::{Device, Tensor as Array};
+use crate::array::{Elements, Number, Real, array, by_real, by_type, in_rows};
+use crate::graph::pull;
+use crate::lanes::{self, row_sum};
+use crate::unary::{sigmoid, softplus};
+use crate::{ElementType, Error, Tensor};
+use candle_core::{Result as Native, Tensor as Array};
+
+/// How far a prediction p is from the truth y, with d = p - y.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Distance {
+    /// d^2.
+    Squared,
+    /// |d|; its gradient at 0 is 0.
+    Absolute,
+    /// d^2 / 2 where |d| is at most delta, else delta (|d| - delta / 2) (Huber, 1964).
+    Huber(f64),
+    /// q (y - p) where p is below y, else (1 - q) (p - y) (Koenker and Bassett, 1978); its gradient at 0 is 0.
+    Quantile(f64),
+}
+
+impl Distance {
+    fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Huber(delta) if !(delta > 0.0 && delta < f64::INFINITY) => {
+                Err(Error::invalid("huber", format!("is {delta}, expected a number above 0")))
+            }
+            Self::Quantile(q) if !(q > 0.0 && q < 1.0) => {
+                Err(Error::invalid("quantile", format!("is {q}, expected a number between 0 and 1")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn value(self, d: f64) -> f64 {
+        match self {
+            Self::Squared => d * d,
+            Self::Absolute => d.abs(),
+            Self::Huber(delta) if d.abs() <= delta => d * d / 2.0,
+            Self::Huber(delta) => delta * (d.abs() - delta / 2.0),
+            Self::Quantile(q) => (q * -d).max((1.0 - q) * d),
+        }
+    }
+
+    fn slope(self, d: f64) -> f64 {
+        let sign = if d == 0.0 { 0.0 } else { d.signum() };
+        match self {
+            Self::Squared => 2.0 * d,
+            Self::Absolute => sign,
+            Self::Huber(delta) if d.abs() <= delta => d,
+            Self::Huber(delta) => delta * sign,
+            Self::Quantile(q) if d < 0.0 => -q,
+            Self::Quantile(q) => (1.0 - q) * sign,
+        }
+    }
+}
+
+/// Mean over all elements of the distance of prediction and target, each times its weight; the weights are not normalised.
+pub fn regression_loss(
+    distance: Distance,
+    predictions: &Tensor,
+    targets: &Tensor,
+    weights: Option<&Tensor>,
+) -> Result<Tensor, Error> {
+    distance.check()?;
+    let of_prediction = move |p: f64, y: f64| distance.slope(p - y);
+    let rule = Rule {
+        operation: "regression-loss",
+        name: "predictions",
+        value: move |p: f64, y: f64| distance.value(p - y),
+        by_prediction: of_prediction,
+        by_target: move |p: f64, y: f64| -of_prediction(p, y),
+    };
+    mean_of(rule, predictions, targets, weights)
+}
 
 /// Mean of log(1 + exp(x)) - x y over all elements, each times its weight; the weights are not normalised, as in PyTorch.
 pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor, weights: Option<&Tensor>) -> Result<Tensor, Error> {
-    expect_like(logits, "targets", targets)?;
-    expect_elements(logits)?;
-    let each = logits.softplus()?.binary(Binary::Sub, &logits.binary(Binary::Mul, targets)?)?;
-    let weighted = match weights {
-        Some(weights) => {
-            expect_like(logits, "weights", weights)?;
-            each.binary(Binary::Mul, weights)?
-        }
-        None => each,
+    let rule = Rule {
+        operation: "binary-cross-entropy",
+        name: "logits",
+        value: |x: f64, y: f64| softplus(x) - x * y,
+        by_prediction: |x: f64, y: f64| sigmoid(x) - y,
+        by_target: |x: f64, _: f64| -x,
     };
-    weighted.reduce(Reduction::Mean, None, false)
+    mean_of(rule, logits, targets, weights)
 }
 
-/// Mean over rows of -log-softmax(logits [rows, classes]) at `targets` [rows], class positions held as numbers.
+/// A loss of each element by itself, with its slopes. In float64 whatever the type: a mean of float32 loses nothing by it.
+struct Rule<V, P, T> {
+    operation: &'static str,
+    /// What the contract calls the predictions.
+    name: &'static str,
+    value: V,
+    by_prediction: P,
+    by_target: T,
+}
+
+fn mean_of(
+    rule: Rule<impl Function, impl Function, impl Function>,
+    predictions: &Tensor,
+    targets: &Tensor,
+    weights: Option<&Tensor>,
+) -> Result<Tensor, Error> {
+    predictions.expect_real(rule.name)?;
+    let (shape, name) = (predictions.dims().to_vec(), rule.name);
+    for (other_name, other) in [("targets", Some(targets)), ("weights", weights)] {
+        if let Some(other) = other {
+            other.expect_type(other_name, predictions.element_type())?;
+            other.expect_shape(rule.operation, other_name, &shape)?;
+        }
+    }
+    if predictions.is_vacant() {
+        return Err(Error::invalid(name, format!("has shape {shape:?}, expected at least one element")));
+    }
+    let x = predictions.value.contiguous()?;
+    let y = targets.value.contiguous()?;
+    let w = weights.map(|weights| weights.value.contiguous()).transpose()?;
+    let value = by_real!(x, T => {
+        let terms = each::<T>(&x, &y, w.as_ref(), &rule.value)?;
+        array(vec![T::of(row_sum(&terms) / terms.len() as f64)], &[])
+    })?;
+    let back = |f: Box<dyn Function>| {
+        let (x, y, w) = (x.clone(), y.clone(), w.clone());
+        pull(move |g| {
+            by_real!(x, T => {
+                let share = one(g)? / x.elem_count() as f64;
+                array(each::<T>(&x, &y, w.as_ref(), &|x, y| share * f(x, y))?, x.dims())
+            })
+        })
+    };
+    let to_weights = weights.map(|weights| {
+        let (x, y, value) = (x.clone(), y.clone(), rule.value);
+        let to_weights = pull(move |g| {
+            by_real!(x, T => {
+                let share = one(g)? / x.elem_count() as f64;
+                array(each::<T>(&x, &y, None, &|x, y| share * value(x, y))?, x.dims())
+            })
+        });
+        (weights, to_weights)
+    });
+    let mut operands = vec![(predictions, back(Box::new(rule.by_prediction)))];
+    operands.push((targets, back(Box::new(rule.by_target))));
+    operands.extend(to_weights);
+    Ok(Tensor::result_of(value, operands))
+}
+
+/// Prediction and target -> a number.
+trait Function: Fn(f64, f64) -> f64 + Send + Sync + 'static {}
+impl<F: Fn(f64, f64) -> f64 + Send + Sync + 'static> Function for F {}
+
+/// The function of each pair, times its weight.
+fn each<T: Real>(x: &Array, y: &Array, w: Option<&Array>, f: &(impl Fn(f64, f64) -> f64 + Sync)) -> Native<Vec<T>> {
+    let (x, y) = (Elements::<T>::of(x)?, Elements::<T>::of(y)?);
+    let w = w.map(Elements::<T>::of).transpose()?;
+    let weight = |i: usize| w.as_ref().map_or(1.0, |w| w[i].wide());
+    Ok(crate::array::pieces(x.len(), |start, piece| {
+        for (i, to) in (start..).zip(piece) {
+            *to = T::of(weight(i) * f(x[i].wide(), y[i].wide()));
+        }
+    }))
+}
+
+/// The one number of a gradient of a loss.
+fn one(g: &Array) -> Native<f64> {
+    let g = g.contiguous()?;
+    by_real!(g, T => Ok(Elements::<T>::of(&g)?.first().copied().map_or(0.0, Number::wide)))
+}
+
+/// Mean over rows of -log-softmax(logits [rows, classes]) at `targets` [rows], class positions as int64 or as whole numbers in
+/// the logits' type. Its gradient by the logits is (softmax - 1 at the target) / rows.
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+    logits.expect_real("logits")?;
     let [rows, classes] = *logits.dims() else {
         let got = format!("shape {:?}", logits.dims());
         return Err(Error::Shape { operation: "cross-entropy", expected: "logits [rows, classes]".to_owned(), got });
     };
-    expect_elements(logits)?;
-    targets.expect_type("targets", logits.element_type())?;
-    if targets.dims() != [rows] {
-        let got = format!("targets {:?}", targets.dims());
-        return Err(Error::Shape { operation: "cross-entropy", expected: format!("targets [{rows}]"), got });
+    if logits.is_vacant() {
+        let reason = format!("has shape {:?}, expected at least one element", logits.dims());
+        return Err(Error::invalid("logits", reason));
     }
-    let positions = class_positions(targets, classes)?;
-    let positions = Array::from_vec(positions, (rows, 1), &Device::Cpu)?;
-    let picked = logits.log_softmax(1)?.gather(positions, 1)?;
-    picked.reduce(Reduction::Mean, None, false)?.unary(Unary::Neg)
+    if targets.element_type() != ElementType::Int64 {
+        targets.expect_type("targets", logits.element_type())?;
+    }
+    targets.expect_shape("cross-entropy", "targets", &[rows])?;
+    let classes = by_type!(targets.value, T => class_positions::<T>(&targets.value, classes))?;
+    let x = logits.value.contiguous()?;
+    let (value, totals) = by_real!(x, T => log_likelihood::<T>(&x, &classes))?;
+    let back = pull(move |g| {
+        by_real!(x, T => {
+            let share = T::of(one(g)? / rows as f64);
+            shares::<T>(&x, &totals, &classes, share)
+        })
+    });
+    Ok(Tensor::result(value, [(logits, back)]))
 }
 
-fn class_positions(targets: &Tensor, classes: usize) -> Result<Vec<u32>, Error> {
-    let bytes = tensor::bytes(&targets.cast(ElementType::Float64)?.value)?;
-    let (values, _) = bytes.as_chunks::<8>();
-    let position = |(row, &bytes): (usize, &[u8; 8])| {
-        let value = f64::from_le_bytes(bytes);
-        match value >= 0.0 && value < classes as f64 && value.fract() == 0.0 {
-            true => Ok(value as u32),
+fn class_positions<T: Number>(targets: &Array, classes: usize) -> Result<Vec<usize>, Error> {
+    let targets = targets.contiguous()?;
+    let position = |(row, value): (usize, &T)| {
+        let number = value.wide();
+        match number >= 0.0 && number < classes as f64 && number.fract() == 0.0 {
+            true => Ok(number as usize),
             false => {
                 let reason = format!("holds {value} in row {row}, expected a class from 0 to {}", classes - 1);
                 Err(Error::invalid("targets", reason))
             }
         }
     };
-    values.iter().enumerate().map(position).collect()
+    Elements::<T>::of(&targets)?.iter().enumerate().map(position).collect()
 }
 
-fn expect_like(logits: &Tensor, name: &'static str, other: &Tensor) -> Result<(), Error> {
-    other.expect_type(name, logits.element_type())?;
-    match logits.dims() == other.dims() {
-        true => Ok(()),
-        false => Err(Error::Shape {
-            operation: "binary-cross-entropy",
-            expected: format!("{name} of shape {:?} as the logits", logits.dims()),
-            got: format!("{:?}", other.dims()),
-        }),
-    }
+/// The mean over rows of log(sum(exp(x))) - x at the class, and each row's logarithm.
+fn log_likelihood<T: Real>(x: &Array, classes: &[usize]) -> Native<(Array, Vec<f64>)> {
+    let elements = Elements::<T>::of(x)?;
+    let rows = elements.chunks_exact(x.dims()[1]);
+    let totals: Vec<f64> = rows.clone().map(|row| lanes::log_sum_exp(row).wide()).collect();
+    let terms = rows.zip(classes).zip(&totals).map(|((row, &class), total)| total - row[class].wide());
+    let mean = terms.sum::<f64>() / classes.len() as f64;
+    Ok((array(vec![T::of(mean)], &[])?, totals))
 }
 
-fn expect_elements(logits: &Tensor) -> Result<(), Error> {
-    match logits.is_vacant() {
-        true => Err(Error::invalid("logits", format!("has shape {:?}, expected at least one element", logits.dims()))),
-        false => Ok(()),
-    }
+fn shares<T: Real>(x: &Array, totals: &[f64], classes: &[usize], share: T) -> Native<Array> {
+    let (elements, width) = (Elements::<T>::of(x)?, x.dims()[1]);
+    let mut made = vec![T::zero(); elements.len()];
+    in_rows(&mut made, width, |row, to| {
+        let total = T::of(totals[row]);
+        to.iter_mut().zip(&elements[row * width..]).for_each(|(to, &x)| *to = (x - total).exp() * share);
+        to[classes[row]] -= share;
+    });
+    array(made, x.dims())
 }

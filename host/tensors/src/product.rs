@@ -1,28 +1,97 @@
 //! Matrices -> their product, over leading dimensions that broadcast.
 
-use crate::graph::{pull, sum_to};
+use crate::array::{Elements, Real, in_rows};
+use crate::graph::{Pull, pull, sum_to};
 use crate::{Error, Tensor, shape};
-use candle_core::{Result as Native, Tensor as Array};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result as Native, Tensor as Array};
 
 impl Tensor {
     /// Matrix product of the last two dimensions; the others broadcast.
     pub fn matmul(&self, right: &Tensor) -> Result<Self, Error> {
+        self.expect_real("left")?;
         right.expect_type("right", self.element_type())?;
         let shape = product_shape(self.dims(), right.dims())?;
         if self.is_vacant() || right.is_vacant() {
             return Self::vacant(&shape, &[self, right]);
         }
-        let (a, b) = (self.value.clone(), right.value.clone());
-        let value = product(&a, &b)?;
-        let (left, other) = (a.clone(), b.clone());
-        let to_left = pull(move |g| sum_to(&product(g, &b.t()?)?, a.dims()));
-        let to_right = pull(move |g| match other.rank() {
-            // One product over all rows, instead of one a matrix and their sum.
-            2 => rows(&left)?.t()?.matmul(&rows(g)?),
-            _ => sum_to(&product(&left.t()?, g)?, other.dims()),
-        });
+        let value = product(&self.value, &right.value)?;
+        let (to_left, to_right) = back(&self.value, &right.value);
         Ok(Self::result(value, [(self, to_left), (right, to_right)]))
     }
+
+    /// This [.., inputs] times `weights` [inputs, outputs], plus `bias` [outputs].
+    pub fn linear(&self, weights: &Tensor, bias: Option<&Tensor>) -> Result<Self, Error> {
+        let [inputs, outputs] = *weights.dims() else {
+            let got = format!("weights {:?}", weights.dims());
+            return Err(Error::Shape { operation: "linear", expected: "weights [inputs, outputs]".to_owned(), got });
+        };
+        if self.dims().last() != Some(&inputs) {
+            let (expected, got) = (format!("[.., {inputs}] beside weights {:?}", weights.dims()), self.dims());
+            return Err(Error::Shape { operation: "linear", expected, got: format!("{got:?}") });
+        }
+        let mut shape = self.dims().to_vec();
+        shape.pop();
+        let rows = self.reshaped(&[shape.iter().product(), inputs])?;
+        shape.push(outputs);
+        let shape = shape::within_limits(shape)?;
+        let made = match bias {
+            Some(bias) => rows.affine(weights, bias)?,
+            None => rows.matmul(weights)?,
+        };
+        made.reshaped(&shape)
+    }
+
+    /// A matrix times another, plus the bias in every row.
+    fn affine(&self, weights: &Tensor, bias: &Tensor) -> Result<Self, Error> {
+        bias.expect_shape("linear", "bias", &weights.dims()[1..])?;
+        if self.is_vacant() || weights.is_vacant() {
+            return self.matmul(weights)?.binary(crate::Binary::Add, bias);
+        }
+        self.expect_real("left")?;
+        weights.expect_type("weights", self.element_type())?;
+        bias.expect_type("bias", self.element_type())?;
+        let value = product(&self.value, &weights.value)?;
+        value.inplace_op1(&PlusRow(bias.value.contiguous()?))?;
+        let (to_left, to_weights) = back(&self.value, &weights.value);
+        let width = bias.dims().to_vec();
+        let to_bias = pull(move |g| sum_to(g, &width));
+        Ok(Self::result(value, [(self, to_left), (weights, to_weights), (bias, to_bias)]))
+    }
+}
+
+/// Adds a row to every row of a matrix, in the matrix's own memory.
+struct PlusRow(Array);
+
+impl InplaceOp1 for PlusRow {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Native<()> {
+        match storage {
+            CpuStorage::F64(matrix) => plus_row(matrix, &Elements::of(&self.0)?),
+            CpuStorage::F32(matrix) => plus_row(matrix, &Elements::of(&self.0)?),
+            _ => return Err(candle_core::Error::Msg("a product is of floats".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+fn plus_row<T: Real>(matrix: &mut [T], added: &[T]) {
+    in_rows(matrix, added.len(), |_, row| row.iter_mut().zip(added).for_each(|(value, &added)| *value += added));
+}
+
+/// The gradients of a product by its left and by its right. A transpose is a matter of strides, no copy.
+fn back(a: &Array, b: &Array) -> (Pull, Pull) {
+    let (left, right) = (a.dims().to_vec(), b.dims().to_vec());
+    let (a, b) = (a.clone(), b.clone());
+    let to_left = pull(move |g| sum_to(&product(g, &b.t()?)?, &left));
+    let to_right = pull(move |g| match right.len() {
+        // One product over all rows, instead of one a matrix and their sum.
+        2 => rows(&a)?.t()?.matmul(&rows(g)?),
+        _ => sum_to(&product(&a.t()?, g)?, &right),
+    });
+    (to_left, to_right)
 }
 
 fn product_shape(left: &[usize], right: &[usize]) -> Result<Vec<usize>, Error> {

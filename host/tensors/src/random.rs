@@ -2,7 +2,7 @@
 //!
 //! Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), checked against
 //! the known answers of their Random123 library. The key is the seed; the counter is the number of the block and, above it,
-//! the stream: uniform and normal numbers of one seed have nothing to do with each other. A block gives two 64-bit words.
+//! the stream: uniform and normal numbers of one seed have nothing to do with each other, nor has any other kind. A block gives two 64-bit words.
 //!
 //! Normal numbers by Box and Muller, all in float64: two uniforms u, v in (0, 1] and [0, 1) give
 //! sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v). Sum, product and square root are exact to the bit by IEEE 754;
@@ -14,6 +14,8 @@
 enum Stream {
     Uniform = 0,
     Normal = 1,
+    Order = 2,
+    Bernoulli = 3,
 }
 
 /// One block of Philox4x32-10.
@@ -61,6 +63,26 @@ pub(crate) fn normal<T>(seed: u64, count: usize, convert: fn(f64) -> T) -> Vec<T
     let mut values = Vec::with_capacity(count);
     values.extend((0..).flat_map(|number| pair(block(seed, Stream::Normal, number))).map(convert).take(count));
     values
+}
+
+/// So many answers, yes with this probability.
+pub(crate) fn bernoulli<T>(seed: u64, count: usize, probability: f64, convert: impl Fn(bool) -> T) -> Vec<T> {
+    let mut values = Vec::with_capacity(count);
+    let words = (0..).flat_map(|number| block(seed, Stream::Bernoulli, number));
+    values.extend(words.map(|word| convert(unit64(word) < probability)).take(count));
+    values
+}
+
+/// The numbers below `count` in random order (Fisher and Yates; the bias of a 64-bit word is below count / 2^64).
+pub(crate) fn permutation(seed: u64, count: usize) -> Vec<i64> {
+    let mut numbers: Vec<i64> = (0..count as i64).collect();
+    let mut words = (0..).flat_map(|number| block(seed, Stream::Order, number));
+    for i in (1..count).rev() {
+        let word = words.next().unwrap_or_default();
+        let other = (u128::from(word) * (i as u128 + 1)) >> 64;
+        numbers.swap(i, other as usize);
+    }
+    numbers
 }
 
 fn pair([first, second]: [u64; 2]) -> [f64; 2] {

@@ -15,6 +15,8 @@ pub const ELEMENTS_MAX: u64 = 1 << 31;
 pub enum ElementType {
     Float32,
     Float64,
+    /// Positions, classes, counts.
+    Int64,
 }
 
 impl ElementType {
@@ -22,14 +24,15 @@ impl ElementType {
     pub fn width(self) -> u64 {
         match self {
             Self::Float32 => 4,
-            Self::Float64 => 8,
+            Self::Float64 | Self::Int64 => 8,
         }
     }
 
-    pub(crate) fn native(self) -> DType {
+    pub(crate) fn dtype(self) -> DType {
         match self {
             Self::Float32 => DType::F32,
             Self::Float64 => DType::F64,
+            Self::Int64 => DType::I64,
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for ElementType {
         f.pad(match self {
             Self::Float32 => "float32",
             Self::Float64 => "float64",
+            Self::Int64 => "int64",
         })
     }
 }

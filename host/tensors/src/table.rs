@@ -1,23 +1,27 @@
 //! Columns of numbers <-> a matrix [rows, columns], inside the host.
 
+use crate::array::{Number, array};
 use crate::tensor::bytes;
 use crate::{ElementType, Error, Tensor, shape};
-use candle_core::{Device, Tensor as Array, WithDType};
+use candle_core::{DType, Tensor as Array};
 use data::{GuestColumn, Table};
 use types::{DataType, Field, Schema};
 
 impl Tensor {
-    /// Columns of numbers as a matrix [rows, columns]. A null is an error that names the column. An int64 beyond 2^53 is
-    /// rounded.
+    /// Columns of numbers as a matrix [rows, columns]; a vector is as many columns as it is long. A null is an error that names
+    /// the column, as is a fraction where int64 is asked for. As a float, an int64 beyond 2^53 is rounded.
     pub fn from_table(table: &Table, columns: &[String], element_type: ElementType) -> Result<Self, Error> {
         if columns.is_empty() {
             return Err(Error::invalid("columns", "is empty, expected at least one column"));
         }
         let rows = usize::try_from(table.rows()).unwrap_or(usize::MAX);
-        let shape = shape::within_limits(vec![rows, columns.len()])?;
+        let widths: Vec<usize> = columns.iter().map(|column| width(table, column)).collect();
+        let width = widths.iter().fold(0usize, |sum, &width| sum.saturating_add(width));
+        let shape = shape::within_limits(vec![rows, width])?;
         let value = match element_type {
-            ElementType::Float32 => matrix(table, columns, shape, |value| value as f32),
-            ElementType::Float64 => matrix(table, columns, shape, |value| value),
+            ElementType::Float32 => matrix(table, columns, &widths, &shape, |x| x as f32, |x| Some(x as f32)),
+            ElementType::Float64 => matrix(table, columns, &widths, &shape, |x| x as f64, Some),
+            ElementType::Int64 => matrix(table, columns, &widths, &shape, |x| x, whole),
         }?;
         Ok(Self::constant(value))
     }
@@ -37,6 +41,7 @@ impl Tensor {
         let data_type = match self.element_type() {
             ElementType::Float32 => DataType::Float32,
             ElementType::Float64 => DataType::Float64,
+            ElementType::Int64 => DataType::Int64,
         };
         let field = |name: &String| Field { name: name.clone(), data_type, nullable: false };
         let schema = Schema { fields: columns.iter().map(field).collect() };
@@ -49,19 +54,58 @@ impl Tensor {
     }
 }
 
-fn matrix<T: WithDType + Default>(
+/// Numbers <-> a tensor, for crates of the host that compute with neither.
+impl Tensor {
+    /// All values, row-major.
+    pub fn numbers(&self) -> Result<Vec<f64>, Error> {
+        match self.is_vacant() {
+            true => Ok(Vec::new()),
+            false => Ok(self.value.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?),
+        }
+    }
+
+    /// A vector of float64.
+    pub fn from_numbers(values: Vec<f64>) -> Result<Self, Error> {
+        let shape = shape::within_limits(vec![values.len()])?;
+        Ok(Self::constant(array(values, &shape)?))
+    }
+}
+
+/// Columns of the matrix that a column of the table makes.
+fn width(table: &Table, column: &str) -> usize {
+    let field = table.schema().fields.iter().find(|field| field.name == column);
+    match field.map(|field| field.data_type) {
+        Some(DataType::Vector(length)) => length as usize,
+        _ => 1,
+    }
+}
+
+/// The same number, if int64 has it.
+fn whole(number: f64) -> Option<i64> {
+    // 2^63 is the first number above all of them.
+    let fits = number.fract() == 0.0 && (-(2f64.powi(63))..2f64.powi(63)).contains(&number);
+    fits.then_some(number as i64)
+}
+
+fn matrix<T: Number>(
     table: &Table,
     columns: &[String],
-    shape: Vec<usize>,
-    convert: fn(f64) -> T,
+    widths: &[usize],
+    shape: &[usize],
+    of_whole: fn(i64) -> T,
+    of_float: fn(f64) -> Option<T>,
 ) -> Result<Array, Error> {
     let mut values = vec![T::default(); shape.iter().product()];
-    for (i, column) in columns.iter().enumerate() {
-        let numbers = data::numbers(table, column).map_err(of_table)?;
-        let places = values.iter_mut().skip(i).step_by(columns.len());
-        places.zip(numbers).for_each(|(place, number)| *place = convert(number));
+    let mut start = 0;
+    for (column, &width) in columns.iter().zip(widths) {
+        let numbers = data::numbers_as(table, column, of_whole, of_float).map_err(of_table)?;
+        let rows = values.chunks_exact_mut(shape[1].max(1));
+        rows.zip(numbers.chunks_exact(width.max(1))).for_each(|(row, numbers)| {
+            row[start..start + width].copy_from_slice(numbers);
+        });
+        start += width;
     }
-    Ok(Array::from_vec(values, shape, &Device::Cpu)?)
+    Ok(array(values, shape)?)
 }
 
 /// An error of the table as one of an argument, named by the column where there is one.

@@ -1,8 +1,9 @@
 //! Bytes, numbers and seeds <-> a [`Tensor`]: an array of candle's and, where something wants its gradient, a node.
 
+use crate::array::{Elements, Number, array, by_type, filled, map};
 use crate::graph::{Node, Pull, no_pull, pull};
 use crate::{ElementType, Error, random, shape};
-use candle_core::{DType, Device, Tensor as Array};
+use candle_core::{DType, Device, Result as Native, Tensor as Array};
 use std::sync::Arc;
 
 /// The most bytes that [`Tensor::to_bytes`] gives.
@@ -47,45 +48,73 @@ impl Tensor {
         }
         let shape = shape::from_guest(shape)?;
         let value = match element_type {
-            ElementType::Float32 => Array::from_vec(chunks(data, f32::from_le_bytes), shape, &Device::Cpu),
-            ElementType::Float64 => Array::from_vec(chunks(data, f64::from_le_bytes), shape, &Device::Cpu),
+            ElementType::Float32 => array(chunks(data, f32::from_le_bytes), &shape),
+            ElementType::Float64 => array(chunks(data, f64::from_le_bytes), &shape),
+            ElementType::Int64 => array(chunks(data, i64::from_le_bytes), &shape),
         }?;
         Ok(Self::constant(value))
     }
 
-    /// Everywhere the same value.
+    /// Everywhere the same value; of int64 its nearest.
     pub fn full(shape: &[u32], element_type: ElementType, value: f64) -> Result<Self, Error> {
         let shape = shape::from_guest(shape)?;
-        let count = shape.iter().product();
         let value = match element_type {
-            ElementType::Float32 => Array::from_vec(vec![value as f32; count], shape, &Device::Cpu),
-            ElementType::Float64 => Array::from_vec(vec![value; count], shape, &Device::Cpu),
+            ElementType::Float32 => filled(value as f32, &shape),
+            ElementType::Float64 => filled(value, &shape),
+            ElementType::Int64 => filled(value as i64, &shape),
+        }?;
+        Ok(Self::constant(value))
+    }
+
+    /// start, start + step, start + 2 step, ..: so many numbers.
+    pub fn arange(count: u32, element_type: ElementType, start: f64, step: f64) -> Result<Self, Error> {
+        let shape = shape::from_guest(&[count])?;
+        let numbers = (0..count).map(|i| start + f64::from(i) * step);
+        let value = match element_type {
+            ElementType::Float32 => array(numbers.map(|number| number as f32).collect(), &shape),
+            ElementType::Float64 => array(numbers.collect(), &shape),
+            ElementType::Int64 => array(numbers.map(|number| number as i64).collect(), &shape),
         }?;
         Ok(Self::constant(value))
     }
 
     /// Standard normal; the same seed gives the same bits on any machine.
     pub fn normal(shape: &[u32], element_type: ElementType, seed: u64) -> Result<Self, Error> {
-        let shape = shape::from_guest(shape)?;
-        let count = shape.iter().product();
+        let (shape, count) = drawn(shape, element_type)?;
         let value = match element_type {
-            ElementType::Float32 => {
-                Array::from_vec(random::normal(seed, count, |value| value as f32), shape, &Device::Cpu)
-            }
-            ElementType::Float64 => Array::from_vec(random::normal(seed, count, |value| value), shape, &Device::Cpu),
+            ElementType::Float32 => array(random::normal(seed, count, |value| value as f32), &shape),
+            _ => array(random::normal(seed, count, |value| value), &shape),
         }?;
         Ok(Self::constant(value))
     }
 
     /// Uniform in [0, 1); the same seed gives the same bits on any machine.
     pub fn uniform(shape: &[u32], element_type: ElementType, seed: u64) -> Result<Self, Error> {
-        let shape = shape::from_guest(shape)?;
-        let count = shape.iter().product();
+        let (shape, count) = drawn(shape, element_type)?;
         let value = match element_type {
-            ElementType::Float32 => Array::from_vec(random::uniform(seed, count, random::unit32), shape, &Device::Cpu),
-            ElementType::Float64 => Array::from_vec(random::uniform(seed, count, random::unit64), shape, &Device::Cpu),
+            ElementType::Float32 => array(random::uniform(seed, count, random::unit32), &shape),
+            _ => array(random::uniform(seed, count, random::unit64), &shape),
         }?;
         Ok(Self::constant(value))
+    }
+
+    /// 1 with this probability, else 0.
+    pub fn bernoulli(shape: &[u32], element_type: ElementType, probability: f64, seed: u64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(Error::invalid("probability", format!("is {probability}, expected a number from 0 to 1")));
+        }
+        let shape = shape::from_guest(shape)?;
+        let count = shape.iter().product();
+        let value = by_type!(element_type, T => {
+            array(random::bernoulli(seed, count, probability, |yes| if yes { T::ONE } else { T::default() }), &shape)
+        })?;
+        Ok(Self::constant(value))
+    }
+
+    /// The numbers below `count` in random order, as int64.
+    pub fn permutation(count: u32, seed: u64) -> Result<Self, Error> {
+        let shape = shape::from_guest(&[count])?;
+        Ok(Self::constant(array(random::permutation(seed, count as usize), &shape)?))
     }
 
     pub fn shape(&self) -> Vec<u32> {
@@ -104,6 +133,7 @@ impl Tensor {
     pub fn element_type(&self) -> ElementType {
         match self.value.dtype() {
             DType::F64 => ElementType::Float64,
+            DType::I64 => ElementType::Int64,
             _ => ElementType::Float32,
         }
     }
@@ -125,8 +155,8 @@ impl Tensor {
     /// The one value of a tensor of one element.
     pub fn item(&self) -> Result<f64, Error> {
         self.expect_one("item")?;
-        let values = self.value.to_dtype(DType::F64)?.reshape(1)?.to_vec1::<f64>()?;
-        values.first().copied().ok_or_else(|| Error::Native("a value was lost".to_owned()))
+        let one = self.value.contiguous()?;
+        Ok(by_type!(one, T => Elements::<T>::of(&one)?[0].wide()))
     }
 
     pub(crate) fn expect_one(&self, operation: &'static str) -> Result<(), Error> {
@@ -147,22 +177,62 @@ impl Tensor {
         }
     }
 
-    /// With elements of another type.
+    /// An error unless the elements are float32 or float64.
+    pub(crate) fn expect_real(&self, name: &str) -> Result<(), Error> {
+        match self.element_type() {
+            ElementType::Int64 => Err(Error::invalid(name, "is int64, expected float32 or float64; cast it")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn expect_shape(&self, operation: &'static str, name: &str, shape: &[usize]) -> Result<(), Error> {
+        match self.dims() == shape {
+            true => Ok(()),
+            false => {
+                let (expected, got) = (format!("{name} {shape:?}"), format!("{:?}", self.dims()));
+                Err(Error::Shape { operation, expected, got })
+            }
+        }
+    }
+
+    /// With elements of another type. To int64 the fraction is cut off; what does not fit is the nearest that does, NaN 0.
     pub fn cast(&self, element_type: ElementType) -> Result<Self, Error> {
-        let from = self.value.dtype();
-        if from == element_type.native() {
+        let from = self.element_type();
+        if from == element_type {
             return Ok(self.clone());
         }
-        let value = match self.is_vacant() {
-            true => Array::zeros(self.dims(), element_type.native(), &Device::Cpu)?,
-            false => self.value.to_dtype(element_type.native())?,
-        };
-        let back = match self.is_vacant() {
-            true => no_pull(&self.value),
-            false => pull(move |gradient| gradient.to_dtype(from)),
-        };
-        Ok(Self::result(value, [(self, back)]))
+        let value = converted(&self.value, element_type)?;
+        if [from, element_type].contains(&ElementType::Int64) {
+            return Ok(Self::constant(value));
+        }
+        Ok(Self::result(value, [(self, pull(move |gradient| converted(gradient, from)))]))
     }
+}
+
+#[expect(clippy::unnecessary_cast, reason = "one text for every type, among them the same")]
+fn converted(x: &Array, element_type: ElementType) -> Native<Array> {
+    if x.elem_count() == 0 {
+        return by_type!(element_type, T => array(Vec::<T>::new(), x.dims()));
+    }
+    let x = x.contiguous()?;
+    by_type!(x, T => {
+        let elements = Elements::<T>::of(&x)?;
+        match element_type {
+            ElementType::Float32 => array(map(&elements, |x| x as f32), x.dims()),
+            ElementType::Float64 => array(map(&elements, |x| x as f64), x.dims()),
+            ElementType::Int64 => array(map(&elements, |x| x as i64), x.dims()),
+        }
+    })
+}
+
+/// The shape and count of random numbers, which are no integers.
+fn drawn(shape: &[u32], element_type: ElementType) -> Result<(Vec<usize>, usize), Error> {
+    if element_type == ElementType::Int64 {
+        return Err(Error::invalid("element-type", "is int64, expected float32 or float64"));
+    }
+    let shape = shape::from_guest(shape)?;
+    let count = shape.iter().product();
+    Ok((shape, count))
 }
 
 impl std::fmt::Debug for Tensor {
@@ -182,9 +252,11 @@ pub(crate) fn bytes(array: &Array) -> Result<Vec<u8>, Error> {
     if array.elem_count() == 0 {
         return Ok(Vec::new());
     }
-    let flat = array.flatten_all()?;
-    match array.dtype() {
-        DType::F64 => Ok(flat.to_vec1::<f64>()?.into_iter().flat_map(f64::to_le_bytes).collect()),
-        _ => Ok(flat.to_vec1::<f32>()?.into_iter().flat_map(f32::to_le_bytes).collect()),
-    }
+    let array = array.contiguous()?;
+    by_type!(array, T => {
+        let elements = Elements::<T>::of(&array)?;
+        let mut bytes = Vec::with_capacity(elements.len() * size_of::<T>());
+        elements.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        Ok(bytes)
+    })
 }

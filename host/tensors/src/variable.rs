@@ -25,6 +25,7 @@ impl Variable {
         if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
             return Err(Error::invalid("name", format!("has {} bytes, expected 1 to {NAME_BYTES_MAX}", name.len())));
         }
+        initial.expect_real("initial")?;
         let value = Mutex::new(initial.value.contiguous()?);
         Ok(Self(Arc::new(State { name: name.to_owned(), node: Node::leaf(), value })))
     }

@@ -4,7 +4,10 @@
 //!  *.c --compile--> objects --roles--> a world --bindings--> contract.c --link--> a core module --componentize--> the component
 //! ```
 //! Which roles a plugin has, its objects say: `SW_FITTED(..)` leaves a mark there. The world exports these and nothing else.
-//! The C library is linked for what computes; what it wants of a system the SDK answers, so no WASI is left to import.
+//! The C library is linked for what computes; what it wants of a system the SDK answers, so no WASI is left to import. Assembly
+//! is refused, because it brings files that the compiler does not tell of.
+
+mod reading;
 
 use crate::carried::{File, WIT, staged};
 use crate::component::componentize;
@@ -13,7 +16,8 @@ use crate::{Language, Notes, Tools, language};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use types::{Digest, Fault, Role};
-use wit_bindgen_core::{Files, wit_parser::Resolve};
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::{Resolve, SourceMap};
 
 /// Zig's C compiler, which brings its own linker and C library; pinned, since its version is part of what it makes.
 const COMPILER: &str = "ziglang==0.15.2";
@@ -38,10 +42,18 @@ const SYSTEM: &str = "`wasi_snapshot_preview1::";
 const SDK: &[File] = carried!("sdk/c":
     "include/contract.h" "include/stepwell.h"
     "src/internal.h" "src/call.c" "src/describe.c" "src/files.c" "src/json.c" "src/system.c" "src/table.c"
-    "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/trainer.c"
-    "src/roles/transformer.c" "src/roles/validator.c");
+    "src/roles/collector.c" "src/roles/evaluator.c" "src/roles/fitted.c" "src/roles/predictor.c" "src/roles/sink.c"
+    "src/roles/trainer.c" "src/roles/transformer.c" "src/roles/validator.c");
 
-pub(crate) static LANGUAGE: Language = Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template };
+pub(crate) static LANGUAGE: Language =
+    Language { word: "c", shown: "C", mark: "*.c", build, sdk: &[SDK], template, example: EXAMPLE, made_by };
+
+const IGNORED: &str = "/.stepwell-sdk\n/*.wasm\n";
+const EXAMPLE: &[File] = &[("my-plugin.c", carried_text!("sdk/c/examples/zscore.c")), (".gitignore", IGNORED)];
+
+fn made_by() -> Digest {
+    Digest::of_json(&(COMPILER, FLAGS, SDK, WIT))
+}
 
 /// The step of a role, and its fixture.
 macro_rules! carried_step {
@@ -50,7 +62,7 @@ macro_rules! carried_step {
     };
 }
 
-fn template(role: Role) -> Option<Vec<File>> {
+fn template(role: Role) -> Vec<File> {
     let (step, mut fixture) = match role {
         Role::Collector => carried_step!("collector"),
         Role::Transformer => carried_step!("transformer"),
@@ -58,10 +70,10 @@ fn template(role: Role) -> Option<Vec<File>> {
         Role::Validator => carried_step!("validator"),
         Role::Trainer | Role::Predictor => carried_step!("learner"),
         Role::Evaluator => carried_step!("evaluator"),
-        Role::Sink => return None,
+        Role::Sink => carried_step!("sink"),
     };
     let readme = carried_text!("sdk/c/template/README.md");
-    let mut files = vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", "/.stepwell-sdk\n/*.wasm\n")];
+    let mut files = vec![("my-plugin.c", step), ("README.md", readme), (".gitignore", IGNORED)];
     // These do something else than in other languages.
     match role {
         Role::Collector => {
@@ -73,12 +85,12 @@ fn template(role: Role) -> Option<Vec<File>> {
         _ => {}
     }
     files.extend(fixture);
-    Some(files)
+    files
 }
 
 /// What a plugin may export. `description` it must.
-const ROLES: [&str; 8] =
-    ["description", "collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator"];
+const ROLES: [&str; 9] =
+    ["description", "collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator", "sink"];
 
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let compiler = Compiler {
@@ -141,6 +153,8 @@ impl Compiler {
         let mut command = self.command();
         command.arg("-c").arg(file).arg("-o").arg(&object);
         command.args(["-ferror-limit=4", "-fdiagnostics-color=never", &format!("-ffile-prefix-map={folder}=")]);
+        let read = object.with_extension("d");
+        command.args(["-fno-gnu-inline-asm", "-MD", "-MF"]).arg(&read);
         let mut said = Vec::new();
         let hear = |line: &str| {
             said.push(line.replace(&folder, ""));
@@ -148,6 +162,9 @@ impl Compiler {
         };
         follow(command, &self.what, hear)
             .map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
+        let environment = self.python.ancestors().nth(2).unwrap_or(&self.python).to_owned();
+        let roots = [PathBuf::from(&folder), self.sdk.clone(), environment];
+        reading::check(&std::fs::read_to_string(&read).map_err(Fault::host)?, &self.work, &roots, &self.what)?;
         said.into_iter().for_each(notes);
         Ok(object)
     }
@@ -199,8 +216,12 @@ fn bindings(roles: &[&str], folder: &Path) -> Result<(), Fault> {
     );
     let generate = || {
         let mut resolve = Resolve::default();
-        for (path, text) in WIT {
-            resolve.push_str(path, text)?;
+        // A package is what stands in one folder.
+        let folder = |file: &File| Path::new(file.0).parent();
+        for package in WIT.chunk_by(|a, b| folder(a) == folder(b)) {
+            let mut source = SourceMap::default();
+            package.iter().for_each(|(path, text)| source.push_str(path, *text));
+            resolve.push_group(source.parse().map_err(|(_, error)| error)?)?;
         }
         let package = resolve.push_str("c.wit", &world)?;
         let world = resolve.select_world(&[package], Some("contract"))?;

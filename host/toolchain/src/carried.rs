@@ -35,7 +35,8 @@ macro_rules! carried {
 
 /// The contract.
 pub(crate) const WIT: &[File] = carried!("wit":
-    "platform@0.1.0/platform.wit" "data@0.1.0/data.wit" "tensor@0.1.0/tensor.wit" "step@0.1.0/step.wit");
+    "platform@0.1.0/platform.wit" "data@0.1.0/data.wit" "tensor@0.1.0/tensor.wit"
+    "tensor@0.1.0/trees.wit" "step@0.1.0/step.wit");
 
 /// The files in a folder of the cache, laid out as in the repository: `CACHE/sdk/NAME-DIGEST`. Written by the first that
 /// asks.

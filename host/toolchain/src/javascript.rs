@@ -6,18 +6,19 @@ use crate::node::{self, Node};
 use crate::tool::finish;
 use crate::{Language, Tools, language};
 use std::path::{Path, PathBuf};
-use types::{Fault, Role};
+use types::{Digest, Fault, Role};
 
 /// What a step imports.
 const SDK: &[File] = carried!("sdk/js":
     "package.json" "register.js" "src/apply.js" "src/arena.js" "src/bits.js" "src/checkpoint.js" "src/columns.js"
     "src/crossing.js" "src/entry/collector.js" "src/entry/describe.js" "src/entry/evaluator.js" "src/entry/guard.js"
-    "src/entry/learner.js" "src/entry/row_wise.js" "src/entry/transformer.js" "src/entry/validator.js" "src/errors.js"
+    "src/entry/learner.js" "src/entry/row_wise.js" "src/entry/sink.js" "src/entry/transformer.js" "src/entry/validator.js"
+    "src/errors.js"
     "src/files.js" "src/globals/chance.js" "src/globals/clock.js" "src/globals/console.js" "src/host/checkpoint.js"
-    "src/host/config.js" "src/host/files.js" "src/host/report.js" "src/host/tables.js" "src/host/tensors.js"
-    "src/host/training.js" "src/index.d.ts" "src/index.js" "src/made.js" "src/pretend.js" "src/report.js"
+    "src/host/config.js" "src/host/files.js" "src/host/http.js" "src/host/query.js" "src/host/report.js" "src/host/secrets.js"
+    "src/host/tables.js" "src/host/tensors.js" "src/host/training.js" "src/http.js" "src/index.d.ts" "src/index.js" "src/made.js" "src/pretend.js" "src/report.js"
     "src/roles/collector.js" "src/roles/evaluator.js" "src/roles/learner.js" "src/roles/row_wise.js"
-    "src/roles/transformer.js" "src/roles/validator.js" "src/seed.js" "src/step.js" "src/table.js" "src/tensor.d.ts"
+    "src/roles/sink.js" "src/roles/transformer.js" "src/roles/validator.js" "src/seed.js" "src/sql.js" "src/step.js" "src/table.js" "src/tensor.d.ts"
     "src/tensor.js" "src/time.js" "src/training.js" "src/types.js" "src/utf8.js");
 
 const BUILD: &[File] = carried!("sdk/js/build": "build.mjs" "lines.mjs");
@@ -33,6 +34,8 @@ pub(crate) static JAVASCRIPT: Language = Language {
     build: |source, to, tools| build(&language::only_file(source, "*.js")?, to, tools),
     sdk: &[SDK],
     template: javascript,
+    example: &[("my-plugin.js", carried_text!("sdk/js/examples/zscore.js")), (".gitignore", IGNORED)],
+    made_by,
 };
 
 pub(crate) static TYPESCRIPT: Language = Language {
@@ -42,7 +45,15 @@ pub(crate) static TYPESCRIPT: Language = Language {
     build: |source, to, tools| build(&language::only_file(source, "*.ts")?, to, tools),
     sdk: &[SDK],
     template: typescript,
+    example: &[("my-plugin.ts", carried_text!("sdk/js/examples/zscore.ts")), (".gitignore", IGNORED)],
+    made_by,
 };
+
+const IGNORED: &str = "/.stepwell-sdk\n/*.wasm\n/node_modules\n";
+
+fn made_by() -> Digest {
+    Digest::of_json(&(PACKAGES, BUILD, SDK, WIT))
+}
 
 /// The step of a role, and its test.
 macro_rules! carried_pair {
@@ -51,32 +62,32 @@ macro_rules! carried_pair {
     };
 }
 
-fn javascript(role: Role) -> Option<Vec<File>> {
-    let (step, test) = step_and_test(role)?;
+fn javascript(role: Role) -> Vec<File> {
+    let (step, test) = step_and_test(role);
     let package = carried_text!("sdk/js/template/package.json");
-    Some(folder(("my-plugin.js", step), test, package, "jsconfig.json"))
+    folder(("my-plugin.js", step), test, package, "jsconfig.json")
 }
 
-fn typescript(role: Role) -> Option<Vec<File>> {
+fn typescript(role: Role) -> Vec<File> {
     // The steps in JavaScript are so written that they are TypeScript, too; this one has types to say.
-    let (step, test) = match (role, step_and_test(role)?) {
+    let (step, test) = match (role, step_and_test(role)) {
         (Role::Evaluator, (_, test)) => (carried_text!("sdk/js/template/evaluator.ts"), test),
         (_, both) => both,
     };
     let package = carried_text!("sdk/js/template/package.ts.json");
-    Some(folder(("my-plugin.ts", step), test, package, "tsconfig.json"))
+    folder(("my-plugin.ts", step), test, package, "tsconfig.json")
 }
 
-fn step_and_test(role: Role) -> Option<(&'static str, &'static str)> {
-    Some(match role {
+fn step_and_test(role: Role) -> (&'static str, &'static str) {
+    match role {
         Role::Collector => carried_pair!("collector"),
         Role::Transformer => carried_pair!("transformer"),
         Role::Fitted => carried_pair!("fitted"),
         Role::Validator => carried_pair!("validator"),
         Role::Trainer | Role::Predictor => carried_pair!("learner"),
         Role::Evaluator => carried_pair!("evaluator"),
-        Role::Sink => return None,
-    })
+        Role::Sink => carried_pair!("sink"),
+    }
 }
 
 fn folder(step: File, test: &'static str, package: &'static str, settings: &'static str) -> Vec<File> {
@@ -86,7 +97,7 @@ fn folder(step: File, test: &'static str, package: &'static str, settings: &'sta
         ("package.json", package),
         (settings, carried_text!("sdk/js/template/tsconfig.json")),
         ("README.md", carried_text!("sdk/js/template/README.md")),
-        (".gitignore", "/.stepwell-sdk\n/*.wasm\n/node_modules\n"),
+        (".gitignore", IGNORED),
     ]
 }
 

@@ -3,7 +3,7 @@
 use crate::carried::File;
 use crate::{Tools, c, javascript, python, rust};
 use std::path::{Path, PathBuf};
-use types::{Fault, Role};
+use types::{Digest, Fault, Role};
 
 /// A language that plugins are written in: how it is told from others, and all there is to do in it.
 #[derive(Debug)]
@@ -19,8 +19,11 @@ pub struct Language {
     /// What a plugin's folder is given for its native tests and for editors.
     pub(crate) sdk: &'static [&'static [File]],
     /// The files of a new plugin, under their paths in its folder. Of paths and texts `my-plugin` becomes the plugin's name.
-    /// None for a role that there is no template of.
-    pub(crate) template: fn(Role) -> Option<Vec<File>>,
+    pub(crate) template: fn(Role) -> Vec<File>,
+    /// The z-score among the SDK's examples, the same small step in every language, as the files of a plugin.
+    pub(crate) example: &'static [File],
+    /// Names all that makes a component of a source: the tool, the SDK, the contract.
+    pub(crate) made_by: fn() -> Digest,
 }
 
 /// In the order in which a source is tried for them.
@@ -36,6 +39,12 @@ pub(crate) fn of(source: &Path) -> Result<&'static Language, Fault> {
     let may_be = |language: &Language| is_folder || language.mark.starts_with('*');
     let marked = |language: &Language| may_be(language) && names.iter().any(|name| matches(name, language.mark));
     LANGUAGES.into_iter().find(|language| marked(language)).ok_or_else(|| unknown(source))
+}
+
+/// Names what a build makes of a file that is a plugin by itself: its name, which the plugin takes, its text, and all that makes
+/// a component of it.
+pub fn digest(file: &Path, text: &[u8]) -> Result<Digest, Fault> {
+    Ok(Digest::of_json(&(last_part(file), Digest::of(text), (of(file)?.made_by)())))
 }
 
 /// The file of the folder's one plugin, for languages whose plugins are a file.
@@ -125,6 +134,14 @@ mod tests {
             std::fs::write(&file, "").unwrap();
             assert_eq!(of(&file).is_ok(), expected, "{file:?}");
         }
+        let digest = |file: &str, text: &[u8]| digest(&folder.path().join(file), text).ok();
+        let of_a = digest("a.py", b"1").unwrap();
+        for (file, text, same) in
+            [("a.py", b"1", true), ("a.py", b"2", false), ("b.py", b"1", false), ("a.js", b"1", false)]
+        {
+            assert_eq!(digest(file, text) == Some(of_a), same, "{file} {text:?}");
+        }
+        assert!(digest("a.txt", b"1").is_none());
         assert_eq!(only_file(&folder.path().join("a.py"), "*.py"), Ok(folder.path().join("a.py")));
         assert_eq!(only_file(folder.path(), "*.py"), Ok(folder.path().join("a.py")));
         std::fs::write(folder.path().join("b.py"), "").unwrap();

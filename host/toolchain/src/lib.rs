@@ -23,10 +23,9 @@ mod template;
 mod tool;
 mod vendored;
 
-pub use language::{LANGUAGES, Language};
+pub use language::{LANGUAGES, Language, digest};
 pub use node::Node;
-pub use python::digest as python_digest;
-pub use template::write as new;
+pub use template::{example, write as new};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

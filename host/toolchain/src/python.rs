@@ -11,11 +11,14 @@ use types::{Digest, Fault, Role};
 const COMPONENTIZE: &str = "componentize-py==0.25.1";
 
 const SDK: &[File] = carried!("sdk/python/stepwell":
-    "__init__.py" "_doors.py" "_entry.py" "_wit.py" "build.py" "columns.py" "errors.py" "host.py" "roles.py"
-    "rowwise.py" "source.py" "table.py" "tensor.py");
+    "__init__.py" "_doors.py" "_entry.py" "_index.py" "_tensor.py" "_training.py" "_wit.py" "build.py" "columns.py" "errors.py" "host.py" "roles.py"
+    "rowwise.py" "source.py" "sql.py" "table.py" "tensor.py");
 
 pub(crate) static LANGUAGE: Language =
-    Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template };
+    Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template, example: EXAMPLE, made_by };
+
+const IGNORED: &str = "/.stepwell-sdk\n/*.wasm\n__pycache__\n";
+const EXAMPLE: &[File] = &[("my-plugin.py", carried_text!("sdk/python/examples/zscore.py")), (".gitignore", IGNORED)];
 
 /// The step of a role, its test and its fixture.
 macro_rules! carried_step {
@@ -28,7 +31,7 @@ macro_rules! carried_step {
     };
 }
 
-fn template(role: Role) -> Option<Vec<File>> {
+fn template(role: Role) -> Vec<File> {
     let (step, test, fixture) = match role {
         Role::Collector => carried_step!("collector"),
         Role::Transformer => carried_step!("transformer"),
@@ -38,14 +41,13 @@ fn template(role: Role) -> Option<Vec<File>> {
         Role::Evaluator => carried_step!("evaluator"),
         Role::Sink => carried_step!("sink"),
     };
-    let (readme, ignored) = (carried_text!("sdk/python/template/README.md"), "/.stepwell-sdk\n/*.wasm\n__pycache__\n");
-    let own = [("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", ignored)];
-    Some(own.into_iter().chain(fixture).collect())
+    let readme = carried_text!("sdk/python/template/README.md");
+    let own = [("my-plugin.py", step), ("tests/test.py", test), ("README.md", readme), (".gitignore", IGNORED)];
+    own.into_iter().chain(fixture).collect()
 }
 
-/// Names what a build gives: the step's text and everything that makes a component of it.
-pub fn digest(text: &[u8]) -> Digest {
-    Digest::of_json(&(Digest::of(text), COMPONENTIZE, SDK, WIT))
+fn made_by() -> Digest {
+    Digest::of_json(&(COMPONENTIZE, SDK, WIT))
 }
 
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {

@@ -12,15 +12,39 @@ use crate::{Language, Notes, Tools, language};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use types::{Fault, Role};
+use types::{Digest, Fault, Role};
 
 const SDK: &[File] = carried!("sdk/rust":
-    "Cargo.toml" "README.md" "examples/announce.rs" "examples/density.rs" "examples/ratio.rs" "wit/sdk.wit" "src/bindings.rs" "src/class.rs"
-    "src/column.rs" "src/descriptor.rs" "src/error.rs" "src/field.rs" "src/lib.rs" "src/random.rs" "src/report.rs"
-    "src/roles.rs" "src/row_wise.rs" "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs");
+    "Cargo.toml" "README.md" "examples/announce.rs" "examples/density.rs" "examples/ratio.rs" "examples/zscore.rs"
+    "wit/sdk.wit" "src/bindings.rs" "src/class.rs" "src/classes.rs" "src/column.rs" "src/descriptor.rs" "src/error.rs"
+    "src/field.rs" "src/lib.rs" "src/moments.rs" "src/query.rs" "src/random.rs" "src/report.rs" "src/roles.rs" "src/row_wise.rs"
+    "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs" "src/tensor/index.rs" "src/training.rs"
+    "src/weights.rs");
 
-pub(crate) static LANGUAGE: Language =
-    Language { word: "rust", shown: "Rust", mark: "Cargo.toml", build, sdk: &[SDK, WIT], template };
+pub(crate) static LANGUAGE: Language = Language {
+    word: "rust",
+    shown: "Rust",
+    mark: "Cargo.toml",
+    build,
+    sdk: &[SDK, WIT],
+    template,
+    example: EXAMPLE,
+    made_by,
+};
+
+/// What is the same for every plugin: the versions in the lock file are those that the SDK is tested with; cargo adds the
+/// plugin's own package.
+const CARGO_TOML: File = ("Cargo.toml", carried_text!("sdk/rust/template/Cargo.toml"));
+const CARGO_LOCK: File = ("Cargo.lock", carried_text!("sdk/rust/Cargo.lock"));
+const IGNORED: File = (".gitignore", "/.stepwell-sdk\n/*.wasm\n/target\n");
+
+const EXAMPLE: &[File] =
+    &[("src/lib.rs", carried_text!("sdk/rust/examples/zscore.rs")), CARGO_TOML, CARGO_LOCK, IGNORED];
+
+/// A crate is no file by itself: cargo knows when it is to be built anew.
+fn made_by() -> Digest {
+    Digest::of_json(&(SDK, WIT))
+}
 
 /// The step of a role, and its fixture.
 macro_rules! carried_step {
@@ -29,7 +53,7 @@ macro_rules! carried_step {
     };
 }
 
-fn template(role: Role) -> Option<Vec<File>> {
+fn template(role: Role) -> Vec<File> {
     let (source, fixture) = match role {
         Role::Collector => carried_step!("collector"),
         Role::Transformer => carried_step!("transformer"),
@@ -39,15 +63,9 @@ fn template(role: Role) -> Option<Vec<File>> {
         Role::Evaluator => carried_step!("evaluator"),
         Role::Sink => carried_step!("sink"),
     };
-    let own = [
-        ("src/lib.rs", source),
-        ("Cargo.toml", carried_text!("sdk/rust/template/Cargo.toml")),
-        // The versions that the SDK is tested with; cargo adds the plugin's own package.
-        ("Cargo.lock", carried_text!("sdk/rust/Cargo.lock")),
-        ("README.md", carried_text!("sdk/rust/template/README.md")),
-        (".gitignore", "/.stepwell-sdk\n/*.wasm\n/target\n"),
-    ];
-    Some(own.into_iter().chain(fixture).collect())
+    let readme = ("README.md", carried_text!("sdk/rust/template/README.md"));
+    let own = [("src/lib.rs", source), CARGO_TOML, CARGO_LOCK, readme, IGNORED];
+    own.into_iter().chain(fixture).collect()
 }
 
 /// Cargo tells crates apart by their names and by their paths within a workspace, so two plugins that shared a target folder
@@ -118,9 +136,10 @@ mod tests {
     #[test]
     fn the_whole_sdk_is_carried() {
         let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust");
-        for folder in ["src", "examples", "wit"] {
-            for entry in std::fs::read_dir(sdk.join(folder)).unwrap() {
-                let name = format!("sdk/rust/{folder}/{}", entry.unwrap().file_name().into_string().unwrap());
+        for folder in ["src", "src/tensor", "examples", "wit"] {
+            let entries = std::fs::read_dir(sdk.join(folder)).unwrap().map(|entry| entry.unwrap());
+            for file in entries.filter(|entry| entry.file_type().unwrap().is_file()) {
+                let name = format!("sdk/rust/{folder}/{}", file.file_name().into_string().unwrap());
                 assert!(SDK.iter().any(|(carried, _)| *carried == name), "{name}");
             }
         }

@@ -1,5 +1,6 @@
 //! A name, a language and a role -> a folder with a plugin that builds. Written whole or not at all.
 
+use crate::carried::File;
 use crate::{Language, vendored};
 use std::path::{Path, PathBuf};
 use types::{Fault, Role};
@@ -12,13 +13,25 @@ const TAKEN: [&str; 1] = ["stepwell"];
 /// Writes a new plugin as `NAME` in a folder. Gives where.
 pub fn write(within: &Path, name: &str, language: &Language, role: Role) -> Result<PathBuf, Fault> {
     check(name)?;
+    placed(within, name, language, &(language.template)(role))
+}
+
+/// Writes the language's z-score as the plugin `zscore` in a folder. Gives its folder, and the file in it that is the step.
+pub fn example(within: &Path, language: &Language) -> Result<(PathBuf, PathBuf), Fault> {
+    const EXAMPLE: &str = "zscore";
+    let folder = placed(within, EXAMPLE, language, language.example)?;
+    let step = language.example.first().map(|(path, _)| folder.join(path.replace(NAME, EXAMPLE)));
+    Ok((folder.clone(), step.unwrap_or(folder)))
+}
+
+fn placed(within: &Path, name: &str, language: &Language, template: &[File]) -> Result<PathBuf, Fault> {
     let folder = within.join(name);
     if std::fs::symlink_metadata(&folder).is_ok() {
         let fault = Fault::invalid(format!("`{}` is there already; nothing was written", folder.display()));
         return Err(fault.hinted("choose another name, or remove it"));
     }
     let draft = within.join(format!(".{name}.{}", crate::draft()));
-    let written = files(&draft, name, language, role).and_then(|()| {
+    let written = files(&draft, name, language, template).and_then(|()| {
         let cannot = |error| Fault::invalid(format!("cannot make `{}`: {error}", folder.display()));
         std::fs::rename(&draft, &folder).map_err(cannot)
     });
@@ -29,12 +42,8 @@ pub fn write(within: &Path, name: &str, language: &Language, role: Role) -> Resu
     written.map(|()| folder)
 }
 
-fn files(folder: &Path, name: &str, language: &Language, role: Role) -> Result<(), Fault> {
-    let none = || {
-        let message = format!("there is no template of the role `{role}` in {}", language.shown);
-        Fault::invalid(message).hinted("there is one in Rust and in Python")
-    };
-    for (path, text) in (language.template)(role).ok_or_else(none)? {
+fn files(folder: &Path, name: &str, language: &Language, template: &[File]) -> Result<(), Fault> {
+    for (path, text) in template {
         let file = folder.join(path.replace(NAME, name));
         let made = std::fs::create_dir_all(file.parent().unwrap_or(folder));
         let written = made.and_then(|()| std::fs::write(&file, text.replace(NAME, name)));
@@ -82,15 +91,9 @@ mod tests {
     #[test]
     fn every_role_in_every_language_is_a_folder_under_its_name() {
         for language in LANGUAGES {
-            for role in Role::ALL.into_iter().filter(|role| *role != Role::Sink) {
+            for role in Role::ALL {
                 let within = tempfile::tempdir().unwrap();
-                let written = write(within.path(), "try-it", language, role);
-                if (language.template)(role).is_none() {
-                    assert!(written.unwrap_err().message.contains("no template"), "{} {role}", language.word);
-                    assert_eq!(std::fs::read_dir(within.path()).unwrap().count(), 0);
-                    continue;
-                }
-                let folder = written.unwrap();
+                let folder = write(within.path(), "try-it", language, role).unwrap();
                 assert_eq!(folder, within.path().join("try-it"));
                 assert!(vendored::is_asked_for(&folder), "{} {role}: .gitignore", language.word);
                 let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
@@ -98,6 +101,17 @@ mod tests {
                 assert_eq!(crate::language::of(&folder).unwrap().word, language.word);
                 assert_eq!(std::fs::read_dir(within.path()).unwrap().count(), 1, "no drafts are left");
             }
+        }
+    }
+
+    #[test]
+    fn every_language_has_the_example() {
+        for language in LANGUAGES {
+            let within = tempfile::tempdir().unwrap();
+            let (folder, step) = example(within.path(), language).unwrap();
+            assert_eq!(folder, within.path().join("zscore"));
+            assert!(std::fs::read_to_string(step).unwrap().contains("mean 0 and deviation 1"), "{}", language.word);
+            assert_eq!(crate::language::of(&folder).unwrap().word, language.word);
         }
     }
 

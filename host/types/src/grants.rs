@@ -52,7 +52,7 @@ impl FileGrant {
 #[serde(deny_unknown_fields)]
 pub struct HttpGrant {
     pub allow: HttpPattern,
-    /// Secrets that may travel with them.
+    /// Secrets that may travel with them; in a policy, `*` for any of the tenant's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
     /// Whether the name may resolve to a private or loopback address. A grant of an address, or of `localhost`, names it already.
@@ -61,11 +61,18 @@ pub struct HttpGrant {
 }
 
 impl HttpGrant {
-    /// Whether every request that the other allows is allowed by this one. Secrets are no policy's business.
+    /// Whether every request that the other allows is allowed by this one, with the secrets that it carries.
     fn includes(&self, other: &Self) -> bool {
         let HttpPattern { methods, secure, host, port, path } = &other.allow;
         let reach = !other.private || self.private || self.allow.names_address();
-        reach && methods.iter().all(|method| self.allow.covers(method, *secure, host, *port, path))
+        reach
+            && other.secrets.iter().all(|name| self.carries(name))
+            && methods.iter().all(|method| self.allow.covers(method, *secure, host, *port, path))
+    }
+
+    /// Whether the secret may travel with these requests.
+    pub fn carries(&self, secret: &str) -> bool {
+        self.secrets.iter().any(|named| named == "*" || named == secret)
     }
 }
 
@@ -182,7 +189,7 @@ impl Grants {
                 port: if secure { 443 } else { 80 },
                 path: "/".to_owned(),
             },
-            secrets: Vec::new(),
+            secrets: vec!["*".to_owned()],
             private: true,
         };
         Self {
@@ -318,6 +325,20 @@ mod tests {
         ] {
             let (granted, policy) = (of(granted), of(policy));
             assert_eq!(granted.beyond(&policy).is_empty(), covered, "{granted:?} {policy:?}");
+        }
+        let carrying = |names: &[&str]| HttpGrant {
+            secrets: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..http("POST https://a.example/", false)
+        };
+        for (granted, policy, covered) in [
+            (&["A"][..], &["A", "B"][..], true),
+            (&["A", "C"], &["A", "B"], false),
+            (&["A"], &["*"], true),
+            (&["A"], &[], false),
+            (&[], &[], true),
+        ] {
+            let beyond = of(carrying(granted)).beyond(&of(carrying(policy)));
+            assert_eq!(beyond.is_empty(), covered, "{granted:?} {policy:?}");
         }
         let file =
             |path: &str, write| Grants { files: vec![FileGrant { path: path.to_owned(), write }], ..Grants::default() };

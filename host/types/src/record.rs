@@ -196,6 +196,9 @@ pub enum Record {
         step: StepName,
         attempt: Attempt,
         fault: Fault,
+        /// Of what never began, nothing.
+        #[serde(default)]
+        receipt: Receipt,
         at_us: i64,
     },
     /// A step that a gate or a failure left without its inputs.

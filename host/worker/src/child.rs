@@ -4,7 +4,7 @@ use crate::message::{FromWorker, ToWorker, Usage};
 use crate::walls::{self, Places, Status};
 use crate::{memory, wire};
 use data::Table;
-use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Told, Watched};
+use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Times, Told, Watched};
 use sandbox::{Plugin, Sandbox, Served};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -120,6 +120,9 @@ impl Worker {
             Ok(None) => return (Ok(Answer::Uncompiled), sandbox::Usage::default()),
             Err(fault) => return (Err(fault), sandbox::Usage::default()),
         };
+        if let Task::Time { .. } = assignment.task {
+            return (self.time(&plugin, assignment), sandbox::Usage::default());
+        }
         let (mut answer, usage) = sandbox::attempt(&plugin, assignment, self.doors());
         if let Ok(Answer::Described { descriptor }) = &mut answer {
             match self.shape(&assignment.component) {
@@ -162,6 +165,13 @@ impl Worker {
         let file = doors.leave(&compiled.code)?;
         let fingerprint = self.sandbox.fingerprint();
         Ok(Answer::Compiled { file, fingerprint, roles: compiled.roles, imports: compiled.imports })
+    }
+
+    fn time(&self, plugin: &Plugin, assignment: &Assignment) -> Result<Answer, Fault> {
+        let file = self.code_file(&assignment.component, "cwasm");
+        let load_us = sandbox::best_us(|| self.sandbox.load(&file).map(drop))?;
+        let (fresh_us, warm_us) = sandbox::time(plugin, assignment, || self.doors())?;
+        Ok(Answer::Timed { times: Times { load_us, fresh_us, warm_us } })
     }
 
     fn load(&mut self, model: &ServedModel) -> Result<(), Fault> {

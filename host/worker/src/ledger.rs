@@ -101,12 +101,15 @@ impl Working {
 }
 
 /// CPU time of all threads of a process so far; 0 once it is gone.
+#[expect(unsafe_code, reason = "rustix has no clock of another process, and `/proc` counts hundredths of a second")]
 pub(crate) fn cpu_us(process: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The fields after the name, which may hold spaces: user and system time, in hundredths of a second.
-    let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let ticks = |i: usize| after.split(' ').nth(i).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
-    (ticks(11) + ticks(12)) * 10_000
+    let Ok(process) = i32::try_from(process) else { return 0 };
+    // What `clock_getcpuclockid` makes of a process, by the kernel's `MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)`.
+    let clock = (!process << 3) | 2;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`, which is ours, or nothing.
+    let refused = unsafe { libc::clock_gettime(clock, &mut time) };
+    if refused == 0 { time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000 } else { 0 }
 }
 
 #[cfg(test)]
@@ -117,6 +120,18 @@ mod tests {
 
     fn idle() -> Child {
         Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    #[test]
+    fn the_time_of_a_process_is_counted_and_ends_with_it() {
+        let own = || cpu_us(std::process::id());
+        let before = own();
+        while own() < before + 2_000 {}
+        let mut other = idle();
+        assert!(cpu_us(other.id()) < 1_000_000);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(cpu_us(other.id()), 0);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Calls -> attempts in warm workers of the tenant. Adopts what they leave, compiles on demand, retires the worn.
+//! Calls -> attempts in warm workers of the tenant and component. Adopts what they leave, compiles on demand, retires the
+//! worn.
 
 use crate::adopt::Adoption;
 use crate::compiled::{self, Code};
@@ -57,7 +58,7 @@ pub struct Pool {
 
 impl Pool {
     /// `layout` says where a tenant's things lie, `authority` what its steps may reach at most; at most `idle_max` warm
-    /// workers a tenant wait for work.
+    /// workers a tenant, 1 or more, wait for work: those that worked last.
     pub fn new(
         layout: impl Fn(&TenantId) -> Layout + Send + Sync + 'static,
         authority: impl Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync + 'static,
@@ -98,24 +99,30 @@ impl Pool {
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         if self.walls.get().is_none() {
-            let worker = self.worker(tenant)?;
+            let worker = self.fresh(tenant)?;
             self.give_back(tenant, worker);
         }
         Ok(self.walls.get().cloned().unwrap_or_default())
     }
 
-    /// A warm worker of the tenant, or a new one.
-    pub(crate) fn worker(&self, tenant: &TenantId) -> Result<Process, Fault> {
-        let warm = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenant).and_then(Vec::pop);
+    /// A warm worker of the tenant in which no other component ran, or a new one: one that was taken over natively is worth
+    /// nothing beyond what its own component was granted.
+    fn worker(&self, tenant: &TenantId, component: Digest) -> Result<Process, Fault> {
+        let warm = || {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let idle = idle.get_mut(tenant)?;
+            let fits = |worker: &Process| worker.guest.is_none_or(|guest| guest == component);
+            Some(idle.remove(idle.iter().rposition(fits)?))
+        };
         // A warm worker may have died since: of an out-of-memory killer, or of a person.
-        match std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker)) {
-            Some(worker) => Ok(worker),
-            None => self.fresh(tenant),
-        }
+        let alive = std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker));
+        let mut worker = alive.map_or_else(|| self.fresh(tenant), Ok)?;
+        worker.guest = Some(component);
+        Ok(worker)
     }
 
     /// A worker in which no guest has run.
-    fn fresh(&self, tenant: &TenantId) -> Result<Process, Fault> {
+    pub(crate) fn fresh(&self, tenant: &TenantId) -> Result<Process, Fault> {
         let layout = (self.layout)(tenant);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
@@ -131,9 +138,10 @@ impl Pool {
         worker.sweep();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = idle.entry(tenant.clone()).or_default();
-        if idle.len() < self.idle_max {
-            idle.push(worker);
+        if idle.len() >= self.idle_max {
+            idle.remove(0);
         }
+        idle.push(worker);
     }
 
     /// Has a component compiled, in a worker of the tenant; at once if it already is.
@@ -177,7 +185,7 @@ impl Pool {
         keeper: &mut Keeper,
         watch: &dyn Watch,
     ) -> (Result<Answer, Fault>, Usage) {
-        worker.attempts += 1;
+        worker.begin();
         let cancelled = || watch.cancelled();
         let bounds = Bounds::new(assignment.limits, worker.cpu_us(), &cancelled);
         let watch = &Metered::new(watch, assignment.limits);
@@ -214,7 +222,7 @@ impl Pool {
         call: &Call,
         watch: &dyn Watch,
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
-        let mut worker = self.worker(tenant)?;
+        let mut worker = self.worker(tenant, call.assignment.component)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
         let limits = call.assignment.limits;
         let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), (self.authority)(tenant)?, limits)?;

@@ -7,6 +7,7 @@ use crate::wire::{self, Inbox};
 use crate::{ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -14,7 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use types::{Fault, FaultKind, LimitKind, Limits, Quantity};
+use types::{Digest, Fault, FaultKind, LimitKind, Limits, Quantity};
 
 /// How often the resident memory is looked at and a cancellation noticed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -39,9 +40,12 @@ pub(crate) struct Process {
     base_bytes: u64,
     /// CPU time when it was last alive.
     cpu_seen_us: u64,
-    /// When it is looked at closely again.
+    /// When its memory is looked at again, and when all of it.
+    look: Instant,
     look_closely: Instant,
     pub(crate) attempts: u32,
+    /// The component whose code ran in it; none in one that is new.
+    pub(crate) guest: Option<Digest>,
 }
 
 /// What bounds one exchange with a worker.
@@ -94,10 +98,10 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
-        let (inbox, walls) = Default::default();
-        let (base_bytes, cpu_seen_us, look_closely, attempts) = (0, 0, Instant::now(), 0);
+        let (inbox, walls, guest) = Default::default();
+        let (base_bytes, cpu_seen_us, look, look_closely, attempts) = (0, 0, Instant::now(), Instant::now(), 0);
         let mut process =
-            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look_closely, attempts };
+            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look, look_closely, attempts, guest };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -145,11 +149,15 @@ impl Process {
 
     fn check(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
         bounds.check().inspect_err(|_| self.kill())?;
+        let now = Instant::now();
+        if now < self.look {
+            return Ok(());
+        }
+        self.look = now + LOOK;
         if self.grown_bytes() > bounds.limits.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
             self.kill();
             return Err(memory_limit(bounds.limits.memory_bytes));
         }
-        let now = Instant::now();
         if now < self.look_closely {
             return Ok(());
         }
@@ -220,7 +228,11 @@ impl Process {
     }
 
     fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        // One call for all of it: this is done twice in every attempt.
+        let mut status = [0; 8192];
+        let opened = std::fs::File::open(format!("/proc/{}/status", self.child.id()));
+        let length = opened.and_then(|mut file| file.read(&mut status)).unwrap_or(0);
+        let status = String::from_utf8_lossy(&status[..length]);
         let kib = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
@@ -231,6 +243,12 @@ impl Process {
 
     fn grown_bytes(&self) -> u64 {
         self.resident_bytes().saturating_sub(self.base_bytes)
+    }
+
+    /// An attempt begins. What takes less than a look is not looked at.
+    pub(crate) fn begin(&mut self) {
+        self.attempts += 1;
+        self.look = Instant::now() + LOOK;
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {

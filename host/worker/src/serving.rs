@@ -30,7 +30,7 @@ impl ServingWorker {
 
     fn load(&self) -> Result<Process, Fault> {
         loop {
-            let mut process = self.pool.worker(&self.tenant)?;
+            let mut process = self.pool.fresh(&self.tenant)?;
             process.send(&ToWorker::Load { model: Box::new(self.model.clone()) }, &[])?;
             let bounds = self.bounds(&process, LOAD_MS, &|| false);
             match process.receive(&bounds)?.0 {

@@ -1,140 +1,150 @@
 //! A trained model: its files, and its answers.
 //!
-//! A row's score is summed in the guest, feature by feature in the model's order, so that its bits do not depend on how
+//! A row's scores are summed in the guest, feature by feature in the model's order, so that their bits do not depend on how
 //! many rows came with it.
 
-use crate::weights;
+use crate::rows::Score;
 use serde::{Deserialize, Serialize};
-use stepwell::{AnyColumn, Class, Error, Result, SavedFiles, Table};
+use stepwell::{Class, Classes, Error, Result, SavedFiles, Table, Weights};
 
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
 
-/// What stands in `model.json`; the numbers stand in `weights.safetensors`.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Header {
-    pub(crate) features: Vec<String>,
-    pub(crate) label: String,
-    pub(crate) negative: Class,
-    pub(crate) positive: Class,
+/// What stands in `model.json`: of two classes `negative` and `positive`, of more `classes`. The numbers stand in
+/// `weights.safetensors`, as scikit-learn shapes them: `coefficients` [scores, features] and `intercept` [scores]; of two
+/// classes `coefficients` is [features].
+#[derive(Serialize, Deserialize)]
+struct Header {
+    features: Vec<String>,
+    label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negative: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positive: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Classes>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Model {
-    pub(crate) header: Header,
-    /// One a feature, in the features' own units.
-    pub(crate) coefficients: Vec<f64>,
-    pub(crate) intercept: f64,
+    pub(crate) features: Vec<String>,
+    pub(crate) label: String,
+    pub(crate) classes: Classes,
+    pub(crate) scores: Vec<Score>,
 }
 
 impl Model {
     pub(crate) fn save(&self) -> Result<SavedFiles> {
-        let weights = weights::write(&[("coefficients", &self.coefficients), ("intercept", &[self.intercept])])?;
-        Ok(SavedFiles::new().json(HEADER, &self.header)?.bytes(WEIGHTS, weights))
+        let (negative, positive, classes) = match self.classes.all() {
+            [negative, positive] => (Some(negative.clone()), Some(positive.clone()), None),
+            _ => (None, None, Some(self.classes.clone())),
+        };
+        let (features, label) = (self.features.clone(), self.label.clone());
+        let coefficients = self.scores.iter().flat_map(|score| score.coefficients.iter().copied()).collect();
+        let intercepts = self.scores.iter().map(|score| score.intercept).collect();
+        let weights = Weights::new().f64("coefficients", &self.shape(), coefficients).f64(
+            "intercept",
+            &[self.scores.len()],
+            intercepts,
+        );
+        let files = SavedFiles::new().json(HEADER, &Header { features, label, negative, positive, classes })?;
+        Ok(files.bytes(WEIGHTS, weights.write()?))
     }
 
     pub(crate) fn load(files: &SavedFiles) -> Result<Self> {
-        let header: Header = files.read_json(HEADER)?;
-        let content = files.read(WEIGHTS)?;
-        let coefficients = weights::read(WEIGHTS, content, "coefficients")?;
-        let intercept = weights::read(WEIGHTS, content, "intercept")?;
-        if coefficients.len() != header.features.len() || intercept.len() != 1 {
-            let (expected, got) = (header.features.len(), coefficients.len());
-            return Err(Error::invalid(
-                WEIGHTS,
-                format!("expected {expected} coefficients and an intercept, got {got}"),
-            ));
-        }
-        Ok(Self { header, coefficients, intercept: intercept[0] })
+        let Header { features, label, negative, positive, classes } = files.read_json(HEADER)?;
+        let classes = match (negative, positive, classes) {
+            (Some(negative), Some(positive), None) => Classes::new(vec![negative, positive])?,
+            (None, None, Some(classes)) => Classes::new(classes.all().to_vec())?,
+            _ => return Err(Error::invalid(HEADER, "expected `negative` and `positive`, or `classes`")),
+        };
+        let mut model = Self { features, label, scores: Vec::new(), classes };
+        let mut weights = Weights::read(WEIGHTS, files.read(WEIGHTS)?)?;
+        let (shape, count) = (model.shape(), model.classes.scores());
+        let coefficients = weights.take_f64("coefficients", &shape)?;
+        let intercepts = weights.take_f64("intercept", &[count])?;
+        let score = |(place, intercept): (usize, f64)| {
+            let start = place * model.features.len();
+            Score { coefficients: coefficients[start..start + model.features.len()].to_vec(), intercept }
+        };
+        model.scores = intercepts.into_iter().enumerate().map(score).collect();
+        Ok(model)
     }
 
-    /// The log-odds of the positive class, a row a row.
+    fn shape(&self) -> Vec<usize> {
+        match self.classes.scores() {
+            1 => vec![self.features.len()],
+            scores => vec![scores, self.features.len()],
+        }
+    }
+
+    /// Row-major: of two classes the log-odds of the positive one, of more a score each.
     pub(crate) fn scores(&self, rows: &Table) -> Result<Vec<f64>> {
-        let mut scores = vec![self.intercept; rows.rows() as usize];
-        for (feature, coefficient) in self.header.features.iter().zip(&self.coefficients) {
-            let values = rows.f64(feature)?.required()?;
-            add_feature(&mut scores, feature, *coefficient, &values)?;
+        let intercepts: Vec<f64> = self.scores.iter().map(|score| score.intercept).collect();
+        let mut scores = intercepts.repeat(rows.rows() as usize);
+        for (place, feature) in self.features.iter().enumerate() {
+            let coefficients: Vec<f64> = self.scores.iter().map(|score| score.coefficients[place]).collect();
+            add_feature(&mut scores, feature, &coefficients, &rows.f64(feature)?.required()?)?;
         }
         Ok(scores)
     }
 
-    /// The class of each score, as a column of the label's type. A score of exactly 0 is the negative class.
-    pub(crate) fn classes(&self, scores: &[f64]) -> Result<AnyColumn> {
-        let Header { negative, positive, .. } = &self.header;
-        match (negative, positive) {
-            (Class::Boolean(no), Class::Boolean(yes)) => Ok(chosen(scores, no, yes).into()),
-            (Class::Int64(no), Class::Int64(yes)) => Ok(chosen(scores, no, yes).into()),
-            (Class::Text(no), Class::Text(yes)) => Ok(chosen(scores, no, yes).into()),
-            _ => Err(Error::invalid(HEADER, format!("expected classes of one type, got {negative} and {positive}"))),
-        }
+    /// The mean log loss on rows, which need not be those that it was trained on.
+    pub(crate) fn loss(&self, table: &Table) -> Result<f64> {
+        let places = self.classes.places(table, &self.label)?.to_f64()?;
+        let scores = self.scores(table)?;
+        let rows = scores.chunks(self.classes.scores()).zip(&places);
+        let sum: f64 = rows.map(|(scores, place)| self.classes.log_loss(scores, *place as usize)).sum();
+        Ok(sum / places.len().max(1) as f64)
     }
 }
 
-fn add_feature(scores: &mut [f64], feature: &str, coefficient: f64, values: &[f64]) -> Result<()> {
-    for (row, (score, value)) in scores.iter_mut().zip(values).enumerate() {
+fn add_feature(scores: &mut [f64], feature: &str, coefficients: &[f64], values: &[f64]) -> Result<()> {
+    for (row, (scores, value)) in scores.chunks_mut(coefficients.len()).zip(values).enumerate() {
         if !value.is_finite() {
-            return Err(Error::invalid(
-                feature,
-                format!("expected a finite number in every row, got {value} in row {row}"),
-            ));
+            let reason = format!("expected a finite number in every row, got {value} in row {row}");
+            return Err(Error::invalid(feature, reason));
         }
-        *score += coefficient * value;
+        for (score, coefficient) in scores.iter_mut().zip(coefficients) {
+            *score += coefficient * value;
+        }
     }
     Ok(())
-}
-
-fn chosen<T: Clone>(scores: &[f64], negative: &T, positive: &T) -> Vec<T> {
-    scores.iter().map(|score| if *score > 0.0 { positive.clone() } else { negative.clone() }).collect()
-}
-
-/// The probability of a score, without overflow on either side.
-pub(crate) fn sigmoid(score: f64) -> f64 {
-    if score >= 0.0 {
-        1.0 / (1.0 + (-score).exp())
-    } else {
-        let odds = score.exp();
-        odds / (1.0 + odds)
-    }
-}
-
-/// The log loss of a score whose class is positive (1) or negative (0): log(1 + exp(score)) - score * target.
-pub(crate) fn log_loss(score: f64, target: f64) -> f64 {
-    score.max(0.0) - score * target + (-score.abs()).exp().ln_1p()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn model() -> Model {
-        let (negative, positive) = (Class::Text("no".into()), Class::Text("yes".into()));
-        let header = Header { features: vec!["a".into(), "b".into()], label: "bought".into(), negative, positive };
-        Model { header, coefficients: vec![0.1, -2.0 / 3.0], intercept: 1e-17 }
+    fn model(classes: &[&str]) -> Model {
+        let classes = Classes::new(classes.iter().map(|class| Class::Text(class.to_string())).collect()).unwrap();
+        let score = |place: usize| Score { coefficients: vec![0.1, place as f64 / 3.0], intercept: 1e-17 };
+        let scores = (0..classes.scores()).map(score).collect();
+        Model { features: vec!["a".into(), "b".into()], label: "bought".into(), classes, scores }
     }
 
     #[test]
     fn a_saved_model_is_the_same_model() {
-        let (saved, loaded) = (model(), Model::load(&model().save().unwrap()).unwrap());
-        assert_eq!((saved.coefficients, saved.intercept), (loaded.coefficients, loaded.intercept));
-        assert_eq!(loaded.header.positive, Class::Text("yes".into()));
+        for classes in [&["no", "yes"][..], &["a", "b", "c"]] {
+            assert_eq!(Model::load(&model(classes).save().unwrap()), Ok(model(classes)));
+        }
     }
 
     #[test]
-    fn a_score_of_zero_is_the_negative_class() {
-        let classes = model().classes(&[0.0, 0.1]).unwrap();
-        assert_eq!(classes, vec!["no".to_string(), "yes".to_string()].into());
-    }
-
-    #[test]
-    fn the_tails_do_not_overflow() {
-        assert_eq!((sigmoid(0.0), sigmoid(800.0), sigmoid(-800.0)), (0.5, 1.0, 0.0));
-        assert_eq!((log_loss(-800.0, 0.0), log_loss(-800.0, 1.0)), (0.0, 800.0));
-        assert!((log_loss(0.3, 1.0) + sigmoid(0.3).ln()).abs() < 1e-15);
+    fn files_of_two_classes_are_what_they_were() {
+        let files = model(&["no", "yes"]).save().unwrap();
+        let header = r#"{"features":["a","b"],"label":"bought","negative":"no","positive":"yes"}"#;
+        assert_eq!(files.read(HEADER), Ok(header.as_bytes()));
+        let weights = Weights::read(WEIGHTS, files.read(WEIGHTS).unwrap()).unwrap();
+        assert_eq!((weights.shape("coefficients"), weights.shape("intercept")), (Ok(&[2][..]), Ok(&[1][..])));
     }
 
     #[test]
     fn a_number_that_is_none_names_its_column() {
-        let error = add_feature(&mut [0.0, 0.0], "age", 1.0, &[3.0, f64::NAN]).unwrap_err();
+        let error = add_feature(&mut [0.0, 0.0], "age", &[1.0], &[3.0, f64::NAN]).unwrap_err();
         assert_eq!(error, Error::invalid("age", "expected a finite number in every row, got NaN in row 1"));
+        let mut scores = [0.0; 4];
+        add_feature(&mut scores, "age", &[1.0, -2.0], &[3.0, 5.0]).unwrap();
+        assert_eq!(scores, [3.0, -6.0, 5.0, -10.0]);
     }
 }

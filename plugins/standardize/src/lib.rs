@@ -5,7 +5,9 @@
 //! out of fitting and stay null. An int64 column must be named to be scaled, and becomes float64; float32 stays float32.
 
 use serde::{Deserialize, Serialize};
-use stepwell::{AnyColumn, DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report};
+use stepwell::{
+    AnyColumn, Column, DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report,
+};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -75,25 +77,26 @@ impl Scale {
     }
 }
 
-/// Mean and scale of the values that `pass` hands out, chunk by chunk; it is called twice.
-fn learn<I>(column: &str, mut pass: impl FnMut() -> Result<I>) -> Result<Scale>
-where
-    I: Iterator<Item = Result<f64>>,
-{
+/// Mean and scale of the values that `pass` hands out, in their order; it is called twice.
+fn learn(column: &str, pass: impl Fn(&mut dyn FnMut(&Column<f64>)) -> Result<()>) -> Result<Scale> {
     let (mut count, mut sum) = (0.0, 0.0);
-    for value in pass()? {
-        sum += value?;
-        count += 1.0;
-    }
+    pass(&mut |chunk| {
+        chunk.each_present(|value| {
+            sum += value;
+            count += 1.0;
+        });
+    })?;
     if count == 0.0 {
         return Ok(Scale { column: column.into(), mean: 0.0, scale: 1.0 });
     }
     let mean = sum / count;
     let mut squares = 0.0;
-    for value in pass()? {
-        let distance = value? - mean;
-        squares += distance * distance;
-    }
+    pass(&mut |chunk| {
+        chunk.each_present(|value| {
+            let distance = value - mean;
+            squares += distance * distance;
+        });
+    })?;
     let variance = squares / count;
     // scikit-learn's bound: a variance that rounding alone can make is none.
     let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
@@ -107,13 +110,12 @@ where
     Ok(Scale { column: column.into(), mean, scale })
 }
 
-/// The values of a column that are there, one chunk in memory at a time.
-fn present<'a>(rows: &'a Table, column: &str) -> Result<impl Iterator<Item = Result<f64>> + use<'a>> {
-    let values = |chunk: Result<AnyColumn>| match chunk.and_then(AnyColumn::into_f64) {
-        Ok(chunk) => chunk.iter().flatten().copied().map(Ok).collect::<Vec<_>>(),
-        Err(error) => vec![Err(error)],
-    };
-    Ok(rows.chunks(column)?.flat_map(values))
+/// A column as float64, one chunk in memory at a time.
+fn pass(rows: &Table, column: &str, visit: &mut dyn FnMut(&Column<f64>)) -> Result<()> {
+    rows.chunks(column)?.try_for_each(|chunk| {
+        visit(&chunk?.into_f64()?);
+        Ok(())
+    })
 }
 
 impl RowWise for Standardize {
@@ -122,7 +124,7 @@ impl RowWise for Standardize {
         // The host shows the columns that `describe` said are read: those excepted are not among them.
         let params = Params { except: Vec::new(), ..stepwell::params()? };
         for field in params.select(&rows.schema())? {
-            scales.push(learn(&field.name, || present(rows, &field.name))?);
+            scales.push(learn(&field.name, |visit| pass(rows, &field.name, visit))?);
         }
         if scales.is_empty() {
             report::warn("no float32 or float64 column to scale; name integer columns in `columns`");
@@ -168,7 +170,12 @@ mod tests {
     use super::*;
 
     fn scale(values: &[f64]) -> Scale {
-        learn("a", || Ok(values.iter().copied().map(Ok))).unwrap()
+        let column = Column::from(values.to_vec());
+        learn("a", |visit| {
+            visit(&column);
+            Ok(())
+        })
+        .unwrap()
     }
 
     #[test]

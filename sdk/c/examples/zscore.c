@@ -1,79 +1,91 @@
-/* Scales columns to mean 0 and deviation 1, as learnt from the training rows. Nulls stay null. */
+/* Scales columns to mean 0 and deviation 1, as learnt from the training rows. Nulls are left out of learning and stay null.
+ * The same step stands in the examples of every SDK, and saves the same state. */
+#include <float.h>
 #include <math.h>
 
 #include "stepwell.h"
 
 typedef struct {
-    size_t count;
-    double *mean, *scale; /* one of each of the parameter's columns */
-} zscore;
+    double mean, scale; /* scale is 1 for a column that does not vary */
+} learnt;
 
-static const sw_json *columns(void) { return sw_member(sw_parameters(), "columns"); }
+static size_t count(void) { return sw_count(sw_member(sw_parameters(), "columns")); }
+static const char *column(size_t at) { return sw_as_string(sw_item(sw_member(sw_parameters(), "columns"), at)); }
 
 static void describe(sw_description *about) {
-    sw_about(about, "zscore", "0.1.0", "Scales columns to mean 0 and deviation 1.");
+    sw_about(about, "zscore", "0.1.0", "Scales columns to mean 0 and deviation 1, as learnt from the training rows.");
     sw_parameter_schema(about, SW_JSON({
         "type": "object",
         "additionalProperties": false,
         "required": ["columns"],
         "properties": {
-            "columns": {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Columns to scale."}
+            "columns": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "uniqueItems": true,
+                "description": "Columns to scale."
+            }
         }
     }));
     sw_learns(about);
     sw_output_same(about, "rows", "rows"); /* as they come: float64 stays float64 */
-    for (size_t at = 0; at < sw_count(columns()); at++)
-        sw_reads(about, "rows", sw_as_string(sw_item(columns(), at)), SW_FLOAT64);
+    for (size_t at = 0, end = count(); at < end; at++) sw_reads(about, "rows", column(at), SW_FLOAT64);
 }
 
-static zscore *blank(size_t count) {
-    zscore *made = sw_keep(sizeof *made);
-    *made = (zscore){count, sw_keep(count * sizeof(double)), sw_keep(count * sizeof(double))};
-    return made;
+static learnt learn(const char *name, const sw_column *x) {
+    double values = 0, sum = 0, squares = 0;
+    for (size_t row = 0; row < x->length; row++)
+        if (sw_has(x, row)) values++, sum += x->f64[row];
+    if (values == 0) return (learnt){0, 1};
+    double mean = sum / values;
+    for (size_t row = 0; row < x->length; row++)
+        if (sw_has(x, row)) squares += (x->f64[row] - mean) * (x->f64[row] - mean);
+    double variance = squares / values;
+    /* scikit-learn's bound: a variance that rounding alone can make is none. */
+    double slack = values * mean * DBL_EPSILON;
+    double scale = variance <= values * DBL_EPSILON * variance + slack * slack ? 1 : sqrt(variance);
+    if (!isfinite(mean) || !isfinite(scale))
+        sw_invalid(name, "expected numbers of a finite mean and deviation to learn from");
+    return (learnt){mean, scale};
 }
 
 static void *fit(sw_table *rows) {
-    zscore *learnt = blank(sw_count(columns()));
-    for (size_t at = 0; at < learnt->count; at++) {
-        sw_column x = sw_read(rows, sw_as_string(sw_item(columns(), at)), SW_FLOAT64);
-        double count = 0, sum = 0, squares = 0;
-        for (size_t row = 0; row < x.length; row++)
-            if (sw_has(&x, row)) count++, sum += x.f64[row];
-        double mean = count ? sum / count : 0;
-        for (size_t row = 0; row < x.length; row++)
-            if (sw_has(&x, row)) squares += (x.f64[row] - mean) * (x.f64[row] - mean);
-        double scale = count ? sqrt(squares / count) : 0;
-        learnt->mean[at] = mean;
-        learnt->scale[at] = scale == 0 ? 1 : scale;
+    learnt *all = sw_keep(count() * sizeof *all);
+    for (size_t at = 0, end = count(); at < end; at++) {
+        sw_column x = sw_read(rows, column(at), SW_FLOAT64);
+        all[at] = learn(column(at), &x);
         sw_free_column(&x);
     }
-    return learnt;
+    return all;
 }
 
-static void save(const void *learnt, sw_files *files) {
-    const zscore *z = learnt;
-    const char *mean = sw_numbers(z->mean, z->count), *scale = sw_numbers(z->scale, z->count);
-    sw_save_text(files, "state.json", sw_print("{\"mean\": %s, \"scale\": %s}", mean, scale));
+static void save(const void *kept, sw_files *files) {
+    const learnt *all = kept;
+    const char *text = "";
+    for (size_t at = 0, end = count(); at < end; at++)
+        text = sw_print("%s%s%s: {\"mean\": %s, \"scale\": %s}", text, at ? ", " : "", sw_quoted(column(at)),
+                        sw_exact(all[at].mean), sw_exact(all[at].scale));
+    sw_save_text(files, "state.json", sw_print("{%s}", text));
 }
 
 static void *restore(const sw_files *files) {
     const sw_json *state = sw_parse(sw_saved(files, "state.json"), "state.json");
-    zscore *learnt = blank(sw_count(sw_member(state, "mean")));
-    for (size_t at = 0; at < learnt->count; at++) {
-        learnt->mean[at] = sw_as_number(sw_item(sw_member(state, "mean"), at));
-        learnt->scale[at] = sw_as_number(sw_item(sw_member(state, "scale"), at));
+    learnt *all = sw_keep(count() * sizeof *all);
+    for (size_t at = 0, end = count(); at < end; at++) {
+        const sw_json *one = sw_member(state, column(at));
+        all[at] = (learnt){sw_as_number(sw_member(one, "mean")), sw_as_number(sw_member(one, "scale"))};
     }
-    return learnt;
+    return all;
 }
 
-static sw_table *apply(const void *learnt, sw_table *rows) {
-    const zscore *z = learnt;
+static sw_table *apply(const void *kept, sw_table *rows) {
+    const learnt *all = kept;
     sw_columns scaled = {0};
-    for (size_t at = 0; at < z->count; at++) {
-        const char *name = sw_as_string(sw_item(columns(), at));
-        sw_column x = sw_read(rows, name, SW_FLOAT64);
-        for (size_t row = 0; row < x.length; row++) x.f64[row] = (x.f64[row] - z->mean[at]) / z->scale[at];
-        sw_add(&scaled, name, x);
+    for (size_t at = 0, end = count(); at < end; at++) {
+        sw_column x = sw_read(rows, column(at), SW_FLOAT64);
+        for (size_t row = 0; row < x.length; row++) x.f64[row] = (x.f64[row] - all[at].mean) / all[at].scale;
+        sw_add(&scaled, column(at), x);
     }
     return sw_with(rows, &scaled);
 }

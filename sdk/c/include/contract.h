@@ -382,12 +382,17 @@ typedef struct {
 
 typedef stepwell_platform_errors_error_t stepwell_tensor_tensors_error_t;
 
+// `int64` is for positions, classes and counts: it adds, subtracts, multiplies (wrapping), compares, sums and is arranged;
+// every other operation wants one of the others, so cast. It has no gradient.
 typedef uint8_t stepwell_tensor_tensors_element_type_t;
 
 #define STEPWELL_TENSOR_TENSORS_ELEMENT_TYPE_FLOAT32 0
 #define STEPWELL_TENSOR_TENSORS_ELEMENT_TYPE_FLOAT64 1
+#define STEPWELL_TENSOR_TENSORS_ELEMENT_TYPE_INT64 2
 
-// One operand in, one result of the same shape out. All have a gradient; that of `sign`, `floor` and `round` is zero.
+// One operand in, one result of the same shape out. All have a gradient; that of `sign`, `floor` and `round` is zero, as is
+// that of `abs` and `relu` at 0. `gelu` is x cdf(x) with the exact normal distribution, `gelu-tanh` its approximation by tanh;
+// `silu` is x sigmoid(x), `softplus` log(1 + exp(x)). Halves are rounded away from zero.
 typedef uint8_t stepwell_tensor_tensors_unary_t;
 
 #define STEPWELL_TENSOR_TENSORS_UNARY_NEG 0
@@ -406,8 +411,15 @@ typedef uint8_t stepwell_tensor_tensors_unary_t;
 #define STEPWELL_TENSOR_TENSORS_UNARY_SIGN 13
 #define STEPWELL_TENSOR_TENSORS_UNARY_FLOOR 14
 #define STEPWELL_TENSOR_TENSORS_UNARY_ROUND 15
+#define STEPWELL_TENSOR_TENSORS_UNARY_EXPM1 16
+#define STEPWELL_TENSOR_TENSORS_UNARY_LOG1P 17
+#define STEPWELL_TENSOR_TENSORS_UNARY_ERF 18
+#define STEPWELL_TENSOR_TENSORS_UNARY_GELU_TANH 19
+#define STEPWELL_TENSOR_TENSORS_UNARY_SILU 20
+#define STEPWELL_TENSOR_TENSORS_UNARY_SOFTPLUS 21
 
-// Two operands, broadcast from the right as in NumPy. `maximum` and `minimum` send the gradient to the chosen side.
+// Two operands, broadcast from the right as in NumPy. `maximum` and `minimum` send the gradient to the chosen side, half to
+// each where both are equal. `pow` is left to the power of right.
 typedef uint8_t stepwell_tensor_tensors_binary_t;
 
 #define STEPWELL_TENSOR_TENSORS_BINARY_ADD 0
@@ -416,6 +428,7 @@ typedef uint8_t stepwell_tensor_tensors_binary_t;
 #define STEPWELL_TENSOR_TENSORS_BINARY_DIV 3
 #define STEPWELL_TENSOR_TENSORS_BINARY_MAXIMUM 4
 #define STEPWELL_TENSOR_TENSORS_BINARY_MINIMUM 5
+#define STEPWELL_TENSOR_TENSORS_BINARY_POW 6
 
 // Compares element by element with broadcasting; the result is 1 where it holds, else 0, in the operands' type. No gradient.
 typedef uint8_t stepwell_tensor_tensors_comparison_t;
@@ -427,12 +440,45 @@ typedef uint8_t stepwell_tensor_tensors_comparison_t;
 #define STEPWELL_TENSOR_TENSORS_COMPARISON_GT 4
 #define STEPWELL_TENSOR_TENSORS_COMPARISON_GE 5
 
+// Many elements to one. The gradient of `max` and `min` goes to the first of the chosen; NaN is chosen before any number.
+// `variance` is the mean of (x - mean)^2, divided by n, not n - 1. `log-sum-exp` does not overflow.
 typedef uint8_t stepwell_tensor_tensors_reduction_t;
 
 #define STEPWELL_TENSOR_TENSORS_REDUCTION_SUM 0
 #define STEPWELL_TENSOR_TENSORS_REDUCTION_MEAN 1
 #define STEPWELL_TENSOR_TENSORS_REDUCTION_MAX 2
 #define STEPWELL_TENSOR_TENSORS_REDUCTION_MIN 3
+#define STEPWELL_TENSOR_TENSORS_REDUCTION_VARIANCE 4
+#define STEPWELL_TENSOR_TENSORS_REDUCTION_LOG_SUM_EXP 5
+
+typedef struct {
+  uint32_t *ptr;
+  size_t len;
+} contract_list_u32_t;
+
+// How a kernel moves over an image [height, width] or a sequence [length]: each list has one number a dimension.
+typedef struct stepwell_tensor_tensors_convolution_t {
+  contract_list_u32_t   stride;
+  // Zeros put at either end.
+  contract_list_u32_t   padding;
+  // Distance of a kernel's elements; 1 is none between them.
+  contract_list_u32_t   dilation;
+  // Channels are divided into so many groups that do not see each other.
+  uint32_t   groups;
+} stepwell_tensor_tensors_convolution_t;
+
+// `max` sends the gradient to the first of the largest. `average` counts padding as zeros, as PyTorch does by default.
+typedef uint8_t stepwell_tensor_tensors_pooling_t;
+
+#define STEPWELL_TENSOR_TENSORS_POOLING_MAX 0
+#define STEPWELL_TENSOR_TENSORS_POOLING_AVERAGE 1
+
+// The windows of a pooling: one number a dimension each. `padding` is at most half of `size`.
+typedef struct stepwell_tensor_tensors_window_t {
+  contract_list_u32_t   size;
+  contract_list_u32_t   stride;
+  contract_list_u32_t   padding;
+} stepwell_tensor_tensors_window_t;
 
 typedef struct stepwell_tensor_tensors_own_tensor_t {
   int32_t __handle;
@@ -451,11 +497,6 @@ typedef struct {
     stepwell_tensor_tensors_error_t err;
   } val;
 } stepwell_tensor_tensors_result_own_tensor_error_t;
-
-typedef struct {
-  uint32_t *ptr;
-  size_t len;
-} contract_list_u32_t;
 
 typedef struct {
   bool is_err;
@@ -485,6 +526,16 @@ typedef struct {
 
 typedef struct {
   bool is_some;
+  double val;
+} contract_option_f64_t;
+
+typedef struct {
+  bool is_some;
+  stepwell_tensor_tensors_borrow_tensor_t val;
+} stepwell_tensor_tensors_option_borrow_tensor_t;
+
+typedef struct {
+  bool is_some;
   uint32_t val;
 } contract_option_u32_t;
 
@@ -492,6 +543,34 @@ typedef struct {
   stepwell_tensor_tensors_borrow_tensor_t *ptr;
   size_t len;
 } stepwell_tensor_tensors_list_borrow_tensor_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_tensor_tensors_borrow_tensor_t f1;
+} stepwell_tensor_tensors_tuple2_string_borrow_tensor_t;
+
+typedef struct {
+  stepwell_tensor_tensors_tuple2_string_borrow_tensor_t *ptr;
+  size_t len;
+} stepwell_tensor_tensors_list_tuple2_string_borrow_tensor_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_tensor_tensors_own_tensor_t f1;
+} stepwell_tensor_tensors_tuple2_string_own_tensor_t;
+
+typedef struct {
+  stepwell_tensor_tensors_tuple2_string_own_tensor_t *ptr;
+  size_t len;
+} stepwell_tensor_tensors_list_tuple2_string_own_tensor_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_tensors_list_tuple2_string_own_tensor_t ok;
+    stepwell_tensor_tensors_error_t err;
+  } val;
+} stepwell_tensor_tensors_result_list_tuple2_string_own_tensor_error_t;
 
 typedef stepwell_platform_errors_error_t stepwell_tensor_training_error_t;
 
@@ -529,6 +608,42 @@ typedef struct stepwell_tensor_training_method_t {
 #define STEPWELL_TENSOR_TRAINING_METHOD_SGD 0
 #define STEPWELL_TENSOR_TRAINING_METHOD_ADAMW 1
 
+typedef struct stepwell_tensor_training_step_decay_t {
+  uint64_t   every;
+  double   factor;
+} stepwell_tensor_training_step_decay_t;
+
+typedef struct stepwell_tensor_training_cosine_decay_t {
+  uint64_t   steps;
+  double   last_rate;
+} stepwell_tensor_training_cosine_decay_t;
+
+// How the learning rate decays after the warm-up, from the rate of a schedule. Steps are counted from the warm-up's end.
+typedef struct stepwell_tensor_training_decay_t {
+  uint8_t tag;
+  union {
+    stepwell_tensor_training_step_decay_t     step;
+    double     exponential;
+    stepwell_tensor_training_cosine_decay_t     cosine;
+  } val;
+} stepwell_tensor_training_decay_t;
+
+#define STEPWELL_TENSOR_TRAINING_DECAY_CONSTANT 0
+// Times the factor after every so many steps.
+#define STEPWELL_TENSOR_TRAINING_DECAY_STEP 1
+// Times the factor after every step.
+#define STEPWELL_TENSOR_TRAINING_DECAY_EXPONENTIAL 2
+// Half a cosine down to a last rate, which then stays.
+#define STEPWELL_TENSOR_TRAINING_DECAY_COSINE 3
+
+// A learning rate that depends on the step: rises to `rate` in a line over `warm-up` steps (step i has rate (i + 1) / warm-up
+// of it), then decays.
+typedef struct stepwell_tensor_training_schedule_t {
+  double   rate;
+  uint64_t   warm_up;
+  stepwell_tensor_training_decay_t   decay;
+} stepwell_tensor_training_schedule_t;
+
 typedef struct stepwell_tensor_training_own_optimiser_t {
   int32_t __handle;
 } stepwell_tensor_training_own_optimiser_t;
@@ -536,6 +651,24 @@ typedef struct stepwell_tensor_training_own_optimiser_t {
 typedef struct stepwell_tensor_training_borrow_optimiser_t {
   int32_t __handle;
 } stepwell_tensor_training_borrow_optimiser_t;
+
+// How far a prediction p is from the truth y, with d = p - y.
+typedef struct stepwell_tensor_training_distance_t {
+  uint8_t tag;
+  union {
+    double     huber;
+    double     quantile;
+  } val;
+} stepwell_tensor_training_distance_t;
+
+// d^2.
+#define STEPWELL_TENSOR_TRAINING_DISTANCE_SQUARED 0
+// |d|.
+#define STEPWELL_TENSOR_TRAINING_DISTANCE_ABSOLUTE 1
+// d^2 / 2 where |d| is at most delta, else delta (|d| - delta / 2).
+#define STEPWELL_TENSOR_TRAINING_DISTANCE_HUBER 2
+// The pinball loss of a quantile q in (0, 1): q (y - p) where p is below y, else (1 - q) (p - y).
+#define STEPWELL_TENSOR_TRAINING_DISTANCE_QUANTILE 3
 
 typedef stepwell_tensor_tensors_borrow_tensor_t stepwell_tensor_training_borrow_tensor_t;
 
@@ -565,6 +698,14 @@ typedef struct {
 } stepwell_tensor_training_result_void_error_t;
 
 typedef struct {
+  bool is_err;
+  union {
+    double ok;
+    stepwell_tensor_training_error_t err;
+  } val;
+} stepwell_tensor_training_result_f64_error_t;
+
+typedef struct {
   stepwell_tensor_training_borrow_variable_t *ptr;
   size_t len;
 } stepwell_tensor_training_list_borrow_variable_t;
@@ -578,17 +719,37 @@ typedef struct {
 } stepwell_tensor_training_result_own_optimiser_error_t;
 
 typedef struct {
-  bool is_some;
-  double val;
-} contract_option_f64_t;
+  stepwell_tensor_training_borrow_tensor_t *ptr;
+  size_t len;
+} stepwell_tensor_training_list_borrow_tensor_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_tensor_training_own_tensor_t f1;
+} stepwell_tensor_training_tuple2_string_own_tensor_t;
+
+typedef struct {
+  stepwell_tensor_training_tuple2_string_own_tensor_t *ptr;
+  size_t len;
+} stepwell_tensor_training_list_tuple2_string_own_tensor_t;
 
 typedef struct {
   bool is_err;
   union {
-    double ok;
+    stepwell_tensor_training_list_tuple2_string_own_tensor_t ok;
     stepwell_tensor_training_error_t err;
   } val;
-} stepwell_tensor_training_result_f64_error_t;
+} stepwell_tensor_training_result_list_tuple2_string_own_tensor_error_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_tensor_training_borrow_tensor_t f1;
+} stepwell_tensor_training_tuple2_string_borrow_tensor_t;
+
+typedef struct {
+  stepwell_tensor_training_tuple2_string_borrow_tensor_t *ptr;
+  size_t len;
+} stepwell_tensor_training_list_tuple2_string_borrow_tensor_t;
 
 typedef struct {
   stepwell_tensor_training_own_tensor_t *ptr;
@@ -607,6 +768,110 @@ typedef struct {
   bool is_some;
   stepwell_tensor_training_borrow_tensor_t val;
 } stepwell_tensor_training_option_borrow_tensor_t;
+
+typedef stepwell_platform_errors_error_t stepwell_tensor_trees_error_t;
+
+typedef struct {
+  double *ptr;
+  size_t len;
+} contract_list_f64_t;
+
+// A column of numbers, and where its bins end: bin i holds what is above end i - 1 and at most end i, the one after the
+// last end what is above it. One bin more holds nulls and not-a-number. At most 254 finite ends, strictly rising.
+typedef struct stepwell_tensor_trees_feature_t {
+  contract_string_t   column;
+  contract_list_f64_t   ends;
+} stepwell_tensor_trees_feature_t;
+
+typedef struct stepwell_tensor_trees_own_binned_t {
+  int32_t __handle;
+} stepwell_tensor_trees_own_binned_t;
+
+typedef struct stepwell_tensor_trees_borrow_binned_t {
+  int32_t __handle;
+} stepwell_tensor_trees_borrow_binned_t;
+
+typedef struct stepwell_tensor_trees_own_growth_t {
+  int32_t __handle;
+} stepwell_tensor_trees_own_growth_t;
+
+typedef struct stepwell_tensor_trees_borrow_growth_t {
+  int32_t __handle;
+} stepwell_tensor_trees_borrow_growth_t;
+
+typedef stepwell_data_tables_borrow_table_t stepwell_tensor_trees_borrow_table_t;
+
+typedef struct {
+  contract_list_f64_t *ptr;
+  size_t len;
+} contract_list_list_f64_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_list_list_f64_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_list_list_f64_error_t;
+
+typedef struct {
+  stepwell_tensor_trees_feature_t *ptr;
+  size_t len;
+} stepwell_tensor_trees_list_feature_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_binned_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_binned_error_t;
+
+typedef stepwell_tensor_tensors_borrow_tensor_t stepwell_tensor_trees_borrow_tensor_t;
+
+typedef struct {
+  bool is_some;
+  stepwell_tensor_trees_borrow_tensor_t val;
+} stepwell_tensor_trees_option_borrow_tensor_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_growth_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_growth_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_list_u8_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_list_u8_error_t;
+
+typedef struct {
+  uint32_t f0;
+  uint32_t f1;
+} contract_tuple2_u32_u32_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    contract_tuple2_u32_u32_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_tuple2_u32_u32_error_t;
+
+typedef stepwell_tensor_tensors_own_tensor_t stepwell_tensor_trees_own_tensor_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_tensor_trees_own_tensor_t ok;
+    stepwell_tensor_trees_error_t err;
+  } val;
+} stepwell_tensor_trees_result_own_tensor_error_t;
 
 typedef stepwell_platform_errors_error_t exports_stepwell_step_description_error_t;
 
@@ -960,6 +1225,53 @@ typedef struct {
   } val;
 } exports_stepwell_step_evaluator_result_list_measure_error_t;
 
+typedef stepwell_platform_errors_error_t exports_stepwell_step_sink_error_t;
+
+typedef stepwell_step_types_saved_file_t exports_stepwell_step_sink_saved_file_t;
+
+typedef struct {
+  exports_stepwell_step_sink_saved_file_t *ptr;
+  size_t len;
+} exports_stepwell_step_sink_list_saved_file_t;
+
+typedef struct exports_stepwell_step_sink_trained_model_t {
+  // The trainer's files.
+  exports_stepwell_step_sink_list_saved_file_t   files;
+  // Its signature, measures and plugin as a JSON object.
+  contract_string_t   about;
+} exports_stepwell_step_sink_trained_model_t;
+
+typedef stepwell_data_tables_own_table_t exports_stepwell_step_sink_own_table_t;
+
+typedef struct exports_stepwell_step_sink_delivery_t {
+  uint8_t tag;
+  union {
+    exports_stepwell_step_sink_own_table_t     table;
+    contract_string_t     report;
+    exports_stepwell_step_sink_trained_model_t     model;
+  } val;
+} exports_stepwell_step_sink_delivery_t;
+
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_TABLE 0
+// What an evaluator measured or a validator found, as a JSON array.
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_REPORT 1
+#define EXPORTS_STEPWELL_STEP_SINK_DELIVERY_MODEL 2
+
+typedef struct exports_stepwell_step_sink_receipt_t {
+  // Where it lies now, for people: a path, an address, an identifier.
+  contract_string_t   location;
+  // Whether an earlier attempt had already delivered it.
+  bool   repeated;
+} exports_stepwell_step_sink_receipt_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    exports_stepwell_step_sink_receipt_t ok;
+    exports_stepwell_step_sink_error_t err;
+  } val;
+} exports_stepwell_step_sink_result_receipt_error_t;
+
 // Imported Functions from `stepwell:data/tables@0.1.0`
 extern void stepwell_data_tables_method_table_schema(stepwell_data_tables_borrow_table_t self, stepwell_data_tables_list_field_t *ret);
 extern uint64_t stepwell_data_tables_method_table_rows(stepwell_data_tables_borrow_table_t self);
@@ -1040,67 +1352,161 @@ extern bool stepwell_platform_clock_now(int64_t *ret, stepwell_platform_clock_er
 extern bool stepwell_platform_entropy_bytes(uint32_t length, contract_list_u8_t *ret, stepwell_platform_entropy_error_t *err);
 
 // Imported Functions from `stepwell:tensor/tensors@0.1.0`
-// Columns of numbers as a matrix [rows, columns]; the bytes do not pass through the guest. Nulls are an error that
-// names the column.
+// Columns of numbers as a matrix [rows, columns]; the bytes do not pass through the guest. A boolean is 0 or 1, a vector
+// of length n is n columns. Nulls are an error that names the column, as is a fraction where `int64` is asked for.
+// No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_from_table(stepwell_tensor_tensors_borrow_table_t table, contract_list_string_t *columns, stepwell_tensor_tensors_element_type_t element_type, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// Little-endian values, row-major, as many as the shape says.
+// Little-endian values, row-major, as many as the shape says. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_from_bytes(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, contract_list_u8_t *data, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The same value everywhere. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_full(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, double value, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// Standard normal, from a counter-based generator: the same seed gives the same numbers on any machine.
+// start, start + step, start + 2 step, ..: so many numbers. No gradient.
+extern bool stepwell_tensor_tensors_static_tensor_arange(uint32_t count, stepwell_tensor_tensors_element_type_t element_type, double start, double step, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Standard normal, from a counter-based generator: the same seed gives the same numbers on any machine. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_normal(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// Uniform in [0, 1), from the same generator.
+// Uniform in [0, 1), from the same generator. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_uniform(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// 1 with this probability, else 0, each element by itself, from the same generator. No gradient.
+extern bool stepwell_tensor_tensors_static_tensor_bernoulli(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, double probability, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The numbers below `count` in random order, as int64, from the same generator. No gradient.
+extern bool stepwell_tensor_tensors_static_tensor_permutation(uint32_t count, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 extern void stepwell_tensor_tensors_method_tensor_shape(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u32_t *ret);
 extern stepwell_tensor_tensors_element_type_t stepwell_tensor_tensors_method_tensor_element_type(stepwell_tensor_tensors_borrow_tensor_t self);
 // Little-endian values, row-major; at most 32 MiB, take a `narrow` of more.
 extern bool stepwell_tensor_tensors_method_tensor_to_bytes(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u8_t *ret, stepwell_tensor_tensors_error_t *err);
 // The one value of a tensor of one element.
 extern bool stepwell_tensor_tensors_method_tensor_item(stepwell_tensor_tensors_borrow_tensor_t self, double *ret, stepwell_tensor_tensors_error_t *err);
-// The columns of a matrix [rows, columns] as a table of that many columns, without passing through the guest.
+// The columns of a matrix [rows, columns] as a table of that many columns of its type, without passing through the guest.
 extern bool stepwell_tensor_tensors_method_tensor_to_table(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_string_t *columns, stepwell_tensor_tensors_own_table_t *ret, stepwell_tensor_tensors_error_t *err);
 extern bool stepwell_tensor_tensors_method_tensor_unary(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_unary_t op, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 extern bool stepwell_tensor_tensors_method_tensor_binary(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_binary_t op, stepwell_tensor_tensors_borrow_tensor_t right, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // With a number on the right.
 extern bool stepwell_tensor_tensors_method_tensor_binary_scalar(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_binary_t op, double right, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// No gradient.
 extern bool stepwell_tensor_tensors_method_tensor_compare(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_comparison_t op, stepwell_tensor_tensors_borrow_tensor_t right, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// With a number on the right. No gradient.
+extern bool stepwell_tensor_tensors_method_tensor_compare_scalar(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_comparison_t op, double right, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// This where `condition` is not 0, else `otherwise`; all three broadcast. `condition` may be of any type.
+extern bool stepwell_tensor_tensors_method_tensor_select(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_borrow_tensor_t condition, stepwell_tensor_tensors_borrow_tensor_t otherwise, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// At least `low` and at most `high`. The gradient passes where the element lies within both, ends included. NaN stays.
+extern bool stepwell_tensor_tensors_method_tensor_clamp(stepwell_tensor_tensors_borrow_tensor_t self, double *maybe_low, double *maybe_high, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// x where it is above 0, else slope x; the gradient at 0 is the slope.
+extern bool stepwell_tensor_tensors_method_tensor_leaky_relu(stepwell_tensor_tensors_borrow_tensor_t self, double slope, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Matrix product of the last two dimensions; the others broadcast.
 extern bool stepwell_tensor_tensors_method_tensor_matmul(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_borrow_tensor_t right, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// This [.., inputs] times `weights` [inputs, outputs], plus `bias` [outputs]: one pass, and one call for two.
+extern bool stepwell_tensor_tensors_method_tensor_linear(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_borrow_tensor_t weights, stepwell_tensor_tensors_borrow_tensor_t *maybe_bias, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Cross-correlation, as every framework's convolution is: [batch, channels, length] with `kernels` [outputs, channels /
+// groups, size], or [batch, channels, height, width] with [outputs, channels / groups, height, width]; `bias` is [outputs].
+extern bool stepwell_tensor_tensors_method_tensor_convolve(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_borrow_tensor_t kernels, stepwell_tensor_tensors_borrow_tensor_t *maybe_bias, stepwell_tensor_tensors_convolution_t *how, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Over windows of [batch, channels, length] or [batch, channels, height, width].
+extern bool stepwell_tensor_tensors_method_tensor_pool(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_pooling_t op, stepwell_tensor_tensors_window_t *window, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// (x - mean) / sqrt(variance + epsilon) over the last dimension, times `weight`, plus `bias`, both of its length.
+extern bool stepwell_tensor_tensors_method_tensor_layer_norm(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_borrow_tensor_t *maybe_weight, stepwell_tensor_tensors_borrow_tensor_t *maybe_bias, double epsilon, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Each element with this probability 0, else divided by 1 - probability, so that the mean stays. The same seed drops
+// the same elements.
+extern bool stepwell_tensor_tensors_method_tensor_dropout(stepwell_tensor_tensors_borrow_tensor_t self, double probability, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Over one dimension, or over all of them (the result then has shape []).
 extern bool stepwell_tensor_tensors_method_tensor_reduce(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_reduction_t op, uint32_t *maybe_dimension, bool keep, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// The position of the largest element along a dimension, in the operand's type. No gradient.
+// The position of the first of the largest elements along a dimension, as int64; NaN is larger than any. No gradient.
 extern bool stepwell_tensor_tensors_method_tensor_argmax(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The position of the first of the smallest elements along a dimension, as int64; NaN is smaller than any. No gradient.
+extern bool stepwell_tensor_tensors_method_tensor_argmin(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Each element is the sum of those up to it along a dimension.
+extern bool stepwell_tensor_tensors_method_tensor_cumulative_sum(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // exp(x) / sum(exp(x)) along a dimension, computed without overflow.
 extern bool stepwell_tensor_tensors_method_tensor_softmax(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // log(softmax(x)) along a dimension, computed without overflow.
 extern bool stepwell_tensor_tensors_method_tensor_log_softmax(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// As many elements, row-major, in another shape.
 extern bool stepwell_tensor_tensors_method_tensor_reshape(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u32_t *shape, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Exchanges two dimensions.
 extern bool stepwell_tensor_tensors_method_tensor_transpose(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t first, uint32_t second, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The dimensions in another order: dimension i of the result is dimension `dimensions[i]` of this.
+extern bool stepwell_tensor_tensors_method_tensor_permute(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u32_t *dimensions, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Repeated to a larger shape, as operands are.
+extern bool stepwell_tensor_tensors_method_tensor_broadcast_to(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u32_t *shape, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Backwards along a dimension.
+extern bool stepwell_tensor_tensors_method_tensor_flip(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // `length` elements from `start` along a dimension.
 extern bool stepwell_tensor_tensors_method_tensor_narrow(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, uint32_t start, uint32_t length, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // The elements at these positions along a dimension, in this order.
 extern bool stepwell_tensor_tensors_method_tensor_index_select(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, contract_list_u32_t *positions, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The elements at int64 `positions`, of any shape, along a dimension, which that shape replaces: rows of a batch, or, of
+// a matrix [entries, width] along dimension 0, an embedding.
+extern bool stepwell_tensor_tensors_method_tensor_take(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_borrow_tensor_t positions, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Element by element along a dimension: where the result has index i there, this has index `positions[.., i, ..]`.
+// `positions` is int64, of this rank, and in the other dimensions no longer than this. The result has its shape.
+extern bool stepwell_tensor_tensors_method_tensor_gather(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_borrow_tensor_t positions, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// The opposite of `gather`: adds each of `values` where its position points along a dimension. A position may come
+// twice. `values` and `positions` have one shape, in every other dimension no longer than this.
+extern bool stepwell_tensor_tensors_method_tensor_scatter_add(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t dimension, stepwell_tensor_tensors_borrow_tensor_t positions, stepwell_tensor_tensors_borrow_tensor_t values, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Of int64 classes: 1 at the class, else 0, along a new last dimension of length `classes`. No gradient.
+extern bool stepwell_tensor_tensors_method_tensor_one_hot(stepwell_tensor_tensors_borrow_tensor_t self, uint32_t classes, stepwell_tensor_tensors_element_type_t element_type, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Side by side along an existing dimension.
 extern bool stepwell_tensor_tensors_static_tensor_concat(stepwell_tensor_tensors_list_borrow_tensor_t *tensors, uint32_t dimension, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// In another type. To int64 the fraction is cut off and what does not fit is the nearest that does, NaN 0. A gradient
+// passes between float32 and float64 only.
 extern bool stepwell_tensor_tensors_method_tensor_cast(stepwell_tensor_tensors_borrow_tensor_t self, stepwell_tensor_tensors_element_type_t element_type, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
+// Tensors by name as one file in the safetensors format, in the order of their names; at most 32 MiB.
+extern bool stepwell_tensor_tensors_to_safetensors(stepwell_tensor_tensors_list_tuple2_string_borrow_tensor_t *tensors, contract_list_u8_t *ret, stepwell_tensor_tensors_error_t *err);
+// The tensors of a file in the safetensors format, by name and in the order of their names. Types other than this
+// interface's are refused, except half-precision numbers (`F16`, `BF16`), which come as float32.
+extern bool stepwell_tensor_tensors_from_safetensors(contract_list_u8_t *data, stepwell_tensor_tensors_list_tuple2_string_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 
 // Imported Functions from `stepwell:tensor/training@0.1.0`
 // `name` is what errors call it.
 extern bool stepwell_tensor_training_static_variable_create(contract_string_t *name, stepwell_tensor_training_borrow_tensor_t initial, stepwell_tensor_training_own_variable_t *ret, stepwell_tensor_training_error_t *err);
 // The current value, as a tensor that gradients flow through.
 extern bool stepwell_tensor_training_method_variable_value(stepwell_tensor_training_borrow_variable_t self, stepwell_tensor_training_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
+// Replaces the value by one of the same shape and type; what was computed before keeps the earlier one.
 extern bool stepwell_tensor_training_method_variable_set(stepwell_tensor_training_borrow_variable_t self, stepwell_tensor_training_borrow_tensor_t value, stepwell_tensor_training_error_t *err);
+// The learning rate of a step, counted from 0. Pure: the same in every language and on every machine.
+extern bool stepwell_tensor_training_learning_rate(stepwell_tensor_training_schedule_t *schedule, uint64_t step, double *ret, stepwell_tensor_training_error_t *err);
 extern bool stepwell_tensor_training_static_optimiser_create(stepwell_tensor_training_method_t *method, stepwell_tensor_training_list_borrow_variable_t *variables, stepwell_tensor_training_own_optimiser_t *ret, stepwell_tensor_training_error_t *err);
 // Backward from a loss of one element, then one step of every variable. A variable that the loss does not reach is an
 // error that names it. Returns the norm of all gradients together, before clipping.
 extern bool stepwell_tensor_training_method_optimiser_step(stepwell_tensor_training_borrow_optimiser_t self, stepwell_tensor_training_borrow_tensor_t loss, double learning_rate, double *maybe_clip_norm, double *ret, stepwell_tensor_training_error_t *err);
+// As `step`, with gradients that are there already: one a variable, in their order.
+extern bool stepwell_tensor_training_method_optimiser_apply(stepwell_tensor_training_borrow_optimiser_t self, stepwell_tensor_training_list_borrow_tensor_t *gradients, double learning_rate, double *maybe_clip_norm, double *ret, stepwell_tensor_training_error_t *err);
+// What it remembers, by name: `steps`, and for each variable `NAME.momentum`, or `NAME.mean` and `NAME.square`. With
+// the variables' values it is a checkpoint. Names of the variables must differ.
+extern bool stepwell_tensor_training_method_optimiser_save(stepwell_tensor_training_borrow_optimiser_t self, stepwell_tensor_training_list_tuple2_string_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
+// Takes back what `save` of an optimiser of the same method and variables gave.
+extern bool stepwell_tensor_training_method_optimiser_restore(stepwell_tensor_training_borrow_optimiser_t self, stepwell_tensor_training_list_tuple2_string_borrow_tensor_t *state, stepwell_tensor_training_error_t *err);
 // The gradient of a loss of one element by each variable, in their order.
 extern bool stepwell_tensor_training_gradients(stepwell_tensor_training_borrow_tensor_t loss, stepwell_tensor_training_list_borrow_variable_t *variables, stepwell_tensor_training_list_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
 // Mean over all elements of weight (log(1 + exp(x)) - x y), computed without overflow; weights are not normalised, as in
 // PyTorch. `targets` and `weights` have the shape of `logits`.
 extern bool stepwell_tensor_training_binary_cross_entropy(stepwell_tensor_training_borrow_tensor_t logits, stepwell_tensor_training_borrow_tensor_t targets, stepwell_tensor_training_borrow_tensor_t *maybe_weights, stepwell_tensor_training_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
-// Mean over rows of -log-softmax(logits [rows, classes]) at `targets` [rows], class positions held as numbers.
+// Mean over all elements of weight distance(prediction, target); weights are not normalised. The three have one shape.
+extern bool stepwell_tensor_training_regression_loss(stepwell_tensor_training_distance_t *distance, stepwell_tensor_training_borrow_tensor_t predictions, stepwell_tensor_training_borrow_tensor_t targets, stepwell_tensor_training_borrow_tensor_t *maybe_weights, stepwell_tensor_training_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
+// Mean over rows of -log-softmax(logits [rows, classes]) at `targets` [rows], class positions as int64 or as whole numbers in
+// the logits' type. Gradient by the logits only.
 extern bool stepwell_tensor_training_cross_entropy(stepwell_tensor_training_borrow_tensor_t logits, stepwell_tensor_training_borrow_tensor_t targets, stepwell_tensor_training_own_tensor_t *ret, stepwell_tensor_training_error_t *err);
+
+// Imported Functions from `stepwell:tensor/trees@0.1.0`
+// Where bins of about equally many rows end, for each column; at most `bins` of them (1 to 255), beside the one for what
+// is missing. A value that is frequent enough has a bin to itself. Of more than 200,000 rows so many are looked at,
+// the same every time.
+extern bool stepwell_tensor_trees_ends(stepwell_tensor_trees_borrow_table_t table, contract_list_string_t *columns, uint32_t bins, contract_list_list_f64_t *ret, stepwell_tensor_trees_error_t *err);
+extern bool stepwell_tensor_trees_static_binned_create(stepwell_tensor_trees_borrow_table_t table, stepwell_tensor_trees_list_feature_t *features, stepwell_tensor_trees_own_binned_t *ret, stepwell_tensor_trees_error_t *err);
+// A root to be split by the sums of gradients and hessians, a number a row; hessians are 0 or more. A row at which
+// `taken` is 0 follows the splits without being counted.
+// 
+// Gradients are rounded to 2^-30 of the largest; beyond 8 million rows, and hessians beyond 131,000, to fewer bits.
+extern bool stepwell_tensor_trees_static_growth_learn(stepwell_tensor_trees_borrow_binned_t rows, stepwell_tensor_trees_borrow_tensor_t gradients, stepwell_tensor_trees_borrow_tensor_t hessians, stepwell_tensor_trees_borrow_tensor_t *maybe_taken, stepwell_tensor_trees_own_growth_t *ret, stepwell_tensor_trees_error_t *err);
+// A root whose rows only follow the splits, to be given the tree's values.
+extern bool stepwell_tensor_trees_static_growth_follow(stepwell_tensor_trees_borrow_binned_t rows, stepwell_tensor_trees_own_growth_t *ret, stepwell_tensor_trees_error_t *err);
+// The sums of a leaf: for each feature in turn its bins, the one for what is missing last; of each the sum of gradients
+// and the sum of hessians (float64) and the count of rows (64-bit integer), little-endian: 24 bytes a bin. Once a
+// node was summed, its two children cost the smaller one's rows.
+extern bool stepwell_tensor_trees_method_growth_histogram(stepwell_tensor_trees_borrow_growth_t self, uint32_t node, contract_list_u8_t *ret, stepwell_tensor_trees_error_t *err);
+// Splits a leaf by a feature, named by its place: rows whose bin is among `left` go to the first of the two new nodes, whose
+// numbers are given.
+extern bool stepwell_tensor_trees_method_growth_split(stepwell_tensor_trees_borrow_growth_t self, uint32_t node, uint32_t feature, contract_list_u8_t *left, contract_tuple2_u32_u32_t *ret, stepwell_tensor_trees_error_t *err);
+// For each row the number of the leaf it is in, from `of-nodes`, which has one for every node: a float64 vector.
+extern bool stepwell_tensor_trees_method_growth_values(stepwell_tensor_trees_borrow_growth_t self, contract_list_f64_t *of_nodes, stepwell_tensor_trees_own_tensor_t *ret, stepwell_tensor_trees_error_t *err);
 
 // Exported Functions from `stepwell:step/description@0.1.0`
 bool exports_stepwell_step_description_describe(exports_stepwell_step_description_list_port_t *inputs, exports_stepwell_step_description_descriptor_t *ret, exports_stepwell_step_description_error_t *err);
@@ -1130,6 +1536,9 @@ bool exports_stepwell_step_predictor_method_model_predict(exports_stepwell_step_
 
 // Exported Functions from `stepwell:step/evaluator@0.1.0`
 bool exports_stepwell_step_evaluator_evaluate(exports_stepwell_step_evaluator_own_table_t candidate, exports_stepwell_step_evaluator_own_table_t *maybe_baseline, contract_list_string_t *slices, exports_stepwell_step_evaluator_list_measure_t *ret, exports_stepwell_step_evaluator_error_t *err);
+
+// Exported Functions from `stepwell:step/sink@0.1.0`
+bool exports_stepwell_step_sink_deliver(contract_string_t *key, exports_stepwell_step_sink_delivery_t *delivery, exports_stepwell_step_sink_receipt_t *ret, exports_stepwell_step_sink_error_t *err);
 
 // Helper Functions
 
@@ -1253,6 +1662,12 @@ void stepwell_platform_entropy_result_list_u8_error_free(stepwell_platform_entro
 
 void stepwell_tensor_tensors_error_free(stepwell_tensor_tensors_error_t *ptr);
 
+void contract_list_u32_free(contract_list_u32_t *ptr);
+
+void stepwell_tensor_tensors_convolution_free(stepwell_tensor_tensors_convolution_t *ptr);
+
+void stepwell_tensor_tensors_window_free(stepwell_tensor_tensors_window_t *ptr);
+
 extern void stepwell_tensor_tensors_tensor_drop_own(stepwell_tensor_tensors_own_tensor_t handle);
 
 extern void stepwell_tensor_tensors_tensor_drop_borrow(stepwell_tensor_tensors_borrow_tensor_t handle);
@@ -1261,17 +1676,29 @@ extern stepwell_tensor_tensors_borrow_tensor_t stepwell_tensor_tensors_borrow_te
 
 void stepwell_tensor_tensors_result_own_tensor_error_free(stepwell_tensor_tensors_result_own_tensor_error_t *ptr);
 
-void contract_list_u32_free(contract_list_u32_t *ptr);
-
 void stepwell_tensor_tensors_result_list_u8_error_free(stepwell_tensor_tensors_result_list_u8_error_t *ptr);
 
 void stepwell_tensor_tensors_result_f64_error_free(stepwell_tensor_tensors_result_f64_error_t *ptr);
 
 void stepwell_tensor_tensors_result_own_table_error_free(stepwell_tensor_tensors_result_own_table_error_t *ptr);
 
+void contract_option_f64_free(contract_option_f64_t *ptr);
+
+void stepwell_tensor_tensors_option_borrow_tensor_free(stepwell_tensor_tensors_option_borrow_tensor_t *ptr);
+
 void contract_option_u32_free(contract_option_u32_t *ptr);
 
 void stepwell_tensor_tensors_list_borrow_tensor_free(stepwell_tensor_tensors_list_borrow_tensor_t *ptr);
+
+void stepwell_tensor_tensors_tuple2_string_borrow_tensor_free(stepwell_tensor_tensors_tuple2_string_borrow_tensor_t *ptr);
+
+void stepwell_tensor_tensors_list_tuple2_string_borrow_tensor_free(stepwell_tensor_tensors_list_tuple2_string_borrow_tensor_t *ptr);
+
+void stepwell_tensor_tensors_tuple2_string_own_tensor_free(stepwell_tensor_tensors_tuple2_string_own_tensor_t *ptr);
+
+void stepwell_tensor_tensors_list_tuple2_string_own_tensor_free(stepwell_tensor_tensors_list_tuple2_string_own_tensor_t *ptr);
+
+void stepwell_tensor_tensors_result_list_tuple2_string_own_tensor_error_free(stepwell_tensor_tensors_result_list_tuple2_string_own_tensor_error_t *ptr);
 
 void stepwell_tensor_training_error_free(stepwell_tensor_training_error_t *ptr);
 
@@ -1283,11 +1710,17 @@ extern stepwell_tensor_training_borrow_variable_t stepwell_tensor_training_borro
 
 void stepwell_tensor_training_method_free(stepwell_tensor_training_method_t *ptr);
 
+void stepwell_tensor_training_decay_free(stepwell_tensor_training_decay_t *ptr);
+
+void stepwell_tensor_training_schedule_free(stepwell_tensor_training_schedule_t *ptr);
+
 extern void stepwell_tensor_training_optimiser_drop_own(stepwell_tensor_training_own_optimiser_t handle);
 
 extern void stepwell_tensor_training_optimiser_drop_borrow(stepwell_tensor_training_borrow_optimiser_t handle);
 
 extern stepwell_tensor_training_borrow_optimiser_t stepwell_tensor_training_borrow_optimiser(stepwell_tensor_training_own_optimiser_t handle);
+
+void stepwell_tensor_training_distance_free(stepwell_tensor_training_distance_t *ptr);
 
 void stepwell_tensor_training_result_own_variable_error_free(stepwell_tensor_training_result_own_variable_error_t *ptr);
 
@@ -1295,19 +1728,65 @@ void stepwell_tensor_training_result_own_tensor_error_free(stepwell_tensor_train
 
 void stepwell_tensor_training_result_void_error_free(stepwell_tensor_training_result_void_error_t *ptr);
 
+void stepwell_tensor_training_result_f64_error_free(stepwell_tensor_training_result_f64_error_t *ptr);
+
 void stepwell_tensor_training_list_borrow_variable_free(stepwell_tensor_training_list_borrow_variable_t *ptr);
 
 void stepwell_tensor_training_result_own_optimiser_error_free(stepwell_tensor_training_result_own_optimiser_error_t *ptr);
 
-void contract_option_f64_free(contract_option_f64_t *ptr);
+void stepwell_tensor_training_list_borrow_tensor_free(stepwell_tensor_training_list_borrow_tensor_t *ptr);
 
-void stepwell_tensor_training_result_f64_error_free(stepwell_tensor_training_result_f64_error_t *ptr);
+void stepwell_tensor_training_tuple2_string_own_tensor_free(stepwell_tensor_training_tuple2_string_own_tensor_t *ptr);
+
+void stepwell_tensor_training_list_tuple2_string_own_tensor_free(stepwell_tensor_training_list_tuple2_string_own_tensor_t *ptr);
+
+void stepwell_tensor_training_result_list_tuple2_string_own_tensor_error_free(stepwell_tensor_training_result_list_tuple2_string_own_tensor_error_t *ptr);
+
+void stepwell_tensor_training_tuple2_string_borrow_tensor_free(stepwell_tensor_training_tuple2_string_borrow_tensor_t *ptr);
+
+void stepwell_tensor_training_list_tuple2_string_borrow_tensor_free(stepwell_tensor_training_list_tuple2_string_borrow_tensor_t *ptr);
 
 void stepwell_tensor_training_list_own_tensor_free(stepwell_tensor_training_list_own_tensor_t *ptr);
 
 void stepwell_tensor_training_result_list_own_tensor_error_free(stepwell_tensor_training_result_list_own_tensor_error_t *ptr);
 
 void stepwell_tensor_training_option_borrow_tensor_free(stepwell_tensor_training_option_borrow_tensor_t *ptr);
+
+void stepwell_tensor_trees_error_free(stepwell_tensor_trees_error_t *ptr);
+
+void contract_list_f64_free(contract_list_f64_t *ptr);
+
+void stepwell_tensor_trees_feature_free(stepwell_tensor_trees_feature_t *ptr);
+
+extern void stepwell_tensor_trees_binned_drop_own(stepwell_tensor_trees_own_binned_t handle);
+
+extern void stepwell_tensor_trees_binned_drop_borrow(stepwell_tensor_trees_borrow_binned_t handle);
+
+extern stepwell_tensor_trees_borrow_binned_t stepwell_tensor_trees_borrow_binned(stepwell_tensor_trees_own_binned_t handle);
+
+extern void stepwell_tensor_trees_growth_drop_own(stepwell_tensor_trees_own_growth_t handle);
+
+extern void stepwell_tensor_trees_growth_drop_borrow(stepwell_tensor_trees_borrow_growth_t handle);
+
+extern stepwell_tensor_trees_borrow_growth_t stepwell_tensor_trees_borrow_growth(stepwell_tensor_trees_own_growth_t handle);
+
+void contract_list_list_f64_free(contract_list_list_f64_t *ptr);
+
+void stepwell_tensor_trees_result_list_list_f64_error_free(stepwell_tensor_trees_result_list_list_f64_error_t *ptr);
+
+void stepwell_tensor_trees_list_feature_free(stepwell_tensor_trees_list_feature_t *ptr);
+
+void stepwell_tensor_trees_result_own_binned_error_free(stepwell_tensor_trees_result_own_binned_error_t *ptr);
+
+void stepwell_tensor_trees_option_borrow_tensor_free(stepwell_tensor_trees_option_borrow_tensor_t *ptr);
+
+void stepwell_tensor_trees_result_own_growth_error_free(stepwell_tensor_trees_result_own_growth_error_t *ptr);
+
+void stepwell_tensor_trees_result_list_u8_error_free(stepwell_tensor_trees_result_list_u8_error_t *ptr);
+
+void stepwell_tensor_trees_result_tuple2_u32_u32_error_free(stepwell_tensor_trees_result_tuple2_u32_u32_error_t *ptr);
+
+void stepwell_tensor_trees_result_own_tensor_error_free(stepwell_tensor_trees_result_own_tensor_error_t *ptr);
 
 void exports_stepwell_step_description_error_free(exports_stepwell_step_description_error_t *ptr);
 
@@ -1426,6 +1905,20 @@ void exports_stepwell_step_evaluator_option_own_table_free(exports_stepwell_step
 void exports_stepwell_step_evaluator_list_measure_free(exports_stepwell_step_evaluator_list_measure_t *ptr);
 
 void exports_stepwell_step_evaluator_result_list_measure_error_free(exports_stepwell_step_evaluator_result_list_measure_error_t *ptr);
+
+void exports_stepwell_step_sink_error_free(exports_stepwell_step_sink_error_t *ptr);
+
+void exports_stepwell_step_sink_saved_file_free(exports_stepwell_step_sink_saved_file_t *ptr);
+
+void exports_stepwell_step_sink_list_saved_file_free(exports_stepwell_step_sink_list_saved_file_t *ptr);
+
+void exports_stepwell_step_sink_trained_model_free(exports_stepwell_step_sink_trained_model_t *ptr);
+
+void exports_stepwell_step_sink_delivery_free(exports_stepwell_step_sink_delivery_t *ptr);
+
+void exports_stepwell_step_sink_receipt_free(exports_stepwell_step_sink_receipt_t *ptr);
+
+void exports_stepwell_step_sink_result_receipt_error_free(exports_stepwell_step_sink_result_receipt_error_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void contract_string_set(contract_string_t *ret, const char*s);

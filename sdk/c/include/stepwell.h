@@ -289,4 +289,21 @@ typedef struct {
 } sw_role_evaluator;
 #define SW_EVALUATOR(...) SW_ROLE(evaluator, __VA_ARGS__)
 
+/* Brings something out: SW_SINK(deliver). What it can take are its ports: sw_input(about, "table"), "report", "model". An
+ * attempt that was cut off is followed by another with the same key: deliver once for each. */
+typedef struct { /* what stands on the one port that the pipeline wires; the others are NULL */
+    sw_table *table;
+    const char *report;    /* a JSON array of measures or findings: sw_parse(sw_text_of(..), "report") */
+    const sw_files *model; /* the trainer's files, and .. */
+    const char *about;     /* .. its signature, measures and plugin as a JSON object */
+} sw_delivery;
+typedef struct {
+    const char *location; /* where it lies now, for people; required */
+    bool repeated;        /* whether an earlier attempt had delivered it */
+} sw_receipt;
+typedef struct {
+    void (*deliver)(const char *key, const sw_delivery *delivery, sw_receipt *receipt);
+} sw_role_sink;
+#define SW_SINK(...) SW_ROLE(sink, __VA_ARGS__)
+
 #endif

@@ -4,7 +4,7 @@
 // component's: its request for capabilities. The text of a step is never run here, only in the sandbox that makes the
 // component. On failure it prints one line and ends with status 1.
 
-import { readFileSync, mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, join, relative, resolve, sep } from "node:path";
@@ -20,6 +20,8 @@ const INTERFACES = {
     report: "platform",
     checkpoint: "platform",
     files: "platform",
+    http: "platform",
+    secrets: "platform",
     tables: "data",
     query: "data",
     tensors: "tensor",
@@ -33,6 +35,7 @@ const ROLES = {
     validator: ["validator"],
     learner: ["trainer", "predictor"],
     evaluator: ["evaluator"],
+    sink: ["sink"],
 };
 
 // The step's file runs while its component is made, and may not end.
@@ -172,8 +175,11 @@ function stageContract(stage, wit, { imports, config }, exports) {
     for (const name of PACKAGES) {
         const folder = join(stage, "wit", "deps", name);
         mkdirSync(folder, { recursive: true });
-        const text = readFileSync(join(wit, `${name}@${CONTRACT}`, `${name}.wit`), "utf8");
-        writeFileSync(join(folder, `${name}.wit`), name === "platform" ? trimmed(text, config) : text);
+        const from = join(wit, `${name}@${CONTRACT}`);
+        for (const file of readdirSync(from)) {
+            const text = readFileSync(join(from, file), "utf8");
+            writeFileSync(join(folder, file), name === "platform" ? trimmed(text, config) : text);
+        }
     }
     const lines = [...imports].sort().map((name) => `import stepwell:${INTERFACES[name]}/${name}@${CONTRACT};`);
     lines.push(...["description", ...exports].map((name) => `export stepwell:step/${name}@${CONTRACT};`));

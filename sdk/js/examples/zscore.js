@@ -1,22 +1,27 @@
-// Columns of numbers -> the same with mean 0 and deviation 1, as learnt from the training rows. Nulls are left out of
-// learning and stay null; a column that does not vary has scale 1.
+// Scales columns to mean 0 and deviation 1, as learnt from the training rows. Nulls are left out of learning and stay null.
+// The same step stands in the examples of every SDK, and saves the same state.
 
-import { rowWise } from "stepwell";
-
-const scaled = ({ params }) => Object.fromEntries(params.columns.map((name) => [name, "float64?"]));
+import { InvalidInput, rowWise } from "stepwell";
 
 export default rowWise({
-    summary: "Scales columns to mean 0 and deviation 1.",
-    parameters: { columns: { type: "array", items: { type: "string" }, minItems: 1, description: "Columns to scale." } },
-    reads: scaled,
-    adds: scaled,
+    summary: "Scales columns to mean 0 and deviation 1, as learnt from the training rows.",
+    parameters: {
+        columns: {
+            type: "array",
+            items: { type: "string" },
+            minItems: 1,
+            uniqueItems: true,
+            description: "Columns to scale.",
+        },
+    },
+    reads: ({ params }) => Object.fromEntries(params.columns.map((name) => [name, "float64?"])),
 
     fit(columns) {
-        return each(columns, (column) => learnt(column));
+        return each(columns, learnt);
     },
 
     apply(columns, { state }) {
-        return each(columns, (column, name) => {
+        return each(columns, (name, column) => {
             const { mean, scale } = state[name];
             return column.map((value) => (value - mean) / scale);
         });
@@ -24,14 +29,17 @@ export default rowWise({
 });
 
 function each(columns, make) {
-    return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, make(column, name)]));
+    return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, make(name, column)]));
 }
 
-function learnt(column) {
+function learnt(name, column) {
     const values = [...column].filter((value) => value !== null);
-    const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
-    const variance = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / Math.max(values.length, 1);
+    const count = Math.max(values.length, 1);
+    const mean = values.reduce((sum, value) => sum + value, 0) / count;
+    const variance = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / count;
     // scikit-learn's bound: a variance that rounding alone can make is none.
-    const rounding = values.length * Number.EPSILON * variance + (values.length * mean * Number.EPSILON) ** 2;
-    return { mean, scale: variance <= rounding ? 1 : Math.sqrt(variance) };
+    const slack = count * mean * Number.EPSILON;
+    const scale = variance <= count * Number.EPSILON * variance + slack * slack ? 1 : Math.sqrt(variance);
+    if (Number.isFinite(mean) && Number.isFinite(scale)) return { mean, scale };
+    throw new InvalidInput(name, "expected numbers of a finite mean and deviation to learn from");
 }

@@ -277,6 +277,44 @@ export function evaluator<const R extends Said<Columns, OfColumns>>(
     evaluate?: (columns: Read<R>, context: OfCandidate) => Iterable<Measure>,
 ): Step;
 
+/** A trained model on its way out: the trainer's files, and its signature, measures and plugin. */
+export interface TrainedModel {
+    readonly files: Files;
+    readonly about: Record<string, any>;
+}
+
+interface Deliverable {
+    table: Table;
+    /** Measures or findings. */
+    report: readonly Record<string, any>[];
+    model: TrainedModel;
+}
+type Takes = { readonly [P in keyof Deliverable]?: Columns };
+/** One of the ports that a sink takes, under its name. */
+type Delivery<T> = T extends (...any: any[]) => infer C
+    ? Delivery<C>
+    : { [P in keyof T & keyof Deliverable]: { readonly [K in P]: Deliverable[P] } & { readonly [K in Exclude<keyof T, P>]?: undefined } }[keyof T & keyof Deliverable];
+
+export interface Receipt {
+    /** Where it lies now, for people: a path, an address, an identifier. */
+    location: string;
+    /** Whether an earlier attempt had already delivered it. */
+    repeated?: boolean;
+}
+
+export interface Sink<T> extends About {
+    /** The ports it can take, each with the columns it needs there; a pipeline wires one of them. */
+    takes: T;
+    /** An attempt that was cut off is followed by another with the same key, of `a-z 0-9 . _ - /`: deliver once for each. */
+    deliver?(key: string, delivery: Delivery<T>, context: Settled): Receipt;
+}
+
+/** Brings something out: a table, a report or a model. */
+export function sink<const T extends Said<Takes, Settled>>(
+    does: Sink<T>,
+    deliver?: (key: string, delivery: Delivery<T>, context: Settled) => Receipt,
+): Step;
+
 /** What every error of the contract is. */
 export class StepError extends Error {}
 /** An argument, column or parameter that cannot be used; never retried. */
@@ -350,6 +388,30 @@ export interface File {
 }
 /** Opens a granted file; the path is relative to the project's folder. */
 export function openFile(path: string): File;
+/**
+ * Writes a granted file, its folder granted with `write = true`, and gives what the function gives. Nobody sees the file before
+ * the function ends well, and then whole.
+ */
+export function createFile<T>(path: string, fill: (out: { write(data: string | Uint8Array): void }) => T): T;
+
+export interface Response {
+    readonly status: number;
+    /** Names in lower case. */
+    readonly headers: Record<string, string>;
+    readonly body: Uint8Array;
+    text(): string;
+    json(): any;
+}
+/**
+ * Has the server make a request that `grants.http` covers, and waits for the whole answer: 60 s and 32 MiB at most. An answer
+ * that says no, such as 404, is an answer; where no grant covers it, that is `Denied`, and `Transient` where nobody answers.
+ */
+export function fetch(
+    url: string,
+    request?: { method?: string; headers?: Record<string, string>; body?: string | Uint8Array; timeoutMs?: number },
+): Response;
+/** A text that stands for a secret in headers and bodies of requests; its value never reaches the step. */
+export function secret(name: string): string;
 /**
  * The table that an SQL query gives over tables, each under its name; the host computes it. What is wrong with the text is
  * an `InvalidInput` with line, column and a caret.

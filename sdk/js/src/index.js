@@ -14,13 +14,15 @@ export {
     StepError,
     Transient,
 } from "./errors.js";
-export { openFile } from "./files.js";
+export { createFile, openFile } from "./files.js";
+export { fetch, secret } from "./http.js";
 export { pretend } from "./pretend.js";
 export { log, metric, progress } from "./report.js";
 export { collector } from "./roles/collector.js";
 export { evaluator } from "./roles/evaluator.js";
 export { learner } from "./roles/learner.js";
 export { rowWise } from "./roles/row_wise.js";
+export { sink } from "./roles/sink.js";
 export { transformer } from "./roles/transformer.js";
 export { validator } from "./roles/validator.js";
 export { Rng, rng, seed } from "./seed.js";

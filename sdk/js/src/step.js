@@ -32,6 +32,7 @@ const REQUIRED = {
     validator: ["check"],
     learner: ["train", "load", "predict"],
     evaluator: ["evaluate"],
+    sink: ["deliver"],
 };
 
 /** The second argument of all that a step defines: its parameters, and what the call is about. */

@@ -2,9 +2,9 @@
 
 import type { Table } from "./index.js";
 
-export type ElementType = "float32" | "float64";
+export type ElementType = "float32" | "float64" | "int64";
 
-/** At most 8 dimensions of float32 or float64 that stay in the host; immutable. `tidy` lets go of what a loop made. */
+/** At most 8 dimensions of float32, float64 or int64 that stay in the host; immutable. `tidy` lets go of what a loop made. */
 export class Tensor {
     private constructor();
     readonly shape: number[];
@@ -12,7 +12,7 @@ export class Tensor {
     /** The one value of a tensor of one element. */
     item(): number;
     /** All values, row by row; at most 32 MiB. */
-    values(): Float32Array | Float64Array;
+    values(): Float32Array | Float64Array | BigInt64Array;
     /** The columns of a matrix under these names. */
     toTable(columns: string[]): Table;
 
@@ -32,31 +32,40 @@ export class Tensor {
     sign(): Tensor;
     floor(): Tensor;
     round(): Tensor;
+    expm1(): Tensor;
+    log1p(): Tensor;
+    erf(): Tensor;
+    geluTanh(): Tensor;
+    silu(): Tensor;
+    softplus(): Tensor;
 
-    /** With a number, or with a tensor broadcast from the right as in NumPy; so are the next five. */
+    /** With a number, or with a tensor broadcast from the right as in NumPy; so are the next six. */
     add(right: Tensor | number): Tensor;
     sub(right: Tensor | number): Tensor;
     mul(right: Tensor | number): Tensor;
     div(right: Tensor | number): Tensor;
     maximum(right: Tensor | number): Tensor;
     minimum(right: Tensor | number): Tensor;
+    pow(right: Tensor | number): Tensor;
 
     /** 1 where it holds, else 0; so are the next five. */
-    eq(right: Tensor): Tensor;
-    ne(right: Tensor): Tensor;
-    lt(right: Tensor): Tensor;
-    le(right: Tensor): Tensor;
-    gt(right: Tensor): Tensor;
-    ge(right: Tensor): Tensor;
+    eq(right: Tensor | number): Tensor;
+    ne(right: Tensor | number): Tensor;
+    lt(right: Tensor | number): Tensor;
+    le(right: Tensor | number): Tensor;
+    gt(right: Tensor | number): Tensor;
+    ge(right: Tensor | number): Tensor;
 
-    /** Over one dimension, or over all; so are the next three. */
+    /** Over one dimension, or over all; so are the next five. */
     sum(dimension?: number | null, keep?: boolean): Tensor;
     mean(dimension?: number | null, keep?: boolean): Tensor;
     max(dimension?: number | null, keep?: boolean): Tensor;
     min(dimension?: number | null, keep?: boolean): Tensor;
+    variance(dimension?: number | null, keep?: boolean): Tensor;
+    logSumExp(dimension?: number | null, keep?: boolean): Tensor;
 
     matmul(right: Tensor): Tensor;
-    /** The position of the largest element along a dimension, as a number. */
+    /** The position of the largest element along a dimension, as int64. */
     argmax(dimension: number): Tensor;
     softmax(dimension: number): Tensor;
     logSoftmax(dimension: number): Tensor;

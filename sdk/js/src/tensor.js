@@ -11,18 +11,19 @@ import { call } from "./errors.js";
 import { Tensor as Host } from "./host/tensors.js";
 import { lift, Table } from "./table.js";
 
-const ARRAYS = { float32: Float32Array, float64: Float64Array };
-const UNARY = "neg abs exp log sqrt square recip tanh sigmoid relu gelu sin cos sign floor round";
-const BINARY = "add sub mul div maximum minimum";
+const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
+const UNARY = "neg abs exp log sqrt square recip tanh sigmoid relu gelu sin cos sign floor round expm1 log1p erf gelu-tanh "
+    + "silu softplus";
+const BINARY = "add sub mul div maximum minimum pow";
 const COMPARISONS = "eq ne lt le gt ge";
-const REDUCTIONS = "sum mean max min";
+const REDUCTIONS = "sum mean max min variance log-sum-exp";
 
 /** The tensor that a call of the host gives. */
 export function wrap(made) {
     return new Tensor(call(made));
 }
 
-/** At most 8 dimensions of float32 or float64; immutable. */
+/** At most 8 dimensions of float32, float64 or int64; immutable. */
 export class Tensor {
     #handle;
 
@@ -39,7 +40,7 @@ export class Tensor {
         return [...this.#handle.shape()];
     }
 
-    /** `float32` or `float64`. */
+    /** `float32`, `float64` or `int64`. */
     get type() {
         return this.#handle.elementType();
     }
@@ -65,7 +66,7 @@ export class Tensor {
         return wrap(() => this.#handle.matmul(right[HANDLE]));
     }
 
-    /** The position of the largest element along a dimension, as a number. */
+    /** The position of the largest element along a dimension, as int64. */
     argmax(dimension) {
         return wrap(() => this.#handle.argmax(dimension));
     }
@@ -107,7 +108,8 @@ export class Tensor {
 
 function method(names, make) {
     for (const name of names.split(" ")) {
-        Object.defineProperty(Tensor.prototype, name, { value: make(name), writable: true, configurable: true });
+        const camel = name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+        Object.defineProperty(Tensor.prototype, camel, { value: make(name), writable: true, configurable: true });
     }
 }
 
@@ -119,6 +121,7 @@ method(BINARY, (name) => function (right) {
     return wrap(() => this[HANDLE].binary(name, right[HANDLE]));
 });
 method(COMPARISONS, (name) => function (right) {
+    if (typeof right === "number") return wrap(() => this[HANDLE].compareScalar(name, right));
     return wrap(() => this[HANDLE].compare(name, right[HANDLE]));
 });
 method(REDUCTIONS, (name) => function (dimension = null, keep = false) {

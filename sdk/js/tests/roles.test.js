@@ -10,6 +10,7 @@ import * as evaluator from "../src/entry/evaluator.js";
 import { beforeCalls, exported } from "../src/entry/guard.js";
 import * as learner from "../src/entry/learner.js";
 import * as rowWise from "../src/entry/row_wise.js";
+import * as sink from "../src/entry/sink.js";
 import * as transformer from "../src/entry/transformer.js";
 import * as validator from "../src/entry/validator.js";
 import { call, toContract } from "../src/errors.js";
@@ -127,6 +128,27 @@ test("evaluator", () => {
     const [first, sliced] = exports.evaluate(held(), null, ["a", "b"]);
     assert.deepEqual([first.value, first.interval, first.slice, first.differenceInterval], [1, { low: 0, high: 2 }, null, null]);
     assert.deepEqual([sliced.value, sliced.slice], [2, "a=b"]);
+});
+
+test("sink", () => {
+    const takes = ({ params }) => ({ table: { x: "float64" }, report: {}, model: {}, ...params.more });
+    const step = stepwell.sink({ takes }, (key, { table, report, model }) => {
+        const told = table?.length ?? report?.map(({ name }) => name) ?? [Object.keys(model.files), model.about.plugin];
+        return { location: `${key}: ${told}`, repeated: model !== undefined };
+    });
+    const { description, sink: exports } = sink.bind(step, ABOUT);
+    const said = description.describe([{ name: "table", columns: [X] }]);
+    assert.deepEqual([said.inputs[0], said.outputs], [{ name: "table", columns: [X] }, []]);
+    const deliver = (tag, val) => exports.deliver("a/b/1/c", { tag, val });
+    assert.deepEqual(deliver("table", held()), { location: "a/b/1/c: 2", repeated: false });
+    assert.deepEqual(deliver("report", '[{"name": "auc"}]').location, "a/b/1/c: auc");
+    const files = [{ name: "model.json", content: new Uint8Array() }];
+    const model = deliver("model", { files, about: '{"plugin": "logistic"}' });
+    assert.deepEqual(model, { location: "a/b/1/c: model.json,logistic", repeated: true });
+    assert.deepEqual([...open], [], "nothing stays in the host");
+    const silent = sink.bind(stepwell.sink({}, () => undefined), ABOUT);
+    const says = "expected a receipt with a `location` from `deliver`, got undefined";
+    assert.throws(() => silent.sink.deliver("a", { tag: "report", val: "[]" }), { tag: "permanent", val: says });
 });
 
 test("a file of another role is named", () => {

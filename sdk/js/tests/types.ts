@@ -1,6 +1,6 @@
 // Checked by `tsc`, never run: what the declarations promise to an editor, and what they refuse.
 
-import { type Column, learner, rowWise, Table, transformer, type Value } from "stepwell";
+import { type Column, learner, rowWise, sink, Table, transformer, type Value } from "stepwell";
 import { adamw, normal, Variable } from "stepwell/tensor";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -26,6 +26,13 @@ rowWise({ reads: { mass: "decimal" } }, () => ({}));
 rowWise({ reads: {}, fit: () => new Map([[1, 2]]) }, () => ({}));
 // @ts-expect-error: a transformer says what it gives
 transformer({}, (inputs) => inputs);
+
+sink({ takes: { table: {} } }, (key, { table }) => ({ location: `${key}: ${table.length}` }));
+sink({ takes: { report: {}, model: {} } }, (_, { report, model }) => {
+    // @ts-expect-error: it is one or the other
+    report.length;
+    return { location: model ? String(model.about.plugin) : report.length.toString() };
+});
 
 learner<{ weight: Variable }>({
     train: ({ train, features, label }) => ({ files: {}, inputs: train.select(features).types, outputs: { [label!]: "float64" } }),

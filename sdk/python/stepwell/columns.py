@@ -30,6 +30,9 @@ class Type(namedtuple("Type", "name length nullable")):
 
 def parse(column, text):
     """The `Type` that is written `text`; `column` is what an error calls it."""
+    if not isinstance(column, str):
+        # As a wrong parameter makes it: the host would be handed what no text is, and the step would trap.
+        raise InvalidInput(f"{column!r:.60}", f"expected text as a column's name, got {type(column).__name__}")
     if isinstance(text, Type):
         return text
     bare = str(text).rstrip("?")

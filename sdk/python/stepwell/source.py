@@ -43,7 +43,10 @@ NEEDS = {
     "query_columns": "query",
 }
 CONFIG = {"seed": "seed", "rng": "seed", "logical_time": "logical-time"}
-TRAINING = {"Variable", "Optimiser", "sgd", "adamw", "gradients", "binary_cross_entropy", "cross_entropy", "*"}
+TRAINING = set(
+    "Variable Optimiser sgd adamw gradients binary_cross_entropy cross_entropy mean_squared_error mean_absolute_error huber "
+    "quantile_loss constant step_decay exponential_decay cosine_decay *".split()
+)
 PACKAGES = {
     "config": "platform",
     "report": "platform",

@@ -51,6 +51,10 @@ REFUSED = [
 
 
 class Columns(unittest.TestCase):
+    def test_a_name_is_text(self):
+        with self.assertRaisesRegex(InvalidInput, "`1`: expected text as a column's name, got int"):
+            parse(1, "float64")
+
     def test_buffers_give_the_values_back(self):
         for text, values in ROUND_TRIPS:
             with self.subTest(type=text, values=values):

@@ -25,26 +25,38 @@ impl Class {
             Self::Text(_) => DataType::Text,
         }
     }
+
+    /// The value as text: `true`, `-3`, or the text itself.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Boolean(value) => value.to_string(),
+            Self::Int64(value) => value.to_string(),
+            Self::Text(value) => value.clone(),
+        }
+    }
 }
 
 /// The plain value in backticks, as messages show it.
 impl std::fmt::Display for Class {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Boolean(value) => write!(formatter, "`{value}`"),
-            Self::Int64(value) => write!(formatter, "`{value}`"),
-            Self::Text(value) => write!(formatter, "`{value}`"),
-        }
+        write!(formatter, "`{}`", self.plain())
     }
 }
 
 impl Table {
     /// The classes in a boolean, int64 or text column; a null is an error.
     pub fn classes(&self, name: &str) -> Result<Vec<Class>> {
-        match self.column(name)? {
-            AnyColumn::Boolean(column) => Ok(column.required()?.into_iter().map(Class::Boolean).collect()),
-            AnyColumn::Int64(column) => Ok(column.required()?.into_iter().map(Class::Int64).collect()),
-            AnyColumn::Text(column) => Ok(column.required()?.into_iter().map(Class::Text).collect()),
+        self.column(name)?.into_classes()
+    }
+}
+
+impl AnyColumn {
+    /// The values of a boolean, int64 or text column as classes; a null is an error.
+    pub fn into_classes(self) -> Result<Vec<Class>> {
+        match self {
+            Self::Boolean(column) => Ok(column.required()?.into_iter().map(Class::Boolean).collect()),
+            Self::Int64(column) => Ok(column.required()?.into_iter().map(Class::Int64).collect()),
+            Self::Text(column) => Ok(column.required()?.into_iter().map(Class::Text).collect()),
             other => Err(other.mismatch("classes (`boolean`, `int64`, `text`)")),
         }
     }

@@ -48,6 +48,17 @@ impl<T> Column<T> {
         (0..self.len()).map(|row| self.get(row))
     }
 
+    /// The values that are there, in the order of their rows, handed one by one: quicker than a loop over rows.
+    pub fn each_present(&self, mut visit: impl FnMut(&T)) {
+        match &self.validity {
+            None => self.values.iter().for_each(&mut visit),
+            Some(validity) => {
+                let there = self.values.iter().zip(validity).filter(|(_, valid)| **valid);
+                there.for_each(|(value, _)| visit(value));
+            }
+        }
+    }
+
     /// The first row without a value.
     pub fn first_null(&self) -> Option<usize> {
         self.validity.as_ref()?.iter().position(|valid| !valid)
@@ -56,12 +67,13 @@ impl<T> Column<T> {
     /// A column of the same rows and nulls, each value replaced.
     pub fn map<U: Default>(self, mut replace: impl FnMut(T) -> U) -> Column<U> {
         let Self { name, values, validity, nullable } = self;
-        let valid = |row: usize| validity.as_ref().is_none_or(|validity| validity[row]);
-        let values = values
-            .into_iter()
-            .enumerate()
-            .map(|(row, value)| if valid(row) { replace(value) } else { U::default() })
-            .collect();
+        let values = match &validity {
+            None => values.into_iter().map(&mut replace).collect(),
+            Some(validity) => {
+                let rows = values.into_iter().zip(validity);
+                rows.map(|(value, valid)| if *valid { replace(value) } else { U::default() }).collect()
+            }
+        };
         Column { name, values, validity, nullable }
     }
 
@@ -70,7 +82,8 @@ impl<T> Column<T> {
         match self.first_null() {
             None => Ok(self.values),
             Some(row) => {
-                Err(Error::invalid(self.name, format!("expected a value in every row, got null in row {row}")))
+                let reason = format!("expected a value in every row, got null in row {row}; fill or drop nulls before");
+                Err(Error::invalid(self.name, reason))
             }
         }
     }
@@ -147,6 +160,15 @@ impl AnyColumn {
     /// Whether the row lacks its value.
     pub fn is_null(&self, row: usize) -> bool {
         over!(self, column => column.get(row).is_none())
+    }
+
+    /// Bytes of every row's value on its way to the host, at most; none where they differ.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match self {
+            Self::Text(_) | Self::Bytes(_) => None,
+            Self::Vector(_, width) => Some(*width as usize * 4),
+            _ => Some(8),
+        }
     }
 
     /// Bytes of one row's value on its way to the host.
@@ -300,7 +322,10 @@ impl<T> Column<T> {
     }
 
     fn bytes<const N: usize>(&self, start: usize, end: usize, to_bytes: impl Fn(&T) -> [u8; N]) -> Vec<u8> {
-        self.values[start..end].iter().flat_map(to_bytes).collect()
+        let values = &self.values[start..end];
+        let mut bytes = vec![0; values.len() * N];
+        bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(word, value)| *word = to_bytes(value));
+        bytes
     }
 }
 
@@ -430,7 +455,7 @@ mod tests {
         let mut column = Column::from(vec![Some(4.0), None]).map(f64::sqrt);
         assert_eq!(column.iter().collect::<Vec<_>>(), [Some(&2.0), None]);
         column.name = "a".into();
-        let error = Error::invalid("a", "expected a value in every row, got null in row 1");
+        let error = Error::invalid("a", "expected a value in every row, got null in row 1; fill or drop nulls before");
         assert_eq!(column.required(), Err(error));
     }
 

@@ -6,10 +6,12 @@
 #[doc(hidden)]
 pub mod bindings;
 mod class;
+mod classes;
 mod column;
 mod descriptor;
 mod error;
 pub mod field;
+mod moments;
 pub mod query;
 mod random;
 pub mod report;
@@ -19,6 +21,8 @@ mod saved;
 mod settings;
 mod table;
 pub mod tensor;
+pub mod training;
+mod weights;
 
 /// Files beneath the folders that the pipeline granted (`grants.files`).
 pub mod files {
@@ -48,14 +52,21 @@ pub mod checkpoint {
     pub use crate::bindings::stepwell::platform::checkpoint::{load, save};
 }
 
+/// The heavy passes of growing decision trees on histograms; which split to make is the plugin's decision.
+pub mod trees {
+    pub use crate::bindings::stepwell::tensor::trees::{Binned, Feature, Growth, ends};
+}
+
 #[doc(hidden)]
 pub use serde as __serde;
 
 pub use class::Class;
+pub use classes::Classes;
 pub use column::{AnyColumn, Column, Date, Timestamp};
 pub use descriptor::{Descriptor, Inputs};
 pub use error::{Error, Result};
 pub use field::{DataType, Field};
+pub use moments::Moments;
 pub use random::Rng;
 #[doc(hidden)]
 pub use roles::Exported;
@@ -67,3 +78,4 @@ pub use saved::{SavedFile, SavedFiles};
 pub use settings::{logical_time, params, parse, seed};
 pub use table::{Table, TableBuilder};
 pub use tensor::Tensor;
+pub use weights::Weights;

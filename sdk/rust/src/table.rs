@@ -7,6 +7,8 @@ use crate::{Error, Field, Result, field};
 
 /// Rows of one call to the host: 512 KiB of numbers.
 const CHUNK_ROWS: u32 = 65_536;
+/// The most that one call brings to the host, far below the contract's 32 MiB.
+const CHUNK_BYTES: usize = 8 << 20;
 
 /// A typed reader: the column of that name, or an error that says which type it has.
 macro_rules! typed {
@@ -165,13 +167,17 @@ impl TableBuilder {
 
     /// Where a chunk from `start` ends, so that one call stays far below the contract's 32 MiB.
     fn chunk_end(&self, start: usize, rows: usize) -> usize {
+        let most = rows.min(start + CHUNK_ROWS as usize);
+        if let Some(width) = self.columns.iter().map(AnyColumn::width).sum::<Option<usize>>() {
+            return most.min(start + (CHUNK_BYTES / width.max(1)).max(1));
+        }
         let mut bytes = 0;
-        for row in start..rows.min(start + CHUNK_ROWS as usize) {
+        for row in start..most {
             bytes += self.columns.iter().map(|column| column.bytes_of(row)).sum::<usize>();
-            if bytes > 8 * 1024 * 1024 && row > start {
+            if bytes > CHUNK_BYTES && row > start {
                 return row;
             }
         }
-        rows.min(start + CHUNK_ROWS as usize)
+        most
     }
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod compiled;
+pub(crate) mod examples;
 pub(crate) mod http;
 pub(crate) mod serving;
 

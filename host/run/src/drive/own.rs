@@ -38,12 +38,13 @@ impl Drive<'_> {
                 let recorded = self.record(record.clone());
                 drop(alone);
                 if let Err(fault) = recorded {
-                    return self.refused(&step.name, attempt, fault, around);
+                    let (step, receipt) = (step.name.clone(), Receipt::default());
+                    return self.refused(&step, attempt, fault, receipt, around);
                 }
                 tell_registered(&record, around);
                 Ok(())
             }
-            Err(fault) => self.fail(&step.name, attempt, fault, around),
+            Err(fault) => self.fail(&step.name, attempt, fault, Receipt::default(), around),
         }
     }
 

@@ -8,7 +8,7 @@ use run::{Action, Circumstances, RunView, Stop, call_for, decide, ready_steps};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use types::{Attempt, Fault, FaultKind, Record, RunId, RunState, StepName};
+use types::{Attempt, Fault, FaultKind, Receipt, Record, RunId, RunState, StepName};
 
 /// `rows`, and three steps that take from it.
 fn fan() -> Plan {
@@ -63,8 +63,8 @@ fn a_step_that_waits_for_another_try_lets_others_pass() {
     let plan = fan();
     let (_world, mut view) = after_rows(&plan);
     let fault = Fault::new(FaultKind::Transient { retry_after_ms: 2_000 }, "not now");
-    let (run, attempt) = (RunId(1), Attempt(1));
-    view.apply(&Record::AttemptFailed { run, step: name("c"), attempt, fault, at_us: 500 });
+    let (run, attempt, receipt) = (RunId(1), Attempt(1), Receipt::default());
+    view.apply(&Record::AttemptFailed { run, step: name("c"), attempt, fault, receipt, at_us: 500 });
     let expected = [Action::Start(name("a")), Action::WakeAt(2_000_500)];
     assert_eq!(decided(&plan, &view, &[], 1, None), expected);
 }

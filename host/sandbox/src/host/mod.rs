@@ -6,4 +6,5 @@ mod query;
 mod tables;
 mod tensors;
 mod training;
+mod trees;
 mod world;

@@ -6,12 +6,27 @@ use data::Table;
 use tensors::Tensor;
 use wasmtime::component::Resource;
 
-impl Host for State {}
+/// Tensors by name.
+type Named = Vec<(String, Resource<Tensor>)>;
+
+impl Host for State {
+    fn to_safetensors(&mut self, named: Named) -> Answer<Vec<u8>> {
+        self.enter()?;
+        Ok(tensors::to_safetensors(&self.named(&named)?)?)
+    }
+
+    fn from_safetensors(&mut self, data: Vec<u8>) -> Answer<Named> {
+        self.enter()?;
+        let tensors = tensors::from_safetensors(&data)?;
+        self.hold_named(tensors)
+    }
+}
 
 fn element_in(element: wit::ElementType) -> tensors::ElementType {
     match element {
         wit::ElementType::Float32 => tensors::ElementType::Float32,
         wit::ElementType::Float64 => tensors::ElementType::Float64,
+        wit::ElementType::Int64 => tensors::ElementType::Int64,
     }
 }
 
@@ -26,13 +41,28 @@ macro_rules! same_names {
     };
 }
 same_names!(unary_in: wit::Unary => tensors::Unary {
-    Neg Abs Exp Log Sqrt Square Recip Tanh Sigmoid Relu Gelu Sin Cos Sign Floor Round
+    Neg Abs Exp Log Sqrt Square Recip Tanh Sigmoid Relu Gelu Sin Cos Sign Floor Round Expm1 Log1p Erf GeluTanh Silu Softplus
 });
-same_names!(binary_in: wit::Binary => tensors::Binary { Add Sub Mul Div Maximum Minimum });
+same_names!(binary_in: wit::Binary => tensors::Binary { Add Sub Mul Div Maximum Minimum Pow });
 same_names!(comparison_in: wit::Comparison => tensors::Comparison { Eq Ne Lt Le Gt Ge });
-same_names!(reduction_in: wit::Reduction => tensors::Reduction { Sum Mean Max Min });
+same_names!(reduction_in: wit::Reduction => tensors::Reduction { Sum Mean Max Min Variance LogSumExp });
+same_names!(pooling_in: wit::Pooling => tensors::Pooling { Max Average });
 
 impl State {
+    /// What stands under these handles.
+    pub(super) fn named<'a>(&'a self, named: &'a [(String, Resource<Tensor>)]) -> Answer<Vec<(String, &'a Tensor)>> {
+        named.iter().map(|(name, handle)| Ok((name.clone(), self.resources.get(handle)?))).collect()
+    }
+
+    pub(super) fn hold_named(&mut self, named: Vec<(String, Tensor)>) -> Answer<Named> {
+        named.into_iter().map(|(name, tensor)| Ok((name, self.hold(tensor)?))).collect()
+    }
+
+    /// An operand that need not be there.
+    fn operand(&self, handle: Option<&Resource<Tensor>>) -> Answer<Option<Tensor>> {
+        handle.map(|handle| Ok(self.resources.get(handle)?.clone())).transpose()
+    }
+
     /// One operation on a tensor under a handle; the result under a new one.
     fn derive(
         &mut self,
@@ -77,6 +107,24 @@ impl HostTensor for State {
         self.make(Tensor::uniform(&shape, element_in(element), seed))
     }
 
+    fn bernoulli(
+        &mut self,
+        shape: Vec<u32>,
+        element: wit::ElementType,
+        probability: f64,
+        seed: u64,
+    ) -> Answer<Resource<Tensor>> {
+        self.make(Tensor::bernoulli(&shape, element_in(element), probability, seed))
+    }
+
+    fn permutation(&mut self, count: u32, seed: u64) -> Answer<Resource<Tensor>> {
+        self.make(Tensor::permutation(count, seed))
+    }
+
+    fn arange(&mut self, count: u32, element: wit::ElementType, start: f64, step: f64) -> Answer<Resource<Tensor>> {
+        self.make(Tensor::arange(count, element_in(element), start, step))
+    }
+
     fn shape(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<Vec<u32>> {
         self.enter()?;
         Ok(self.resources.get(&tensor)?.shape())
@@ -87,6 +135,7 @@ impl HostTensor for State {
         Ok(match self.resources.get(&tensor)?.element_type() {
             tensors::ElementType::Float32 => wit::ElementType::Float32,
             tensors::ElementType::Float64 => wit::ElementType::Float64,
+            tensors::ElementType::Int64 => wit::ElementType::Int64,
         })
     }
 
@@ -134,6 +183,76 @@ impl HostTensor for State {
         self.derive(&tensor, |tensor| tensor.compare(comparison_in(op), &right))
     }
 
+    fn compare_scalar(
+        &mut self,
+        tensor: Resource<Tensor>,
+        op: wit::Comparison,
+        right: f64,
+    ) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.compare_scalar(comparison_in(op), right))
+    }
+
+    fn select(
+        &mut self,
+        tensor: Resource<Tensor>,
+        condition: Resource<Tensor>,
+        otherwise: Resource<Tensor>,
+    ) -> Answer<Resource<Tensor>> {
+        let (condition, otherwise) = (self.resources.get(&condition)?.clone(), self.resources.get(&otherwise)?.clone());
+        self.derive(&tensor, |tensor| tensor.select(&condition, &otherwise))
+    }
+
+    fn clamp(&mut self, tensor: Resource<Tensor>, low: Option<f64>, high: Option<f64>) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.clamp(low, high))
+    }
+
+    fn leaky_relu(&mut self, tensor: Resource<Tensor>, slope: f64) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.leaky_relu(slope))
+    }
+
+    fn linear(
+        &mut self,
+        tensor: Resource<Tensor>,
+        weights: Resource<Tensor>,
+        bias: Option<Resource<Tensor>>,
+    ) -> Answer<Resource<Tensor>> {
+        let (weights, bias) = (self.resources.get(&weights)?.clone(), self.operand(bias.as_ref())?);
+        self.derive(&tensor, |tensor| tensor.linear(&weights, bias.as_ref()))
+    }
+
+    fn convolve(
+        &mut self,
+        tensor: Resource<Tensor>,
+        kernels: Resource<Tensor>,
+        bias: Option<Resource<Tensor>>,
+        how: wit::Convolution,
+    ) -> Answer<Resource<Tensor>> {
+        let wit::Convolution { stride, padding, dilation, groups } = how;
+        let how = tensors::Convolution { stride, padding, dilation, groups };
+        let (kernels, bias) = (self.resources.get(&kernels)?.clone(), self.operand(bias.as_ref())?);
+        self.derive(&tensor, |tensor| tensor.convolve(&kernels, bias.as_ref(), &how))
+    }
+
+    fn pool(&mut self, tensor: Resource<Tensor>, op: wit::Pooling, window: wit::Window) -> Answer<Resource<Tensor>> {
+        let wit::Window { size, stride, padding } = window;
+        self.derive(&tensor, |tensor| tensor.pool(pooling_in(op), &tensors::Window { size, stride, padding }))
+    }
+
+    fn layer_norm(
+        &mut self,
+        tensor: Resource<Tensor>,
+        weight: Option<Resource<Tensor>>,
+        bias: Option<Resource<Tensor>>,
+        epsilon: f64,
+    ) -> Answer<Resource<Tensor>> {
+        let (weight, bias) = (self.operand(weight.as_ref())?, self.operand(bias.as_ref())?);
+        self.derive(&tensor, |tensor| tensor.layer_norm(weight.as_ref(), bias.as_ref(), epsilon))
+    }
+
+    fn dropout(&mut self, tensor: Resource<Tensor>, probability: f64, seed: u64) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.dropout(probability, seed))
+    }
+
     fn matmul(&mut self, tensor: Resource<Tensor>, right: Resource<Tensor>) -> Answer<Resource<Tensor>> {
         let right = self.resources.get(&right)?.clone();
         self.derive(&tensor, |tensor| tensor.matmul(&right))
@@ -153,6 +272,14 @@ impl HostTensor for State {
         self.derive(&tensor, |tensor| tensor.argmax(dimension))
     }
 
+    fn argmin(&mut self, tensor: Resource<Tensor>, dimension: u32) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.argmin(dimension))
+    }
+
+    fn cumulative_sum(&mut self, tensor: Resource<Tensor>, dimension: u32) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.cumulative_sum(dimension))
+    }
+
     fn softmax(&mut self, tensor: Resource<Tensor>, dimension: u32) -> Answer<Resource<Tensor>> {
         self.derive(&tensor, |tensor| tensor.softmax(dimension))
     }
@@ -167,6 +294,18 @@ impl HostTensor for State {
 
     fn transpose(&mut self, tensor: Resource<Tensor>, first: u32, second: u32) -> Answer<Resource<Tensor>> {
         self.derive(&tensor, |tensor| tensor.transpose(first, second))
+    }
+
+    fn permute(&mut self, tensor: Resource<Tensor>, dimensions: Vec<u32>) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.permute(&dimensions))
+    }
+
+    fn broadcast_to(&mut self, tensor: Resource<Tensor>, shape: Vec<u32>) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.broadcast_to(&shape))
+    }
+
+    fn flip(&mut self, tensor: Resource<Tensor>, dimension: u32) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.flip(dimension))
     }
 
     fn narrow(
@@ -186,6 +325,46 @@ impl HostTensor for State {
         positions: Vec<u32>,
     ) -> Answer<Resource<Tensor>> {
         self.derive(&tensor, |tensor| tensor.index_select(dimension, &positions))
+    }
+
+    fn take(
+        &mut self,
+        tensor: Resource<Tensor>,
+        dimension: u32,
+        positions: Resource<Tensor>,
+    ) -> Answer<Resource<Tensor>> {
+        let positions = self.resources.get(&positions)?.clone();
+        self.derive(&tensor, |tensor| tensor.take(dimension, &positions))
+    }
+
+    fn gather(
+        &mut self,
+        tensor: Resource<Tensor>,
+        dimension: u32,
+        positions: Resource<Tensor>,
+    ) -> Answer<Resource<Tensor>> {
+        let positions = self.resources.get(&positions)?.clone();
+        self.derive(&tensor, |tensor| tensor.gather(dimension, &positions))
+    }
+
+    fn scatter_add(
+        &mut self,
+        tensor: Resource<Tensor>,
+        dimension: u32,
+        positions: Resource<Tensor>,
+        values: Resource<Tensor>,
+    ) -> Answer<Resource<Tensor>> {
+        let (positions, values) = (self.resources.get(&positions)?.clone(), self.resources.get(&values)?.clone());
+        self.derive(&tensor, |tensor| tensor.scatter_add(dimension, &positions, &values))
+    }
+
+    fn one_hot(
+        &mut self,
+        tensor: Resource<Tensor>,
+        classes: u32,
+        element: wit::ElementType,
+    ) -> Answer<Resource<Tensor>> {
+        self.derive(&tensor, |tensor| tensor.one_hot(classes, element_in(element)))
     }
 
     fn concat(&mut self, parts: Vec<Resource<Tensor>>, dimension: u32) -> Answer<Resource<Tensor>> {

@@ -16,6 +16,24 @@ fn method_in(method: wit::Method) -> tensors::Method {
     }
 }
 
+fn decay_in(decay: wit::Decay) -> tensors::Decay {
+    match decay {
+        wit::Decay::Constant => tensors::Decay::Constant,
+        wit::Decay::Step(wit::StepDecay { every, factor }) => tensors::Decay::Step { every, factor },
+        wit::Decay::Exponential(factor) => tensors::Decay::Exponential(factor),
+        wit::Decay::Cosine(wit::CosineDecay { steps, last_rate }) => tensors::Decay::Cosine { steps, last_rate },
+    }
+}
+
+fn distance_in(distance: wit::Distance) -> tensors::Distance {
+    match distance {
+        wit::Distance::Squared => tensors::Distance::Squared,
+        wit::Distance::Absolute => tensors::Distance::Absolute,
+        wit::Distance::Huber(delta) => tensors::Distance::Huber(delta),
+        wit::Distance::Quantile(quantile) => tensors::Distance::Quantile(quantile),
+    }
+}
+
 impl State {
     fn variables(&self, handles: &[Resource<Variable>]) -> Answer<Vec<Variable>> {
         handles.iter().map(|handle| Ok(self.resources.get(handle)?.clone())).collect()
@@ -45,6 +63,26 @@ impl Host for State {
         let (logits, targets) = (self.resources.get(&logits)?, self.resources.get(&targets)?);
         let loss = tensors::binary_cross_entropy(logits, targets, weights)?;
         self.hold(loss)
+    }
+
+    fn regression_loss(
+        &mut self,
+        distance: wit::Distance,
+        predictions: Resource<Tensor>,
+        targets: Resource<Tensor>,
+        weights: Option<Resource<Tensor>>,
+    ) -> Answer<Resource<Tensor>> {
+        self.enter()?;
+        let weights = weights.map(|weights| self.resources.get(&weights)).transpose()?;
+        let (predictions, targets) = (self.resources.get(&predictions)?, self.resources.get(&targets)?);
+        let loss = tensors::regression_loss(distance_in(distance), predictions, targets, weights)?;
+        self.hold(loss)
+    }
+
+    fn learning_rate(&mut self, schedule: wit::Schedule, step: u64) -> Answer<f64> {
+        self.enter()?;
+        let wit::Schedule { rate, warm_up, decay } = schedule;
+        Ok(tensors::learning_rate(tensors::Schedule { rate, warm_up, decay: decay_in(decay) }, step)?)
     }
 
     fn cross_entropy(&mut self, logits: Resource<Tensor>, targets: Resource<Tensor>) -> Answer<Resource<Tensor>> {
@@ -96,6 +134,34 @@ impl HostOptimiser for State {
         self.enter()?;
         let loss = self.resources.get(&loss)?.clone();
         Ok(self.resources.get_mut(&optimiser)?.step(&loss, learning_rate, clip_norm)?)
+    }
+
+    fn apply(
+        &mut self,
+        optimiser: Resource<Optimiser>,
+        gradients: Vec<Resource<Tensor>>,
+        learning_rate: f64,
+        clip_norm: Option<f64>,
+    ) -> Answer<f64> {
+        self.enter()?;
+        let gradients = gradients.iter().map(|gradient| Ok(self.resources.get(gradient)?.clone()));
+        let gradients = gradients.collect::<Answer<Vec<Tensor>>>()?;
+        let gradients: Vec<&Tensor> = gradients.iter().collect();
+        Ok(self.resources.get_mut(&optimiser)?.apply(&gradients, learning_rate, clip_norm)?)
+    }
+
+    fn save(&mut self, optimiser: Resource<Optimiser>) -> Answer<Vec<(String, Resource<Tensor>)>> {
+        self.enter()?;
+        let state = self.resources.get(&optimiser)?.save()?;
+        self.hold_named(state)
+    }
+
+    fn restore(&mut self, optimiser: Resource<Optimiser>, state: Vec<(String, Resource<Tensor>)>) -> Answer<()> {
+        self.enter()?;
+        let state: Vec<(String, Tensor)> =
+            self.named(&state)?.into_iter().map(|(name, tensor)| (name, tensor.clone())).collect();
+        let state: Vec<(String, &Tensor)> = state.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
+        Ok(self.resources.get_mut(&optimiser)?.restore(&state)?)
     }
 
     fn drop(&mut self, optimiser: Resource<Optimiser>) -> wasmtime::Result<()> {

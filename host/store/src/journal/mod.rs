@@ -21,6 +21,8 @@ use types::{Digest, TenantId};
 const SEGMENT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
 /// The most one batch may hold, so that a segment can be read whole.
 pub(crate) const BATCH_BYTES_MAX: usize = 32 << 20;
+/// What no segment that we wrote exceeds: a full one, or one of a single batch with its frames.
+const SEGMENT_BYTES_MAX: u64 = SEGMENT_BYTES + 2 * BATCH_BYTES_MAX as u64;
 /// A segment that is not yet one.
 const UNBORN: &str = "new-segment";
 
@@ -111,7 +113,7 @@ impl Log {
         let segments = segment_files(folder)?;
         let mut found = Found { torn: None, holds: false };
         for (at, (number, path)) in segments.iter().enumerate() {
-            let bytes = fs::read(path).map_err(Error::io("read", path))?;
+            let bytes = whole(path)?;
             let is_last = at + 1 == segments.len();
             log.tail = scan::begin(path, &bytes, *number, &log.tail)?;
             let cut = scan::check(path, &bytes, &mut log.tail, is_last, |mark| found.holds |= Some(mark) == expected)?;
@@ -179,7 +181,7 @@ impl Log {
             if number < mark.segment {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            let bytes = whole(&path)?;
             if number > mark.segment || mark.offset == 0 {
                 mark = scan::begin(&path, &bytes, number, &mark)?;
             }
@@ -243,6 +245,16 @@ fn segment_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     }
     segments.sort();
     Ok(segments)
+}
+
+/// A segment, if it is none that only a stranger could have made.
+fn whole(path: &Path) -> Result<Vec<u8>> {
+    let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
+    if length > SEGMENT_BYTES_MAX {
+        let what = format!("a segment of {length} bytes, at most {SEGMENT_BYTES_MAX} are expected");
+        return Err(Error::Damaged { path: path.to_owned(), offset: SEGMENT_BYTES_MAX, what });
+    }
+    fs::read(path).map_err(Error::io("read", path))
 }
 
 fn truncate(path: &Path, length: u64) -> Result<()> {

@@ -46,6 +46,17 @@ fn a_missing_or_foreign_segment_is_an_error() {
 }
 
 #[test]
+fn a_segment_that_is_longer_than_any_of_ours_is_not_read() {
+    let data = written(&story());
+    let segment = last_segment(data.path());
+    fs::OpenOptions::new().write(true).open(&segment).and_then(|file| file.set_len(1 << 40)).expect("sparse");
+    match Store::open(data.path()).map(|(_, recovery)| recovery) {
+        Err(Error::Damaged { path, what, .. }) => assert!(path == segment && what.contains("at most"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_journal_of_another_format_is_named() {
     let data = written(&story());
     let segment = last_segment(data.path());

@@ -136,7 +136,7 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
             .prop_map(|(run, model, version, alias)| registered(run, model, version, alias)),
         1 => (model, alias, 1..5u32).prop_map(|(model, alias, to)| Record::AliasMoved(moved(model, alias, to))),
         1 => (run.clone(), fault).prop_map(|(run, fault)| Record::AttemptFailed {
-            run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, at_us: 8
+            run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, receipt: Receipt::default(), at_us: 8
         }),
         1 => run.clone().prop_map(|run| Record::CheckpointSaved { run: RunId(run), step: name("fit"), state: digest(run) }),
         1 => run.prop_map(|run| Record::StepSkipped { run: RunId(run), step: name("fit"), because: "\u{0}gate".into() }),

@@ -80,13 +80,13 @@ fn dimensions_and_positions() {
     assert!(x.narrow(1, u32::MAX, u32::MAX).is_err());
     assert!(x.narrow(1, 4, 0).is_err());
     let error = text(x.index_select(1, &[0, 3]));
-    assert_eq!(error, "`positions` holds 3, expected less than the 3 along dimension 1");
+    assert_eq!(error, "`positions` holds 3, expected 0 to below 3");
 }
 
 #[test]
 fn nothing_to_reduce() {
     let x = vacant(&[2, 0]);
-    let expected = "expected at least one element for a mean, maximum or minimum, got shape [2, 0] along dimension 1";
+    let expected = "expected at least one element, got shape [2, 0] along dimension 1";
     assert_eq!(text(x.reduce(Reduction::Mean, Some(1), false)), format!("reduce: {expected}"));
     assert!(x.reduce(Reduction::Max, Some(1), true).is_err());
     assert!(x.reduce(Reduction::Min, None, true).is_err());

@@ -1,11 +1,14 @@
 //! What the crate promises, asked from outside. One binary: linking candle takes longer than the tests.
 
 mod arguments;
+mod contract;
+mod files;
 mod gradients;
 mod graph;
 mod losses;
 mod never_panics;
 mod optimisers;
+mod pytorch;
 mod random;
 mod tables;
 mod values;

@@ -83,3 +83,37 @@ fn what_is_no_matrix_is_refused() {
     assert_eq!(to(tensor(&[1, 1], &[0.0]), &["a", "b"]), "to-table: expected 1 column names, got 2");
     assert_eq!(to(tensor(&[1, 2], &[0.0; 2]), &["a", "a"]), "`a` stands twice");
 }
+
+#[test]
+fn every_type_of_number_becomes_every_type_of_element() {
+    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, nullable: false };
+    let single = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let large = (1i64 << 53) + 1;
+    let columns = vec![
+        column(DataType::Float32, 2, single(&[2.0, -3.0])),
+        column(DataType::Int64, 2, [large, -1].iter().flat_map(|value| value.to_le_bytes()).collect()),
+        column(DataType::Boolean, 2, vec![0b01]),
+        column(DataType::Vector(3), 2, single(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])),
+        column(DataType::Float64, 2, [0.5f64, 1e300].iter().flat_map(|value| value.to_le_bytes()).collect()),
+    ];
+    let types =
+        [DataType::Float32, DataType::Int64, DataType::Boolean, DataType::Vector(3), DataType::Float64].into_iter();
+    let fields = ["single", "whole", "flag", "vector", "double"].into_iter().zip(types);
+    let schema = Schema { fields: fields.map(|(name, data_type)| field(name, data_type)).collect() };
+    let table = Table::from_columns(schema, columns).unwrap();
+    let chosen = names(&["vector", "flag", "single"]);
+    for element_type in [ElementType::Float32, ElementType::Float64, ElementType::Int64] {
+        let matrix = Tensor::from_table(&table, &chosen, element_type).unwrap();
+        assert_eq!((matrix.element_type(), matrix.shape()), (element_type, vec![2, 5]));
+        assert_eq!(values(&matrix), [1.0, 2.0, 3.0, 1.0, 2.0, 4.0, 5.0, 6.0, 0.0, -3.0]);
+    }
+    // What float64 would round, int64 keeps, and gives back.
+    let whole = Tensor::from_table(&table, &names(&["whole"]), ElementType::Int64).unwrap();
+    assert_eq!(whole.to_bytes().unwrap(), [large.to_le_bytes(), (-1i64).to_le_bytes()].concat());
+    let back = whole.to_table(&names(&["whole"])).unwrap();
+    assert_eq!(back.schema().fields[0].data_type, DataType::Int64);
+    assert_eq!(back.read("whole", 0, 2).unwrap().data, whole.to_bytes().unwrap());
+    let refused = |name: &str| Tensor::from_table(&table, &names(&[name]), ElementType::Int64).unwrap_err().to_string();
+    assert_eq!(refused("double"), "`double` holds 0.5, expected whole numbers");
+    assert_eq!(numbers(&table, "vector").unwrap_err().to_string(), "column `vector` is vector(3), expected a number");
+}

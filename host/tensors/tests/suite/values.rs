@@ -50,6 +50,24 @@ fn matmul_values() {
     assert_eq!(values(&product), [7.0, 10.0, 15.0, 22.0, 10.0, 14.0, 14.0, 20.0]);
 }
 
+/// An answer about a row alone has the bits of an answer about many: a model served is the model that was judged.
+#[test]
+fn a_row_of_a_product_is_the_same_in_any_company() {
+    for element_type in [ElementType::Float32, ElementType::Float64] {
+        for (inner, width) in [(1, 1), (3, 1), (64, 256), (256, 10), (30, 1), (7, 33), (300, 5)] {
+            let x = Tensor::normal(&[70, inner], element_type, 1).unwrap();
+            let w = Tensor::normal(&[inner, width], element_type, 2).unwrap();
+            let bias = Tensor::normal(&[width], element_type, 3).unwrap();
+            let whole = x.linear(&w, Some(&bias)).unwrap();
+            for length in [1, 2, 3, 5, 8, 17, 64] {
+                let piece = x.narrow(0, 4, length).unwrap().linear(&w, Some(&bias)).unwrap();
+                let same = values(&piece) == values(&whole.narrow(0, 4, length).unwrap());
+                assert!(same, "{length} rows of {element_type} [70, {inner}] by [{inner}, {width}]");
+            }
+        }
+    }
+}
+
 #[test]
 fn softmax_does_not_overflow() {
     let x = tensor(&[1, 3], &[1000.0, 1000.0, -1000.0]);
@@ -63,11 +81,83 @@ fn softmax_does_not_overflow() {
 }
 
 #[test]
-fn positions_come_in_the_operands_type() {
+fn positions_are_whole_numbers() {
     let x = tensor(&[2, 3], &[1.0, 5.0, 5.0, 9.0, 0.0, 2.0]).cast(ElementType::Float32).unwrap();
     let positions = x.argmax(1).unwrap();
-    assert_eq!((positions.element_type(), positions.shape()), (ElementType::Float32, vec![2]));
-    assert_eq!(values(&positions), [1.0, 0.0]);
+    assert_eq!((positions.element_type(), positions.shape()), (ElementType::Int64, vec![2]));
+    assert_eq!((values(&positions), values(&x.argmin(0).unwrap())), (vec![1.0, 0.0], vec![0.0, 1.0, 1.0]));
+    let nan = tensor(&[3], &[1.0, f64::NAN, f64::NEG_INFINITY]);
+    assert_eq!((nan.argmax(0).unwrap().item(), nan.argmin(0).unwrap().item()), (Ok(1.0), Ok(1.0)));
+}
+
+#[test]
+fn whole_numbers_wrap_and_refuse_what_is_not_theirs() {
+    let largest = Tensor::full(&[2], ElementType::Int64, i64::MAX as f64).unwrap();
+    let sum = largest.binary_scalar(Binary::Add, 1.0).unwrap();
+    assert_eq!(sum.to_bytes().unwrap(), [i64::MIN.to_le_bytes(); 2].concat());
+    assert_eq!(largest.reduce(Reduction::Sum, None, false).unwrap().to_bytes().unwrap(), (-2i64).to_le_bytes());
+    let order = Tensor::permutation(5, 3).unwrap();
+    assert_eq!(order.reduce(Reduction::Max, Some(0), false).unwrap().item(), Ok(4.0));
+    assert_eq!(values(&order.cumulative_sum(0).unwrap())[4], 10.0);
+    let even = order.compare_scalar(Comparison::Lt, 2.0).unwrap();
+    assert_eq!(
+        (even.element_type(), even.reduce(Reduction::Sum, None, false).unwrap().item()),
+        (ElementType::Int64, Ok(2.0))
+    );
+    for text in [
+        order.unary(Unary::Exp).unwrap_err().to_string(),
+        order.reduce(Reduction::Mean, None, false).unwrap_err().to_string(),
+        order.softmax(0).unwrap_err().to_string(),
+    ] {
+        assert_eq!(text, "`tensor` is int64, expected float32 or float64; cast it");
+    }
+    assert!(order.binary_scalar(Binary::Div, 2.0).is_err());
+    assert_eq!(
+        order.compare_scalar(Comparison::Lt, 0.5).unwrap_err().to_string(),
+        "`right` is 0.5, expected a whole number beside an int64"
+    );
+    assert!(tensors::Variable::create("x", &order).is_err());
+    assert_eq!(values(&tensor(&[3], &[1.9, -1.9, f64::NAN]).cast(ElementType::Int64).unwrap()), [1.0, -1.0, 0.0]);
+}
+
+#[test]
+fn elements_by_position() {
+    let whole = |shape: &[u32], values: &[f64]| tensor(shape, values).cast(ElementType::Int64).unwrap();
+    let x = tensor(&[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let rows = x.take(0, &whole(&[2, 1], &[2.0, 0.0])).unwrap();
+    assert_eq!((rows.shape(), values(&rows)), (vec![2, 1, 2], vec![5.0, 6.0, 1.0, 2.0]));
+    assert_eq!(x.take(1, &whole(&[], &[1.0])).unwrap().shape(), [3]);
+    assert_eq!(values(&x.gather(1, &whole(&[3, 1], &[1.0, 0.0, 1.0])).unwrap()), [2.0, 3.0, 6.0]);
+    let sums = tensor(&[2], &[0.0; 2]).scatter_add(0, &whole(&[3], &[1.0, 0.0, 1.0]), &tensor(&[3], &[1.0, 2.0, 4.0]));
+    assert_eq!(values(&sums.unwrap()), [2.0, 5.0]);
+    let hot = whole(&[2], &[2.0, 0.0]).one_hot(3, ElementType::Float32).unwrap();
+    assert_eq!((hot.shape(), values(&hot)), (vec![2, 3], vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0]));
+    let outside = x.take(0, &whole(&[1], &[3.0])).unwrap_err();
+    assert_eq!(outside.to_string(), "`positions` holds 3, expected 0 to below 3");
+    assert_eq!(x.take(0, &x).unwrap_err().to_string(), "`positions` is float64, expected int64; cast it");
+    assert!(x.gather(0, &whole(&[1, 3], &[0.0; 3])).is_err());
+}
+
+#[test]
+fn arrangements() {
+    let x = tensor(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(values(&x.flip(1).unwrap()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    assert_eq!(values(&x.permute(&[1, 0]).unwrap()), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert!(x.permute(&[0, 0]).is_err() && x.permute(&[0]).is_err() && x.permute(&[0, 1, 1]).is_err());
+    let wide = tensor(&[2, 1], &[1.0, 2.0]).broadcast_to(&[2, 2, 2]).unwrap();
+    assert_eq!(values(&wide), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    assert_eq!(wide.bytes(), 64);
+    assert!(x.broadcast_to(&[3]).is_err() && x.broadcast_to(&[2, 1]).is_err());
+    assert_eq!(values(&Tensor::arange(4, ElementType::Float32, 1.0, -0.5).unwrap()), [1.0, 0.5, 0.0, -0.5]);
+}
+
+/// A sum in float32 of many numbers loses none of them.
+#[test]
+fn long_sums_keep_their_digits() {
+    let ones = Tensor::full(&[1 << 25], ElementType::Float32, 1.0).unwrap();
+    assert_eq!(ones.reduce(Reduction::Sum, None, false).unwrap().item(), Ok((1 << 25) as f64));
+    let rows = ones.reshape(&[1 << 24, 2]).unwrap().reduce(Reduction::Sum, Some(0), false).unwrap();
+    assert_eq!(values(&rows), [(1 << 24) as f64; 2]);
 }
 
 #[test]

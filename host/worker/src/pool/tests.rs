@@ -92,6 +92,12 @@ impl Scene {
         self.pool.run(&self.tenant, &call, watch).result
     }
 
+    fn run_component(&self, component: &[u8]) -> Result<Answer, Fault> {
+        let assignment = Assignment { component: Digest::of(component), ..assignment() };
+        let call = Call { who: "step `it`".to_owned(), assignment, grants: Grants::default(), base: PathBuf::new() };
+        self.pool.run(&self.tenant, &call, &Accepting).result
+    }
+
     fn idle(&self) -> usize {
         self.pool.idle.lock().unwrap().values().map(Vec::len).sum()
     }
@@ -395,4 +401,16 @@ fn code_that_is_not_as_it_was_said_is_not_kept() {
     assert_eq!(fault.kind, FaultKind::Guest);
     let kept = fs::read_dir(scene.folder.path().join("compiled")).unwrap().flatten();
     assert!(kept.map(|entry| entry.path()).all(|path| path.extension().is_some_and(|ending| ending == "json")));
+}
+
+/// The script answers whatever it is asked; a worker beyond the first has none and dies.
+#[test]
+fn a_worker_in_which_a_component_ran_is_no_others() {
+    let scene = Scene::new();
+    let answer = || answers(Ok(Answer::Discovered { columns: Vec::new() }));
+    scene.says(&[answer(), answer(), answer()]);
+    assert!(scene.run_component(b"theirs").is_ok());
+    assert!(scene.run_component(b"ours").is_err(), "ours was given to the worker that theirs ran in");
+    assert_eq!(scene.idle(), 1);
+    assert!(scene.run_component(b"theirs").is_ok());
 }

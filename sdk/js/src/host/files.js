@@ -1,6 +1,6 @@
 // `stepwell:platform/files` where there is no host: the files of this machine.
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs";
 
 class File {
     constructor(path) {
@@ -23,4 +23,25 @@ class File {
 
 export function open(path) {
     return new File(path);
+}
+
+export class NewFile {
+    constructor(path) {
+        this.path = path;
+        this.parts = [];
+    }
+
+    write(data) {
+        this.parts.push(Uint8Array.from(data));
+    }
+
+    static finish({ path, parts }) {
+        writeFileSync(path, Buffer.concat(parts));
+    }
+
+    [Symbol.dispose]() {}
+}
+
+export function create(path) {
+    return new NewFile(path);
 }

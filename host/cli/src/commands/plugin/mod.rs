@@ -3,6 +3,7 @@
 mod add;
 mod build;
 mod inspect;
+mod languages;
 mod list;
 mod test;
 
@@ -22,6 +23,7 @@ pub(crate) async fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> 
         Plugin::Test { path, bless } => test::test(args, path, *bless),
         Plugin::Add { component, accept } => add::add(args, component, *accept).await,
         Plugin::List => list::list(args).await,
+        Plugin::Languages { languages } => languages::languages(args, languages),
         Plugin::Remove { name } => list::remove(args, name),
     }
 }

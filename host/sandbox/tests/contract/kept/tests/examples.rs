@@ -47,6 +47,9 @@ mod tensor_tensors;
 #[path = "../../../../../../docs/contract/examples/tensor-training.rs"]
 mod tensor_training;
 
+#[path = "../../../../../../docs/contract/examples/tensor-trees.rs"]
+mod tensor_trees;
+
 #[test]
 fn each_example_is_compiled() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../../docs/contract/examples");

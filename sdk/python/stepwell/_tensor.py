@@ -1,0 +1,310 @@
+"""The tensor itself. Use it as `stepwell.tensor`, which makes tensors of tables, numbers and seeds."""
+
+from array import array
+
+from . import _index, _wit
+from .columns import CODES
+from .table import lift
+
+# The contract's operations on each element, on pairs, and along a dimension; each is a method.
+UNARY = (
+    "neg abs exp log sqrt square recip tanh sigmoid relu gelu sin cos sign floor round expm1 log1p erf gelu_tanh silu softplus"
+).split()
+BINARY = "add sub mul div maximum minimum pow".split()
+COMPARISONS = "eq ne lt le gt ge".split()
+REDUCTIONS = "sum mean max min variance log_sum_exp".split()
+
+
+def element(name):
+    """The contract's element type."""
+    return _wit.need("tensors").ElementType[name.upper()]
+
+
+def wrap(function, *arguments):
+    """The tensor that a call of the host gives."""
+    return Tensor(_wit.call(function, *arguments))
+
+
+def handle(tensor):
+    """What the host calls a tensor, or None for none."""
+    return None if tensor is None else tensor._handle
+
+
+def full(shape, value, element_type="float32"):
+    """One value everywhere."""
+    return wrap(_wit.need("tensors").Tensor.full, list(shape), element(element_type), float(value))
+
+
+class Tensor:
+    """At most 8 dimensions of float32, float64 or int64. Immutable; made by `tensor`, `full`, `normal` and their like.
+
+    `+ - * / ** @` and comparisons take a tensor or a number; a comparison gives 1 where it holds, else 0. `x[1:3, ..., None]`
+    is NumPy's, with int64 tensors and lists of positions; there are no masks: `x.select(condition, otherwise)`, or multiply.
+    """
+
+    __slots__ = ("_handle",)
+    __hash__ = object.__hash__
+
+    def __init__(self, handle):
+        self._handle = handle
+
+    @property
+    def shape(self):
+        """Sizes of the dimensions."""
+        return tuple(self._handle.shape())
+
+    @property
+    def type(self):
+        """`float32`, `float64` or `int64`."""
+        return self._handle.element_type().name.lower()
+
+    @property
+    def T(self):
+        """With the last two dimensions exchanged."""
+        rank = len(self.shape)
+        return self.transpose(rank - 2, rank - 1)
+
+    def __repr__(self):
+        return f"Tensor({self.type} {list(self.shape)})"
+
+    def __len__(self):
+        shape = self.shape
+        if not shape:
+            raise TypeError("a tensor of no dimensions has no length")
+        return shape[0]
+
+    def __bool__(self):
+        return bool(self.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def item(self):
+        """The one value of a tensor of one element."""
+        value = _wit.call(self._handle.item)
+        return int(value) if self.type == "int64" else value
+
+    def values(self):
+        """All values, row by row, as an `array.array`. The bytes come into the step, at most 32 MiB."""
+        values = array(CODES[self.type])
+        values.frombytes(_wit.call(self._handle.to_bytes))
+        return values
+
+    def tolist(self):
+        """All values as nested lists; a number where there are no dimensions."""
+        values, shape = list(self.values()), self.shape
+        for length in reversed(shape[1:]):
+            values = [values[start : start + length] for start in range(0, len(values), length)] if length else []
+        return values if shape else values[0]
+
+    def to_table(self, columns):
+        """The columns of a matrix under these names."""
+        return lift(_wit.call(self._handle.to_table, list(columns)))
+
+    def __getitem__(self, index):
+        return _index.get(self, index)
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __rtruediv__(self, other):
+        return self.recip() * other
+
+    def __rpow__(self, other):
+        return full([], other, self.type).pow(self)
+
+    def __matmul__(self, other):
+        return wrap(self._handle.matmul, other._handle)
+
+    matmul = __matmul__
+
+    def _dimension(self, dimension):
+        return dimension if dimension >= 0 else dimension + len(self.shape)
+
+    def select(self, condition, otherwise):
+        """This where `condition` is not 0, else `otherwise`, a tensor or a number."""
+        if not isinstance(otherwise, Tensor):
+            otherwise = full([], otherwise, self.type)
+        return wrap(self._handle.select, condition._handle, otherwise._handle)
+
+    def clamp(self, low=None, high=None):
+        """At least `low` and at most `high`."""
+        return wrap(self._handle.clamp, low, high)
+
+    def leaky_relu(self, slope=0.01):
+        """x where it is above 0, else slope x."""
+        return wrap(self._handle.leaky_relu, float(slope))
+
+    def linear(self, weights, bias=None):
+        """`self @ weights + bias`, in one pass. Weights are [inputs, outputs]."""
+        return wrap(self._handle.linear, weights._handle, handle(bias))
+
+    def convolve(self, kernels, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        """[batch, channels, length] with kernels [outputs, channels / groups, size], or the same of images. A number stands
+        for every dimension."""
+        rank = len(kernels.shape) - 2
+        how = _wit.need("tensors").Convolution(_each(stride, rank), _each(padding, rank), _each(dilation, rank), groups)
+        return wrap(self._handle.convolve, kernels._handle, handle(bias), how)
+
+    def max_pool(self, size, stride=None, padding=0):
+        """The largest of each window of [batch, channels, length] or of images. The stride is the size if not given."""
+        return self._pool("MAX", size, stride, padding)
+
+    def average_pool(self, size, stride=None, padding=0):
+        """The mean of each window; padding counts as zeros."""
+        return self._pool("AVERAGE", size, stride, padding)
+
+    def _pool(self, op, size, stride, padding):
+        tensors, rank = _wit.need("tensors"), len(self.shape) - 2
+        windows = tensors.Window(_each(size, rank), _each(size if stride is None else stride, rank), _each(padding, rank))
+        return wrap(self._handle.pool, tensors.Pooling[op], windows)
+
+    def layer_norm(self, weight=None, bias=None, epsilon=1e-5):
+        """(x - mean) / sqrt(variance + epsilon) over the last dimension, times `weight`, plus `bias`."""
+        return wrap(self._handle.layer_norm, handle(weight), handle(bias), epsilon)
+
+    def dropout(self, probability, seed):
+        """Each element with this probability 0, else divided by 1 - probability. For training only."""
+        return wrap(self._handle.dropout, probability, seed)
+
+    def argmax(self, dimension):
+        """The position of the first of the largest elements along a dimension, as int64."""
+        return wrap(self._handle.argmax, self._dimension(dimension))
+
+    def argmin(self, dimension):
+        """The position of the first of the smallest elements along a dimension, as int64."""
+        return wrap(self._handle.argmin, self._dimension(dimension))
+
+    def cumulative_sum(self, dimension):
+        """Each element is the sum of those up to it along a dimension."""
+        return wrap(self._handle.cumulative_sum, self._dimension(dimension))
+
+    def softmax(self, dimension):
+        """exp(x) / sum(exp(x)) along a dimension."""
+        return wrap(self._handle.softmax, self._dimension(dimension))
+
+    def log_softmax(self, dimension):
+        """log(softmax(x)) along a dimension."""
+        return wrap(self._handle.log_softmax, self._dimension(dimension))
+
+    def reshape(self, *shape):
+        """The same values in another shape, of which one length may be -1."""
+        shape = list(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else list(shape)
+        if -1 in shape:
+            count, rest = 1, 1
+            for length in self.shape:
+                count *= length
+            for length in shape:
+                rest *= length if length != -1 else 1
+            shape[shape.index(-1)] = count // rest if rest else 0
+        return wrap(self._handle.reshape, shape)
+
+    def transpose(self, first, second):
+        """Exchanges two dimensions."""
+        return wrap(self._handle.transpose, self._dimension(first), self._dimension(second))
+
+    def permute(self, *dimensions):
+        """Dimension i of the result is dimension `dimensions[i]` of this."""
+        return wrap(self._handle.permute, [self._dimension(dimension) for dimension in dimensions])
+
+    def broadcast_to(self, *shape):
+        """Repeated to a larger shape."""
+        return wrap(self._handle.broadcast_to, list(shape))
+
+    def flip(self, dimension):
+        """Backwards along a dimension."""
+        return wrap(self._handle.flip, self._dimension(dimension))
+
+    def narrow(self, dimension, start, length):
+        """`length` elements from `start` along a dimension."""
+        return wrap(self._handle.narrow, self._dimension(dimension), start, length)
+
+    def index_select(self, dimension, positions):
+        """The elements at these positions, a list, along a dimension."""
+        return wrap(self._handle.index_select, self._dimension(dimension), list(positions))
+
+    def take(self, dimension, positions):
+        """The elements at an int64 tensor's positions along a dimension, which the positions' shape replaces: rows of a
+        batch; of a matrix along dimension 0, an embedding."""
+        return wrap(self._handle.take, self._dimension(dimension), positions._handle)
+
+    def gather(self, dimension, positions):
+        """Where the result has index i along a dimension, this has index `positions[.., i, ..]`."""
+        return wrap(self._handle.gather, self._dimension(dimension), positions._handle)
+
+    def scatter_add(self, dimension, positions, values):
+        """Adds each of `values` where its position points along a dimension."""
+        return wrap(self._handle.scatter_add, self._dimension(dimension), positions._handle, values._handle)
+
+    def one_hot(self, classes, element_type="float32"):
+        """Of int64 classes: 1 at the class, else 0, along a new last dimension."""
+        return wrap(self._handle.one_hot, classes, element(element_type))
+
+    def cast(self, element_type):
+        """The same values as float32, float64 or int64."""
+        return wrap(self._handle.cast, element(element_type))
+
+
+def _each(number, rank):
+    return [number] * rank if isinstance(number, int) else list(number)
+
+
+def _case(kind, name):
+    """A case of an enumeration, looked up while the component is built; natively there is none."""
+    return getattr(_wit.tensors, kind)[name.upper()] if _wit.tensors else None
+
+
+def _unary(name):
+    case = _case("Unary", name)
+
+    def method(self):
+        return wrap(self._handle.unary, case)
+
+    method.__doc__ = f"`{name}` of each element."
+    return method
+
+
+def _pair(kind, name, function):
+    case, scalar = _case(kind, name), f"{function}_scalar"
+
+    def method(self, other):
+        if isinstance(other, Tensor):
+            return wrap(getattr(self._handle, function), case, other._handle)
+        return wrap(getattr(self._handle, scalar), case, float(other))
+
+    method.__doc__ = f"`{name}` of this and a tensor or a number, element by element."
+    return method
+
+
+def _reduction(name):
+    case = _case("Reduction", name)
+
+    def method(self, dimension=None, keep=False):
+        if isinstance(dimension, (tuple, list)):
+            several = self
+            for each in sorted(map(self._dimension, dimension), reverse=True):
+                several = method(several, each, keep)
+            return several
+        return wrap(self._handle.reduce, case, None if dimension is None else self._dimension(dimension), keep)
+
+    method.__doc__ = f"`{name}` over one dimension, over several one after the other, or over all."
+    return method
+
+
+def _add_methods():
+    made = {name: _unary(name) for name in UNARY}
+    made.update((name, _pair("Binary", name, "binary")) for name in BINARY)
+    made.update((name, _pair("Comparison", name, "compare")) for name in COMPARISONS)
+    made.update((name, _reduction(name)) for name in REDUCTIONS)
+    for name, method in made.items():
+        method.__name__ = name
+        setattr(Tensor, name, method)
+    for name in ("neg", "abs", "add", "sub", "mul", "pow", *COMPARISONS):
+        setattr(Tensor, f"__{name}__", made[name])
+    Tensor.__truediv__, Tensor.__radd__, Tensor.__rmul__ = made["div"], made["add"], made["mul"]
+
+
+_add_methods()

@@ -1,0 +1,147 @@
+"""Slices and shapes, on tensors that are lists; and that the API knows every operation of the contract."""
+
+import re
+import unittest
+from pathlib import Path
+
+from stepwell import _index, tensor
+
+CONTRACT = Path(__file__).resolve().parents[3] / "wit/tensor@0.1.0/tensor.wit"
+# What has another name here: values and lists instead of bytes, one function for two of the contract's.
+NAMES = {
+    "tensors.from-table": "tensor",
+    "tensors.from-bytes": "tensor",
+    "tensors.to-bytes": "values",
+    "tensors.shape": "shape",
+    "tensors.element-type": "type",
+    "training.create": "Variable",
+    "training.value": "Variable",
+    "training.set": "Variable",
+    "training.step": "Optimiser",
+    "training.apply": "Optimiser",
+    "training.save": "Optimiser",
+    "training.restore": "Optimiser",
+}
+CASES = {
+    "pooling.max": "max_pool",
+    "pooling.average": "average_pool",
+    "method.sgd": "sgd",
+    "method.adamw": "adamw",
+    "decay.constant": "constant",
+    "decay.step": "step_decay",
+    "decay.exponential": "exponential_decay",
+    "decay.cosine": "cosine_decay",
+    "distance.squared": "mean_squared_error",
+    "distance.absolute": "mean_absolute_error",
+    "distance.huber": "huber",
+    "distance.quantile": "quantile_loss",
+}
+# Functions that have a method or a function for each case of their enumeration.
+BY_CASE = "unary binary binary-scalar compare compare-scalar reduce pool regression-loss learning-rate".split()
+
+
+def known(name):
+    """Whether the API has it, as a function or as a method."""
+    name = name.replace("-", "_")
+    return hasattr(tensor, name) or hasattr(tensor.Tensor, name)
+
+
+class Contract(unittest.TestCase):
+    def test_every_function_is_there(self):
+        interface, found = None, 0
+        for line in CONTRACT.read_text().splitlines():
+            interface = (re.match(r"interface (\S+)", line) or [None, interface])[1]
+            function = re.match(r"\s+([a-z0-9-]+): (?:static )?func\(", line)
+            if function and function[1] not in BY_CASE:
+                self.assertTrue(known(NAMES.get(f"{interface}.{function[1]}", function[1])), function[1])
+                found += 1
+        self.assertGreater(found, 45)
+
+    def test_every_case_is_there(self):
+        found = 0
+        for kind, body in re.findall(r"(?:enum|variant) ([a-z-]+) \{(.*?)\}", CONTRACT.read_text(), re.DOTALL):
+            body = re.sub(r"///.*|\([^)]*\)", "", body)
+            for case in re.findall(r"[a-z0-9-]+", body) if kind != "element-type" else ():
+                self.assertTrue(known(CASES.get(f"{kind}.{case}", case)), f"{kind}.{case}")
+                found += 1
+        self.assertGreater(found, 50)
+
+    def test_what_is_exported_is_there(self):
+        self.assertEqual([name for name in tensor.__all__ if not hasattr(tensor, name)], [])
+
+
+class Listed:
+    """A tensor of nested lists, with the few operations that slices are made of."""
+
+    type = "float32"
+
+    def __init__(self, shape, values):
+        self.shape, self.held = tuple(shape), list(values)
+
+    def _lanes(self, dimension):
+        inner = 1
+        for length in self.shape[dimension + 1 :]:
+            inner *= length
+        block = inner * self.shape[dimension]
+        return [self.held[i : i + block] for i in range(0, len(self.held), block)], inner
+
+    def index_select(self, dimension, positions):
+        blocks, inner = self._lanes(dimension)
+        positions = list(positions)
+        held = [value for block in blocks for at in positions for value in block[at * inner : (at + 1) * inner]]
+        return Listed((*self.shape[:dimension], len(positions), *self.shape[dimension + 1 :]), held)
+
+    def narrow(self, dimension, start, length):
+        return self.index_select(dimension, range(start, start + length))
+
+    def flip(self, dimension):
+        return self.index_select(dimension, range(self.shape[dimension] - 1, -1, -1))
+
+    def take(self, dimension, positions):
+        flat = self.index_select(dimension, positions.held)
+        return Listed((*self.shape[:dimension], *positions.shape, *self.shape[dimension + 1 :]), flat.held)
+
+    def reshape(self, *shape):
+        return Listed(shape, self.held)
+
+
+class Whole(Listed):
+    type = "int64"
+
+
+class Slices(unittest.TestCase):
+    def check(self, index, shape, values):
+        got = _index.get(Listed((2, 3, 4), range(24)), index)
+        self.assertEqual((got.shape, got.held), (shape, values))
+
+    def test_as_numpy_gives_them(self):
+        self.check((), (2, 3, 4), list(range(24)))
+        self.check(1, (3, 4), list(range(12, 24)))
+        self.check((-1, -1, -1), (), [23])
+        self.check((0, slice(1, 3)), (2, 4), list(range(4, 12)))
+        self.check((Ellipsis, 2), (2, 3), [2, 6, 10, 14, 18, 22])
+        self.check((slice(None), None, 0, Ellipsis, None), (2, 1, 4, 1), [0, 1, 2, 3, 12, 13, 14, 15])
+        self.check((0, 0, slice(None, None, -1)), (4,), [3, 2, 1, 0])
+        self.check((0, 0, slice(None, None, 2)), (2,), [0, 2])
+        self.check((0, slice(2, 0, -1), 1), (2,), [9, 5])
+        self.check((0, [2, 0], 1), (2,), [9, 1])
+        self.check((slice(5, 9),), (0, 3, 4), [])
+        self.check((0, Whole((2, 1), [2, 0]), 1), (2, 1), [9, 1])
+        self.check((Whole((2,), [1, 0]), slice(0, 1), None, 3), (2, 1, 1), [15, 3])
+
+    def test_what_is_no_index(self):
+        x = Listed((2, 3), range(6))
+        for index in [2, -3, (0, 0, 0), (Ellipsis, Ellipsis), ([3],), (0.5,), Listed((2,), [0, 1])]:
+            with self.assertRaises(IndexError):
+                _index.get(x, index)
+
+    def test_nested_lists(self):
+        self.assertEqual(_index.flat([[1, 2], [3, 4], [5, 6]]), ([1, 2, 3, 4, 5, 6], [3, 2]))
+        self.assertEqual(_index.flat(7), ([7], []))
+        self.assertEqual(_index.flat([[], []]), ([], [2, 0]))
+        with self.assertRaises(ValueError):
+            _index.flat([[1], [2, 3]])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -100,7 +100,9 @@ fn an_error_is_shown_in_the_manifest_that_holds_the_query() {
 #[test]
 fn what_a_query_gives_is_known_to_the_steps_after_it() {
     let step = |name: &str, query: &str, from: &str| {
-        format!("\n[steps.{name}]\nplugin = \"sql\"\nparams = {{ query = \"{query}\" }}\ninputs = {{ t = \"{from}\" }}\n")
+        format!(
+            "\n[steps.{name}]\nplugin = \"sql\"\nparams = {{ query = \"{query}\" }}\ninputs = {{ t = \"{from}\" }}\n"
+        )
     };
     let first = step("first", "select amount, amount > 2 as large from t", "sales.table");
     let wrong = project(&(first.clone() + &step("second", "select sum(item) as s from t", "first.table")));
@@ -124,7 +126,9 @@ fn a_step_has_one_query_and_no_other_parameters() {
 
 #[test]
 fn a_query_reaches_nothing_of_the_machine() {
-    for query in ["select * from '/etc/passwd'", "copy sales to 'x.csv'", "set a = 1", "select random() as x from sales"] {
+    for query in
+        ["select * from '/etc/passwd'", "copy sales to 'x.csv'", "set a = 1", "select random() as x from sales"]
+    {
         let project = by_file(query);
         says(&project.stepwell(&["check"]), 2, &["steps/totals.sql:1:"]);
         says(&project.stepwell(&["run"]), 2, &["steps/totals.sql:1:"]);
@@ -155,8 +159,16 @@ fn a_query_that_is_too_much_is_stopped_and_names_the_limit() {
     for (query, limits, says_what) in [
         ("select x.a as a, y.a as b from t x cross join t y", "rows = 1_000_000", "`rows` is 1000000"),
         ("select x.a as a, y.a as b from t x cross join t y", "output = \"4 MiB\"", "`output` is 4 MiB"),
-        ("select x.a, y.b, count(*) as n from t x join t y on x.b = y.b group by 1, 2", "memory = \"96 MiB\", disk = \"1 MiB\"", "`disk` is 1 MiB"),
-        ("select array_agg(x.a) is null as n from t x join t y on x.b = y.b", "memory = \"96 MiB\"", "`memory` of 96 MiB"),
+        (
+            "select x.a, y.b, count(*) as n from t x join t y on x.b = y.b group by 1, 2",
+            "memory = \"96 MiB\", disk = \"1 MiB\"",
+            "`disk` is 1 MiB",
+        ),
+        (
+            "select array_agg(x.a) is null as n from t x join t y on x.b = y.b",
+            "memory = \"96 MiB\"",
+            "`memory` of 96 MiB",
+        ),
         (cross, "wall = \"3 s\"", "`wall`"),
         (cross, "cpu = \"2 s\"", "`cpu`"),
     ] {
@@ -198,7 +210,8 @@ fn a_python_step_asks_sql() {
     let project = project("\n[steps.totals]\nplugin = \"./steps/totals.py\"\ninputs = { sales = \"sales.table\" }\n");
     project.write("steps/totals.py", PYTHON);
     project.stepwell(&["run"]).succeeded();
-    let expected = json!([{"shop": "east", "total": 8.0}, {"shop": "north", "total": 4.0}, {"shop": "south", "total": 4.0}]);
+    let expected =
+        json!([{"shop": "east", "total": 8.0}, {"shop": "north", "total": 4.0}, {"shop": "south", "total": 4.0}]);
     assert_eq!(rows(&project, "totals.table"), expected);
     project.write("steps/totals.py", PYTHON.replace("sum(amount)", "sum(amuont)"));
     says(&project.stepwell(&["check"]), 2, &["line 1, column 18: there is no column `amuont`", "^^^^^^"]);

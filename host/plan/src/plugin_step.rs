@@ -39,7 +39,7 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
         Role::Fitted => fit(asked, steps),
         Role::Evaluator => evaluate(asked),
         Role::Sink => deliver::plan(asked, steps),
-        Role::Trainer | Role::Predictor => train::plan(asked),
+        Role::Trainer | Role::Predictor => train::plan(asked, steps),
     }
 }
 
@@ -69,7 +69,7 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
     let (known, required): (&[&str], &[&str]) = match role {
         Role::Validator => (&["table", "reference"], &["table"]),
         Role::Evaluator => (&["candidate", "baseline"], &["candidate"]),
-        Role::Trainer | Role::Predictor => (&["train", "validation"], &["train"]),
+        Role::Trainer | Role::Predictor => (&["train", "validation", "initial"], &["train"]),
         Role::Collector => (&[], &[]),
         Role::Sink => return deliver::ports(step, descriptor),
         Role::Transformer | Role::Fitted => return Vec::new(),
@@ -84,12 +84,16 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
     wiring::ports(step, &what, known, required)
 }
 
-/// What is wired. A sink's input may be no table, and has no columns then.
+/// What is wired. A sink's input may be no table, and what a trainer starts from is none: they have no columns.
 fn tables<'s>(step: &'s Step, role: Role, steps: &'s Steps, problems: &mut Vec<Problem>) -> Tables<'s> {
     let mut tables = Tables::new();
     for (port, output) in &step.inputs {
         let name = types::Id::as_str(port);
-        let wanted = if role == Role::Sink { deliver::kinds(name) } else { &[Kind::Table] };
+        let wanted = match role {
+            Role::Sink => deliver::kinds(name),
+            Role::Trainer | Role::Predictor if name == "initial" => &[Kind::Model],
+            _ => &[Kind::Table],
+        };
         match take(steps, step, &["inputs", name], output, wanted) {
             Ok(given) => drop(tables.insert(port, Taken { output, columns: &given.columns })),
             Err(problem) => problems.push(problem),

@@ -9,7 +9,7 @@ use types::{Descriptor, Field, Id, OutputRef, Port, PortName, Problem, Role, Row
 fn optional(descriptor: &Descriptor) -> &'static [&'static str] {
     match descriptor.roles.contains(&Role::Sink) {
         true => &deliver::PORTS,
-        false => &["validation", "reference", "baseline"],
+        false => &["validation", "initial", "reference", "baseline"],
     }
 }
 

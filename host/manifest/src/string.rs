@@ -28,7 +28,9 @@ pub(crate) fn offset(written: &str, spot: Spot) -> usize {
 /// One quote, or three and the line's end after them.
 fn skip_opening(written: &str, signs: &mut Peekable<CharIndices<'_>>) {
     let long = written.starts_with("\"\"\"") || written.starts_with("'''");
-    (0..if long { 3 } else { 1 }).for_each(|_| drop(signs.next()));
+    for _ in 0..if long { 3 } else { 1 } {
+        signs.next();
+    }
     if long {
         signs.next_if(|(_, sign)| *sign == '\r');
         signs.next_if(|(_, sign)| *sign == '\n');

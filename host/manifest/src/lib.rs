@@ -10,7 +10,6 @@
 mod builtin;
 mod fixture;
 mod lock;
-mod nearest;
 mod order;
 mod pipeline_file;
 mod place;
@@ -25,7 +24,6 @@ mod value;
 
 pub use fixture::{Fixture, Sample};
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
-pub use nearest::nearest;
 pub use place::Places;
 pub use policy::{grant_line, grant_lines, policy, policy_text};
 pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};

@@ -124,7 +124,7 @@ fn unplanned(text: &Text<'_>, tables: &[(&str, &Table)], error: &DataFusionError
         let spot = text.find([name.as_str()]).unwrap_or_else(|| text.first());
         let hint = functions::why_not(&name)
             .map(str::to_owned)
-            .or_else(|| quoted("Did you mean '", "'").map(|near| format!("did you mean `{near}`?")));
+            .or_else(|| functions::near(&name).map(|near| format!("did you mean `{near}`?")));
         let error = Error::text(text, spot, format!("there is no function `{name}`"));
         return match hint {
             Some(hint) => error.hinted(hint),

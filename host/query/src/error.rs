@@ -75,7 +75,7 @@ impl Error {
             DataFusionError::IoError(error) => return Self::Host(error.to_string()),
             DataFusionError::SchemaError(error, _) => schema(error),
             DataFusionError::SQL(error, _) => parser(&error.to_string()),
-            DataFusionError::Plan(message) => place::lowered(first_part(message)),
+            DataFusionError::Plan(message) => ungrouped(message).unwrap_or_else(|| place::lowered(first_part(message))),
             DataFusionError::NotImplemented(message) => format!("not supported: {}", first_part(message)),
             other => first_part(&other.strip_backtrace()).to_owned(),
         };
@@ -138,6 +138,15 @@ fn schema(error: &SchemaError) -> String {
             }
         }
     }
+}
+
+/// Of a column that a grouping does not have, in a sentence of ours.
+fn ungrouped(message: &str) -> Option<String> {
+    let (before, _) = message.split_once("\" must appear in the GROUP BY clause")?;
+    let name = before.rsplit(['"', '.']).next()?;
+    Some(format!(
+        "column `{name}` is neither in `group by` nor in a function of the group's rows, such as `max({name})`"
+    ))
 }
 
 fn value(error: &ArrowError) -> String {

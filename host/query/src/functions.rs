@@ -26,6 +26,15 @@ fn allowed(function: &ScalarUDF) -> bool {
     function.signature().volatility != Volatility::Volatile && !REFUSED.contains(&function.name())
 }
 
+/// The function that a word nearly names.
+pub(crate) fn near(name: &str) -> Option<String> {
+    let scalar = scalar().into_iter().map(|found| found.name().to_owned());
+    let aggregate = aggregate().into_iter().map(|found| found.name().to_owned());
+    let window = window().into_iter().map(|found| found.name().to_owned());
+    let names: Vec<String> = aggregate.chain(scalar).chain(window).collect();
+    types::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
 /// Why a function that people know from elsewhere is not there.
 pub(crate) fn why_not(name: &str) -> Option<&'static str> {
     match name.to_lowercase().as_str() {

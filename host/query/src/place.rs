@@ -26,6 +26,12 @@ impl<'t> Text<'t> {
         }
     }
 
+    /// Where it ends.
+    pub(crate) fn end(&self) -> Spot {
+        let line = self.sql.lines().count().max(1);
+        Spot { line, column: self.sql.lines().last().map_or(0, |last| last.chars().count()) + 1 }
+    }
+
     fn tokens_at_all(&self) -> Vec<TokenWithSpan> {
         self.tokens().unwrap_or_default()
     }
@@ -82,8 +88,10 @@ pub(crate) fn of(text: &Text<'_>, error: &DataFusionError, message: &str) -> Spo
     let marked = error.diagnostic().and_then(|diagnostic| diagnostic.span);
     let marked = marked.map(|span| spot(span.start.line, span.start.column));
     let said = || spot_in(&error.to_string());
+    // The parser has no place for what is missing.
+    let ended = || message.ends_with("got EOF").then(|| text.end());
     let named = || text.find(names_in(message));
-    marked.or_else(said).or_else(named).unwrap_or_else(|| text.first())
+    marked.or_else(said).or_else(ended).or_else(named).unwrap_or_else(|| text.first())
 }
 
 /// ".. at Line: 3, Column: 8".

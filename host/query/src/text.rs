@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::place::Text;
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Select, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Select, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use std::ops::ControlFlow;
 use types::Spot;
@@ -112,6 +112,15 @@ impl Visitor for Shape {
     fn pre_visit_relation(&mut self, _: &ObjectName) -> ControlFlow<String> {
         self.relations += 1;
         at_most(self.relations, RELATIONS_MAX, "tables in it; a table counts each time it is named")
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<String> {
+        match table {
+            TableFactor::Table { sample: Some(_), .. } => {
+                ControlFlow::Break("a query draws no sample: it gives the same answer each time".to_owned())
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_select(&mut self, _: &Select) -> ControlFlow<String> {

@@ -105,7 +105,7 @@ impl Server {
         let mut known = plugins::components_in(&self.options.plugins);
         known.extend(plugins::components_in(&project.join(plugins::FOLDER)));
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
-        match manifest::nearest(name, known.iter().map(String::as_str)) {
+        match types::nearest(name, known.iter().map(String::as_str)) {
             Some(near) => {
                 fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\""))
             }

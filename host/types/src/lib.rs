@@ -14,6 +14,7 @@ mod grants;
 mod id;
 mod limits;
 mod measure;
+mod nearest;
 mod problem;
 mod quantity;
 mod record;
@@ -34,6 +35,7 @@ pub use id::{
 };
 pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
+pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{

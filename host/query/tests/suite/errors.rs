@@ -60,7 +60,6 @@ fn what_cannot_be_computed_has_no_place() {
     for (sql, says) in [
         ("select a / 0 as x from t", "divided by zero"),
         ("select cast(c as bigint) as x from t", "x"),
-        ("select a * 9223372036854775807 as x from t", "verflow"),
         ("select (select a from t) as x", "more than one row"),
         ("select cast(18446744073709551615 as bigint unsigned) as x from t", "column `x`"),
     ] {

@@ -52,7 +52,7 @@ fn what_cannot_be_put_aside_needs_memory() {
 #[test]
 fn rows_beyond_the_memory_go_to_the_disk_within_its_limit() {
     let folder = tempfile::tempdir().unwrap();
-    let bounds = Bounds { memory_bytes: 6 << 20, scratch: Some(folder.path().to_owned()), ..bounds() };
+    let bounds = Bounds { memory_bytes: 20 << 20, scratch: Some(folder.path().to_owned()), ..bounds() };
     let (large, sql) = (large(200_000), "select a, sum(b) as s from t group by a order by s, a");
     let answered = query::run(sql, &[("t", &large)], &bounds).unwrap();
     assert_eq!(answered.table.rows(), 200_000);

@@ -9,7 +9,7 @@ const REPEATS: usize = 100;
 
 /// Enough rows that every core has some, with keys that repeat and sums that depend on their order.
 fn facts() -> Table {
-    let rows = 50_000;
+    let rows = 26_000;
     let number = |seed| draws(seed).take(rows);
     made::table(vec![
         ("id", int64(0..rows as i64)),
@@ -21,9 +21,9 @@ fn facts() -> Table {
 }
 
 fn others() -> Table {
-    let rows = 40_000;
+    let rows = 25_000;
     made::table(vec![
-        ("key", int64(draws(5).take(rows).map(|n| (n % 2000) as i64))),
+        ("key", int64(draws(5).take(rows).map(|n| (n % 20_000) as i64))),
         ("y", float64(draws(6).take(rows).map(|n| n as f64 / 3.0))),
     ])
 }

@@ -26,7 +26,7 @@ mod steady;
 mod text;
 
 pub use error::{Error, Limited};
-pub use text::{EXPRESSION_DEPTH_MAX, RELATIONS_MAX, TEXT_BYTES_MAX, TOKENS_MAX};
+pub use text::{EXPRESSION_DEPTH_MAX, READ_MAX, RELATIONS_MAX, TEXT_BYTES_MAX, TOKENS_MAX};
 
 use data::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};

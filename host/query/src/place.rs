@@ -75,7 +75,7 @@ impl<'t> Text<'t> {
     }
 }
 
-fn begins(found: &TokenWithSpan) -> Spot {
+pub(crate) fn begins(found: &TokenWithSpan) -> Spot {
     spot(found.span.start.line, found.span.start.column)
 }
 

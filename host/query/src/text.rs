@@ -4,10 +4,12 @@
 //! counted before anybody descends.
 
 use crate::Error;
-use crate::place::Text;
+use crate::place::{Text, begins};
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Select, Statement, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Select, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use types::Spot;
 
@@ -19,8 +21,14 @@ pub const TOKENS_MAX: usize = 16_384;
 pub const EXPRESSION_DEPTH_MAX: usize = 256;
 /// Tables that a text names, and selects that it has.
 pub const RELATIONS_MAX: usize = 64;
-/// Parentheses within parentheses, selects within selects.
-const NESTING_MAX: usize = 50;
+/// Lists and structures within each other: with each the parser takes twice as long.
+const BRACKETS_MAX: usize = 8;
+/// Tables that are read, where each common table stands for its own: the engine plans it anew wherever it is named.
+pub const READ_MAX: usize = 256;
+/// Parentheses within parentheses.
+const PARENTHESES_MAX: usize = 40;
+/// Calls of the parser within each other; more than [`PARENTHESES_MAX`] can make.
+const RECURSION_MAX: usize = 300;
 
 /// The query that a text is.
 pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
@@ -37,7 +45,10 @@ pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
             format!("the text has {got} words and signs, at most {most} are taken"),
         ));
     }
-    let parser = DFParserBuilder::new(text.sql).with_dialect(&GenericDialect {}).with_recursion_limit(NESTING_MAX);
+    if let Some((deep, message)) = too_deep(&tokens) {
+        return Err(Error::text(text, begins(deep), message));
+    }
+    let parser = DFParserBuilder::new(text.sql).with_dialect(&GenericDialect {}).with_recursion_limit(RECURSION_MAX);
     let parsed = parser.build().and_then(|mut parser| parser.parse_statements());
     let mut statements = parsed.map_err(|error| Error::of_engine(text, &error))?;
     let second = statements.len() > 1;
@@ -53,6 +64,36 @@ pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
         )),
         Some(statement) => query(text, statement),
     }
+}
+
+/// What stands within too many brackets, and in words how many are taken. Angles count only as those of a type, `array<..>`.
+///
+/// It is looked at before parsing: where a text goes wrong, the parser tries two ways at each bracket around it.
+fn too_deep(tokens: &[TokenWithSpan]) -> Option<(&TokenWithSpan, String)> {
+    let (mut parentheses, mut brackets, mut angles) = (0usize, 0usize, 0usize);
+    let of_type = |at: usize| match at.checked_sub(1).map(|before| &tokens[before].token) {
+        Some(Token::Word(word)) => word.quote_style.is_none() && is_nested_type(&word.value),
+        _ => false,
+    };
+    tokens.iter().enumerate().find_map(|(at, found)| {
+        match found.token {
+            Token::LParen => parentheses += 1,
+            Token::RParen => parentheses = parentheses.saturating_sub(1),
+            Token::LBracket | Token::LBrace => brackets += 1,
+            Token::RBracket | Token::RBrace => brackets = brackets.saturating_sub(1),
+            Token::Lt if of_type(at) => angles += 1,
+            _ => {}
+        }
+        if parentheses > PARENTHESES_MAX {
+            return Some((found, format!("more than {PARENTHESES_MAX} parentheses stand within each other")));
+        }
+        let deep = brackets.max(angles) > BRACKETS_MAX;
+        deep.then(|| (found, format!("more than {BRACKETS_MAX} lists or structures stand within each other")))
+    })
+}
+
+fn is_nested_type(word: &str) -> bool {
+    ["array", "struct", "map"].iter().any(|name| word.eq_ignore_ascii_case(name))
 }
 
 fn query(text: &Text<'_>, statement: Parsed) -> Result<Parsed, Error> {
@@ -83,6 +124,13 @@ struct Shape {
     depth: usize,
     relations: usize,
     selects: usize,
+    /// The queries around the place that is looked at, the outermost first: tables that each reads, those of the common tables that it names
+    /// included.
+    reading: Vec<usize>,
+    /// What common tables read so far, by their names.
+    common: HashMap<String, usize>,
+    /// Queries of common tables that are still to come, by where they lie in the text's tree.
+    awaited: HashMap<*const Query, String>,
 }
 
 fn shape(statement: &Statement) -> ControlFlow<String> {
@@ -109,9 +157,30 @@ impl Visitor for Shape {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, _: &ObjectName) -> ControlFlow<String> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.awaited.extend(tables.map(|table| (&raw const *table.query, table.alias.name.value.to_lowercase())));
+        self.reading.push(0);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        let read = self.reading.pop().unwrap_or_default();
+        match (self.awaited.remove(&(&raw const *query)), self.reading.last_mut()) {
+            (Some(name), _) => drop(self.common.insert(name, read)),
+            (None, Some(outer)) => *outer = outer.saturating_add(read),
+            (None, None) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<String> {
         self.relations += 1;
-        at_most(self.relations, RELATIONS_MAX, "tables in it; a table counts each time it is named")
+        at_most(self.relations, RELATIONS_MAX, "tables in it; a table counts each time it is named")?;
+        let read = self.common.get(&name.to_string().to_lowercase()).copied().unwrap_or(1);
+        let Some(reading) = self.reading.last_mut() else { return ControlFlow::Continue(()) };
+        *reading = reading.saturating_add(read);
+        at_most(*reading, READ_MAX, "tables to read; a common table counts with its own wherever it is named")
     }
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<String> {

@@ -20,6 +20,8 @@ pub const TOKENS_MAX: usize = 16_384;
 pub const EXPRESSION_DEPTH_MAX: usize = 256;
 /// Tables that a text names, and selects that it has.
 pub const RELATIONS_MAX: usize = 64;
+/// Tables that are read, where each common table stands for its own: the engine plans it anew wherever it is named.
+pub const READ_MAX: usize = 256;
 /// Calls of the parser within each other; more than [`nesting`] lets through.
 const RECURSION_MAX: usize = 100;
 

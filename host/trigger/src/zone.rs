@@ -58,7 +58,7 @@ impl Zone {
         at.with_timezone(&self.0).fixed_offset()
     }
 
-    /// The change in a day of UTC, counted from 1970. Since then no zone has two in one day.
+    /// The change in a day of UTC, counted from 1970. Since then no zone has two within six days.
     pub(crate) fn change_in(self, day: i64) -> Option<Change> {
         self.change_between(day * DAY - 1..(day + 1) * DAY - 1)
     }

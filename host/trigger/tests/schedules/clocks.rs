@@ -45,6 +45,10 @@ fn a_rhythm_in_spring_goes_by_real_time() {
         let all = ["2026-03-29 01:30 +01:00", expected, "2026-03-29 03:30 +02:00"];
         assert_eq!(rows("Europe/Berlin", "30 * * * *", gap, None, night), all);
     }
+    // One whose next run is as far away as the gap is long has lost something.
+    let lost = "2026-03-29 03:00 +02:00 | clocks go forward over 02:00: runs when they go on";
+    let all = [lost, "2026-03-29 04:00 +02:00", "2026-03-29 04:30 +02:00"];
+    assert_eq!(rows("Europe/Berlin", "0,30 2,4 * * *", None, None, BERLIN_SPRING), all);
     // One that would lose its only hour does not go on by itself.
     let lost = "2026-03-29 03:00 +02:00 | clocks go forward over 02:05: runs when they go on";
     assert_eq!(rows("Europe/Berlin", "5,25 2 * * *", None, None, BERLIN_SPRING), [lost]);

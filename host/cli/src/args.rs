@@ -85,6 +85,11 @@ pub(crate) enum Command {
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
+    /// Look at when pipelines are to run by themselves
+    ///
+    /// Schedules are checked and previewed. They do not fire yet.
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
@@ -159,6 +164,41 @@ pub(crate) enum Runs {
         /// How many, at most 10,000
         #[arg(long, default_value_t = 20)]
         limit: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Schedule {
+    /// When a pipeline is to run: by the clocks of its zone, in UTC, and why where clocks change
+    ///
+    /// Reads `[schedule]` in `pipelines/NAME.toml` and nothing else; no server is asked. A time is a date, which is meant as
+    /// a whole, or a date and a time of day in the schedule's zone, or with `Z` or an offset.
+    #[command(after_help = "A schedule:\n  \
+          [schedule]\n  \
+          cron = \"30 2 * * *\"       # minute, hour, day of month, month, day of week; or @daily\n  \
+          zone = \"Europe/Berlin\"    # UTC if it is not written\n  \
+          gap = \"next\"              # a time that clocks leave out runs when they go on; or \"skip\"\n  \
+          fold = \"once\"             # a time that comes twice runs the first time; or \"twice\"\n  \
+          missed = \"latest\"         # of what came while nothing ran; or \"all\", \"none\"\n  \
+          catch_up = \"7 d\"          # how old what is made up for may be\n  \
+          overlap = \"skip\"          # during a run; or \"buffer-one\", \"buffer-all\", \"cancel-other\", \"allow\"\n  \
+          jitter = \"5 min\"          # starts up to so much later, each time alike; none if it is not written\n  \
+          start = 2026-03-01\n  \
+          end = 2026-12-31\n  \
+          paused = false\n\n\
+        What runs every hour or several times within one goes by real time instead, unless `gap` or `fold` is written.")]
+    Preview {
+        /// Which pipeline
+        pipeline: String,
+        /// The first moment that counts [default: now]
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// The last moment that counts
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// How many rows at most, up to 10,000
+        #[arg(long, default_value_t = 20, value_name = "NUMBER")]
+        count: usize,
     },
 }
 

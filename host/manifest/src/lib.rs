@@ -5,7 +5,7 @@
 //! ```
 //! Only this crate names `toml`. Tables are walked by hand, not by serde, because serde stops at the first error and a
 //! person wants all of them. What needs a plugin's word (its parameters, its ports, which keys its role allows) is
-//! `plan`'s to check; [`Step::place_of`] lets it point at the line.
+//! `plan`'s to check; [`Step::place_of`] lets it point at the line. What a schedule means is `trigger`'s.
 
 mod builtin;
 mod fixture;
@@ -17,6 +17,7 @@ mod policy;
 mod project;
 mod project_file;
 mod reader;
+mod schedule_table;
 mod sources;
 mod step_table;
 mod string;

@@ -42,7 +42,8 @@ fn bytes(text: &str) -> Result<u64, String> {
     parse_bytes(text).map_err(|error| error.to_string())
 }
 
-fn milliseconds(text: &str) -> Result<u64, String> {
+/// A duration, such as `"10 min"`.
+pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     u64::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long"))
 }
@@ -75,7 +76,8 @@ fn list<T>(
     elements.iter().filter_map(|value| element(reader, value)).collect()
 }
 
-fn truth(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> bool {
+/// True or false; false if it is not written.
+pub(crate) fn truth(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> bool {
     table.get(key).and_then(|value| reader.boolean(key, value)).unwrap_or_default()
 }
 

@@ -179,6 +179,11 @@ pub(crate) fn measured(folder: &Path) -> Result<(u64, u64), Fault> {
     })
 }
 
+/// The real time, in microseconds since 1970-01-01 UTC.
+pub fn now_us() -> i64 {
+    ports::Clock::now_us(&SystemClock)
+}
+
 /// The real time.
 pub(crate) struct SystemClock;
 

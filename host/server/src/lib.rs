@@ -32,13 +32,13 @@ mod trial;
 
 pub use changes::{Change, Changes};
 pub use endpoints::{EndpointInfo, Readiness, Served};
-pub use folder::{Folder, LockedBy};
+pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
 pub use inspect::Inspected;
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
-pub use project::{CheckedPipeline, CheckedStep};
+pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};

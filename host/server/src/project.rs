@@ -46,6 +46,18 @@ struct Asked {
 
 type Found = BTreeMap<PluginSource, (Component, Option<LockedPlugin>)>;
 
+/// When a pipeline of the project in a folder is to run by itself; none if it has no schedule. Looks at the project's texts
+/// alone: neither plugins nor the data folder have a say.
+pub fn schedule(folder: &Path, pipeline: &str) -> Result<(PipelineName, Option<trigger::Schedule>), Error> {
+    let mut project = manifest::load(folder)?;
+    let name = match project.pipelines.is_empty() {
+        true => return Err(no_pipelines()),
+        false => find(&project, pipeline)?,
+    };
+    let schedule = project.pipelines.remove(&name).and_then(|pipeline| pipeline.schedule);
+    Ok((name, schedule))
+}
+
 impl Server {
     /// Checks all pipelines of a project, or one. Builds, compiles and describes its plugins; runs nothing else.
     pub fn check(

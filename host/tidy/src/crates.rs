@@ -16,6 +16,7 @@ const OWNERS: [(&str, &str); 12] = [
     ("landlock", "worker"),
     ("seccompiler", "worker"),
     ("sled", "store"),
+    ("cron", "trigger"),
     ("toml", "manifest"),
     ("axum", "api"),
     ("clap", "cli"),

@@ -7,6 +7,7 @@ mod model;
 pub(crate) mod plugin;
 mod run;
 mod runs;
+mod schedule;
 mod secret;
 mod serve;
 mod tenant;
@@ -29,6 +30,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         }
         Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
+        Command::Schedule(schedule) => schedule::schedule(&args, schedule),
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,

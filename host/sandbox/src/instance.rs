@@ -124,6 +124,8 @@ impl Instance {
         let reference = written.map_err(|error| failed.unwrap_or_else(|| Fault::host(error)))?;
         state.usage.rows_out += reference.rows;
         state.usage.bytes_out += reference.bytes;
+        // Its files have heads, too: what the receipt says is what is held against the limit.
+        over_output(state, 0, 0)?;
         Ok(reference)
     }
 

@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Fai
     let mut installation = open::installation(args).await?;
     let request = RunRequest { folder: folder.clone(), pipeline };
     let code = attend(args, &mut installation, &path(args, "runs"), &request).await;
-    code.map_err(|failure| failure.in_folder(&folder))
+    code.map_err(|failure| failure.in_project(&folder))
 }
 
 /// Asks for a run at a path and shows it until it ends. Ctrl-C cancels it, once; a second one leaves at once.

@@ -311,7 +311,10 @@ mod tests {
         assert_eq!((fixture.role, fixture.params), (Role::Fitted, json!({"column": "a"})));
         let step = fixture.step(&PluginName::parse("mine").unwrap());
         let place = |path: &[&str]| step.place_of_key(path).map(|place| (place.line, place.column));
-        assert_eq!((place(&["params", "column"]), place(&["role"]), place(&["fit"])), (Some((2, 12)), Some((1, 1)), None));
+        assert_eq!(
+            (place(&["params", "column"]), place(&["role"]), place(&["fit"])),
+            (Some((2, 12)), Some((1, 1)), None)
+        );
         let restored = "role = \"fitted\"\n[state]\n\"state.json\" = '{}'\n";
         let state = BTreeMap::from([("state.json".to_owned(), "{}".to_owned())]);
         assert_eq!(Fixture::parse(restored, "a").unwrap().state, Some(state));

@@ -166,14 +166,16 @@ impl Instance {
     }
 }
 
-/// Whether the step may give so much more.
-fn over_output(state: &State, rows: u64, bytes: u64) -> Result<(), Fault> {
+/// Whether the step may give so much more. If not, the receipt has what it wanted to give.
+fn over_output(state: &mut State, rows: u64, bytes: u64) -> Result<(), Fault> {
     let (total, limit) = (state.usage.rows_out.saturating_add(rows), state.limits.rows);
     if total > limit {
+        state.usage.rows_out = total;
         return Err(Fault::beyond(LimitKind::Rows, format!("gives {total} rows of outputs"), limit));
     }
     let (total, limit) = (state.usage.bytes_out.saturating_add(bytes), state.limits.output_bytes);
     if total > limit {
+        state.usage.bytes_out = total;
         return Err(Fault::beyond(LimitKind::Output, format!("gives {} of outputs", amount(total)), limit));
     }
     Ok(())

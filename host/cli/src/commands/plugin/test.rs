@@ -1,6 +1,6 @@
 //! `plugin test`: a plugin in the sandbox on its fixtures, against what was recorded.
 
-use super::build::{accepted, component};
+use super::build::{accepted, component, there};
 use crate::args::Args;
 use crate::commands::print_json;
 use crate::open::{self, Scratch};
@@ -24,17 +24,16 @@ enum Verdict {
 
 pub(super) fn test(args: &Args, path: &Path, bless: bool) -> Result<u8, Failure> {
     let source = open::project(args)?.join(path);
-    let cannot = |error: std::io::Error| Failure::user(format!("cannot read `{}`: {error}", path.display()));
-    let is_folder = source.metadata().map_err(cannot)?.is_dir();
-    let folder = if is_folder { source.clone() } else { source.parent().unwrap_or(&source).to_owned() };
+    there(&source, &path.display().to_string())?;
+    let folder = if source.is_dir() { source.clone() } else { source.parent().unwrap_or(&source).to_owned() };
     // All of them, before a minute goes into a build.
     let fixtures = fixtures(&folder, path)?;
     let scratch = open::scratch(args)?;
     let file = match source.extension().is_some_and(|end| end == "wasm") {
         true => source,
-        false => component(&source, &scratch.folder)?,
+        false => component(&source, path, &scratch.folder)?,
     };
-    let plugin = accepted(&scratch, &file)?;
+    let plugin = accepted(&scratch, &file, &path.display().to_string())?;
     let mut failed = 0;
     let mut told = Vec::new();
     for (name, fixture) in &fixtures {

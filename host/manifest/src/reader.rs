@@ -76,7 +76,7 @@ impl Reader {
         }
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {
+    pub(crate) fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {
         let got = match value.get_ref().type_str() {
             "integer" => "an integer".to_owned(),
             "array" => "an array".to_owned(),

@@ -24,7 +24,7 @@ pub(super) async fn attend(
     path: &str,
     request: &impl serde::Serialize,
 ) -> Result<u8, Failure> {
-    let show = Mutex::new(RunShow::new(args.json));
+    let show = Mutex::new(RunShow::new(args.json, args.again()));
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
     let listener = tokio::spawn(cancel_on_interrupt(
         Arc::clone(&started),

@@ -119,7 +119,10 @@ fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
 }
 
 pub(crate) async fn no_route() -> Refused {
-    Refused::Said(StatusCode::NOT_FOUND, "there is no such route; the protocol's begin with /v2".to_owned())
+    Refused::Said(
+        StatusCode::NOT_FOUND,
+        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME".to_owned(),
+    )
 }
 
 pub(crate) async fn no_method() -> Refused {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use types::TenantId;
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
@@ -39,6 +39,30 @@ pub(crate) struct Args {
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Args {
+    /// `stepwell` with those of its options by which a further command means the same runs: for hints that can be pasted.
+    pub(crate) fn again(&self) -> String {
+        let mut words = vec!["stepwell".to_owned()];
+        if self.project != Path::new(".") {
+            words.extend(["-C".to_owned(), pasted(&self.project)]);
+        }
+        if let Some(data) = &self.data {
+            words.extend(["--data".to_owned(), pasted(data)]);
+        }
+        if !self.tenant.is_default() {
+            words.extend(["--tenant".to_owned(), self.tenant.to_string()]);
+        }
+        words.join(" ")
+    }
+}
+
+/// A path as a shell takes it.
+fn pasted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -411,4 +435,21 @@ fn limits() -> String {
     });
     let table = crate::show::table(&["limit", "default", "what it counts"], rows.collect());
     format!("Limits of a step, in `limits` of the project, a pipeline or the step:\n\n{table}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_command_means_the_same_runs() {
+        for (typed, again) in [
+            (&["run"][..], "stepwell"),
+            (&["--tenant", "acme", "run"], "stepwell --tenant acme"),
+            (&["-C", "my shop", "run", "--data", "/srv/d"], "stepwell -C 'my shop' --data /srv/d"),
+        ] {
+            let args = Args::parse_from([&["stepwell"], typed].concat());
+            assert_eq!(args.again(), again);
+        }
+    }
 }

@@ -24,20 +24,23 @@ pub(crate) fn project(args: &Args) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::user(format!("cannot use the folder `{}`: {error}", args.project.display())))
 }
 
+/// The same, if a project is there.
+pub(crate) fn inhabited(args: &Args) -> Result<PathBuf, Failure> {
+    let project = project(args)?;
+    match project.join("stepwell.toml").exists() || project.join(".stepwell").exists() {
+        true => Ok(project),
+        false => {
+            let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
+            Err(Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER"))
+        }
+    }
+}
+
 /// The data folder, as other processes can find it.
 pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     let data = match &args.data {
         Some(data) => data.clone(),
-        None => {
-            let project = project(args)?;
-            if !project.join("stepwell.toml").exists() && !project.join(".stepwell").exists() {
-                let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
-                return Err(
-                    Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER")
-                );
-            }
-            project.join(".stepwell")
-        }
+        None => inhabited(args)?.join(".stepwell"),
     };
     std::path::absolute(&data).map_err(Failure::ours)
 }
@@ -57,14 +60,25 @@ pub(crate) fn cache() -> PathBuf {
 
 pub(crate) fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
-    let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
-    let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
+    let plugins = plugins(&executable);
     let walls = match args.walls {
         Walls::BestEffort => WallPolicy::BestEffort,
         Walls::Required => WallPolicy::Required,
     };
     Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots, walls, variables: variables() })
+}
+
+/// Whether a plugin of this name comes with Stepwell.
+pub(crate) fn is_first_party(name: &str) -> Result<bool, Failure> {
+    let executable = std::env::current_exe().map_err(Failure::ours)?;
+    Ok(plugins(&executable).join(format!("{name}.wasm")).is_file())
+}
+
+/// Where the first-party plugins lie.
+fn plugins(executable: &Path) -> PathBuf {
+    let beside = || executable.parent().unwrap_or(Path::new(".")).join("plugins");
+    variable("STEPWELL_PLUGINS").unwrap_or_else(beside)
 }
 
 /// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.

@@ -221,6 +221,9 @@ fn every_template_builds_and_is_accepted_and_passes_its_test() {
             assert_eq!(descriptor["roles"][0], role);
             let imports = descriptor["imports"].as_array().unwrap();
             assert!(imports.iter().all(|import| import.as_str().unwrap().starts_with("stepwell:")), "{imports:?}");
+            let tested = stepwell(folder.path(), &["plugin", "test", &name]);
+            tested.expect(&name, 0, &["1 passed, 0 failed"]);
+            assert!(!tested.err.contains("into a component"), "{name} was built a moment ago: {}", tested.err);
             // Not every Node.js that builds runs TypeScript by itself; both languages have the same test.
             if *language == "javascript" {
                 let mut test = node.command(&folder.path().join(&name));

@@ -178,7 +178,7 @@ fn caps_and_uncovered_grants_are_told_by_check() {
     project.write("policy.toml", "[limits]\nmemory = \"1 GiB\"\n");
     says(&project, &["tenant", "create", "acme", "--policy", "policy.toml"], 0, "");
     let checked = says(&project, &["--tenant", "acme", "check"], 0, "lowers the default limits: memory 1 GiB");
-    assert!(checked.stderr.contains("policy line: environment = [\"REGION\"]"), "{checked:#?}");
+    assert!(checked.stderr.contains("tenant policy NAME --allow 'environment = [\"REGION\"]'"), "{checked:#?}");
     says(&project, &["--tenant", "acme", "run"], 0, "succeeded");
     let receipt = &project.answer(&["--tenant", "acme", "runs", "show", "1"])["steps"][0]["receipt"];
     assert_eq!(receipt["memory_limit"], 1_u64 << 30, "{receipt:#}");

@@ -1,7 +1,6 @@
 //! A name -> the addresses that a request may go to. What was vetted here is what is connected to: a name that resolves
 //! differently a moment later gains nothing.
 
-use crate::denied;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use types::Fault;
 use ureq::config::Config;
@@ -23,6 +22,8 @@ pub(crate) enum Reach {
 #[derive(Debug)]
 pub(crate) struct Vetted {
     pub(crate) reach: Reach,
+    /// What is said if none is.
+    pub(crate) refusal: Fault,
 }
 
 /// No address of the name is within reach; carried through ureq's error.
@@ -45,7 +46,7 @@ impl Resolver for Vetted {
             vetted.push(*address);
         }
         match vetted.is_empty() {
-            true => Err(ureq::Error::Other(Box::new(OutOfReach(denied::private(&uri.to_string()))))),
+            true => Err(ureq::Error::Other(Box::new(OutOfReach(self.refusal.clone())))),
             false => Ok(vetted),
         }
     }

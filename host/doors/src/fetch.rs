@@ -175,7 +175,8 @@ fn hop(
         .max_response_header_size(64 << 10)
         .timeout_global(Some(left.max(Duration::from_millis(1))))
         .build();
-    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Vetted { reach });
+    let refusal = denied::private(admitted.grant, &target.origin(), reach == Reach::Private);
+    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Vetted { reach, refusal });
     let mut response = agent.run(request).map_err(|error| failed(error, target))?;
     let body = response.body_mut().with_config().limit(BODY_IN_BYTES_MAX + 1).read_to_vec();
     let bytes = body.as_ref().map_or(BODY_IN_BYTES_MAX, |body| body.len() as u64);
@@ -229,10 +230,10 @@ fn with_secrets(
                 continue;
             }
             if !grant.secrets.contains(&secret.name) {
-                return Err(denied::secret_elsewhere(&secret.name, &target.origin()));
+                return Err(denied::secret_elsewhere(&secret.name, &target.origin(), grant));
             }
             if !policy.iter().any(|allowed| allowed.carries(&secret.name)) {
-                return Err(denied::secret_beyond(&secret.name, &target.origin()));
+                return Err(denied::secret_beyond(&secret.name, &target.origin(), grant));
             }
             let over = || Fault::invalid(format!("`{what}`: more than {most} bytes once its secrets are put in"));
             bytes = secret.put_in(&bytes, most).ok_or_else(over)?;

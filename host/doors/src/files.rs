@@ -151,8 +151,8 @@ fn is_ours(real: &Path, authority: &Authority) -> bool {
 }
 
 /// What a project is made of, or its tools execute: no step writes it, whatever is granted.
-fn is_the_projects_own(below: &Path) -> bool {
-    let first = below.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+pub(crate) fn is_the_projects_own(below: &Path) -> bool {
+    let first = below.iter().find(|part| *part != ".").and_then(|part| part.to_str()).unwrap_or_default();
     ["pipelines", "steps", "plugins", "stepwell.toml", "stepwell.lock"].contains(&first) || first.starts_with(".git")
 }
 

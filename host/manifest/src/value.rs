@@ -24,12 +24,16 @@ pub(crate) fn limits(reader: &mut Reader, value: &Value<'_>) -> LimitsPatch {
 }
 
 fn limit(reader: &mut Reader, kind: LimitKind, value: &Value<'_>) -> Option<u64> {
-    let parse = match kind.quantity(0) {
+    let (parse, expected): (fn(&str) -> Result<u64, String>, &str) = match kind.quantity(0) {
         Quantity::Count(_) => return reader.integer(kind.key(), value, 1..COUNT_MAX),
-        Quantity::Bytes(_) => bytes,
-        Quantity::Milliseconds(_) => milliseconds,
+        Quantity::Bytes(_) => (bytes, "a size with its unit, such as \"512 MiB\""),
+        Quantity::Milliseconds(_) => (milliseconds, "a duration with its unit, such as \"10 min\""),
     };
-    let problem = match parse(reader.text(kind.key(), value)?) {
+    let Some(text) = value.get_ref().as_str() else {
+        reader.wrong_type(kind.key(), value, expected);
+        return None;
+    };
+    let problem = match parse(text) {
         Ok(0) => format!("`{}` is zero, so no step could run", kind.key()),
         Ok(number) => return Some(number),
         Err(message) => message,

@@ -247,6 +247,21 @@ fn a_step_file_may_not_lead_out() {
 }
 
 #[test]
+fn a_broken_pipeline_does_not_stop_another() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("pipelines")).unwrap();
+    fs::write(folder.path().join("stepwell.toml"), "name = \"a\"").unwrap();
+    fs::write(folder.path().join("pipelines/train.toml"), "[steps.a]\nplugin = \"csv\"\n").unwrap();
+    fs::write(folder.path().join("pipelines/reach.toml"), "[steps.a]\nplugn = \"csv\"\n").unwrap();
+    let names = |project: manifest::Project| project.pipelines.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let one = |name: &str| manifest::load_one(folder.path(), name).map(names).map_err(|problems| problems.len());
+    assert_eq!(one("train"), Ok(vec!["train".to_owned()]));
+    assert!(one("reach").is_err());
+    assert!(one("trian").is_err(), "all of them are read, to say which there are");
+    assert!(load(folder.path()).is_err());
+}
+
+#[test]
 fn values_become_json() {
     let text = "[steps.a]\nplugin = \"x\"\n[steps.a.params]\nday = 1979-05-27\ntime = 1979-05-27T07:32:00.5-07:00\n\
                 big = 18446744073709551615\nhex = 0xff\nsmall = -1_000\nlist = [1, 2.5, true, \"x\", [], {}]\nd.e.f = 1e3\n";

@@ -47,6 +47,11 @@ pub struct Described {
 /// A problem without a place is placed at the step's `plugin`.
 pub type Describe<'a> = dyn FnMut(&Step, Option<&[Port]>) -> Result<Described, Problem> + 'a;
 
+/// What is wrong with a step's parameters by its plugin's schema, where nothing is to be planned.
+pub fn check_parameters(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
+    parameters::check(step, descriptor)
+}
+
 /// Plans a pipeline, or says everything that is wrong with it.
 pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<'_>) -> Result<Plan, Vec<Problem>> {
     let Some(found) = project.pipelines.get(pipeline) else {

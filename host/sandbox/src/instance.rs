@@ -124,6 +124,8 @@ impl Instance {
         let reference = written.map_err(|error| failed.unwrap_or_else(|| Fault::host(error)))?;
         state.usage.rows_out += reference.rows;
         state.usage.bytes_out += reference.bytes;
+        // Its files have heads, too: what the receipt says is what is held against the limit.
+        over_output(state, 0, 0)?;
         Ok(reference)
     }
 
@@ -164,14 +166,16 @@ impl Instance {
     }
 }
 
-/// Whether the step may give so much more.
-fn over_output(state: &State, rows: u64, bytes: u64) -> Result<(), Fault> {
+/// Whether the step may give so much more. If not, the receipt has what it wanted to give.
+fn over_output(state: &mut State, rows: u64, bytes: u64) -> Result<(), Fault> {
     let (total, limit) = (state.usage.rows_out.saturating_add(rows), state.limits.rows);
     if total > limit {
+        state.usage.rows_out = total;
         return Err(Fault::beyond(LimitKind::Rows, format!("gives {total} rows of outputs"), limit));
     }
     let (total, limit) = (state.usage.bytes_out.saturating_add(bytes), state.limits.output_bytes);
     if total > limit {
+        state.usage.bytes_out = total;
         return Err(Fault::beyond(LimitKind::Output, format!("gives {} of outputs", amount(total)), limit));
     }
     Ok(())

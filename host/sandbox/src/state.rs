@@ -156,11 +156,12 @@ impl State {
     /// Charges a file or a checkpoint.
     pub(crate) fn charge_disk(&mut self, length: usize) -> Result<(), Fault> {
         let (total, limit) = (self.usage.disk_bytes.saturating_add(disk_bytes(length as u64)), self.limits.disk_bytes);
+        // Also what was too much stands in the receipt.
+        self.usage.disk_bytes = total;
         if total > limit {
             let done = format!("fills {} of the disk", amount(total));
             return Err(Fault::beyond(LimitKind::Disk, done, limit));
         }
-        self.usage.disk_bytes = total;
         Ok(())
     }
 

@@ -102,7 +102,7 @@ impl Server {
 
     fn unknown(&self, project: &Path, name: &PluginName) -> Fault {
         let name = name.as_str();
-        let mut known = plugins::components_in(&self.options.plugins);
+        let mut known: Vec<String> = plugins::first_party(&self.options.plugins).collect();
         known.extend(plugins::components_in(&project.join(plugins::FOLDER)));
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
         match types::nearest(name, known.iter().map(String::as_str)) {

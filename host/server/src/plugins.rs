@@ -13,6 +13,9 @@ use types::{Digest, Fault, FaultKind, Id, PluginName, Problem, Role, TenantId};
 /// Where a project keeps the plugins that were added to it, `NAME.wasm` each. It belongs to the project and to git.
 pub(crate) const FOLDER: &str = "plugins";
 
+/// Those of the first-party plugins that `stepwell doctor` has misbehave: nobody is offered them.
+const MISBEHAVING: [&str; 2] = ["abuse", "abuse-roles"];
+
 /// A component that somebody wants in a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,7 +102,7 @@ impl Server {
             let file = format!("{FOLDER}/{name}.wasm");
             plugins.push(self.listed(tenant, &lock, name, &inside(folder, &file)?, Some(file))?);
         }
-        for name in components_in(&self.options.plugins) {
+        for name in first_party(&self.options.plugins) {
             // Hidden by the project's own.
             if plugins.iter().all(|plugin: &Listed| plugin.name != name) {
                 let file = self.options.plugins.join(format!("{name}.wasm"));
@@ -169,6 +172,11 @@ pub(crate) fn components_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+/// The names of the plugins that come with Stepwell and are of use.
+pub(crate) fn first_party(folder: &Path) -> impl Iterator<Item = String> {
+    components_in(folder).into_iter().filter(|name| !MISBEHAVING.contains(&name.as_str()))
 }
 
 /// How an offered component is called in messages.

@@ -69,7 +69,7 @@ impl Server {
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
         self.active(tenant)?;
-        let project = manifest::load(folder)?;
+        let project = load(folder, pipeline)?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
             None if project.pipelines.is_empty() => return Err(no_pipelines()),
@@ -87,7 +87,7 @@ impl Server {
         pipeline: Option<&str>,
         notes: Notes<'_>,
     ) -> Result<Plan, Error> {
-        let project = manifest::load(folder)?;
+        let project = load(folder, pipeline)?;
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
@@ -174,6 +174,14 @@ impl Server {
             imports: descriptor.imports.clone(),
         });
         Ok(Described { descriptor, component: digest })
+    }
+}
+
+/// The project, or all of it that the pipeline needs.
+fn load(folder: &Path, pipeline: Option<&str>) -> Result<Project, Vec<Problem>> {
+    match pipeline {
+        Some(name) => manifest::load_one(folder, name),
+        None => manifest::load(folder),
     }
 }
 

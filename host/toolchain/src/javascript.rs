@@ -55,50 +55,51 @@ fn made_by() -> Digest {
     Digest::of_json(&(PACKAGES, BUILD, SDK, WIT))
 }
 
-/// The step of a role, and its test.
-macro_rules! carried_pair {
+/// The step of a role, its test and its fixture.
+macro_rules! carried_step {
     ($role:literal) => {
-        (carried_text!("sdk/js/template/", $role, ".js"), carried_text!("sdk/js/template/", $role, ".test.js"))
+        (
+            carried_text!("sdk/js/template/", $role, ".js"),
+            carried_text!("sdk/js/template/", $role, ".test.js"),
+            carried_fixture!("js", $role),
+        )
     };
 }
 
 fn javascript(role: Role) -> Vec<File> {
-    let (step, test) = step_and_test(role);
+    let (step, test, fixture) = template(role);
     let package = carried_text!("sdk/js/template/package.json");
-    folder(("my-plugin.js", step), test, package, "jsconfig.json")
+    folder([("my-plugin.js", step), ("package.json", package)], "jsconfig.json", test, fixture)
 }
 
 fn typescript(role: Role) -> Vec<File> {
+    let (step, test, fixture) = template(role);
     // The steps in JavaScript are so written that they are TypeScript, too; this one has types to say.
-    let (step, test) = match (role, step_and_test(role)) {
-        (Role::Evaluator, (_, test)) => (carried_text!("sdk/js/template/evaluator.ts"), test),
-        (_, both) => both,
-    };
+    let step = if role == Role::Evaluator { carried_text!("sdk/js/template/evaluator.ts") } else { step };
     let package = carried_text!("sdk/js/template/package.ts.json");
-    folder(("my-plugin.ts", step), test, package, "tsconfig.json")
+    folder([("my-plugin.ts", step), ("package.json", package)], "tsconfig.json", test, fixture)
 }
 
-fn step_and_test(role: Role) -> (&'static str, &'static str) {
+fn template(role: Role) -> (&'static str, &'static str, [File; 2]) {
     match role {
-        Role::Collector => carried_pair!("collector"),
-        Role::Transformer => carried_pair!("transformer"),
-        Role::Fitted => carried_pair!("fitted"),
-        Role::Validator => carried_pair!("validator"),
-        Role::Trainer | Role::Predictor => carried_pair!("learner"),
-        Role::Evaluator => carried_pair!("evaluator"),
-        Role::Sink => carried_pair!("sink"),
+        Role::Collector => carried_step!("collector"),
+        Role::Transformer => carried_step!("transformer"),
+        Role::Fitted => carried_step!("fitted"),
+        Role::Validator => carried_step!("validator"),
+        Role::Trainer | Role::Predictor => carried_step!("learner"),
+        Role::Evaluator => carried_step!("evaluator"),
+        Role::Sink => carried_step!("sink"),
     }
 }
 
-fn folder(step: File, test: &'static str, package: &'static str, settings: &'static str) -> Vec<File> {
-    vec![
-        step,
+fn folder(own: [File; 2], settings: &'static str, test: &'static str, fixture: [File; 2]) -> Vec<File> {
+    let both = [
         ("tests/test.js", test),
-        ("package.json", package),
         (settings, carried_text!("sdk/js/template/tsconfig.json")),
         ("README.md", carried_text!("sdk/js/template/README.md")),
         (".gitignore", IGNORED),
-    ]
+    ];
+    own.into_iter().chain(both).chain(fixture).collect()
 }
 
 /// Node.js, and the folder of the packages that the SDK's own tests need: those of a build, and a compiler of TypeScript.

@@ -241,6 +241,11 @@ impl Grants {
     }
 }
 
+/// The command that adds a line of `grants` to a tenant's policy, for whoever runs the installation to paste.
+pub fn policy_command(line: &str) -> String {
+    format!("stepwell tenant policy NAME --allow '{}'", line.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +354,12 @@ mod tests {
         let everything = Grants::everything();
         assert!(everything.beyond(&everything).is_empty());
         assert_eq!(everything.beyond(&Grants::default()), everything);
+    }
+
+    #[test]
+    fn a_line_is_quoted_for_a_shell() {
+        let command = policy_command(r#"files = ["it's"]"#);
+        assert_eq!(command, r#"stepwell tenant policy NAME --allow 'files = ["it'\''s"]'"#);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contr
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
-pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
+pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };

@@ -51,3 +51,12 @@ fn print_json(answer: &impl serde::Serialize) -> Result<u8, Failure> {
     anstream::println!("{}", serde_json::to_string_pretty(answer).map_err(Failure::ours)?);
     Ok(0)
 }
+
+/// Says an answer: to a program, or to a person as this text.
+fn told(args: &Args, answer: &impl serde::Serialize, text: &str) -> Result<u8, Failure> {
+    if args.json {
+        return print_json(answer);
+    }
+    anstream::print!("{text}");
+    Ok(0)
+}

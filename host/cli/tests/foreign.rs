@@ -121,6 +121,29 @@ fn native_code_that_a_project_ships_is_not_loaded() {
     }
 }
 
+/// Native code is kept in the user's cache under the digest of its component: a blob with other bytes must not become it.
+#[test]
+fn a_component_that_a_project_ships_under_anothers_name_is_not_compiled() {
+    let project = Project::new();
+    let forged = components(&project.path(".stepwell/tenants/default/blobs"));
+    assert!(forged.len() >= 5, "components lie elsewhere: {forged:?}");
+    for blob in &forged {
+        fs::remove_file(blob).unwrap();
+        fs::write(blob, "\0asm, forged").unwrap();
+    }
+    fs::remove_dir_all(compiled::folder_of(&project.path(""))).unwrap();
+    project.stepwell(&["check"]).expect("check", 0, &["is sound"]);
+    for blob in components(&project.path(".stepwell/tenants/default/blobs")) {
+        assert_ne!(fs::read(&blob).unwrap(), b"\0asm, forged", "{}", blob.display());
+    }
+}
+
+fn components(blobs: &Path) -> Vec<std::path::PathBuf> {
+    let folders = fs::read_dir(blobs).unwrap().map(|folder| folder.unwrap().path());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    files.filter(|file| fs::read(file).unwrap().starts_with(b"\0asm")).collect()
+}
+
 /// The command works in the project's folder, where Python would look first for what the build imports.
 #[test]
 fn a_build_runs_no_file_of_the_project() {

@@ -4,7 +4,8 @@ use crate::bindings::{WitError, wit_step};
 use crate::engine::{Plugin, STACK_BYTES_MAX};
 use crate::state::{Failure, State, Usage, amount, told};
 use data::Table;
-use types::{FILES_MAX, Fault, LimitKind, Quantity, SavedFile, TableRef};
+use std::path::Path;
+use types::{Digest, FILES_MAX, Fault, LimitKind, Quantity, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Store, Trap};
 
@@ -157,12 +158,20 @@ impl Instance {
         files
             .iter()
             .map(|file| {
-                let path = state.doors.blob(&file.digest);
-                let content = std::fs::read(&path)
-                    .map_err(|error| Fault::host(format!("cannot read stored file `{}`: {error}", file.name)))?;
+                let content = stored(&state.doors.blob(&file.digest), &file.digest)
+                    .map_err(|why| Fault::host(format!("cannot read stored file `{}`: {why}", file.name)))?;
                 Ok(wit_step::SavedFile { name: file.name.clone(), content })
             })
             .collect()
+    }
+}
+
+/// The bytes of a blob, if they are those that its name says: a data folder may have come with a stranger's project.
+pub(crate) fn stored(path: &Path, digest: &Digest) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    match Digest::of(&bytes) {
+        found if found == *digest => Ok(bytes),
+        found => Err(format!("its digest is {}, expected {}", found.short(), digest.short())),
     }
 }
 

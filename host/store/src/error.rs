@@ -29,6 +29,8 @@ pub enum Error {
     Busy { path: PathBuf },
     #[error("`{}` is {got}, expected a regular file", path.display())]
     NotAFile { path: PathBuf, got: &'static str },
+    #[error("`{}` has {got} bytes, expected at most {most}", path.display())]
+    TooLong { path: PathBuf, got: u64, most: u64 },
     #[error("`{}` has digest {got}, expected {expected}", path.display())]
     Digest { path: PathBuf, expected: Digest, got: Digest },
     #[error("tenant `{tenant}` has no blob {digest}")]

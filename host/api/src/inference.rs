@@ -144,6 +144,8 @@ pub(crate) async fn of_tenant(
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    // What the path named so far is kept there, and would count as what the inner one names.
+    request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
         Ok(response) => Ok(response),

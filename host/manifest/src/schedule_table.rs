@@ -1,11 +1,11 @@
 //! A pipeline's `[schedule]` table -> a [`Schedule`]. What a cron expression means is `trigger`'s to say; here it gets its place.
 
-use crate::nearest;
 use crate::reader::{Reader, Value, cut};
 use crate::value::{milliseconds, truth};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use trigger::{Choice, Draft, Expression, Moment, Schedule, Zone};
+use types::nearest;
 
 const KEYS: [&str; 11] =
     ["cron", "zone", "gap", "fold", "missed", "catch_up", "overlap", "jitter", "start", "end", "paused"];

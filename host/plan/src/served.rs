@@ -130,13 +130,14 @@ mod tests {
     #[test]
     fn the_first_step_that_looks_says_whether_a_value_may_lack() {
         let read = |name: &str, nullable| vec![Field { name: name.to_owned(), data_type: DataType::Float64, nullable }];
-        let (fills, computes, other) = (read("rate", true), read("rate", false), read("age", false));
+        let [fills, computes, other] = [read("rate", true), read("rate", false), read("age", false)];
+        let [fills, computes, other] = [&fills, &computes, &other].map(Vec::as_slice);
         for (reads, expected) in [
-            (&[&other[..]][..], true),
-            (&[&fills], true),
-            (&[&computes], false),
-            (&[&other, &fills, &computes], true),
-            (&[&computes, &fills], false),
+            (&[other][..], true),
+            (&[fills], true),
+            (&[computes], false),
+            (&[other, fills, computes], true),
+            (&[computes, fills], false),
             (&[], true),
         ] {
             assert_eq!(may_lack(reads, "rate"), expected, "{reads:?}");

@@ -394,7 +394,7 @@ pub(crate) enum Tenant {
         /// Set it to what this file says
         #[arg(long, value_name = "FILE", conflicts_with = "allow")]
         file: Option<PathBuf>,
-        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'
+        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'; --file takes one away
         #[arg(long, value_name = "LINE")]
         allow: Vec<String>,
     },

@@ -94,7 +94,9 @@ fn life(project: &Project) {
     says(project, &["tenant", "quota", "acme", "--storage", "10GiB", "--cpu", "2h"], 0, "10 GiB");
     says(project, &["tenant", "quota", "acme", "--storage", "ten"], 2, "`ten` is not a size");
     let quotas = project.answer(&["tenant", "show", "acme"])["quotas"].clone();
-    assert_eq!((&quotas[0]["limit"], &quotas[2]["limit"]), (&json!("10 GiB"), &json!("7200 s a day")), "{quotas:#}");
+    assert_eq!((&quotas[0]["limit"], &quotas[2]["limit"]), (&json!(10_u64 << 30), &json!(7_200_000)), "{quotas:#}");
+    assert_eq!((&quotas[0]["unit"], &quotas[2]["unit"]), (&json!("bytes"), &json!("milliseconds")), "{quotas:#}");
+    says(project, &["tenant", "quota", "acme"], 0, "2 h a day");
     says(project, &["tenant", "suspend", "acme"], 0, "tenant `acme` is suspended");
     says(project, &["--tenant", "acme", "run"], 2, "tenant `acme` is suspended");
     says(project, &["--tenant", "acme", "check"], 2, "tenant `acme` is suspended");
@@ -165,6 +167,10 @@ fn a_policy_holds_from_the_next_attempt_on() {
     says(&project, &["--tenant", "acme", "run"], 2, "not by the tenant's policy");
     says(&project, &["tenant", "policy", "acme", "--allow", &line], 0, &folder);
     says(&project, &["--tenant", "acme", "run"], 0, "succeeded");
+    let again = says(&project, &["tenant", "policy", "acme", "--allow", &line], 0, &folder);
+    assert_eq!(again.stdout.matches(&folder).count(), 1, "{again:#?}");
+    let nothing = says(&project, &["tenant", "policy", "acme", "--allow", "clock = false"], 2, "--allow only adds");
+    assert!(nothing.stderr.contains("error: 1 problem\n"), "{nothing:#?}");
     project.write("policy.toml", "[grants]\nclock = true\n[limits]\nmemory = \"1 GiB\"\nwall = \"1 min\"\n");
     says(&project, &["tenant", "policy", "acme", "--file", "policy.toml"], 0, "memory = \"1 GiB\"");
     says(&project, &["--tenant", "acme", "run"], 2, &line);
@@ -212,8 +218,7 @@ fn cpu_time_of_a_day_is_bounded_in_the_middle_of_an_attempt() {
     says(&project, &["--tenant", "acme", "run"], 0, "succeeded");
     project.write("pipelines/main.toml", hostile("harmless", "wall = \"30 s\""));
     says(&project, &["--tenant", "acme", "run"], 0, "succeeded");
-    let used = project.answer(&["tenant", "show", "acme"])["quotas"][2]["used"].as_str().unwrap().to_owned();
-    let used: f64 = used.split(' ').next().unwrap().parse().unwrap();
+    let used = project.answer(&["tenant", "show", "acme"])["quotas"][2]["used"].as_f64().unwrap() / 1000.0;
     assert!(used > 0.1, "compiling took some: {used}");
     let limit = format!("{}s", used.ceil() + 2.0);
     says(&project, &["tenant", "quota", "acme", "--cpu", &limit], 0, "");

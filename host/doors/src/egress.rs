@@ -34,7 +34,7 @@ impl Egress {
         let (used, limit) = (self.used(), self.limit.load(Ordering::Relaxed));
         match used < limit && bytes <= limit - used {
             true => Ok(()),
-            false => Err(Fault::quota(QuotaKind::Egress, Quantity::Bytes(used), Quantity::Bytes(limit))),
+            false => Err(Fault::quota(QuotaKind::Egress, Quantity::Bytes(used).about(), Quantity::Bytes(limit))),
         }
     }
 

@@ -308,7 +308,7 @@ mod tests {
     fn a_fixture_is_read_whole_or_with_every_problem() {
         let text = "role = \"fitted\"\nparams = { column = \"a\" }\n[inputs.rows]\ncsv = \"\"\"\na:int64\n1\n\"\"\"\n";
         let fixture = Fixture::parse(text, "tests/a.toml").unwrap();
-        assert_eq!((fixture.role, fixture.params), (Role::Fitted, json!({"column": "a"})));
+        assert_eq!((fixture.role, fixture.params.clone()), (Role::Fitted, json!({"column": "a"})));
         let step = fixture.step(&PluginName::parse("mine").unwrap());
         let place = |path: &[&str]| step.place_of_key(path).map(|place| (place.line, place.column));
         assert_eq!(

@@ -83,7 +83,7 @@ impl Admission {
         if let Some(limit) = entry.quota.storage_bytes {
             let used = self.storage_bytes(tenant)?;
             if used >= limit {
-                return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used), Quantity::Bytes(limit)));
+                return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used).about(), Quantity::Bytes(limit)));
             }
         }
         match self.over_cpu(tenant, entry.quota.cpu_seconds) {
@@ -94,8 +94,10 @@ impl Admission {
 
     fn over_cpu(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
         let limit = limit?;
-        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1_000_000;
-        (used >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} s today"), format!("{limit} s")))
+        let used_ms = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1000;
+        let (used, most) =
+            (Quantity::Milliseconds(used_ms).about(), Quantity::Milliseconds(limit.saturating_mul(1000)));
+        (used_ms / 1000 >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} today"), most))
     }
 
     /// Waits for no attempt of the tenant to run; false if that takes too long.

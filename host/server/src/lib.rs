@@ -41,7 +41,7 @@ pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
-pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
+pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timing::TIMED_ROWS;
 pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};

@@ -85,7 +85,7 @@ impl From<Error> for Fault {
             Error::TooLarge { .. } => return Fault::guest(error.to_string()),
             Error::NoTenant { .. } | Error::Default | Error::Taken { .. } => return Fault::invalid(error.to_string()),
             Error::Storage { used, more, limit } => {
-                let used = format!("{} and {} more", Quantity::Bytes(used), Quantity::Bytes(more));
+                let used = format!("{} and {} more", Quantity::Bytes(used).about(), Quantity::Bytes(more).about());
                 return Fault::quota(QuotaKind::Storage, used, Quantity::Bytes(limit));
             }
             _ => {}

@@ -36,7 +36,7 @@ impl Store {
         let mut all = self.space.taken();
         let taken = self.measured(&mut all, tenant)?;
         taken.elsewhere = elsewhere;
-        Ok(taken.blobs + elsewhere)
+        Ok(taken.blobs.saturating_add(elsewhere))
     }
 
     /// Counts a blob before it is written, or refuses it.
@@ -47,7 +47,7 @@ impl Store {
             return Ok(());
         }
         let taken = self.measured(&mut all, tenant)?;
-        let used = taken.blobs + taken.elsewhere;
+        let used = taken.blobs.saturating_add(taken.elsewhere);
         match limit {
             Some(limit) if used.saturating_add(bytes) > limit => Err(Error::Storage { used, more: bytes, limit }),
             _ => {

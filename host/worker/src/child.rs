@@ -20,6 +20,7 @@ const SLACK_BYTES: u64 = 64 << 20;
 
 /// The process behind the hidden command `worker`: its socket is its standard input.
 pub fn main() -> Result<(), Fault> {
+    let_go_of_inherited()?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
     let socket = Arc::new(UnixStream::from(socket));
     let (setup, _, _) = wire::receive::<ToWorker>(&socket).map_err(Fault::host)?;
@@ -35,6 +36,18 @@ pub fn main() -> Result<(), Fault> {
     let mut worker = Worker { socket, blobs, compiled, scratch, status, sandbox, plugins, served };
     worker.send(&FromWorker::Ready { walls }, &[])?;
     worker.serve()
+}
+
+/// Closes what the server was started with, by a shell say, and did not open itself: a worker that was taken over would read and
+/// write it, behind no wall.
+#[expect(unsafe_code, reason = "closing by number; nothing of this process is open yet but the standard streams")]
+fn let_go_of_inherited() -> Result<(), Fault> {
+    // SAFETY: no descriptor from 3 on is owned by anything in this process, which has only just begun.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    match closed {
+        0 => Ok(()),
+        _ => Err(Fault::host(format!("cannot close what was inherited: {}", std::io::Error::last_os_error()))),
+    }
 }
 
 /// Ends the process when the server's end of the socket closes, whatever the guest is doing.

@@ -33,7 +33,7 @@ pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
-pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
+pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};

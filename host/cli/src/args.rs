@@ -401,7 +401,7 @@ pub(crate) enum Tenant {
     /// Bound what a tenant may use up; shows what is used, also without an option
     Quota {
         name: TenantId,
-        /// Blobs and native code, such as 10GiB; `none` for no bound, as with the others
+        /// Blobs, journal and native code, such as 10GiB; `none` for no bound, as with the others
         #[arg(long, value_name = "BYTES")]
         storage: Option<String>,
         /// Attempts at once, over all its runs; more wait

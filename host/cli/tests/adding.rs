@@ -91,6 +91,21 @@ fn a_plugin_is_added_named_and_removed_alone_and_beside_a_server() {
     project.stepwell(&["plugin", "add", &absent]).expect("another digest", 5, &["no component"]);
 }
 
+/// A project from elsewhere may bring a `csv` of its own; a pipeline that says `csv` means the first-party one.
+#[test]
+fn a_plugin_of_the_project_does_not_pass_for_a_first_party_one() {
+    let project = Project::new();
+    std::fs::create_dir_all(project.path("plugins")).unwrap();
+    std::fs::copy(guest("density"), project.path("plugins/csv.wasm")).unwrap();
+    let says = ["`plugins/csv.wasm` has the name of a plugin that comes with Stepwell", "by its path"];
+    for command in [&["check"][..], &["run"], &["plugin", "list"]] {
+        project.stepwell(command).expect(&command.join(" "), 2, &says);
+    }
+    project.stepwell(&["plugin", "add", "plugins/csv.wasm"]).expect("its own name", 0, &["plugins/density.wasm"]);
+    std::fs::remove_file(project.path("plugins/csv.wasm")).unwrap();
+    project.stepwell(&["check"]).expect("check", 0, &["is sound"]);
+}
+
 #[test]
 fn a_plugin_that_a_step_uses_stays() {
     let project = Project::new();

@@ -60,9 +60,13 @@ fn within(reach: Reach, address: &SocketAddr) -> bool {
     }
 }
 
-/// Addresses in private networks at which clouds keep the credentials of a machine: Amazon's by IPv6, Alibaba's.
-const METADATA: [IpAddr; 2] =
-    [IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200))];
+/// Addresses outside the link-local ones at which clouds keep the credentials of a machine: Amazon's by IPv6, Alibaba's, and
+/// Azure's, which is a public one by its number.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+];
 
 /// Private networks (RFC 1918, RFC 4193), carrier-grade ones (RFC 6598) and this machine.
 fn is_private(address: IpAddr) -> bool {
@@ -79,6 +83,7 @@ fn is_private(address: IpAddr) -> bool {
 /// Globally reachable by the registries of special-purpose addresses (RFC 6890), and unicast.
 fn is_public(address: IpAddr) -> bool {
     match address {
+        address if METADATA.contains(&address) => false,
         IpAddr::V4(v4) => {
             const SPECIAL: [([u8; 4], u32); 14] = [
                 ([0, 0, 0, 0], 8),
@@ -155,6 +160,9 @@ mod tests {
             ("fe80::1", false, false),
             ("fd00:ec2::254", false, false),
             ("100.100.100.200", false, false),
+            ("168.63.129.16", false, false),
+            ("::ffff:168.63.129.16", false, false),
+            ("168.63.129.17", true, false),
             ("fd00:ec3::254", false, true),
             ("ff02::1", false, false),
             ("2606:2800:220:1::1", true, false),

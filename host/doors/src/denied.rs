@@ -1,6 +1,6 @@
 //! Why a door stays shut, and the exact line that would open it.
 
-use crate::files;
+use crate::kept;
 use std::path::Path;
 use types::{Fault, FaultKind, Grants, HttpGrant, policy_command};
 
@@ -58,7 +58,7 @@ pub(crate) fn read(path: &str, folder: &str) -> Line {
 }
 
 pub(crate) fn write(path: &str, folder: &str) -> Line {
-    let line = match files::is_the_projects_own(Path::new(path)) {
+    let line = match kept::is_kept(Path::new(path)) {
         true => Err("no grant opens what the project is made of: write into a folder of its own, such as `out`"),
         false => grantable(path).map(|()| format!("files = [{{ path = {folder:?}, write = true }}]")),
     };

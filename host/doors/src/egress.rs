@@ -39,6 +39,7 @@ impl Egress {
     }
 
     pub(crate) fn count(&self, bytes: u64) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+        // The count begins with what a file said: it must not begin anew beyond the largest number.
+        let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used.saturating_add(bytes)));
     }
 }

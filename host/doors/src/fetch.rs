@@ -50,6 +50,15 @@ pub(crate) struct Doors {
     pub(crate) secrets: Vec<Hidden>,
 }
 
+impl Doors {
+    /// Whether the secret may travel with some request of the step. Another's value in an answer is no echo of it, and to mask
+    /// that would tell a step which guesses that its guess is right.
+    fn may_send(&self, secret: &Hidden) -> bool {
+        let named = self.grants.iter().any(|grant| grant.secrets.contains(&secret.name));
+        named && self.policy.iter().any(|allowed| allowed.carries(&secret.name))
+    }
+}
+
 /// A request as the step wrote it.
 pub(crate) struct Wanted {
     pub(crate) method: String,
@@ -185,7 +194,9 @@ fn hop(
     if body.len() as u64 > BODY_IN_BYTES_MAX {
         return Err(too_large());
     }
-    let mask = |bytes: Vec<u8>| doors.secrets.iter().fold(bytes, |bytes, secret| secret.masked(bytes));
+    let mask = |bytes: Vec<u8>| {
+        doors.secrets.iter().filter(|secret| doors.may_send(secret)).fold(bytes, |bytes, secret| secret.masked(bytes))
+    };
     let headers = response.headers().iter().map(|(name, value)| {
         let value = mask(value.as_bytes().to_vec());
         (name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned())

@@ -2,8 +2,11 @@
 //! it beneath both (`openat2`), so no `..`, absolute path or symbolic link leads out of either.
 
 use crate::denied::{self, Line};
+use crate::kept::is_kept;
 use crate::{Authority, shown};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, linkat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, linkat, openat2, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -23,6 +26,9 @@ pub(crate) fn open(path: &str, base: &Path, grants: &Grants, authority: &Authori
     let file = File::from(openat2(&anchor, way.target, flags, Mode::empty(), BENEATH | links).map_err(failed)?);
     if !file.metadata().map_err(Fault::host)?.is_file() {
         return Err(Fault::invalid(format!("cannot open `{}`: it is not a regular file", shown(wanted))));
+    }
+    if fstatfs(&file).map_err(Fault::host)?.f_type == PROC_SUPER_MAGIC {
+        return Err(of_processes(wanted));
     }
     match is_ours(&real_path(&file)?, authority) {
         true => Err(ours(wanted)),
@@ -57,8 +63,11 @@ pub(crate) fn create(
     let folder = openat2(&anchor, within, FOLDER, Mode::empty(), BENEATH).map_err(failed)?;
     let project = real_path(&folder_at(base).map_err(failed)?)?;
     let real = real_path(&folder)?.join(name);
-    if is_ours(&real, authority) || real.strip_prefix(&project).is_ok_and(is_the_projects_own) {
+    if is_ours(&real, authority) {
         return Err(ours(wanted));
+    }
+    if real.strip_prefix(&project).is_ok_and(is_kept) {
+        return Err(kept(wanted));
     }
     // Without a name: if nobody finishes it, it never was.
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -197,15 +206,21 @@ fn is_ours(real: &Path, authority: &Authority) -> bool {
     authority.private.iter().any(|folder| real.starts_with(folder)) || real.iter().any(|part| part == ".stepwell")
 }
 
-/// What a project is made of, or its tools execute: no step writes it, whatever is granted.
-pub(crate) fn is_the_projects_own(below: &Path) -> bool {
-    let first = below.iter().find(|part| *part != ".").and_then(|part| part.to_str()).unwrap_or_default();
-    ["pipelines", "steps", "plugins", "stepwell.toml", "stepwell.lock"].contains(&first) || first.starts_with(".git")
+fn ours(wanted: &Path) -> Fault {
+    let message = format!("`{}` is not for steps: it is the installation's own", shown(wanted));
+    Fault::new(FaultKind::Denied, message).hinted("keep what steps read and write in folders of their own")
 }
 
-fn ours(wanted: &Path) -> Fault {
-    let message = format!("`{}` is not for steps: it is the installation's or the project's own", shown(wanted));
-    Fault::new(FaultKind::Denied, message).hinted("keep what steps read and write in folders of their own")
+/// The server's own among them: its memory and its environment are files there.
+fn of_processes(wanted: &Path) -> Fault {
+    Fault::new(FaultKind::Denied, format!("`{}` is not for steps: it tells of running processes", shown(wanted)))
+}
+
+fn kept(wanted: &Path) -> Fault {
+    let message =
+        format!("`{}` is not for steps to write: the project is made of it, or something executes it", shown(wanted));
+    Fault::new(FaultKind::Denied, message)
+        .hinted("write what is no source, component or hidden file, in a folder of its own such as `out`")
 }
 
 /// Why a file did not open.
@@ -269,6 +284,9 @@ mod tests {
         }
         assert!(open("data/deep/rows.csv", "data/deep/rows.csv").is_ok());
         assert_eq!(open("data/inside", "data/deep/rows.csv").unwrap_err().kind, FaultKind::Denied);
+        for memory in ["/proc/self/mem", "/proc/self/environ"] {
+            assert_eq!(open(memory, "/").unwrap_err().kind, FaultKind::Denied, "{memory}");
+        }
         // The whole file system, granted by the pipeline, is not what a policy of the project's folder allows.
         let outside = super::open("/etc/hostname", base, &granted("/"), &allowed(granted("."))).unwrap_err();
         assert_eq!(outside.kind, FaultKind::Denied);
@@ -352,7 +370,9 @@ mod tests {
             ".stepwell/x",
             ".git/config",
             ".gitignore",
-            "steps/a.py",
+            "out/.envrc",
+            "out/total.js",
+            "steps/rows.csv",
             "stepwell.toml",
             &format!("{absolute}/x"),
         ] {

@@ -12,6 +12,7 @@ mod denied;
 mod egress;
 mod fetch;
 mod files;
+mod kept;
 mod secret;
 mod target;
 

@@ -106,6 +106,7 @@ fn collect(instance: &mut Instance, cursor: Option<&str>) -> Result<Answer, Faul
             return Err(Fault::guest("says there is more, but neither brought rows nor moved its cursor"));
         }
         cursor = Some(unhex(&page.cursor)?);
+        instance.store.data_mut().charge_page(&page)?;
         instance.store.data_mut().doors.page(page)?;
         if !more {
             return Ok(Answer::Collected);

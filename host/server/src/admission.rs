@@ -68,10 +68,12 @@ impl Admission {
         locked(&self.queue).share.running(tenant)
     }
 
-    /// Bytes that the tenant's blobs and native code take.
+    /// Bytes that the tenant's blobs, journal and native code take.
     pub(crate) fn storage_bytes(&self, tenant: &TenantId) -> Result<u64, Fault> {
-        let (_, compiled) = folder::measured(&(self.layout)(tenant).compiled)?;
-        Ok(self.store.storage_bytes(tenant, compiled)?)
+        let layout = (self.layout)(tenant);
+        let (_, compiled) = folder::measured(&layout.compiled)?;
+        let (_, journal) = folder::measured(&layout.blobs.with_file_name("journal"))?;
+        Ok(self.store.storage_bytes(tenant, compiled.saturating_add(journal))?)
     }
 
     /// An error if the tenant may not do more now: it is suspended, or a quota is used up.

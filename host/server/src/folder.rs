@@ -172,8 +172,10 @@ pub(crate) fn measured(folder: &Path) -> Result<(u64, u64), Fault> {
         entries => entries.map_err(Fault::host)?,
     };
     entries.flatten().try_fold((0, 0), |(files, bytes), entry| match entry.metadata() {
-        Ok(found) if found.is_dir() => measured(&entry.path()).map(|(more, larger)| (files + more, bytes + larger)),
-        Ok(found) => Ok((files + 1, bytes + found.len())),
+        Ok(found) if found.is_dir() => {
+            measured(&entry.path()).map(|(more, larger)| (files + more, u64::saturating_add(bytes, larger)))
+        }
+        Ok(found) => Ok((files + 1, bytes.saturating_add(found.len()))),
         // Renamed or removed meanwhile.
         Err(_) => Ok((files, bytes)),
     })

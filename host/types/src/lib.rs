@@ -34,7 +34,7 @@ pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_comm
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
-pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
+pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};

@@ -20,6 +20,7 @@ const SLACK_BYTES: u64 = 64 << 20;
 
 /// The process behind the hidden command `worker`: its socket is its standard input.
 pub fn main() -> Result<(), Fault> {
+    let_go_of_inherited()?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
     let socket = Arc::new(UnixStream::from(socket));
     let (setup, _, _) = wire::receive::<ToWorker>(&socket).map_err(Fault::host)?;
@@ -35,6 +36,21 @@ pub fn main() -> Result<(), Fault> {
     let mut worker = Worker { socket, blobs, compiled, scratch, status, sandbox, plugins, served };
     worker.send(&FromWorker::Ready { walls }, &[])?;
     worker.serve()
+}
+
+/// Closes what the server was started with, by a shell say, and did not open itself: a worker that was taken over would read and
+/// write it, behind no wall.
+#[expect(unsafe_code, reason = "closing by number; nothing of this process is open yet but the standard streams")]
+fn let_go_of_inherited() -> Result<(), Fault> {
+    let open = std::fs::read_dir("/proc/self/fd").map_err(Fault::host)?;
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    // All of them first: one is the listing's own, and is closed by then.
+    let inherited: Vec<i32> = numbers.filter(|number| *number > 2).collect();
+    for number in inherited {
+        // SAFETY: no descriptor from 3 on is owned by anything in this process, which has only just begun.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
 }
 
 /// Ends the process when the server's end of the socket closes, whatever the guest is doing.

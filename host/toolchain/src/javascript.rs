@@ -2,6 +2,7 @@
 //! component is made.
 
 use crate::carried::{File, WIT, staged};
+use crate::cell::Cell;
 use crate::node::{self, Node};
 use crate::tool::finish;
 use crate::{Language, Tools, language};
@@ -118,11 +119,15 @@ fn build(step: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let sdk = staged(tools.cache, "javascript", &[SDK, BUILD, WIT])?;
     drop(alone);
     (tools.notes)(format!("building `{shown}` into a component (2 to 10 s, once for each version of the file)"));
-    let mut command = node.command(&packages);
-    command.arg(sdk.join("sdk/js/build/build.mjs")).arg(step).arg(to);
+    let what = format!("building `{shown}`");
+    // Beneath the step's folder lie the modules that it imports.
+    let cell = Cell::new(to, tools)?.reads(step.parent().unwrap_or(step)).reads(&sdk).runs(&packages);
+    let cell = cell.runs_system().runs_program(node.program())?;
+    let mut command = cell.command(node.program())?;
+    command.arg(sdk.join("sdk/js/build/build.mjs")).arg(step).arg(cell.folder().join("made.wasm"));
     command.arg("--sdk").arg(sdk.join("sdk/js")).arg("--wit").arg(sdk.join("wit")).arg("--tools").arg(&packages);
-    finish(command, &format!("building `{shown}`"))?;
-    Ok(())
+    finish(command, &what).map_err(|fault| cell.told(fault))?;
+    std::fs::write(to, cell.take("made.wasm", &what)?).map_err(Fault::host)
 }
 
 #[cfg(test)]

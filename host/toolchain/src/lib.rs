@@ -13,6 +13,7 @@
 #[macro_use]
 mod carried;
 mod c;
+mod cell;
 mod component;
 pub mod javascript;
 mod kept;

@@ -18,11 +18,13 @@ const DRAFT: &str = "mark.draft";
 
 /// Whether a folder whose lock was just taken holds nothing to be believed.
 pub(crate) fn is_new(data: &Path) -> std::io::Result<bool> {
-    let mut names = std::fs::read_dir(data)?.map(|entry| Ok(entry?.file_name()));
-    names.try_fold(true, |is_new, name: std::io::Result<_>| {
-        let name = name?;
-        Ok(is_new && (name == "lock" || name == DRAFT))
-    })
+    for entry in std::fs::read_dir(data)? {
+        let name = entry?.file_name();
+        if name != "lock" && name != DRAFT {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Refuses a data folder that is not the user's. A new one becomes the user's, and so does one that is trusted.

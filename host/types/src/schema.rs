@@ -120,15 +120,13 @@ mod tests {
 
     #[test]
     fn a_value_too_many_ends_the_reading() {
-        for (begin, unit, end) in
-            [("[", "0,", ""), ("{", "\"abc\":{},", ""), ("\"", "x", "\""), ("{\"", "x", "\":0}"), ("", "[", "")]
+        for (begin, unit, end) in [("[", "0,", ""), ("{", "\"abc\":{},", ""), ("\"", "x", "\""), ("{\"", "x", "\":0}")]
         {
             let text = format!("{begin}{}{end}", unit.repeat(SCHEMA_BYTES_MAX));
             let long = format!("a JSON Schema of {} bytes, at most 65536 are taken", text.len());
             assert_eq!(read_schema(&text), Err(long));
             let error = held(&text).unwrap_err();
-            let bounded = error.starts_with("a JSON Schema of more than 65536 bytes") || error.starts_with("recursion");
-            assert!(bounded, "{begin}{unit}: {error}");
+            assert!(error.starts_with("a JSON Schema of more than 65536 bytes"), "{begin}{unit}: {error}");
         }
     }
 }

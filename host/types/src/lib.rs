@@ -18,6 +18,7 @@ mod nearest;
 mod problem;
 mod quantity;
 mod record;
+mod schema;
 mod tenant;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
@@ -41,4 +42,5 @@ pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
     AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
 };
+pub use schema::{SCHEMA_BYTES_MAX, read_schema};
 pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

@@ -18,6 +18,7 @@ mod parameters;
 mod plugin_step;
 mod policy;
 mod role;
+mod schema;
 mod served;
 mod step;
 mod train;

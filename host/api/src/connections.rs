@@ -4,7 +4,7 @@
 //! but that of the owner's socket for what a run says. Nor can a few hundred keep all others out by asking something now and
 //! then: when there is no place left, the connection that has asked nothing for longest ends.
 
-use crate::places::{Place, Places};
+use crate::places::{Place, Places, Watched};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -23,7 +23,7 @@ use tower::ServiceExt;
 
 /// Open connections of a listener. The next one waits until an idle one has made room, further ones in the system's queue.
 const CONNECTIONS_MAX: usize = 256;
-/// For a connection that is to make room, to end what it is writing or a head that it is reading.
+/// For a connection that is to make room, to end a head that it is reading.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
 /// From the end of one request, or the connection's begin, to the end of the next one's head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ async fn converse(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
     let mut overdue = pin!(overdue(&asked, answer_time_max));
     let mut told = false;
     let mut gone = pin!(sleep(Duration::MAX));

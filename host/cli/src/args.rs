@@ -1,6 +1,7 @@
 //! What can be typed. The doc comments are the help.
 
-use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use types::TenantId;
@@ -27,6 +28,13 @@ pub(crate) struct Args {
     /// Where runs, models and tables are kept [default: .stepwell in the project's folder]
     #[arg(long, global = true, env = "STEPWELL_DATA", value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Take the data folder as yours, wherever it came from, from now on
+    ///
+    /// What it holds is believed, such as the policies that say what steps may reach. One that came with a project from
+    /// elsewhere is refused without this: remove it instead, unless you trust whoever made it.
+    #[arg(long, global = true, env = "STEPWELL_TRUST_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(crate) trust_data: bool,
 
     /// Whose runs, models, endpoints and secrets are meant
     #[arg(long, global = true, env = "STEPWELL_TENANT", default_value = "default", value_name = "NAME")]

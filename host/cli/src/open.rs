@@ -48,11 +48,23 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// Where tools and what they made are kept between projects.
 pub(crate) fn cache() -> PathBuf {
+    of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(std::env::temp_dir).join("stepwell")
+}
+
+/// Where it is kept which data folders are the user's. Not beside others' files, where anybody could say it.
+fn state() -> Result<PathBuf, Failure> {
+    let none = || {
+        Failure::user("there is no folder for what is remembered of data folders").hinted("set HOME or XDG_STATE_HOME")
+    };
+    Ok(of_user("XDG_STATE_HOME", ".local/state").ok_or_else(none)?.join("stepwell"))
+}
+
+/// A folder of the user's: the one that the variable names, or the usual one.
+fn of_user(name: &str, usual: &str) -> Option<PathBuf> {
     // A relative one would lead into the project; the XDG specification has it ignored.
     let absolute = |folder: &PathBuf| folder.is_absolute();
-    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(absolute);
-    let named = variable("XDG_CACHE_HOME").filter(absolute).or_else(home_cache);
-    named.unwrap_or_else(std::env::temp_dir).join("stepwell")
+    let in_home = || variable("HOME").map(|home| home.join(usual)).filter(absolute);
+    variable(name).filter(absolute).or_else(in_home)
 }
 
 pub(crate) fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
@@ -64,7 +76,17 @@ pub(crate) fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
         Walls::BestEffort => WallPolicy::BestEffort,
         Walls::Required => WallPolicy::Required,
     };
-    Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots, walls, variables: variables() })
+    Ok(Options {
+        data: data.to_owned(),
+        executable,
+        plugins,
+        cache: cache(),
+        state: state()?,
+        trusts_data: args.trust_data,
+        slots,
+        walls,
+        variables: variables(),
+    })
 }
 
 /// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
@@ -140,8 +162,9 @@ pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
     let data = folder.0.join("data");
     match Folder::lock(&data)? {
         LockedBy::Us(lock) => {
-            // Native code of what is only looked at goes with the rest.
-            let options = Options { cache: folder.0.join("cache"), ..options(args, &data)? };
+            // Native code of what is only looked at goes with the rest, and nobody need know the folder again.
+            let (cache, state) = (folder.0.join("cache"), folder.0.join("state"));
+            let options = Options { cache, state, ..options(args, &data)? };
             let (server, _) = Server::open(lock, options).map_err(refused)?;
             look_at_walls(&server)?;
             Ok(Scratch { server, folder })

@@ -13,7 +13,7 @@ pub(crate) fn of(options: &Options, store: &Store, accounts: &Accounts, tenant: 
     let secrets = secrets::read(&folder::secrets(&options.data, tenant))?;
     let egress = Some(accounts.egress(tenant, entry.quota.egress_bytes));
     // What could not be named could not be refused.
-    let private = [&options.data, &options.cache].map(|folder| folder.canonicalize());
+    let private = [&options.data, &options.cache, &options.state].map(|folder| folder.canonicalize());
     let private = private.into_iter().collect::<Result<_, _>>().map_err(Fault::host)?;
     Ok(Authority { policy: entry.policy.grants, private, secrets, environment: options.variables.clone(), egress })
 }

@@ -87,7 +87,8 @@ fn life(project: &Project) {
     says(project, &["tenant", "create", "acme"], 2, "there is a tenant `acme` already");
     says(project, &["tenant", "create", "Acme"], 2, "is not a tenant name");
     says(project, &["tenant", "list"], 0, "acme");
-    says(project, &["--tenant", "acme", "run"], 0, "run 1 succeeded");
+    let show = "run 1 succeeded; look at it with `stepwell --tenant acme runs show 1`";
+    says(project, &["--tenant", "acme", "run"], 0, show);
     says(project, &["--tenant", "acme", "runs", "list"], 0, "main");
     says(project, &["tenant", "show", "acme"], 0, "1 runs");
     says(project, &["tenant", "policy", "acme"], 0, "files = [{ path = \".\", write = true }]");
@@ -270,6 +271,7 @@ fn secrets_go_in_and_do_not_come_out() {
         }
         assert_eq!(project.answer(&["--tenant", "acme", "secret", "list"]), json!(["LONG", "TOKEN"]));
         assert_eq!(project.answer(&["secret", "list"]), Value::Array(Vec::new()), "another's are another's");
+        says(&project, &["secret", "list"], 0, "no secrets yet; `stepwell secret set NAME` sets one");
         says(&project, &["--tenant", "acme", "secret", "remove", "LONG"], 0, "");
         says(&project, &["--tenant", "acme", "secret", "remove", "LONG"], 5, "there is no secret `LONG`");
         says(&project, &["--tenant", "acme", "secret", "list"], 0, "TOKEN");

@@ -207,3 +207,14 @@ pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
     let slice = |found: &types::Measure| found.slice.as_deref().unwrap_or("all rows").to_owned();
     measures.iter().map(|found| vec![found.name.clone(), slice(found), measure(found)]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_failed_run_registered_is_said() {
+        assert_eq!(super::left(&[]), "");
+        let registered = ["model `a` version 2, now `champion`".to_owned(), "model `b` version 1".to_owned()];
+        let expected = ", after it had registered model `a` version 2, now `champion` and model `b` version 1";
+        assert_eq!(super::left(&registered), expected);
+    }
+}

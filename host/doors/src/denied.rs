@@ -94,6 +94,11 @@ fn http(HttpGrant { allow, secrets, private }: &HttpGrant) -> String {
 /// No address of a name is within the reach of the grant that covers the request and of the policy; `both` where these let it go
 /// to private networks.
 pub(crate) fn private(grant: &HttpGrant, origin: &str, both: bool) -> Fault {
+    if both && grant.allow.names_address() {
+        let message =
+            format!("`{origin}` is link-local, or a cloud's: the grant names it, the tenant's policy does not");
+        return Fault::new(FaultKind::Denied, message).hinted(allow(&http(grant)));
+    }
     if both {
         let message =
             format!("`{origin}` resolves to an address only that no name may stand for: link-local, or a cloud's");

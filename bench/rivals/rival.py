@@ -105,9 +105,12 @@ def sql(query):
         "c": draw.integers(0, 100, count),
     }
     dim = {"k": np.arange(10_000), "w": draw.standard_normal(10_000), "g": draw.integers(0, 50, 10_000)}
+    (FOLDER / "query.sql").write_text(SQL[query])
+    for table, columns in {"facts": facts, "dim": dim}.items():
+        for name, column in columns.items():
+            leave(f"{table}.{name}", column)
     connection.execute("create table facts as select * from facts")
     connection.execute("create table dim as select * from dim")
-    assert facts and dim
 
     def run():
         connection.execute(f"create or replace table out as {SQL[query]}")

@@ -4,7 +4,7 @@
 //!  sandbox: components --Probe--> step.*, component.*        in this process
 //!           a Server   --noop---> worker.*, tenant.*         with real workers
 //!  kernels: components --Probe--> kernel.*, train.*          in this process
-//!           two sides  --turns--> mlp.*, gbdt.*              a process each: ours, and a rival's in Python
+//!           two sides  --turns--> mlp.*, gbdt.*, sql.*       a process each: ours, and a rival's in Python
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
@@ -16,6 +16,7 @@ mod learners;
 mod ours;
 mod plugin;
 mod side;
+mod sql;
 mod steps;
 mod training;
 
@@ -45,7 +46,8 @@ fn main() -> Result<()> {
         ["kernels", components, python] => {
             let (components, python) = (absolute(components)?, absolute(python)?);
             kernels::measure(&components)?;
-            learners::measure(&components, &python)
+            learners::measure(&components, &python)?;
+            sql::measure(&python)
         }
         ["side", task, folder] => ours::take_turns(task, Path::new(folder)),
         _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),

@@ -1,7 +1,8 @@
-//! Our side of a comparison with a rival (`side.rs`): a process that does one task whenever it is told to. Its plugin runs in
+//! Our side of a comparison with a rival (`side.rs`): a process that does one task whenever it is told to. A plugin runs in
 //! the sandbox, as in a worker; what the rival is not timed for is outside of the time here, too.
 
 use crate::plugin::{Heard, doors, fault};
+use crate::sql;
 use anyhow::{Context, Result, bail, ensure};
 use data::{GuestColumn, Table, TableWriter};
 use sandbox::{Plugin, Probe, Sandbox};
@@ -28,6 +29,7 @@ pub(crate) fn take_turns(task: &str, folder: &Path) -> Result<()> {
             let (plugin, rows, judged) = (loaded(folder)?, labelled(folder, "train")?, labelled(folder, "judged")?);
             Box::new(move || gbdt(&plugin, &rows, &judged))
         }
+        "groupby" | "window" | "join" => Box::new(sql::turns(folder)?),
         other => bail!("no task `{other}`"),
     };
     println!("ready");

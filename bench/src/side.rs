@@ -16,6 +16,7 @@ const RIVAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/rival.py");
 pub(crate) struct Turn {
     pub(crate) seconds: f64,
     pub(crate) auc: Option<f64>,
+    pub(crate) rows: Option<u64>,
 }
 
 pub(crate) struct Side {

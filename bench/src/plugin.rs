@@ -74,6 +74,10 @@ impl Doors for Shut {
         PathBuf::new()
     }
 
+    fn scratch(&self) -> Option<PathBuf> {
+        None
+    }
+
     fn leave(&mut self, _: &[u8]) -> Result<SavedFile, Fault> {
         Err(Fault::host("a benchmark leaves nothing"))
     }

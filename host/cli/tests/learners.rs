@@ -139,6 +139,56 @@ fn a_repeat_gives_the_same_bits() {
     assert!(loss < 0.15, "{loss}");
 }
 
+/// Names a model to start from.
+fn from(initial: &str, step: String) -> String {
+    step.replace(
+        "{ train = \"scaled.rows\" }",
+        &format!("{{ train = \"scaled.rows\", initial = \"{initial}.model\" }}"),
+    )
+}
+
+#[test]
+fn a_learner_goes_on_from_an_older_model() {
+    let network = "{ hidden = [8], epochs = 10, learning_rate = 0.01 }";
+    let steps = [
+        step("logistic", "logistic", "diagnosis", "{}"),
+        from("logistic", step("logistic-on", "logistic", "diagnosis", "{}")),
+        step("clusters", "kmeans", "", "{ clusters = 3 }"),
+        from("clusters", step("clusters-on", "kmeans", "", "{ clusters = 3 }")),
+        step("network", "mlp", "diagnosis", network),
+        from("network", step("network-on", "mlp", "diagnosis", network)),
+        step("trees", "gbdt", "diagnosis", "{ trees = 5 }"),
+        from("trees", step("trees-on", "gbdt", "diagnosis", "{ trees = 5 }")),
+        step("trees-at-once", "gbdt", "diagnosis", "{ trees = 10 }"),
+    ];
+    let run = shown(&ran(&steps.concat()));
+    let measure = |step: &str, name: &str| {
+        let measures = gave(&run, step, "model")["measures"].as_array().unwrap();
+        measures.iter().find(|measure| measure["name"] == name).unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(measure("logistic", "iterations") > 5.0);
+    assert!(measure("logistic-on", "iterations") <= 1.0, "it began at the minimum");
+    assert!(measure("clusters-on", "iterations") <= 2.0, "it began at the centres");
+    assert!(measure("network-on", "final_loss") < 0.8 * measure("network", "final_loss"));
+    let (on, at_once) = (measure("trees-on", "final_loss"), measure("trees-at-once", "final_loss"));
+    assert!((on - at_once).abs() < 1e-6 * at_once, "five trees and five more, {on}, are ten, {at_once}");
+}
+
+#[test]
+fn what_a_learner_cannot_go_on_from_is_told_by_check() {
+    let model = step("model", "kmeans", "", "{ clusters = 3 }");
+    for (plugin, fragments) in [
+        ("logistic", ["`model.model`, a model of another plugin, `kmeans`", "a model of its own"]),
+        ("linear", ["step `next` has no port `initial`", "plugin `linear` takes `train`"]),
+    ] {
+        let label = if plugin == "linear" { "mean_area" } else { "diagnosis" };
+        let steps = model.clone() + &from("model", step("next", plugin, label, "{}"));
+        let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tumour/data/tumour.csv");
+        let project = project(&format!("{ROWS}{steps}"), &std::fs::read(rows).unwrap());
+        stepwell(project.path(), &["check"]).expect(plugin, 2, &fragments);
+    }
+}
+
 #[test]
 fn what_cannot_be_learnt_from_is_refused_by_name() {
     let lacking = b"size,kind,grade,price\n1.5,a,x,2.0\n,b,y,3.5\n2.5,a,z,1.0\n";

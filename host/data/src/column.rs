@@ -40,7 +40,8 @@ pub(crate) fn arrow_type(data_type: DataType) -> ArrowType {
     }
 }
 
-pub(crate) fn arrow_schema(schema: &Schema) -> SchemaRef {
+/// Columns, as native kernels read and make them.
+pub fn arrow_schema(schema: &Schema) -> SchemaRef {
     let field = |field: &Field| ArrowField::new(&field.name, arrow_type(field.data_type), field.nullable);
     Arc::new(ArrowSchema::new(schema.fields.iter().map(field).collect::<Vec<_>>()))
 }

@@ -1,4 +1,4 @@
-//! Files and guest columns <-> checked [`Table`]s. The only crate that names arrow.
+//! Files and guest columns <-> checked [`Table`]s. The only crate that names arrow; `query` has it with its engine.
 //!
 //! ```text
 //!  guest column (bytes) --column::decode--> arrow array --\
@@ -14,7 +14,7 @@ mod parts;
 mod rows;
 mod table;
 
-pub use column::{CHUNK_BYTES_MAX, GuestColumn};
+pub use column::{CHUNK_BYTES_MAX, GuestColumn, arrow_schema};
 pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
 pub use rows::{column_as_text, json_rows, numbers, numbers_as, numbers_or_nan};
 pub use table::{Table, TableWriter, check_schema};

@@ -43,7 +43,18 @@ impl Table {
         self.rows
     }
 
-    pub(crate) fn batches(&self) -> &[RecordBatch] {
+    /// Of batches that a native kernel made of the schema's columns, which is checked.
+    pub fn from_record_batches(schema: Schema, batches: Vec<RecordBatch>) -> Result<Self, Error> {
+        check_schema(&schema)?;
+        let arrow = arrow_schema(&schema);
+        match batches.iter().find(|batch| batch.schema() != arrow) {
+            Some(other) => Err(Error::Shape(format!("a batch has the columns {}, expected {arrow}", other.schema()))),
+            None => Ok(Self::from_batches(schema, batches)),
+        }
+    }
+
+    /// As native kernels read it.
+    pub fn batches(&self) -> &[RecordBatch] {
         &self.batches
     }
 
@@ -199,7 +210,8 @@ impl Table {
         Ok(Self::from_batches(schema, if rows == 0 { Vec::new() } else { vec![batch] }))
     }
 
-    pub(crate) fn arrow_schema(&self) -> SchemaRef {
+    /// Its columns, as native kernels read them.
+    pub fn arrow_schema(&self) -> SchemaRef {
         arrow_schema(&self.schema)
     }
 }

@@ -120,8 +120,7 @@ fn replace(bytes: &[u8], wanted: &[u8], by: &[u8]) -> Vec<u8> {
 
 /// The operating system's randomness.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Fault> {
-    let mut source = std::fs::File::open("/dev/urandom").map_err(Fault::host)?;
-    std::io::Read::read_exact(&mut source, bytes).map_err(Fault::host)
+    getrandom::fill(bytes).map_err(Fault::host)
 }
 
 #[cfg(test)]

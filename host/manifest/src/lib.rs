@@ -10,7 +10,6 @@
 mod builtin;
 mod fixture;
 mod lock;
-mod nearest;
 mod order;
 mod pipeline_file;
 mod place;
@@ -20,24 +19,28 @@ mod project_file;
 mod reader;
 mod sources;
 mod step_table;
+mod string;
 mod value;
 
 pub use fixture::{Fixture, Sample};
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
-pub use nearest::nearest;
 pub use place::Places;
 pub use policy::{grant_line, grant_lines, policy, policy_text};
-pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, Source, Step};
+pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
 pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file, write_file};
 
 use std::path::Path;
 use types::Problem;
 
-/// Reads and checks the project in a folder: `stepwell.toml`, `pipelines/*.toml`, and that the step files they name exist.
+/// Reads and checks the project in a folder: `stepwell.toml`, `pipelines/*.toml`, that the step files they name exist, and the
+/// texts of queries.
 pub fn load(folder: &Path) -> Result<Project, Vec<Problem>> {
     let sources = Sources::read(folder)?;
-    let project = check(&sources)?;
+    let mut project = check(&sources)?;
     let mut problems = sources::missing_files(folder, &project);
+    if problems.is_empty() {
+        problems = sources::read_queries(folder, &mut project);
+    }
     match problems.is_empty() {
         true => Ok(project),
         false => {

@@ -1,11 +1,12 @@
 //! Byte spans of a text -> places that a person finds; and which key of a step stands where.
 
 use crate::reader::{Value, entries};
+use crate::string;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeValue;
-use types::Place;
+use types::{Place, Spot};
 
 /// A text of the project, under the name that problems show.
 #[derive(Debug, PartialEq)]
@@ -30,6 +31,21 @@ impl File {
         let line = self.lines.partition_point(|begin| *begin <= start);
         let before = self.text.get(self.lines[line - 1]..start).unwrap_or_default();
         Place { file: self.name.clone(), span: start..end, line, column: before.chars().count() + 1 }
+    }
+
+    /// The word at a spot of the text; a spot beyond it is moved to its end.
+    pub(crate) fn place_at(&self, spot: Spot) -> Place {
+        let begin = self.lines.get(spot.line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let line = self.text[begin..].lines().next().unwrap_or_default();
+        let before: usize = line.chars().take(spot.column.saturating_sub(1)).map(char::len_utf8).sum();
+        self.word_at(begin + before)
+    }
+
+    /// The word that begins at a byte.
+    fn word_at(&self, start: usize) -> Place {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let word = rest.chars().take_while(|c| c.is_alphanumeric() || "_.".contains(*c));
+        self.place(start..start + word.map(char::len_utf8).sum::<usize>().max(1))
     }
 }
 
@@ -84,6 +100,13 @@ impl Places {
     pub fn key(&self, path: &[&str]) -> Option<Place> {
         let (mark, whole) = self.nearest(path)?;
         Some(self.file.place(if whole { mark.key.clone() } else { mark.value.clone() }))
+    }
+
+    /// The word at a spot of the string at the path, if one was written there.
+    pub(crate) fn within(&self, path: &[&str], spot: Spot) -> Option<Place> {
+        let (mark, true) = self.nearest(path)? else { return None };
+        let written = self.file.text.get(mark.value.clone())?;
+        Some(self.file.word_at(mark.value.start + string::offset(written, spot)))
     }
 
     /// Whether the path was written.

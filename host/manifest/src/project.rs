@@ -1,12 +1,17 @@
 //! What a project says, checked: names are names, references resolve, limits are numbers. Made by [`crate::check`] alone.
 
+use crate::place::File;
 use crate::{Places, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
-    EndpointName, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
-    Requirement, StepName,
+    EndpointName, Id, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
+    Requirement, Spot, StepName,
 };
+
+/// The plugin that carries out queries, and the parameter that holds one.
+pub const SQL_PLUGIN: &str = "sql";
+pub(crate) const QUERY: &str = "query";
 
 /// A folder with a `stepwell.toml`.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +53,7 @@ pub struct Step {
     pub inputs: BTreeMap<PortName, OutputRef>,
     /// What a fitted step learns from.
     pub fit: Option<OutputRef>,
-    /// A JSON object; datetimes are RFC 3339 texts.
+    /// A JSON object; datetimes are RFC 3339 texts. Of a step whose plugin is a query's file, `query` is the file's text.
     pub params: serde_json::Value,
     /// As written, or made of the names of pipeline and step: the same in every run.
     pub seed: u64,
@@ -83,6 +88,8 @@ pub enum PluginSource {
     Wasm(String),
     /// A source file, likewise, which is built: it ends in one of [`BUILT`].
     Built(String),
+    /// A file with a query, likewise: the plugin `sql` carries it out.
+    Sql(String),
 }
 
 /// What the host does itself.
@@ -98,7 +105,7 @@ impl PluginSource {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Named(_) => None,
-            Self::Wasm(path) | Self::Built(path) => Some(path),
+            Self::Wasm(path) | Self::Built(path) | Self::Sql(path) => Some(path),
         }
     }
 }
@@ -107,7 +114,7 @@ impl fmt::Display for PluginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => write!(f, "{name}"),
-            Self::Wasm(path) | Self::Built(path) => write!(f, "./{path}"),
+            Self::Wasm(path) | Self::Built(path) | Self::Sql(path) => write!(f, "./{path}"),
         }
     }
 }
@@ -155,6 +162,15 @@ impl Step {
     /// Where the value at a path of keys stands (`&["inputs", "train"]`), or the nearest value around it.
     pub fn place_of(&self, path: &[&str]) -> Option<Place> {
         self.places.value(path)
+    }
+
+    /// Where a spot of the step's query stands, in its file or in the parameter `query`; none of a step without one.
+    pub fn place_in_query(&self, spot: Spot) -> Option<Place> {
+        match self.plugin()? {
+            PluginSource::Sql(path) => Some(File::new(path, self.params.get(QUERY)?.as_str()?).place_at(spot)),
+            PluginSource::Named(name) if name.as_str() == SQL_PLUGIN => self.places.within(&["params", QUERY], spot),
+            _ => None,
+        }
     }
 
     /// Where the last key of a path stands, or the nearest value around it.

@@ -1,12 +1,11 @@
 //! A parsed TOML table -> typed values; what is not of the type becomes a problem, and reading goes on.
 
-use crate::nearest;
 use crate::place::File;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use types::{Id, IdError, OutputRef, PortName, Problem, StepName};
+use types::{Id, IdError, OutputRef, PortName, Problem, StepName, nearest};
 
 pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
 

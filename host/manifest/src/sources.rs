@@ -1,7 +1,8 @@
 //! A project's folder -> its texts, bounded; and whether the step files that it names are there.
 
-use crate::Project;
+use crate::project::QUERY;
 use crate::project_file::PROJECT_FILE;
+use crate::{PluginSource, Project};
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs;
@@ -131,6 +132,26 @@ pub(crate) fn missing_files(folder: &Path, project: &Project) -> Vec<Problem> {
             (Err(error), _) | (_, Err(error)) => format!("`./{path}` cannot be read: {error}"),
         };
         problems.push(Problem::new(message).at(step.place_of(&["plugin"])));
+    }
+    problems
+}
+
+/// Fills in the queries of the steps whose plugin is a query's file.
+pub(crate) fn read_queries(folder: &Path, project: &mut Project) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for step in project.pipelines.values_mut().flat_map(|pipeline| &mut pipeline.steps) {
+        let Some(PluginSource::Sql(path)) = step.plugin().cloned() else { continue };
+        if step.params.get(QUERY).is_some() {
+            let message = format!("step `{}` has two queries: `./{path}`, and this one", step.name);
+            let problem = Problem::new(message).at(step.place_of_key(&["params", QUERY]));
+            problems.push(problem.hinted("keep one: `plugin = \"sql\"` takes the query from `params`"));
+            continue;
+        }
+        match (text(&folder.join(&path)), step.params.as_object_mut()) {
+            (Ok(query), Some(params)) => drop(params.insert(QUERY.to_owned(), query.into())),
+            (Ok(_), None) => {}
+            (Err(error), _) => problems.push(unreadable(&format!("./{path}"), &error).at(step.place_of(&["plugin"]))),
+        }
     }
     problems
 }

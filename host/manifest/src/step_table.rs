@@ -108,7 +108,7 @@ fn inputs(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<PortName, (OutputR
     inputs
 }
 
-/// `csv`, `./steps/x.wasm` or a source file such as `./steps/x.py`.
+/// `csv`, `./steps/x.wasm`, `./steps/x.sql` or a source file such as `./steps/x.py`.
 fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
     let text = reader.text("plugin", value)?;
     let Some(path) = text.strip_prefix("./") else {
@@ -124,7 +124,7 @@ fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
     let source = file(path).filter(|_| plain);
     if source.is_none() {
         let endings = BUILT.map(|ending| format!("`.{ending}`")).join(", ");
-        let message = format!("plugin `{}` is not a file `.wasm`, {endings} inside the project", cut(text));
+        let message = format!("plugin `{}` is not a file `.wasm`, `.sql`, {endings} inside the project", cut(text));
         reader.wrong_hinted(value.span(), message, "expected a path without `..`, such as \"./steps/derive.py\"");
     }
     source
@@ -134,6 +134,7 @@ fn plugin(reader: &mut Reader, value: &Value<'_>) -> Option<PluginSource> {
 fn file(path: &str) -> Option<PluginSource> {
     match path.rsplit_once('.').filter(|(stem, _)| !stem.is_empty())? {
         (_, "wasm") => Some(PluginSource::Wasm(path.to_owned())),
+        (_, "sql") => Some(PluginSource::Sql(path.to_owned())),
         (_, ending) if BUILT.contains(&ending) => Some(PluginSource::Built(path.to_owned())),
         _ => None,
     }

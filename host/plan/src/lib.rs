@@ -108,7 +108,7 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
 fn no_pipeline(project: &Project, pipeline: &PipelineName) -> Problem {
     let known: Vec<&str> = project.pipelines.keys().map(types::Id::as_str).collect();
     let message = format!("project `{}` has no pipeline `{pipeline}`", project.name);
-    Problem::new(message).hinted(match manifest::nearest(types::Id::as_str(pipeline), known.iter().copied()) {
+    Problem::new(message).hinted(match types::nearest(types::Id::as_str(pipeline), known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "add a file such as `pipelines/train.toml`".to_owned(),
         None => format!("it has {}", wiring::listed(known)),

@@ -4,7 +4,7 @@ use crate::known::{Given, Kind, Known, Rows, Steps, port, take};
 use crate::{Describe, PlannedPlugin, Work, deliver, parameters, role, train, wiring};
 use manifest::Step;
 use std::collections::BTreeMap;
-use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation};
+use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation, Spot};
 
 /// A table that a step takes, and where from.
 pub(crate) struct Taken<'s> {
@@ -22,11 +22,8 @@ pub(crate) struct Asked<'s, 'd> {
 }
 
 pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Result<Known, Vec<Problem>> {
-    let place = |problem: Problem| match problem.place {
-        Some(_) => problem,
-        None => problem.at(step.place_of(&["plugin"])),
-    };
-    let mut plugins = |step: &Step, ports: Option<&[Port]>| plugins(step, ports).map_err(place);
+    let mut plugins =
+        |step: &Step, ports: Option<&[Port]>| plugins(step, ports).map_err(|problem| placed(step, problem));
     let about = plugins(step, None).map_err(|problem| vec![problem])?.descriptor;
     let role = role::of(step, &about).map_err(|problem| vec![problem])?;
     let mut problems = role::keys(step, role, &about);
@@ -42,7 +39,23 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
         Role::Fitted => fit(asked, steps),
         Role::Evaluator => evaluate(asked),
         Role::Sink => deliver::plan(asked, steps),
-        Role::Trainer | Role::Predictor => train::plan(asked),
+        Role::Trainer | Role::Predictor => train::plan(asked, steps),
+    }
+}
+
+/// What came of describing, at the place in the step's query that it names, or else at the step's plugin.
+fn placed(step: &Step, problem: Problem) -> Problem {
+    if problem.place.is_some() {
+        return problem;
+    }
+    let named = problem.message.split_once("`query`: ").and_then(|(who, rest)| Some((who, Spot::of(rest)?)));
+    match named.and_then(|(who, (spot, rest))| Some((who, step.place_in_query(spot)?, rest))) {
+        // Beneath the first line is the text's own, which the place shows.
+        Some((who, place, rest)) => {
+            let message = format!("{who}{}", rest.lines().next().unwrap_or_default());
+            Problem { message, ..problem }.at(Some(place))
+        }
+        None => problem.at(step.place_of(&["plugin"])),
     }
 }
 
@@ -56,7 +69,7 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
     let (known, required): (&[&str], &[&str]) = match role {
         Role::Validator => (&["table", "reference"], &["table"]),
         Role::Evaluator => (&["candidate", "baseline"], &["candidate"]),
-        Role::Trainer | Role::Predictor => (&["train", "validation"], &["train"]),
+        Role::Trainer | Role::Predictor => (&["train", "validation", "initial"], &["train"]),
         Role::Collector => (&[], &[]),
         Role::Sink => return deliver::ports(step, descriptor),
         Role::Transformer | Role::Fitted => return Vec::new(),
@@ -71,12 +84,16 @@ fn role_ports(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> 
     wiring::ports(step, &what, known, required)
 }
 
-/// What is wired. A sink's input may be no table, and has no columns then.
+/// What is wired. A sink's input may be no table, and what a trainer starts from is none: they have no columns.
 fn tables<'s>(step: &'s Step, role: Role, steps: &'s Steps, problems: &mut Vec<Problem>) -> Tables<'s> {
     let mut tables = Tables::new();
     for (port, output) in &step.inputs {
         let name = types::Id::as_str(port);
-        let wanted = if role == Role::Sink { deliver::kinds(name) } else { &[Kind::Table] };
+        let wanted = match role {
+            Role::Sink => deliver::kinds(name),
+            Role::Trainer | Role::Predictor if name == "initial" => &[Kind::Model],
+            _ => &[Kind::Table],
+        };
         match take(steps, step, &["inputs", name], output, wanted) {
             Ok(given) => drop(tables.insert(port, Taken { output, columns: &given.columns })),
             Err(problem) => problems.push(problem),

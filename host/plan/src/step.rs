@@ -60,6 +60,9 @@ pub enum Work {
         plugin: PlannedPlugin,
         train: OutputRef,
         validation: Option<OutputRef>,
+        /// The model to start from.
+        #[serde(default)]
+        initial: Option<OutputRef>,
         features: Vec<String>,
         label: Option<String>,
         weight: Option<String>,
@@ -119,7 +122,9 @@ impl Work {
             Self::Transform { inputs, .. } => inputs.values().collect(),
             Self::Fit { fit, inputs, .. } => fit.iter().chain(inputs.values()).collect(),
             Self::Check { rows, reference, .. } => [rows].into_iter().chain(reference).collect(),
-            Self::Train { train, validation, .. } => [train].into_iter().chain(validation).collect(),
+            Self::Train { train, validation, initial, .. } => {
+                [train].into_iter().chain(validation).chain(initial).collect()
+            }
             Self::Predict { rows, model, .. } => vec![rows, model],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],

@@ -1,9 +1,9 @@
 //! A step with a trainer -> the columns that it learns from, and what its predictor will give.
 
-use crate::known::{Given, Kind, Known, Training, port};
+use crate::known::{Given, Kind, Known, Steps, Training, port};
 use crate::plugin_step::{Asked, known, stop};
 use crate::{Work, wiring};
-use types::{Field, OutputRef, Port, Problem};
+use types::{Digest, Field, OutputRef, Port, Problem};
 
 /// The columns of a training table, by their part in it.
 struct Parts {
@@ -13,14 +13,15 @@ struct Parts {
     label_field: Option<Field>,
 }
 
-pub(crate) fn plan(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
+pub(crate) fn plan(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let train = asked.required("train")?;
-    let validation = asked.optional("validation");
+    let (validation, initial) = (asked.optional("validation"), asked.optional("initial"));
     let columns = asked.table("train").map_or(Vec::new(), |taken| taken.columns.to_vec());
     let parts = parts(&asked, &train, &columns)?;
     let ports = ports(&asked, &columns, &parts);
     let (descriptor, plugin) = asked.describe(&ports)?;
     asked.wiring(&descriptor, &["features", "label"])?;
+    stop(initial.iter().filter_map(|model| foreign(&asked, model, plugin.component, steps)).collect())?;
     let Some(predictions) = wiring::gives(&descriptor, "predictions") else {
         return Err(asked.mistake(&descriptor, "names no output `predictions`"));
     };
@@ -32,8 +33,20 @@ pub(crate) fn plan(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
         predictions: predictions.to_vec(),
     };
     let (features, label, weight) = (parts.features, step.label.clone(), step.weight.clone());
-    let work = Work::Train { plugin, train, validation, features, label, weight };
+    let work = Work::Train { plugin, train, validation, initial, features, label, weight };
     Ok(Known { training: Some(training), ..known(work, [("model", Given::other(Kind::Model))]) })
+}
+
+/// A model that this plugin did not make: its files mean nothing to it.
+fn foreign(asked: &Asked<'_, '_>, model: &OutputRef, component: Digest, steps: &Steps) -> Option<Problem> {
+    let maker = steps.get(&model.step).and_then(|known| known.work.plugin())?;
+    if maker.component == component {
+        return None;
+    }
+    let message =
+        format!("step `{}` starts from `{model}`, a model of another plugin, `{}`", asked.step.name, maker.name);
+    let place = asked.step.place_of(&["inputs", "initial"]);
+    Some(Problem::new(message).at(place).hinted("a learner goes on from a model of its own"))
 }
 
 fn ports(asked: &Asked<'_, '_>, columns: &[Field], parts: &Parts) -> Vec<Port> {
@@ -46,6 +59,9 @@ fn ports(asked: &Asked<'_, '_>, columns: &[Field], parts: &Parts) -> Vec<Port> {
     }
     if let Some(taken) = asked.table("validation") {
         ports.push(Port { name: port("validation"), columns: taken.columns.to_vec() });
+    }
+    if asked.table("initial").is_some() {
+        ports.push(Port { name: port("initial"), columns: Vec::new() });
     }
     ports
 }

@@ -2,14 +2,14 @@
 //! stands in a column is the data's affair, and a validator's.
 
 use crate::deliver;
-use manifest::{Step, nearest};
-use types::{Descriptor, Field, Id, OutputRef, Port, PortName, Problem, Role, RowRelation};
+use manifest::Step;
+use types::{Descriptor, Field, Id, OutputRef, Port, PortName, Problem, Role, RowRelation, nearest};
 
 /// Ports that a plugin may name and a manifest may leave unwired. Of a sink's ports one is wired, which is checked there.
 fn optional(descriptor: &Descriptor) -> &'static [&'static str] {
     match descriptor.roles.contains(&Role::Sink) {
         true => &deliver::PORTS,
-        false => &["validation", "reference", "baseline"],
+        false => &["validation", "initial", "reference", "baseline"],
     }
 }
 

@@ -93,6 +93,8 @@ pub trait Doors: Send {
     fn checkpoint(&mut self, state: Vec<u8>) -> Result<(), Fault>;
     /// Where a stored blob of the tenant lies.
     fn blob(&self, digest: &Digest) -> PathBuf;
+    /// The folder where files of native code may lie while an attempt lasts, if there is one. They count as its disk.
+    fn scratch(&self) -> Option<PathBuf>;
     /// Leaves bytes for the server to adopt, and says their digest.
     fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault>;
 }

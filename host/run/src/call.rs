@@ -60,13 +60,13 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
             Task::Fit { fit: maybe(fit)?, inputs: many(inputs)?, reads: reads.clone(), gives }
         }
         Work::Check { rows, reference, .. } => Task::Check { rows: one(rows)?, reference: maybe(reference)? },
-        Work::Train { train, validation, features, label, weight, .. } => Task::Train {
+        Work::Train { train, validation, initial, features, label, weight, .. } => Task::Train {
             train: one(train)?,
             validation: maybe(validation)?,
             features: features.clone(),
             label: label.clone(),
             weight: weight.clone(),
-            initial: None,
+            initial: initial.as_ref().map(|from| Ok::<_, Fault>(model(step, view, from)?.0)).transpose()?,
         },
         Work::Predict { rows, model: from, .. } => {
             let (model, reads) = model(step, view, from)?;

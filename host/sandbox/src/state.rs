@@ -23,9 +23,18 @@ pub struct Usage {
     pub bytes_out: u64,
     /// In the scratch folder and in checkpoints.
     pub disk_bytes: u64,
+    /// The most that lay on the disk at once, where rows of queries lay there too.
+    pub disk_peak_bytes: u64,
     pub log_lines: u64,
     pub log_bytes: u64,
     pub log_lines_dropped: u64,
+}
+
+impl Usage {
+    /// Rows of a query lay on the disk for a while, beside what stays there.
+    pub(crate) fn spilled(&mut self, bytes: u64) {
+        self.disk_peak_bytes = self.disk_peak_bytes.max(self.disk_bytes.saturating_add(bytes));
+    }
 }
 
 /// The data of a store.

@@ -40,6 +40,12 @@ impl Server {
         let (file, built_from) = match source {
             PluginSource::Named(name) => (self.named(project, name)?, None),
             PluginSource::Wasm(path) => (inside(project, path)?, None),
+            PluginSource::Sql(path) => {
+                let text = manifest::read_file(&inside(project, path)?, manifest::MANIFEST_BYTES_MAX)
+                    .map_err(|error| Fault::invalid(format!("cannot read `{path}`: {error}")))?;
+                let name = PluginName::parse(manifest::SQL_PLUGIN).map_err(Fault::host)?;
+                (self.named(project, &name)?, Some(Digest::of(&text)))
+            }
             PluginSource::Built(path) => {
                 let step = inside(project, path)?;
                 let (file, digest) = self.built(tenant, &step, path, notes)?;
@@ -99,7 +105,7 @@ impl Server {
         let mut known = plugins::components_in(&self.options.plugins);
         known.extend(plugins::components_in(&project.join(plugins::FOLDER)));
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
-        match manifest::nearest(name, known.iter().map(String::as_str)) {
+        match types::nearest(name, known.iter().map(String::as_str)) {
             Some(near) => {
                 fault.hinted(format!("did you mean `{near}`? A plugin of your own is a path: \"./steps/{name}.py\""))
             }

@@ -176,7 +176,7 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
         return Ok(found.clone());
     }
     let problem = Problem::new(format!("the project has no pipeline `{name}`; it has {}", known.join(", ")));
-    let near = manifest::nearest(name, known.iter().map(String::as_str));
+    let near = types::nearest(name, known.iter().map(String::as_str));
     let hint = near.map(|near| format!("did you mean `{near}`?"));
     Err(vec![Problem { hint, ..problem }].into())
 }

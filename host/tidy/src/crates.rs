@@ -6,12 +6,13 @@ use crate::Offence;
 use crate::tree::File;
 
 /// Family of crates -> the one crate of the host that may use it. Its types, bugs and build time stay behind that wall.
-const OWNERS: [(&str, &str); 11] = [
+const OWNERS: [(&str, &str); 12] = [
     ("wit-component", "toolchain"),
     ("wit-bindgen", "toolchain"),
     ("wasmtime", "sandbox"),
     ("candle", "tensors"),
     ("arrow", "data"),
+    ("datafusion", "query"),
     ("landlock", "worker"),
     ("seccompiler", "worker"),
     ("sled", "store"),

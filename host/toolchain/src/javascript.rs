@@ -15,10 +15,10 @@ const SDK: &[File] = carried!("sdk/js":
     "src/entry/learner.js" "src/entry/row_wise.js" "src/entry/sink.js" "src/entry/transformer.js" "src/entry/validator.js"
     "src/errors.js"
     "src/files.js" "src/globals/chance.js" "src/globals/clock.js" "src/globals/console.js" "src/host/checkpoint.js"
-    "src/host/config.js" "src/host/files.js" "src/host/http.js" "src/host/report.js" "src/host/secrets.js"
+    "src/host/config.js" "src/host/files.js" "src/host/http.js" "src/host/query.js" "src/host/report.js" "src/host/secrets.js"
     "src/host/tables.js" "src/host/tensors.js" "src/host/training.js" "src/http.js" "src/index.d.ts" "src/index.js" "src/made.js" "src/pretend.js" "src/report.js"
     "src/roles/collector.js" "src/roles/evaluator.js" "src/roles/learner.js" "src/roles/row_wise.js"
-    "src/roles/sink.js" "src/roles/transformer.js" "src/roles/validator.js" "src/seed.js" "src/step.js" "src/table.js" "src/tensor.d.ts"
+    "src/roles/sink.js" "src/roles/transformer.js" "src/roles/validator.js" "src/seed.js" "src/sql.js" "src/step.js" "src/table.js" "src/tensor.d.ts"
     "src/tensor.js" "src/time.js" "src/training.js" "src/types.js" "src/utf8.js");
 
 const BUILD: &[File] = carried!("sdk/js/build": "build.mjs" "lines.mjs");

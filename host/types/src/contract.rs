@@ -27,7 +27,7 @@ pub enum Reach {
 }
 
 /// Every interface that this host offers, in the order in which a person is to hear of them.
-pub const INTERFACES: [Interface; 16] = [
+pub const INTERFACES: [Interface; 17] = [
     world("platform/http", "makes HTTP requests that a pipeline grants"),
     world("platform/secrets", "has secrets put into such requests, without seeing them"),
     world("platform/files", "reads files, and writes them, beneath folders that a pipeline grants"),
@@ -35,6 +35,7 @@ pub const INTERFACES: [Interface; 16] = [
     world("platform/clock", "reads the real time, where a pipeline grants it"),
     world("platform/entropy", "draws real randomness, where a pipeline grants it"),
     step("data/tables", "reads and makes tables"),
+    step("data/query", "asks SQL over its tables"),
     step("tensor/tensors", "computes with tensors"),
     step("tensor/training", "trains: variables, gradients, optimisers"),
     step("tensor/trees", "grows decision trees"),

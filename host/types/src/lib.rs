@@ -14,6 +14,7 @@ mod grants;
 mod id;
 mod limits;
 mod measure;
+mod nearest;
 mod problem;
 mod quantity;
 mod record;
@@ -34,7 +35,8 @@ pub use id::{
 };
 pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
-pub use problem::{Place, Problem};
+pub use nearest::nearest;
+pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
     AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,

@@ -307,6 +307,10 @@ impl Doors for SocketDoors {
         self.blobs.join(&name[..2]).join(&name[2..])
     }
 
+    fn scratch(&self) -> Option<PathBuf> {
+        Some(self.scratch.clone())
+    }
+
     fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault> {
         let digest = Digest::of(bytes);
         let file = self.scratch.join(digest.to_string());

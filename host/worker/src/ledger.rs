@@ -115,11 +115,16 @@ pub(crate) fn cpu_us(process: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::getpriority_process;
+    use rustix::process::{Signal, WaitOptions, getpriority_process, kill_process, waitpid};
     use std::process::{Child, Command};
 
+    /// A process that stands still: its clock does, too.
     fn idle() -> Child {
-        Command::new("sleep").arg("60").spawn().unwrap()
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let process = Pid::from_raw(child.id() as i32);
+        kill_process(process.unwrap(), Signal::STOP).unwrap();
+        waitpid(process, WaitOptions::UNTRACED).unwrap();
+        child
     }
 
     #[test]
@@ -140,18 +145,21 @@ mod tests {
         let mut workers = [idle(), idle(), idle()];
         let niceness = |worker: &Child| getpriority_process(Pid::from_raw(worker.id() as i32)).unwrap();
         let own = getpriority_process(None).unwrap();
-        workers[..2].iter().for_each(|worker| ledger.begin(&tenant, worker.id(), 0));
+        let begin = |worker: &Child| ledger.begin(&tenant, worker.id(), cpu_us(worker.id()));
+        workers[..2].iter().for_each(begin);
         ledger.hold_back(&tenant, 1);
         assert_eq!(workers.each_ref().map(niceness), [own, HELD_BACK, own]);
-        ledger.begin(&tenant, workers[2].id(), 0);
+        begin(&workers[2]);
         assert_eq!(niceness(&workers[2]), HELD_BACK, "also one that comes later");
-        assert_eq!(ledger.end(&tenant, workers[2].id(), 250), niceness(&workers[2]) == 0);
+        let later = |worker: &Child, us: u64| cpu_us(worker.id()) + us;
+        assert_eq!(ledger.end(&tenant, workers[2].id(), later(&workers[2], 250)), niceness(&workers[2]) == 0);
         assert_eq!(ledger.cpu_us(&tenant), 250, "nobody else did anything");
+        let ended = later(&workers[0], 50);
         for worker in &mut workers {
             worker.kill().unwrap();
             worker.wait().unwrap();
         }
-        assert!(ledger.end(&tenant, workers[0].id(), 50));
+        assert!(ledger.end(&tenant, workers[0].id(), ended));
         assert_eq!(ledger.cpu_us(&tenant), 300);
     }
 }

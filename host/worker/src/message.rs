@@ -123,7 +123,7 @@ impl From<sandbox::Usage> for Usage {
             rows_in: used.rows_in,
             rows_out: used.rows_out,
             bytes_out: used.bytes_out,
-            disk_bytes: used.disk_bytes,
+            disk_bytes: used.disk_bytes.max(used.disk_peak_bytes),
             log_lines: used.log_lines,
             log_bytes: used.log_bytes,
             log_lines_dropped: used.log_lines_dropped,

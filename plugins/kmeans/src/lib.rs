@@ -156,7 +156,7 @@ impl Plugin for Kmeans {
         unlabelled(inputs.columns("label").first().map(|label| label.name.as_str()))?;
         let read = inputs.columns("features");
         training::numeric(read)?;
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read);
+        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read).input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

@@ -23,6 +23,7 @@ const INTERFACES = {
     http: "platform",
     secrets: "platform",
     tables: "data",
+    query: "data",
     tensors: "tensor",
     training: "tensor",
 };

@@ -240,6 +240,8 @@ export interface Trained {
 export interface Learner<M> extends About {
     /** The columns that `predict` gives, if they are known before training; `inputs` has the ports `features` and `label`. */
     gives?: Said<Columns, OfPorts>;
+    /** That `train` goes on from `training.initial`, where a pipeline wires it: one that does not is refused there. */
+    warmStarts?: boolean;
     train(training: Training, context: Settled): Trained;
     /** A model of the files that `train` gave. */
     load(files: Files, context: Settled): M;
@@ -412,6 +414,11 @@ export function fetch(
 ): Response;
 /** A text that stands for a secret in headers and bodies of requests; its value never reaches the step. */
 export function secret(name: string): string;
+/**
+ * The table that an SQL query gives over tables, each under its name; the host computes it. What is wrong with the text is
+ * an `InvalidInput` with line, column and a caret.
+ */
+export function query(sql: string, tables?: Record<string, Table>): Table;
 /** The text of UTF-8, and the UTF-8 of a text: inside a component there is no TextDecoder. */
 export function decodeText(bytes: Uint8Array): string;
 export function encodeText(text: string): Uint8Array;

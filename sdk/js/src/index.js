@@ -26,6 +26,7 @@ export { sink } from "./roles/sink.js";
 export { transformer } from "./roles/transformer.js";
 export { validator } from "./roles/validator.js";
 export { Rng, rng, seed } from "./seed.js";
+export { query } from "./sql.js";
 export { Table } from "./table.js";
 export { logicalTime } from "./time.js";
 export { decode as decodeText, encode as encodeText } from "./utf8.js";

@@ -51,6 +51,7 @@ from .roles import (
     Validator,
 )
 from .rowwise import apply
+from .sql import query, query_columns
 from .table import Table
 
 __version__ = "0.1.0"
@@ -86,6 +87,8 @@ __all__ = [
     "variable",
     "now",
     "random_bytes",
+    "query",
+    "query_columns",
     "StepError",
     "InvalidInput",
     "ShapeMismatch",

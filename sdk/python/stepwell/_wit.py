@@ -32,12 +32,13 @@ Err = getattr(_module("componentize_py_types"), "Err", None)
     environment,
     clock,
     entropy,
+    query,
     tensors,
     training,
 ) = (
     _module(f"wit_world.imports.{name}") if inside else None
     for name in (
-        "errors tables types config report checkpoint files http secrets environment clock entropy tensors training"
+        "errors tables types config report checkpoint files http secrets environment clock entropy query tensors training"
     ).split()
 )
 

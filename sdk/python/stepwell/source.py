@@ -39,6 +39,8 @@ NEEDS = {
     "variable": "environment",
     "now": "clock",
     "random_bytes": "entropy",
+    "query": "query",
+    "query_columns": "query",
 }
 CONFIG = {"seed": "seed", "rng": "seed", "logical_time": "logical-time"}
 TRAINING = set(
@@ -56,6 +58,7 @@ PACKAGES = {
     "clock": "platform",
     "entropy": "platform",
     "tables": "data",
+    "query": "data",
     "tensors": "tensor",
     "training": "tensor",
 }

@@ -45,6 +45,8 @@ class Source(unittest.TestCase):
             ("from stepwell import *\nsave_checkpoint(b'')", ["checkpoint", "tables"], []),
             ("from stepwell import RowWise, tensor\ntensor.full([1], 0)", ["tables", "tensors"], []),
             ("from stepwell import RowWise\nfrom stepwell.tensor import sgd", ["tables", "tensors", "training"], []),
+            ("from stepwell import RowWise, query\nquery('')", ["query", "tables"], []),
+            ("import stepwell\nfrom stepwell import RowWise\nstepwell.query_columns('')", ["query", "tables"], []),
             ("from stepwell import RowWise\nseed = 1\nlog = seed", ["tables"], []),
         ]:
             with self.subTest(text=text):

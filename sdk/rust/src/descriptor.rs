@@ -19,6 +19,11 @@ impl Inputs {
         self.port(name).unwrap_or_default()
     }
 
+    /// Every port that is wired, with its columns.
+    pub fn ports(&self) -> impl Iterator<Item = (&str, &[Field])> {
+        self.0.iter().map(|port| (port.name.as_str(), port.columns.as_slice()))
+    }
+
     /// Whether nothing is wired: a person asks what the plugin is, so no parameters are set either.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -63,6 +63,11 @@ impl Tables {
         Self(Vec::new())
     }
 
+    /// Every table with its port.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Table)> {
+        self.0.iter().map(|named| (named.name.as_str(), &named.table))
+    }
+
     /// Adds the table of a port.
     pub fn and(mut self, name: &str, table: Table) -> Self {
         self.0.push(NamedTable { name: name.into(), table });

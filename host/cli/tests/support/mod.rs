@@ -1,5 +1,7 @@
 //! A project in a folder of its own, and the real binary run in it.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 #[path = "../harness/cache.rs"]
 mod cache;
 

@@ -75,6 +75,7 @@ pub(crate) fn whole(auc_at_least: f64) -> Plan {
         plugin: plugin("net"),
         train: output("scale.train"),
         validation: Some(output("scale.test")),
+        initial: None,
         features: vec!["x".to_owned()],
         label: None,
         weight: None,

@@ -44,7 +44,8 @@ fn random_plan(dice: &mut Dice) -> Plan {
 
 fn model_steps(rows: &str, least: f64) -> Vec<plan::PlannedStep> {
     let (features, validation, label, weight) = (Vec::new(), None, None, None);
-    let train = Work::Train { plugin: plugin("net"), train: output(rows), validation, features, label, weight };
+    let train =
+        Work::Train { plugin: plugin("net"), train: output(rows), validation, initial: None, features, label, weight };
     let candidate = output(rows);
     let evaluate = Work::Evaluate { plugin: plugin("auc"), candidate, baseline: None, slices: Vec::new() };
     let require = vec![Requirement { measure: "auc".to_owned(), slice: None, bound: Bound::AtLeast(least) }];

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod platform;
+mod query;
 mod tables;
 mod tensors;
 mod training;

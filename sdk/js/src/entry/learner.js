@@ -40,7 +40,7 @@ export function bind(given, about) {
 function portsOf(does, context, wired) {
     const reads = { ...wired.features, ...wired.label };
     return {
-        takes: { train: reads, ...(wired.validation && { validation: reads }) },
+        takes: { train: reads, ...(wired.validation && { validation: reads }), ...(does.warmStarts && { initial: {} }) },
         gives: [["predictions", declared(does, "gives", context, {}), same("train")]],
     };
 }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each is there to be read")]
 
+#[path = "../../../../../../docs/contract/examples/data-query.rs"]
+mod data_query;
+
 #[path = "../../../../../../docs/contract/examples/data-tables.rs"]
 mod data_tables;
 

@@ -1,0 +1,66 @@
+//! The functions that a query may call: those of the engine whose answer depends on their arguments alone. `now()` and the
+//! like stay, because the session has them give the run's logical time.
+
+use datafusion::functions::all_default_functions;
+use datafusion::functions_aggregate::all_default_aggregate_functions;
+use datafusion::functions_window::all_default_window_functions;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility, WindowUDF};
+use std::sync::Arc;
+
+/// What says something of the host, or does nothing but show the engine's own insides.
+const REFUSED: [&str; 3] = ["version", "arrow_metadata", "with_metadata"];
+
+pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
+    all_default_functions().into_iter().filter(|found| allowed(found)).collect()
+}
+
+pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
+    all_default_aggregate_functions()
+}
+
+pub(crate) fn window() -> Vec<Arc<WindowUDF>> {
+    all_default_window_functions()
+}
+
+fn allowed(function: &ScalarUDF) -> bool {
+    function.signature().volatility != Volatility::Volatile && !REFUSED.contains(&function.name())
+}
+
+/// The function that a word nearly names.
+pub(crate) fn near(name: &str) -> Option<String> {
+    let scalar = scalar().into_iter().map(|found| found.name().to_owned());
+    let aggregate = aggregate().into_iter().map(|found| found.name().to_owned());
+    let window = window().into_iter().map(|found| found.name().to_owned());
+    let names: Vec<String> = aggregate.chain(scalar).chain(window).collect();
+    types::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// Why a function that people know from elsewhere is not there.
+pub(crate) fn why_not(name: &str) -> Option<&'static str> {
+    match name.to_lowercase().as_str() {
+        "random" | "rand" | "uuid" | "gen_random_uuid" | "setseed" => {
+            Some("a query gives the same answer each time; draw numbers in a step, from its seed")
+        }
+        "version" | "current_setting" | "set_config" | "current_user" | "pg_read_file" | "read_csv"
+        | "read_parquet" => Some("a query knows its tables and the run's logical time, nothing of the machine"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_function_is_left_to_chance() {
+        let names: Vec<String> = scalar().iter().map(|found| found.name().to_owned()).collect();
+        for (name, there) in
+            [("random", false), ("uuid", false), ("version", false), ("now", true), ("date_trunc", true)]
+        {
+            assert_eq!(names.iter().any(|found| found == name), there, "{name}");
+        }
+        let volatile = |volatility| volatility == Volatility::Volatile;
+        assert!(!aggregate().iter().any(|found| volatile(found.signature().volatility)));
+        assert!(!window().iter().any(|found| volatile(found.signature().volatility)));
+    }
+}

@@ -1,0 +1,83 @@
+//! Each error points to where it stands, in a sentence of ours, and is the author's.
+
+use crate::made::ask;
+use query::Error;
+
+fn check(sql: &str, line: usize, column: usize, says: &str, advises: Option<&str>) {
+    match ask(sql) {
+        Err(Error::Text { spot, message, hint, excerpt }) => {
+            assert_eq!((spot.line, spot.column), (line, column), "{sql}: {message}");
+            assert!(message.contains(says), "{sql}: {message}");
+            let hint = hint.unwrap_or_default();
+            assert!(advises.is_none_or(|advice| hint.contains(advice)), "{sql}: {hint}");
+            let (shown, caret) = excerpt.split_once('\n').unwrap();
+            assert_eq!(shown, sql.lines().nth(line - 1).unwrap_or_default());
+            assert_eq!(caret.find('^'), Some(column - 1), "{excerpt}");
+        }
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_sql() {
+    check("select a\nform t", 2, 6, "got t", None);
+    check("select a from t where", 1, 22, "expected an expression", None);
+    check("selct a from t", 1, 1, "expected", None);
+    check("select 'a from t", 1, 8, "unterminated string literal", None);
+    check("select a from t\nwhere (a > 1", 2, 13, "expected )", None);
+    check("select (", 1, 9, "expected", None);
+}
+
+#[test]
+fn what_is_not_there() {
+    check("select agee\nfrom t", 1, 8, "there is no column `agee`; there are `a`, `b`, `c`", None);
+    check("select a,\n       x.b\nfrom t as y", 2, 8, "there is no column `b`", None);
+    check("select a from t\nwhere t.d > 1", 2, 7, "there is no column `d`", None);
+    check("select a\nfrom tt", 2, 6, "there is no table `tt`", Some("it was given `t`"));
+    check("select a,\n  smu(b) from t", 2, 3, "there is no function `smu`", Some("did you mean `sum`?"));
+    check("select *\nfrom lines('x')", 2, 6, "there is no function `lines`", None);
+}
+
+#[test]
+fn what_does_not_fit() {
+    check("select a from t join t u on t.a = u.a", 1, 8, "column `a` stands in more than one table", None);
+    check("select c,\n  sum(c) as s from t group by c", 2, 3, "sum", None);
+    check("select a, b from t group by a", 1, 11, "`b`", None);
+    check("select t.a, u.a from t, t u", 1, 10, "two columns named `a`", Some("`as`"));
+    check(
+        "select (select a from t) as x,\n interval '1 day' as d",
+        2,
+        22,
+        "column `d` of the answer",
+        Some("cast it to text"),
+    );
+    check("select null as nix", 1, 16, "column `nix`", Some("cast(null as"));
+    check("select a from t union select a, b from t", 1, 1, "", None);
+}
+
+#[test]
+fn what_cannot_be_computed_has_no_place() {
+    for (sql, says) in [
+        ("select a / 0 as x from t", "divided by zero"),
+        ("select cast(c as bigint) as x from t", "x"),
+        ("select (select a from t) as x", "more than one row"),
+        ("select cast(18446744073709551615 as bigint unsigned) as x from t", "column `x`"),
+    ] {
+        match ask(sql) {
+            Err(Error::Value(message)) => assert!(message.contains(says), "{sql}: {message}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn tables_are_named_once_and_in_bounds() {
+    let small = crate::made::small();
+    for names in [vec!["t", "t"], vec![""], vec!["t"; 2]] {
+        let tables: Vec<_> = names.iter().map(|name| (*name, &small)).collect();
+        assert!(matches!(crate::made::run("select 1 as x", &tables), Err(Error::Table { .. })), "{names:?}");
+    }
+    let tables = [("My Table", &small), ("t-1", &small)];
+    let answer = crate::made::run("select m.a from \"My Table\" m join \"t-1\" u on m.a = u.a", &tables).unwrap();
+    assert_eq!(answer.rows(), 3);
+}

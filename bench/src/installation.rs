@@ -31,12 +31,16 @@ pub(crate) fn measure(built: &Built) -> Result<()> {
 }
 
 fn open(built: &Built, folder: &Path) -> Result<Arc<Server>> {
-    let (data, cache) = (folder.join("data"), folder.join("cache"));
+    let [data, cache, state] = ["data", "cache", "state"].map(|name| folder.join(name));
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let LockedBy::Us(lock) = Folder::lock(&data)? else { return Err(anyhow!("somebody has a new folder")) };
     let (executable, plugins) = (built.stepwell.clone(), built.components.join("plugins"));
     let (walls, variables) = (WallPolicy::BestEffort, Default::default());
-    Ok(Server::open(lock, Options { data, executable, plugins, cache, slots, walls, variables })?.0)
+    Ok(Server::open(
+        lock,
+        Options { data, executable, plugins, cache, state, trusts_data: false, slots, walls, variables },
+    )?
+    .0)
 }
 
 fn tenant(server: &Server, name: &str) -> Result<TenantId> {

@@ -57,6 +57,8 @@ fn stepwell(binary: &Path, project: &Path, arguments: &[&str]) -> Command {
     let mut command = shell::program(binary, arguments);
     // The data folder is the project's own, whatever the user works with else.
     command.current_dir(project).env_remove("STEPWELL_DATA");
+    // Whoever runs this runs the clone's own code: what an earlier demo left in it is no stranger's.
+    command.env("STEPWELL_TRUST_DATA", "1");
     command
 }
 

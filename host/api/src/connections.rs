@@ -1,8 +1,10 @@
 //! A listener's connections: how many there may be, how long each may take, and their end.
 //!
 //! Whoever connects is a stranger until it has said something, and may say it a byte a minute: no wait here is without a bound,
-//! but that of the owner's socket for what a run says.
+//! but that of the owner's socket for what a run says. Nor can a few hundred keep all others out by asking something now and
+//! then: when there is no place left, the connection that has asked nothing for longest ends.
 
+use crate::places::{Place, Places, Watched};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -14,13 +16,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 
-/// Open connections of a listener; further ones wait in the system's queue.
+/// Open connections of a listener. The next one waits until an idle one has made room, further ones in the system's queue.
 const CONNECTIONS_MAX: usize = 256;
+/// For a connection that is to make room, to end a head that it is reading.
+const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
 /// From the end of one request, or the connection's begin, to the end of the next one's head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// The most bytes of a head, and of what is read at a time.
@@ -36,27 +40,31 @@ pub(crate) async fn serve<L: Listener>(
     answer_time_max: Option<Duration>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut places = Places::default();
     let mut open = JoinSet::new();
+    // Accepted, and without a place so far.
+    let mut newcomer = None;
     let ending = stop.clone();
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await.0)
-        };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
-            (place, stream) = next => {
-                let connection = converse(stream, router.clone(), answer_time_max, ending.clone());
-                open.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
+            (stream, _) = listener.accept(), if newcomer.is_none() => newcomer = Some(stream),
+            () = places.one_idle(), if newcomer.is_some() => {}
             Some(_) = open.join_next() => {}
         }
+        match newcomer.take() {
+            Some(stream) if open.len() < CONNECTIONS_MAX => {
+                let place = places.take();
+                open.spawn(converse(stream, place, router.clone(), answer_time_max, ending.clone()));
+            }
+            Some(stream) => {
+                places.make_room();
+                newcomer = Some(stream);
+            }
+            None => {}
+        }
     }
-    drop(listener);
+    drop((listener, newcomer));
     // Those that are left then end with the set.
     let _ = timeout(DRAIN_TIME_MAX, async { while open.join_next().await.is_some() {} }).await;
 }
@@ -64,6 +72,7 @@ pub(crate) async fn serve<L: Listener>(
 /// One connection, request by request, until a side has enough.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Arc<Place>,
     router: Router,
     answer_time_max: Option<Duration>,
     mut stop: watch::Receiver<bool>,
@@ -71,18 +80,29 @@ async fn converse(
     let asked = Notify::new();
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         asked.notify_one();
-        router.clone().oneshot(request.map(Body::new))
+        let (request, answer) = (place.asked(), router.clone().oneshot(request.map(Body::new)));
+        async move { answer.await.map(|answer| answer.map(|body| request.answered_by(body))) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
     let mut overdue = pin!(overdue(&asked, answer_time_max));
     let mut told = false;
+    let mut gone = pin!(sleep(Duration::MAX));
     loop {
         tokio::select! {
             // An error is the client's, and it is gone.
             _ = connection.as_mut() => return,
             () = overdue.as_mut() => return,
+            // A request that came after all is answered, and is the last.
+            () = gone.as_mut() => match place.is_idle() {
+                true => return,
+                false => gone.as_mut().reset(Instant::now() + LEAVE_TIME_MAX),
+            },
+            () = place.told_to_leave() => {
+                gone.as_mut().reset(Instant::now() + LEAVE_TIME_MAX);
+                connection.as_mut().graceful_shutdown();
+            }
             _ = stop.wait_for(|stop| *stop), if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();

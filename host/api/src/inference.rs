@@ -119,7 +119,10 @@ fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
 }
 
 pub(crate) async fn no_route() -> Refused {
-    Refused::Said(StatusCode::NOT_FOUND, "there is no such route; the protocol's begin with /v2".to_owned())
+    Refused::Said(
+        StatusCode::NOT_FOUND,
+        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME".to_owned(),
+    )
 }
 
 pub(crate) async fn no_method() -> Refused {
@@ -141,6 +144,8 @@ pub(crate) async fn of_tenant(
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    // What the path named so far is kept there, and would count as what the inner one names.
+    request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
         Ok(response) => Ok(response),

@@ -13,6 +13,7 @@ mod inference;
 mod lines;
 mod listen;
 mod models;
+mod places;
 mod plugins;
 mod runs;
 mod tenants;

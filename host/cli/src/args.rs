@@ -1,8 +1,9 @@
 //! What can be typed. The doc comments are the help.
 
-use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use types::TenantId;
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
@@ -28,6 +29,13 @@ pub(crate) struct Args {
     #[arg(long, global = true, env = "STEPWELL_DATA", value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 
+    /// Take the data folder as yours, wherever it came from, from now on
+    ///
+    /// What it holds is believed, such as the policies that say what steps may reach. One that came with a project from
+    /// elsewhere is refused without this: remove it instead, unless you trust whoever made it.
+    #[arg(long, global = true, env = "STEPWELL_TRUST_DATA", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub(crate) trust_data: bool,
+
     /// Whose runs, models, endpoints and secrets are meant
     #[arg(long, global = true, env = "STEPWELL_TENANT", default_value = "default", value_name = "NAME")]
     pub(crate) tenant: TenantId,
@@ -39,6 +47,30 @@ pub(crate) struct Args {
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Args {
+    /// `stepwell` with those of its options by which a further command means the same runs: for hints that can be pasted.
+    pub(crate) fn again(&self) -> String {
+        let mut words = vec!["stepwell".to_owned()];
+        if self.project != Path::new(".") {
+            words.extend(["-C".to_owned(), pasted(&self.project)]);
+        }
+        if let Some(data) = &self.data {
+            words.extend(["--data".to_owned(), pasted(data)]);
+        }
+        if !self.tenant.is_default() {
+            words.extend(["--tenant".to_owned(), self.tenant.to_string()]);
+        }
+        words.join(" ")
+    }
+}
+
+/// A path as a shell takes it.
+fn pasted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -85,6 +117,11 @@ pub(crate) enum Command {
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
+    /// Look at when pipelines are to run by themselves
+    ///
+    /// Schedules are checked and previewed. They do not fire yet.
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// Look at registered models
     #[command(subcommand)]
     Model(Model),
@@ -159,6 +196,41 @@ pub(crate) enum Runs {
         /// How many, at most 10,000
         #[arg(long, default_value_t = 20)]
         limit: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Schedule {
+    /// When a pipeline is to run: by the clocks of its zone, in UTC, and why where clocks change
+    ///
+    /// Reads `[schedule]` in `pipelines/NAME.toml` and nothing else; no server is asked. A time is a date, which is meant as
+    /// a whole, or a date and a time of day in the schedule's zone, or with `Z` or an offset.
+    #[command(after_help = "A schedule:\n  \
+          [schedule]\n  \
+          cron = \"30 2 * * *\"       # minute, hour, day of month, month, day of week; or @daily\n  \
+          zone = \"Europe/Berlin\"    # UTC if it is not written\n  \
+          gap = \"next\"              # a time that clocks leave out runs when they go on; or \"skip\"\n  \
+          fold = \"once\"             # a time that comes twice runs the first time; or \"twice\"\n  \
+          missed = \"latest\"         # of what came while nothing ran; or \"all\", \"none\"\n  \
+          catch_up = \"7 d\"          # how old what is made up for may be\n  \
+          overlap = \"skip\"          # during a run; or \"buffer-one\", \"buffer-all\", \"cancel-other\", \"allow\"\n  \
+          jitter = \"5 min\"          # starts up to so much later, each time alike; none if it is not written\n  \
+          start = 2026-03-01\n  \
+          end = 2026-12-31\n  \
+          paused = false\n\n\
+        What runs every hour or several times within one goes by real time instead, unless `gap` or `fold` is written.")]
+    Preview {
+        /// Which pipeline
+        pipeline: String,
+        /// The first moment that counts [default: now]
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// The last moment that counts
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// How many rows at most, up to 10,000
+        #[arg(long, default_value_t = 20, value_name = "NUMBER")]
+        count: usize,
     },
 }
 
@@ -330,14 +402,14 @@ pub(crate) enum Tenant {
         /// Set it to what this file says
         #[arg(long, value_name = "FILE", conflicts_with = "allow")]
         file: Option<PathBuf>,
-        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'
+        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'; --file takes one away
         #[arg(long, value_name = "LINE")]
         allow: Vec<String>,
     },
     /// Bound what a tenant may use up; shows what is used, also without an option
     Quota {
         name: TenantId,
-        /// Blobs and native code, such as 10GiB; `none` for no bound, as with the others
+        /// Blobs, journal and native code, such as 10GiB; `none` for no bound, as with the others
         #[arg(long, value_name = "BYTES")]
         storage: Option<String>,
         /// Attempts at once, over all its runs; more wait
@@ -371,4 +443,21 @@ fn limits() -> String {
     });
     let table = crate::show::table(&["limit", "default", "what it counts"], rows.collect());
     format!("Limits of a step, in `limits` of the project, a pipeline or the step:\n\n{table}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_command_means_the_same_runs() {
+        for (typed, again) in [
+            (&["run"][..], "stepwell"),
+            (&["--tenant", "acme", "run"], "stepwell --tenant acme"),
+            (&["-C", "my shop", "run", "--data", "/srv/d"], "stepwell -C 'my shop' --data /srv/d"),
+        ] {
+            let args = Args::parse_from([&["stepwell"], typed].concat());
+            assert_eq!(args.again(), again);
+        }
+    }
 }

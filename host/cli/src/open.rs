@@ -24,20 +24,23 @@ pub(crate) fn project(args: &Args) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::user(format!("cannot use the folder `{}`: {error}", args.project.display())))
 }
 
+/// The same, if a project is there.
+pub(crate) fn inhabited(args: &Args) -> Result<PathBuf, Failure> {
+    let project = project(args)?;
+    match project.join("stepwell.toml").exists() || project.join(".stepwell").exists() {
+        true => Ok(project),
+        false => {
+            let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
+            Err(Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER"))
+        }
+    }
+}
+
 /// The data folder, as other processes can find it.
 pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     let data = match &args.data {
         Some(data) => data.clone(),
-        None => {
-            let project = project(args)?;
-            if !project.join("stepwell.toml").exists() && !project.join(".stepwell").exists() {
-                let message = format!("`{}` is no project: it has no `stepwell.toml`", project.display());
-                return Err(
-                    Failure::user(message).hinted("make one with `stepwell init FOLDER`, or name one with -C FOLDER")
-                );
-            }
-            project.join(".stepwell")
-        }
+        None => inhabited(args)?.join(".stepwell"),
     };
     std::path::absolute(&data).map_err(Failure::ours)
 }
@@ -48,23 +51,56 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// Where tools and what they made are kept between projects.
 pub(crate) fn cache() -> PathBuf {
+    of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(std::env::temp_dir).join("stepwell")
+}
+
+/// Where it is kept which data folders are the user's. Not beside others' files, where anybody could say it.
+fn state() -> Result<PathBuf, Failure> {
+    let none = || {
+        Failure::user("there is no folder for what is remembered of data folders").hinted("set HOME or XDG_STATE_HOME")
+    };
+    Ok(of_user("XDG_STATE_HOME", ".local/state").ok_or_else(none)?.join("stepwell"))
+}
+
+/// A folder of the user's: the one that the variable names, or the usual one.
+fn of_user(name: &str, usual: &str) -> Option<PathBuf> {
     // A relative one would lead into the project; the XDG specification has it ignored.
     let absolute = |folder: &PathBuf| folder.is_absolute();
-    let home_cache = || variable("HOME").map(|home| home.join(".cache")).filter(absolute);
-    let named = variable("XDG_CACHE_HOME").filter(absolute).or_else(home_cache);
-    named.unwrap_or_else(std::env::temp_dir).join("stepwell")
+    let in_home = || variable("HOME").map(|home| home.join(usual)).filter(absolute);
+    variable(name).filter(absolute).or_else(in_home)
 }
 
 pub(crate) fn options(args: &Args, data: &Path) -> Result<Options, Failure> {
     let executable = std::env::current_exe().map_err(Failure::ours)?;
-    let beside = executable.parent().unwrap_or(Path::new(".")).join("plugins");
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
-    let plugins = variable("STEPWELL_PLUGINS").unwrap_or(beside);
+    let plugins = plugins(&executable);
     let walls = match args.walls {
         Walls::BestEffort => WallPolicy::BestEffort,
         Walls::Required => WallPolicy::Required,
     };
-    Ok(Options { data: data.to_owned(), executable, plugins, cache: cache(), slots, walls, variables: variables() })
+    Ok(Options {
+        data: data.to_owned(),
+        executable,
+        plugins,
+        cache: cache(),
+        state: state()?,
+        trusts_data: args.trust_data,
+        slots,
+        walls,
+        variables: variables(),
+    })
+}
+
+/// Whether a plugin of this name comes with Stepwell.
+pub(crate) fn is_first_party(name: &str) -> Result<bool, Failure> {
+    let executable = std::env::current_exe().map_err(Failure::ours)?;
+    Ok(plugins(&executable).join(format!("{name}.wasm")).is_file())
+}
+
+/// Where the first-party plugins lie.
+fn plugins(executable: &Path) -> PathBuf {
+    let beside = || executable.parent().unwrap_or(Path::new(".")).join("plugins");
+    variable("STEPWELL_PLUGINS").unwrap_or_else(beside)
 }
 
 /// `STEPWELL_VAR_REGION` reaches steps as `REGION`, if they are granted it. Nothing else of the environment does.
@@ -140,8 +176,9 @@ pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
     let data = folder.0.join("data");
     match Folder::lock(&data)? {
         LockedBy::Us(lock) => {
-            // Native code of what is only looked at goes with the rest.
-            let options = Options { cache: folder.0.join("cache"), ..options(args, &data)? };
+            // Native code of what is only looked at goes with the rest, and nobody need know the folder again.
+            let (cache, state) = (folder.0.join("cache"), folder.0.join("state"));
+            let options = Options { cache, state, ..options(args, &data)? };
             let (server, _) = Server::open(lock, options).map_err(refused)?;
             look_at_walls(&server)?;
             Ok(Scratch { server, folder })

@@ -43,13 +43,18 @@ impl Failure {
         Self { code: NOT_FOUND, ..Self::user(message) }
     }
 
-    /// Everything that is wrong with the project.
+    /// Everything that is wrong with what a person wrote.
     pub(crate) fn problems(problems: Vec<Problem>) -> Self {
-        let message = match problems.len() {
-            1 => "1 problem in the project; nothing was run".to_owned(),
-            n => format!("{n} problems in the project; nothing was run"),
-        };
+        let message = counted(&problems);
         Self { problems, ..Self::user(message) }
+    }
+
+    /// The same of a project that was to be run.
+    pub(crate) fn in_project(mut self, folder: &std::path::Path) -> Self {
+        if !self.problems.is_empty() {
+            self.message = format!("{} in the project; nothing was run", counted(&self.problems));
+        }
+        self.in_folder(folder)
     }
 
     pub(crate) fn in_folder(mut self, folder: &std::path::Path) -> Self {
@@ -73,6 +78,13 @@ impl Failure {
         if let Some(hint) = &self.hint {
             anstream::eprintln!("{}: {}", show::styled("hint", show::GOOD), show::tame_lines(hint));
         }
+    }
+}
+
+fn counted(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "1 problem".to_owned(),
+        n => format!("{n} problems"),
     }
 }
 

@@ -44,7 +44,8 @@ fn what_a_component_asks_for_is_said_in_words() {
         (&["spilt"], 2, &["there is no plugin `spilt`", "did you mean `split`?"]),
         (&["./absent.wasm"], 2, &["absent.wasm"]),
         (&["pipelines"], 2, &["is a folder", "plugin build pipelines"]),
-        (&["stepwell.toml"], 2, &["not a component"]),
+        (&["stepwell.toml"], 2, &["not a component that can run here: it is not WebAssembly\n"]),
+        (&["made/absent.wasm"], 2, &["cannot read `made/absent.wasm`"]),
     ] {
         let said = project.stepwell(&[&["plugin", "inspect"], arguments].concat());
         said.expect(&arguments.join(" "), code, says);
@@ -68,6 +69,7 @@ fn a_plugin_is_added_named_and_removed_alone_and_beside_a_server() {
     let of = |name: &str| alone.as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
     assert_eq!((&of("density")["file"], &of("density")["pinned"]), (&"plugins/density.wasm".into(), &true.into()));
     assert_eq!((&of("export")["file"], &of("export")["pinned"]), (&().into(), &().into()));
+    assert!(alone.as_array().unwrap().iter().all(|it| !it["name"].as_str().unwrap().starts_with("abuse")), "{alone}");
     assert_eq!(of("logistic")["roles"], serde_json::json!(["trainer", "predictor"]));
 
     let serving = project.serve();
@@ -82,8 +84,26 @@ fn a_plugin_is_added_named_and_removed_alone_and_beside_a_server() {
     let digest = of("density")["digest"].as_str().unwrap().to_owned();
     project.stepwell(&["plugin", "remove", "density"]).expect("remove", 0, &[]);
     project.stepwell(&["plugin", "add", &digest]).expect("a digest", 0, &["plugins/density.wasm"]);
+    // Its source may lie in a folder of its name.
+    project.write("density/density.c", "");
+    project.stepwell(&["plugin", "inspect", "density"]).expect("beside its source", 0, &["density", "asks for"]);
     let absent = digest.replace(|c: char| c.is_ascii_digit(), "0");
     project.stepwell(&["plugin", "add", &absent]).expect("another digest", 5, &["no component"]);
+}
+
+/// A project from elsewhere may bring a `csv` of its own; a pipeline that says `csv` means the first-party one.
+#[test]
+fn a_plugin_of_the_project_does_not_pass_for_a_first_party_one() {
+    let project = Project::new();
+    std::fs::create_dir_all(project.path("plugins")).unwrap();
+    std::fs::copy(guest("density"), project.path("plugins/csv.wasm")).unwrap();
+    let says = ["`plugins/csv.wasm` has the name of a plugin that comes with Stepwell", "by its path"];
+    for command in [&["check"][..], &["run"], &["plugin", "list"]] {
+        project.stepwell(command).expect(&command.join(" "), 2, &says);
+    }
+    project.stepwell(&["plugin", "add", "plugins/csv.wasm"]).expect("its own name", 0, &["plugins/density.wasm"]);
+    std::fs::remove_file(project.path("plugins/csv.wasm")).unwrap();
+    project.stepwell(&["check"]).expect("check", 0, &["is sound"]);
 }
 
 #[test]
@@ -150,7 +170,8 @@ fn what_cannot_be_a_plugin_of_the_project_is_not_added() {
         ("text.wasm", 2, "not a component"),
         ("absent.wasm", 2, "cannot read `absent.wasm`"),
         ("pipelines", 2, "holds no plugin"),
-        ("absent", 2, "cannot read"),
+        ("absent", 2, "cannot read `absent`"),
+        ("made/absent.wasm", 2, "cannot read `made/absent.wasm`"),
     ] {
         project.stepwell(&["plugin", "add", component]).expect(component, code, &[says]);
     }
@@ -160,4 +181,34 @@ fn what_cannot_be_a_plugin_of_the_project_is_not_added() {
     std::os::unix::fs::symlink(outside.path(), project.path("plugins")).unwrap();
     project.stepwell(&["plugin", "add", &guest("density")]).expect("a link", 2, &["leads out of the project"]);
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_is_built_where_there_is_no_project() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("step.py"), "").unwrap();
+    let said = harness::stepwell(folder.path(), &["plugin", "add", "step.py"]);
+    said.expect("no project", 2, &["is no project"]);
+    assert!(!said.err.contains("building"), "{}", said.err);
+}
+
+#[test]
+fn a_fixture_that_cannot_be_tried_is_wrong_and_is_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tests")).unwrap();
+    std::fs::copy(harness::examples::zscore("rust"), folder.path().join("zscore.wasm")).unwrap();
+    let rows = "[inputs.rows]\ncsv = \"x:float64?\\n1\"\n";
+    for (fixture, says) in [
+        ("role = \"fitted\"\nparams = { columns = [\"x\"], at_leest = 99 }\n", "has no parameter `at_leest`"),
+        ("role = \"fitted\"\nparams = { columns = \"x\" }\n", "parameter `columns` is a string, expected array"),
+        ("role = \"fitted\"\n", "parameter `columns` is missing"),
+        ("role = \"transformer\"\nparams = { columns = [\"x\"] }\n", "plugin `zscore` has `fitted`"),
+    ] {
+        std::fs::write(folder.path().join("tests/wrong.toml"), format!("{fixture}{rows}")).unwrap();
+        let said = harness::stepwell(folder.path(), &["plugin", "test", "zscore.wasm", "--bless"]);
+        said.expect(fixture, 2, &[says, "error: 1 problem\n"]);
+        assert!(!folder.path().join("tests/wrong.expected.json").exists(), "{fixture}");
+    }
+    let said = harness::stepwell(folder.path(), &["plugin", "test", "nosuch"]);
+    said.expect("no such plugin", 2, &["cannot read `nosuch`"]);
 }

@@ -98,7 +98,7 @@ fn every_type_goes_through_the_sdk_and_back_in_pieces() {
     project.stepwell(&["run"]).expect("run", 0, &["succeeded", "150001 rows"]);
     project.stepwell(&["runs", "logs", "1"]).expect("what is printed is logged", 0, &["twice", "checked 150001 rows"]);
     project.write(TRAIN, project.read(TRAIN) + &step("fails", "twice", "absent = \"yes\""));
-    let first = "`absent`: expected a column of this name, the table has 9 others";
+    let first = "`absent`: expected a column of this name, got 9 of other names";
     project.stepwell(&["run"]).expect("the first error of a call is the step's", 3, &[first]);
 }
 

@@ -99,7 +99,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 23] = [
+    let helps: [(&[&str], &str); 25] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -111,6 +111,8 @@ fn help_says_what_a_command_is_for() {
         (&["runs", "resume"], "Go on with an interrupted run"),
         (&["runs", "cancel"], "Stop a run"),
         (&["runs", "rows"], "STEP.PORT"),
+        (&["schedule"], "They do not fire yet"),
+        (&["schedule", "preview"], "why where clocks change"),
         (&["model"], "Look at registered models"),
         (&["model", "list"], "their versions and aliases"),
         (&["model", "show"], "what it needs and gives"),
@@ -160,6 +162,27 @@ fn json_holds_what_the_text_says() {
 }
 
 #[test]
+fn a_schedule_is_previewed() {
+    let project = Project::cold();
+    let preview = |arguments: &[&str]| project.stepwell(&[&["schedule", "preview"], arguments].concat());
+    preview(&["train"]).expect("no schedule", 5, &["pipeline `train` has no schedule", "schedule.cron"]);
+    preview(&["trian"]).expect("no pipeline", 2, &["no pipeline `trian`", "did you mean `train`?"]);
+    let table = "[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"\n\n[steps.patients]";
+    project.edit(harness::TRAIN, "[steps.patients]", table);
+    let spring = ["train", "--from", "2026-03-28", "--to", "2026-03-30"];
+    let moved = "clocks go forward over 02:30: runs when they go on";
+    let rows = ["`30 2 * * *` in Europe/Berlin", "2026-03-29 03:00:00 +02:00  2026-03-29T01:00:00Z", moved];
+    preview(&spring).expect("spring", 0, &rows);
+    let said = preview(&[&spring[..], &["--count", "2", "--json"]].concat()).json();
+    assert_eq!((&said["rows"][1]["why"], &said["more"]), (&json!(moved), &json!(true)));
+    preview(&["train"]).expect("from now on", 0, &["and more"]);
+    preview(&["train", "--from", "soon"]).expect("no time", 2, &["--from: `soon` is no point in time"]);
+    assert!(!project.path(".stepwell").exists(), "a preview makes nothing");
+    project.edit(harness::TRAIN, "30 2 * * *", "0 30 2 * * *");
+    preview(&["train"]).expect("a wrong one", 2, &["seconds are not part of it: write `30 2 * * *`"]);
+}
+
+#[test]
 fn logs_are_kept_with_their_step() {
     let project = Project::new();
     project.edit(
@@ -189,9 +212,9 @@ fn what_is_not_there_is_said() {
         (&["runs", "logs", "77"], 5, "there is no run 77"),
         (&["runs", "logs", "1", "--step", "absent"], 5, "run 1 has no step `absent`"),
         (&["runs", "resume", "77"], 5, "there is no run 77"),
-        (&["runs", "resume", "1"], 2, "run 1 has already succeeded"),
+        (&["runs", "resume", "1"], 2, "run 1 has succeeded already"),
         (&["runs", "cancel", "77"], 5, "there is no run 77"),
-        (&["runs", "cancel", "1"], 2, "run 1 has already succeeded"),
+        (&["runs", "cancel", "1"], 2, "run 1 has succeeded already"),
         (&["runs", "rows", "77", "predicted.table"], 5, "there is no run 77"),
         (&["runs", "rows", "1", "absent.table"], 5, "run 1 has no output `absent.table`"),
         (&["runs", "rows", "1", "model.model"], 2, "`model.model` is a model, not a table"),

@@ -251,6 +251,19 @@ fn rows(project: &Project, table: &str) -> Vec<Value> {
     shown["rows"].as_array().unwrap().clone()
 }
 
+#[test]
+fn the_grant_to_write_is_asked_for_at_once() {
+    let out = "\n[steps.out]\nplugin = \"export\"\ninputs = { table = \"rows.table\" }\nparams = { path = \"out/rows.csv\" }\n";
+    let project = project(&format!("{ROWS}{out}"));
+    let refused = project.stepwell(&["run"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:#?}");
+    let line = "grants = { files = [{ path = \"out\", write = true }] }";
+    assert!(
+        refused.stdout.contains("writing `out/rows.csv` is not granted") && refused.stdout.contains(line),
+        "{refused:#?}"
+    );
+}
+
 /// The second run finds what the first wrote: the same rows stay, others need `overwrite`.
 #[test]
 fn a_file_is_replaced_only_where_it_may_be() {

@@ -75,6 +75,48 @@ fn the_data_folder_or_its_lock_as_a_link_is_refused() {
     }
 }
 
+/// What it says is believed, so it is refused before: here a policy that lets steps read everything.
+#[test]
+fn a_data_folder_from_elsewhere_is_refused_until_it_is_trusted() {
+    let project = Project::cold();
+    let all = "files = [{ path = \"/\", write = true }]";
+    project.stepwell(&["tenant", "policy", "default", "--allow", all]).expect("a folder of one's own", 0, &[]);
+    let (mark, state) = (project.read(".stepwell/mark"), project.path(".cache/state"));
+    for (whose, marked) in
+        [("elsewhere", Some(mark.as_str())), ("an earlier version", None), ("a path", Some("../known"))]
+    {
+        // Somebody else's machine knows nothing of it.
+        fs::remove_dir_all(&state).unwrap();
+        match marked {
+            Some(mark) => project.write(".stepwell/mark", mark),
+            None => fs::remove_file(project.path(".stepwell/mark")).unwrap(),
+        }
+        for command in [
+            &["check"][..],
+            &["run"],
+            &["runs", "list"],
+            &["runs", "resume", "1"],
+            &["tenant", "policy", "default"],
+            &["secret", "list"],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            project.stepwell(command).expect(whose, 2, &["was not made by you here", "remove it", "--trust-data"]);
+        }
+        project.stepwell(&["runs", "list", "--trust-data"]).expect(whose, 0, &[]);
+        project.stepwell(&["runs", "list"]).expect("it is known from now on", 0, &[]);
+        assert_ne!(project.read(".stepwell/mark"), mark, "whoever sent it has seen its mark");
+    }
+    fs::remove_dir_all(&state).unwrap();
+    let said = |value: &str| {
+        let mut command = harness::command(&project.path(""), &["runs", "list"]);
+        command.env("STEPWELL_TRUST_DATA", value).status().unwrap().code()
+    };
+    assert_eq!([said("0"), said("1"), said("0")], [Some(2), Some(0), Some(0)]);
+    // A new one is one's own without a word.
+    fs::remove_dir_all(project.path(".stepwell")).unwrap();
+    project.stepwell(&["tenant", "policy", "default"]).expect("a new folder", 0, &["path = \".\""]);
+}
+
 #[test]
 fn what_workers_left_is_removed_with_its_links_at_the_next_start() {
     let (project, outside) = (Project::new(), tempfile::tempdir().unwrap());
@@ -119,6 +161,28 @@ fn native_code_that_a_project_ships_is_not_loaded() {
         assert_eq!(fs::read_dir(&ours).unwrap().count(), fs::read_dir(&shipped).unwrap().count());
         fs::remove_dir_all(&ours).unwrap();
     }
+}
+
+/// Native code is kept in the user's cache under the digest of its component: a blob with other bytes must not become it.
+#[test]
+fn a_component_that_a_project_ships_under_anothers_name_is_not_compiled() {
+    let project = Project::new();
+    let forged = components(&project.path(".stepwell/tenants/default/blobs"));
+    assert!(forged.len() >= 5, "components lie elsewhere: {forged:?}");
+    for blob in &forged {
+        fs::remove_file(blob).unwrap();
+        fs::write(blob, "\0asm, forged").unwrap();
+    }
+    fs::remove_dir_all(compiled::folder_of(&project.path(""))).unwrap();
+    project.stepwell(&["check"]).expect("check", 0, &["is sound"]);
+    let mended = forged.iter().filter(|blob| fs::read(blob).unwrap() != b"\0asm, forged").count();
+    assert!(mended >= 5, "{mended} of {forged:?}");
+}
+
+fn components(blobs: &Path) -> Vec<std::path::PathBuf> {
+    let folders = fs::read_dir(blobs).unwrap().map(|folder| folder.unwrap().path());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    files.filter(|file| fs::read(file).unwrap().starts_with(b"\0asm")).collect()
 }
 
 /// The command works in the project's folder, where Python would look first for what the build imports.

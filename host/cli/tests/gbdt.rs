@@ -81,6 +81,20 @@ fn what_is_missing_and_what_is_a_category_is_learnt() {
     }
 }
 
+/// Whether a label has two classes is seen in its rows: what judges the predictions knows no column before the run.
+#[test]
+fn classes_are_judged_by_classification() {
+    let judged = "\n[steps.measured]\nplugin = \"classification\"\ninputs = { candidate = \"predicted.table\" }\n";
+    let keys = format!("{judged}params = {{ label = \"y\", resamples = 0 }}\n");
+    let rows = (0..200_u64).map(|i| format!("{},{}\n", chance(i), if chance(i) > 0.5 { "yes" } else { "no" }));
+    let project = project(&format!("x,y\n{}", rows.collect::<String>()), &keys);
+    project.stepwell(&["check"]).succeeded();
+    project.stepwell(&["run"]).succeeded();
+    let measures = step(&project, "measured")["outputs"]["measures"]["measures"].as_array().unwrap().clone();
+    let accuracy = measures.iter().find(|measure| measure["name"] == "accuracy").unwrap();
+    assert!(accuracy["value"].as_f64() > Some(0.95), "{accuracy}");
+}
+
 /// Rises with x but for a dip, which an unconstrained model follows.
 fn dip() -> String {
     let mut rows = "x,y\n".to_owned();

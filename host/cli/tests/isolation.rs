@@ -117,8 +117,18 @@ impl World {
         let executable = PathBuf::from(env!("CARGO_BIN_EXE_stepwell"));
         let plugins = executable.with_file_name("plugins");
         let (walls, variables) = (WallPolicy::BestEffort, Default::default());
-        let options =
-            Options { data: data.clone(), executable, plugins, cache: cache.clone(), slots: 2, walls, variables };
+        let (state, trusts_data) = (folders.path().join("state"), false);
+        let options = Options {
+            data: data.clone(),
+            executable,
+            plugins,
+            cache: cache.clone(),
+            state,
+            trusts_data,
+            slots: 2,
+            walls,
+            variables,
+        };
         let LockedBy::Us(folder) = Folder::lock(&data).unwrap() else { panic!("somebody has a new folder") };
         let (server, _) = Server::open(folder, options).unwrap();
         let runtime = Runtime::new().unwrap();

@@ -156,6 +156,39 @@ fn a_component_asks_for_what_its_step_uses_and_no_more() {
     assert_eq!(asked("console.warn(openFile('x').text());"), [true, true, false]);
 }
 
+const WORLD: &str = r#"
+import { collector, encodeText, now, randomBytes, variable } from "stepwell";
+
+export default collector({
+    gives: { late: "boolean", bytes: "int64" },
+    read(_, { params }) {
+        const bytes = BigInt(randomBytes(5000).length);
+        if (params.region) variable("REGION");
+        return { table: { late: [now() > new Date(1.5e12)], bytes: [bytes] }, nextCursor: encodeText("1"), more: false };
+    },
+    parameters: { region: { type: "boolean", default: false } },
+});
+"#;
+
+#[test]
+fn what_a_grant_opens_comes_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tests")).unwrap();
+    std::fs::write(folder.path().join("world.js"), WORLD).unwrap();
+    build(&folder.path().join("world.js"), &folder.path().join("world.wasm")).unwrap();
+    for (fixture, recorded) in [
+        ("grants = { clock = true, randomness = true }", "[true,5000]"),
+        ("grants = { clock = true }", "drawing real randomness is not granted"),
+        ("grants = { randomness = true }", "reading the real clock is not granted"),
+        ("grants = { randomness = true }\nparams = { region = true }", "reading the variable `REGION` is not granted"),
+    ] {
+        std::fs::write(folder.path().join("tests/world.toml"), format!("role = \"collector\"\n{fixture}\n")).unwrap();
+        stepwell(folder.path(), &["plugin", "test", "world.wasm", "--bless"]).expect(fixture, 0, &["1 passed"]);
+        let text = std::fs::read_to_string(folder.path().join("tests/world.expected.json")).unwrap();
+        assert!(text.contains(recorded), "{fixture}: {text}");
+    }
+}
+
 #[test]
 fn a_step_that_does_not_build_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -221,6 +254,9 @@ fn every_template_builds_and_is_accepted_and_passes_its_test() {
             assert_eq!(descriptor["roles"][0], role);
             let imports = descriptor["imports"].as_array().unwrap();
             assert!(imports.iter().all(|import| import.as_str().unwrap().starts_with("stepwell:")), "{imports:?}");
+            let tested = stepwell(folder.path(), &["plugin", "test", &name]);
+            tested.expect(&name, 0, &["1 passed, 0 failed"]);
+            assert!(!tested.err.contains("into a component"), "{name} was built a moment ago: {}", tested.err);
             // Not every Node.js that builds runs TypeScript by itself; both languages have the same test.
             if *language == "javascript" {
                 let mut test = node.command(&folder.path().join(&name));

@@ -175,6 +175,9 @@ fn rows_are_bounded() {
     let project = hostile("harmless", "rows = 2");
     let output = project.stepwell(&["run"]);
     assert_blames(&output, "gives 3 rows of outputs; its limit `rows` is 2");
+    let receipt = step(&project, 1, "hostile")["receipt"].clone();
+    assert_eq!(receipt["limits"]["rows"], serde_json::json!({"used": 3, "limit": 2}), "{receipt:#}");
+    assert!(project.stepwell(&["runs", "show", "1"]).succeeded().stdout.contains("rows 3 / 2"));
 }
 
 #[test]

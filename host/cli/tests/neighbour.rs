@@ -17,11 +17,13 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 fn open(folder: &Path) -> Arc<Server> {
     let executable = PathBuf::from(env!("CARGO_BIN_EXE_stepwell"));
     let plugins = executable.with_file_name("plugins");
-    let (data, cache) = (folder.join("data"), folder.join("cache"));
+    let [data, cache, state] = ["data", "cache", "state"].map(|name| folder.join(name));
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let LockedBy::Us(lock) = Folder::lock(&data).unwrap() else { panic!("somebody has a new folder") };
     let (walls, variables) = (WallPolicy::BestEffort, Default::default());
-    Server::open(lock, Options { data, executable, plugins, cache, slots, walls, variables }).unwrap().0
+    Server::open(lock, Options { data, executable, plugins, cache, state, trusts_data: false, slots, walls, variables })
+        .unwrap()
+        .0
 }
 
 fn loud_project(folder: &Path) -> PathBuf {

@@ -158,6 +158,7 @@ fn a_name_that_is_none_writes_nothing() {
         (".", "such as"),
         ("/absolute", "such as `absolute`"),
         ("stepwell", "the SDK's own name"),
+        ("csv", "such as `my-csv`"),
         ("there", "there already; nothing was written"),
     ] {
         let said = stepwell(folder.path(), &["plugin", "new", "--lang", "rust", "--role", "fitted", name]);

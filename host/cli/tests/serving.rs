@@ -169,6 +169,67 @@ fn the_plain_route_and_the_paths_refuse_alike() {
     no_panic(serving);
 }
 
+/// A project of the tenant `acme`, with a small model behind the endpoint `tumour`.
+fn served_to_acme() -> (Project, Serving) {
+    let project = Project::cold();
+    let rows: String = (0..40).map(|i| format!("{i}.5,{}\n", i > 20)).collect();
+    project.write("data/rows.csv", format!("x,y\n{rows}"));
+    let pipeline = "[steps.rows]\nplugin = \"csv\"\nparams = { path = \"data/rows.csv\" }\ngrants = { files = [\"data\"] }\n\
+                    [steps.model]\nplugin = \"logistic\"\ninputs = { train = \"rows.table\" }\nlabel = \"y\"\n\
+                    [steps.registered]\nbuiltin = \"register\"\ninputs = { model = \"model.model\" }\n\
+                    name = \"tumour\"\nalias = \"champion\"\n";
+    project.write(TRAIN, pipeline);
+    project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
+    project.stepwell(&["--tenant", "acme", "run"]).expect("run", 0, &["registered model `tumour`"]);
+    let serving = Serving::of_tenant(&project.path(""), "acme");
+    (project, serving)
+}
+
+/// What is asked beneath `/tenants/acme` is answered as at the root: each route there is, what each refuses, and the paths
+/// that are none.
+#[test]
+fn another_tenant_has_every_route_beneath_its_name() {
+    let (_project, serving) = served_to_acme();
+    let get = |path: &str| serving.get(&format!("/tenants/acme{path}"));
+    let post = |path: &str, body: &Value| serving.post(&format!("/tenants/acme{path}"), body.to_string());
+    assert_eq!(get("/v2").good()["name"], "stepwell");
+    assert_eq!(get("/v2/health/live").good()["live"], true);
+    assert_eq!(get("/v2/health/ready").good()["ready"], true);
+    let metadata = get("/v2/models/tumour").good();
+    assert_eq!((&metadata["name"], &metadata["versions"]), (&json!("tumour"), &json!(["1"])));
+    assert_eq!(get("/v2/models/tumour/versions/1").good(), metadata);
+    for path in ["/v2/models/tumour/ready", "/v2/models/tumour/versions/1/ready"] {
+        assert_eq!(get(path).good(), json!({ "name": "tumour", "ready": true }), "{path}");
+    }
+    let tensors = json!({ "inputs": [{ "name": "x", "datatype": "FP64", "shape": [2], "data": [1.5, 30.5] }] });
+    let answer = post("/v2/models/tumour/infer", &tensors).good();
+    assert_eq!(answer["outputs"].as_array().unwrap().len(), 2, "{answer}");
+    assert_eq!(post("/v2/models/tumour/versions/1/infer", &tensors).good(), answer);
+    let predictions = post("/predict/tumour", &json!({ "rows": [{ "x": 1.5 }, { "x": 30.5 }] })).good();
+    assert_eq!(predictions["predictions"].as_array().unwrap().len(), 2, "{predictions}");
+    let nothing = json!({});
+    for path in ["/v2/models/absent/infer", "/v2/models/absent/versions/1/infer", "/predict/absent"] {
+        refused(path, &post(path, &nothing), 404, "there is no endpoint `absent`");
+    }
+    for (path, status, says) in [
+        ("/v2/models/absent", 404, "there is no endpoint `absent`"),
+        ("/v2/models/absent/ready", 404, "there is no endpoint `absent`"),
+        ("/v2/models/absent/versions/1", 404, "there is no endpoint `absent`"),
+        ("/v2/models/tumour/versions/2", 404, "does not serve version `2`"),
+        ("/v2/models/tumour/versions/2/ready", 404, "does not serve version `2`"),
+        ("/v2/models/%ff", 400, "Invalid UTF-8"),
+        ("/v2/models/tumour/versions/%ff", 400, "Invalid UTF-8"),
+        ("/v2/models/tumour/infer", 405, "method"),
+        ("/v2/nothing", 404, "there is no such route"),
+        ("/tenants/acme/v2", 404, "there is no such route"),
+    ] {
+        refused(path, &get(path), status, says);
+    }
+    refused("another's at the root", &serving.get("/v2/models/tumour"), 404, "there is no endpoint `tumour`");
+    refused("nobody's", &serving.get("/tenants/nobody/v2/models/tumour"), 404, "there is no tenant `nobody`");
+    no_panic(serving);
+}
+
 fn no_panic(serving: Serving) {
     let (status, said) = serving.terminate();
     assert_eq!(status.code(), Some(0), "{said}");

@@ -101,18 +101,56 @@ fn a_head_that_does_not_end_and_an_idle_connection_are_not_kept() {
     }
 }
 
+/// The most connections there may be at once.
+const CONNECTIONS_MAX: usize = 256;
+
 #[test]
-fn a_connection_beyond_the_most_waits_for_a_place() {
+fn a_connection_beyond_the_most_waits_while_all_are_answered() {
     let serving = Project::new().serve();
-    let mut idle: Vec<_> = (0..256).map(|_| connected(serving.address, b"").unwrap()).collect();
+    let half_a_body = head(&serving, 100) + "\r\n{";
+    let busy = || connected(serving.address, half_a_body.as_bytes()).unwrap();
+    let mut busy: Vec<_> = (0..CONNECTIONS_MAX).map(|_| busy()).collect();
     let request = format!("GET /v2 HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", serving.address);
     let mut waiting = connected(serving.address, request.as_bytes()).unwrap();
     waiting.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let early = waiting.read(&mut [0]).expect_err("an answer though there is no place");
     assert_eq!(early.kind(), ErrorKind::WouldBlock);
-    idle.pop();
+    busy.pop();
     waiting.set_read_timeout(Some(DEADLINE)).unwrap();
     answer(waiting).unwrap().good();
+}
+
+/// Whoever keeps all places by asking something now and then keeps nobody out, and loses the place that is idle longest.
+#[test]
+fn an_idle_connection_makes_room() {
+    let serving = Project::new().serve();
+    let mut idle: Vec<_> = (0..CONNECTIONS_MAX).map(|_| kept_alive(&serving)).collect();
+    let begin = Instant::now();
+    for _ in 0..3 {
+        serving.get("/v2").good();
+    }
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
+    // The rest of its one answer, then its end, and not because it was idle for too long.
+    let mut longest = idle.remove(0);
+    longest.set_read_timeout(Some(AT_ONCE)).unwrap();
+    longest.read_to_end(&mut Vec::new()).unwrap();
+    let again = format!("GET /v2 HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", serving.address);
+    let mut latest = idle.pop().unwrap();
+    latest.write_all(again.as_bytes()).unwrap();
+    let mut said = String::new();
+    latest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("HTTP/1.1 200"), "the one that asked last is kept: {said}");
+}
+
+/// What keeps its place without a word, or with half of one, makes room too, within a second.
+#[test]
+fn half_a_head_makes_room() {
+    let serving = Project::new().serve();
+    let half = format!("GET /v2 HTTP/1.1\r\nHost: {}\r\nX-Half: ", serving.address);
+    let begin = Instant::now();
+    let _half: Vec<_> = (0..CONNECTIONS_MAX).map(|_| connected(serving.address, half.as_bytes()).unwrap()).collect();
+    serving.get("/v2").good();
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
 }
 
 /// Holds an error of the protocol.

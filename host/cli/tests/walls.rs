@@ -70,3 +70,30 @@ fn what_is_not_warned_of_stands() {
     let required = project.stepwell(&["check", "--data", ".other", "--walls", "required"]);
     assert_eq!(required.code, Some(if said.err.contains("warning") { 2 } else { 0 }), "{required:?}");
 }
+
+/// A worker that was taken over could read and write what a shell left open, behind no wall: Landlock looks at opening only.
+#[test]
+fn a_worker_holds_nothing_that_its_server_inherited() {
+    let (_ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let inherited = tempfile::NamedTempFile::new().unwrap();
+    // As its server starts it; it waits for its setup.
+    let mut worker = std::process::Command::new("/bin/sh")
+        .args(["-c", "exec 9<\"$1\"; exec \"$0\" worker", env!("CARGO_BIN_EXE_stepwell")])
+        .arg(inherited.path())
+        .stdin(std::os::fd::OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    let folder = format!("/proc/{}", worker.id());
+    let is_worker = || {
+        let command = std::fs::read(format!("{folder}/cmdline")).unwrap_or_default();
+        command.ends_with(b"stepwell\0worker\0")
+    };
+    let holds = || std::fs::read_link(format!("{folder}/fd/9")).is_ok();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_worker() || holds() {
+        assert!(std::time::Instant::now() < until, "worker: {}, holds it: {}", is_worker(), holds());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}

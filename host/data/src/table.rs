@@ -58,9 +58,10 @@ impl Table {
         &self.batches
     }
 
-    /// Bytes that the table holds in memory or maps.
+    /// Bytes that its rows take: not what lies around them in buffers that they share, such as a mapped file.
     pub fn bytes(&self) -> u64 {
-        self.batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum()
+        let arrays = self.batches.iter().flat_map(RecordBatch::columns);
+        arrays.map(|array| row_bytes(array) as u64).fold(0, u64::saturating_add)
     }
 
     fn position(&self, column: &str) -> Result<usize, Error> {

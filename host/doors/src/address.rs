@@ -1,7 +1,6 @@
 //! A name -> the addresses that a request may go to. What was vetted here is what is connected to: a name that resolves
 //! differently a moment later gains nothing.
 
-use crate::denied;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use types::Fault;
 use ureq::config::Config;
@@ -23,6 +22,8 @@ pub(crate) enum Reach {
 #[derive(Debug)]
 pub(crate) struct Vetted {
     pub(crate) reach: Reach,
+    /// What is said if none is.
+    pub(crate) refusal: Fault,
 }
 
 /// No address of the name is within reach; carried through ureq's error.
@@ -45,7 +46,7 @@ impl Resolver for Vetted {
             vetted.push(*address);
         }
         match vetted.is_empty() {
-            true => Err(ureq::Error::Other(Box::new(OutOfReach(denied::private(&uri.to_string()))))),
+            true => Err(ureq::Error::Other(Box::new(OutOfReach(self.refusal.clone())))),
             false => Ok(vetted),
         }
     }
@@ -59,9 +60,13 @@ fn within(reach: Reach, address: &SocketAddr) -> bool {
     }
 }
 
-/// Addresses in private networks at which clouds keep the credentials of a machine: Amazon's by IPv6, Alibaba's.
-const METADATA: [IpAddr; 2] =
-    [IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200))];
+/// Addresses outside the link-local ones at which clouds keep the credentials of a machine: Amazon's by IPv6, Alibaba's, and
+/// Azure's, which is a public one by its number.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+];
 
 /// Private networks (RFC 1918, RFC 4193), carrier-grade ones (RFC 6598) and this machine.
 fn is_private(address: IpAddr) -> bool {
@@ -78,6 +83,7 @@ fn is_private(address: IpAddr) -> bool {
 /// Globally reachable by the registries of special-purpose addresses (RFC 6890), and unicast.
 fn is_public(address: IpAddr) -> bool {
     match address {
+        address if METADATA.contains(&address) => false,
         IpAddr::V4(v4) => {
             const SPECIAL: [([u8; 4], u32); 14] = [
                 ([0, 0, 0, 0], 8),
@@ -154,6 +160,9 @@ mod tests {
             ("fe80::1", false, false),
             ("fd00:ec2::254", false, false),
             ("100.100.100.200", false, false),
+            ("168.63.129.16", false, false),
+            ("::ffff:168.63.129.16", false, false),
+            ("168.63.129.17", true, false),
             ("fd00:ec3::254", false, true),
             ("ff02::1", false, false),
             ("2606:2800:220:1::1", true, false),

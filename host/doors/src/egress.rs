@@ -34,11 +34,12 @@ impl Egress {
         let (used, limit) = (self.used(), self.limit.load(Ordering::Relaxed));
         match used < limit && bytes <= limit - used {
             true => Ok(()),
-            false => Err(Fault::quota(QuotaKind::Egress, Quantity::Bytes(used), Quantity::Bytes(limit))),
+            false => Err(Fault::quota(QuotaKind::Egress, Quantity::Bytes(used).about(), Quantity::Bytes(limit))),
         }
     }
 
     pub(crate) fn count(&self, bytes: u64) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+        // The count begins with what a file said: it must not begin anew beyond the largest number.
+        let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used.saturating_add(bytes)));
     }
 }

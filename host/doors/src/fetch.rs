@@ -50,6 +50,15 @@ pub(crate) struct Doors {
     pub(crate) secrets: Vec<Hidden>,
 }
 
+impl Doors {
+    /// Whether the secret may travel with some request of the step. Another's value in an answer is no echo of it, and to mask
+    /// that would tell a step which guesses that its guess is right.
+    fn may_send(&self, secret: &Hidden) -> bool {
+        let named = self.grants.iter().any(|grant| grant.secrets.contains(&secret.name));
+        named && self.policy.iter().any(|allowed| allowed.carries(&secret.name))
+    }
+}
+
 /// A request as the step wrote it.
 pub(crate) struct Wanted {
     pub(crate) method: String,
@@ -175,7 +184,8 @@ fn hop(
         .max_response_header_size(64 << 10)
         .timeout_global(Some(left.max(Duration::from_millis(1))))
         .build();
-    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Vetted { reach });
+    let refusal = denied::private(admitted.grant, &target.origin(), reach == Reach::Private);
+    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Vetted { reach, refusal });
     let mut response = agent.run(request).map_err(|error| failed(error, target))?;
     let body = response.body_mut().with_config().limit(BODY_IN_BYTES_MAX + 1).read_to_vec();
     let bytes = body.as_ref().map_or(BODY_IN_BYTES_MAX, |body| body.len() as u64);
@@ -184,7 +194,9 @@ fn hop(
     if body.len() as u64 > BODY_IN_BYTES_MAX {
         return Err(too_large());
     }
-    let mask = |bytes: Vec<u8>| doors.secrets.iter().fold(bytes, |bytes, secret| secret.masked(bytes));
+    let mask = |bytes: Vec<u8>| {
+        doors.secrets.iter().filter(|secret| doors.may_send(secret)).fold(bytes, |bytes, secret| secret.masked(bytes))
+    };
     let headers = response.headers().iter().map(|(name, value)| {
         let value = mask(value.as_bytes().to_vec());
         (name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned())
@@ -229,10 +241,10 @@ fn with_secrets(
                 continue;
             }
             if !grant.secrets.contains(&secret.name) {
-                return Err(denied::secret_elsewhere(&secret.name, &target.origin()));
+                return Err(denied::secret_elsewhere(&secret.name, &target.origin(), grant));
             }
             if !policy.iter().any(|allowed| allowed.carries(&secret.name)) {
-                return Err(denied::secret_beyond(&secret.name, &target.origin()));
+                return Err(denied::secret_beyond(&secret.name, &target.origin(), grant));
             }
             let over = || Fault::invalid(format!("`{what}`: more than {most} bytes once its secrets are put in"));
             bytes = secret.put_in(&bytes, most).ok_or_else(over)?;

@@ -1,9 +1,12 @@
-//! A path that a guest names -> a descriptor, if it lies beneath a granted root. The kernel resolves it beneath the root
-//! (`openat2`), so no `..`, absolute path or symbolic link leads out.
+//! A path that a guest names -> a descriptor, if it lies beneath a granted root and a root of the policy. The kernel resolves
+//! it beneath both (`openat2`), so no `..`, absolute path or symbolic link leads out of either.
 
 use crate::denied::{self, Line};
+use crate::kept::is_kept;
 use crate::{Authority, shown};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, linkat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, linkat, openat2, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,14 +17,18 @@ use types::{Fault, FaultKind, FileGrant, Grants};
 pub(crate) fn open(path: &str, base: &Path, grants: &Grants, authority: &Authority) -> Result<File, Fault> {
     let wanted = Path::new(path);
     let line = |folder: &str| denied::read(&shown(wanted), folder);
-    let (root, below) = admitted(path, grants, &authority.policy, false, line)?;
-    let failed = |error: Errno| unopened(error, "open", wanted, line);
-    let (anchor, target) = anchored(base, root, below).map_err(failed)?;
+    let way = admitted(path, grants, &authority.policy, false, line)?;
+    let failed = |error: Errno| unopened(error, "open", wanted, way.by_policy, line);
     // NONBLOCK: a named pipe must not hold the server up; only regular files pass the check below.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let file = File::from(openat2(&anchor, &target, flags, Mode::empty(), BENEATH).map_err(failed)?);
+    let links = if way.is_named { ResolveFlags::NO_SYMLINKS } else { ResolveFlags::empty() };
+    let anchor = way.anchor(base).map_err(failed)?;
+    let file = File::from(openat2(&anchor, way.target, flags, Mode::empty(), BENEATH | links).map_err(failed)?);
     if !file.metadata().map_err(Fault::host)?.is_file() {
         return Err(Fault::invalid(format!("cannot open `{}`: it is not a regular file", shown(wanted))));
+    }
+    if fstatfs(&file).map_err(Fault::host)?.f_type == PROC_SUPER_MAGIC {
+        return Err(of_processes(wanted));
     }
     match is_ours(&real_path(&file)?, authority) {
         true => Err(ours(wanted)),
@@ -47,18 +54,20 @@ pub(crate) fn create(
 ) -> Result<(NewFile, File), Fault> {
     let wanted = Path::new(path);
     let line = |folder: &str| denied::write(&shown(wanted), folder);
-    let (root, below) = admitted(path, grants, &authority.policy, true, line)?;
+    let way = admitted(path, grants, &authority.policy, true, line)?;
     let nameless = || Fault::invalid(format!("cannot write `{}`: it names no file", shown(wanted)));
-    let name = below.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
-    let within = below.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: Errno| unopened(error, "write", wanted, line);
-    let (anchor, target) = anchored(base, root, within).map_err(failed)?;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat2(&anchor, &target, flags, Mode::empty(), BENEATH).map_err(failed)?;
+    let name = way.granted.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
+    let within = way.target.parent().filter(|parent| !is_here(parent)).unwrap_or(Path::new("."));
+    let failed = |error: Errno| unopened(error, "write", wanted, way.by_policy, line);
+    let anchor = way.anchor(base).map_err(failed)?;
+    let folder = openat2(&anchor, within, FOLDER, Mode::empty(), BENEATH).map_err(failed)?;
     let project = real_path(&folder_at(base).map_err(failed)?)?;
     let real = real_path(&folder)?.join(name);
-    if is_ours(&real, authority) || real.strip_prefix(&project).is_ok_and(is_the_projects_own) {
+    if is_ours(&real, authority) {
         return Err(ours(wanted));
+    }
+    if real.strip_prefix(&project).is_ok_and(is_kept) {
+        return Err(kept(wanted));
     }
     // Without a name: if nobody finishes it, it never was.
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -89,26 +98,92 @@ impl NewFile {
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
-/// The root that grants the path, and the path below it; the policy must allow it too.
+/// How a folder is opened that is only gone through.
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The way to a path that a grant and the policy cover. Both roots begin the path, so the narrower lies below the wider, as
+/// text; each leg is resolved beneath the one before, so that a link leads out of neither.
+struct Way<'a> {
+    /// The wider root and, below it, the narrower: folders.
+    legs: [&'a Path; 2],
+    /// What is left, below both.
+    target: &'a Path,
+    /// What of the path lies below the grant.
+    granted: &'a Path,
+    is_absolute: bool,
+    /// Whether the policy is the narrower, and so what a link leads out of.
+    by_policy: bool,
+    /// Whether the policy names the file itself: it means no other, wherever a link leads.
+    is_named: bool,
+}
+
+impl<'a> Way<'a> {
+    fn through(wanted: &'a Path, grant: &'a FileGrant, policy: &'a FileGrant) -> Option<Self> {
+        let (granted, allowed) = (grant.below(wanted)?, policy.below(wanted)?);
+        let by_policy = depth(allowed) < depth(granted);
+        let (wider, narrower, rest) = if by_policy { (grant, policy, allowed) } else { (policy, grant, granted) };
+        let outer = Path::new(&wider.path);
+        let is_absolute = outer.is_absolute();
+        let (outer, inner) = (outer.strip_prefix("/").unwrap_or(outer), wider.below(Path::new(&narrower.path))?);
+        // A root that is the file itself stands for the folder that it lies in.
+        let (legs, target) = match (is_here(rest), is_here(inner)) {
+            (false, _) => ([outer, inner], rest),
+            (true, false) => ([outer, folder_in(inner)], name_in(inner)),
+            (true, true) => ([folder_in(outer), Path::new(".")], name_in(outer)),
+        };
+        Some(Self { legs, target, granted, is_absolute, by_policy, is_named: is_here(allowed) })
+    }
+
+    /// The folder that the target is resolved beneath. Relative roots lie in the project's folder and may not lead out of it;
+    /// absolute ones go through no link.
+    fn anchor(&self, base: &Path) -> Result<OwnedFd, Errno> {
+        let (start, links) = match self.is_absolute {
+            true => (Path::new("/"), ResolveFlags::NO_SYMLINKS),
+            false => (base, ResolveFlags::empty()),
+        };
+        let legs = self.legs.iter().filter(|leg| !is_here(leg));
+        legs.cloned()
+            .try_fold(folder_at(start)?, |folder, leg| openat2(folder, leg, FOLDER, Mode::empty(), BENEATH | links))
+    }
+}
+
+fn depth(path: &Path) -> usize {
+    path.components().count()
+}
+
+/// Whether the path leads nowhere further.
+fn is_here(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path == Path::new(".")
+}
+
+fn folder_in(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+fn name_in(path: &Path) -> &Path {
+    path.file_name().map_or(Path::new("."), Path::new)
+}
+
+/// The way to the path: through the first grant that covers it, and the widest that the policy says.
 fn admitted<'a>(
     path: &'a str,
     grants: &'a Grants,
-    policy: &Grants,
+    policy: &'a Grants,
     write: bool,
     line: impl Fn(&str) -> Line,
-) -> Result<(&'a str, &'a Path), Fault> {
+) -> Result<Way<'a>, Fault> {
     let wanted = Path::new(path);
     let covers = |grant: &&FileGrant| (grant.write || !write) && grant.below(wanted).is_some();
-    let root = grants.files.iter().find(covers).filter(|_| !path.contains('\0'));
-    let root = root.ok_or_else(|| refused(wanted, &line))?;
-    if !policy.files.iter().any(|grant| covers(&grant)) {
-        return Err(line(&folder_of(wanted)).fault(true));
-    }
-    Ok((&root.path, root.below(wanted).unwrap_or(wanted)))
+    let grant = grants.files.iter().find(covers).filter(|_| !path.contains('\0'));
+    let grant = grant.ok_or_else(|| refused(wanted, false, &line))?;
+    let allowed = policy.files.iter().filter(covers).max_by_key(|allowed| allowed.below(wanted).map(depth));
+    let way = allowed.and_then(|allowed| Way::through(wanted, grant, allowed));
+    way.ok_or_else(|| refused(wanted, true, line))
 }
 
-fn refused(wanted: &Path, line: impl Fn(&str) -> Line) -> Fault {
-    line(&folder_of(wanted)).fault(false)
+/// The fault of the policy, or of the pipeline's grants.
+fn refused(wanted: &Path, by_policy: bool, line: impl Fn(&str) -> Line) -> Fault {
+    line(&folder_of(wanted)).fault(by_policy)
 }
 
 /// The folder that a grant of this file would name.
@@ -118,26 +193,7 @@ fn folder_of(wanted: &Path) -> String {
 }
 
 fn folder_at(path: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-}
-
-/// The root, opened, and what is resolved beneath it. A relative root lies in the project's folder and may not lead out of it; an
-/// absolute one goes through no link.
-fn anchored(base: &Path, root: &str, below: &Path) -> Result<(OwnedFd, PathBuf), Errno> {
-    let root = Path::new(root);
-    let is_whole = below.as_os_str().is_empty() || below == Path::new(".");
-    // A grant of a file names its folder, too.
-    let (folder, target) = match (is_whole, root.parent(), root.file_name()) {
-        (true, Some(parent), Some(name)) => (parent, PathBuf::from(name)),
-        _ => (root, below.to_owned()),
-    };
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    if root.is_absolute() {
-        let straight = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        return Ok((openat2(CWD, folder, flags, Mode::empty(), straight)?, target));
-    }
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    Ok((openat2(folder_at(base)?, folder, flags, Mode::empty(), BENEATH)?, target))
+    rustix::fs::open(path, FOLDER, Mode::empty())
 }
 
 /// Where an open file or folder lies, links resolved.
@@ -150,21 +206,27 @@ fn is_ours(real: &Path, authority: &Authority) -> bool {
     authority.private.iter().any(|folder| real.starts_with(folder)) || real.iter().any(|part| part == ".stepwell")
 }
 
-/// What a project is made of, or its tools execute: no step writes it, whatever is granted.
-fn is_the_projects_own(below: &Path) -> bool {
-    let first = below.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
-    ["pipelines", "steps", "plugins", "stepwell.toml", "stepwell.lock"].contains(&first) || first.starts_with(".git")
-}
-
 fn ours(wanted: &Path) -> Fault {
-    let message = format!("`{}` is not for steps: it is the installation's or the project's own", shown(wanted));
+    let message = format!("`{}` is not for steps: it is the installation's own", shown(wanted));
     Fault::new(FaultKind::Denied, message).hinted("keep what steps read and write in folders of their own")
 }
 
+/// The server's own among them: its memory and its environment are files there.
+fn of_processes(wanted: &Path) -> Fault {
+    Fault::new(FaultKind::Denied, format!("`{}` is not for steps: it tells of running processes", shown(wanted)))
+}
+
+fn kept(wanted: &Path) -> Fault {
+    let message =
+        format!("`{}` is not for steps to write: the project is made of it, or something executes it", shown(wanted));
+    Fault::new(FaultKind::Denied, message)
+        .hinted("write what is no source, component or hidden file, in a folder of its own such as `out`")
+}
+
 /// Why a file did not open.
-fn unopened(error: Errno, what: &str, wanted: &Path, line: impl Fn(&str) -> Line) -> Fault {
+fn unopened(error: Errno, what: &str, wanted: &Path, by_policy: bool, line: impl Fn(&str) -> Line) -> Fault {
     match error {
-        Errno::XDEV => refused(wanted, line),
+        Errno::XDEV => refused(wanted, by_policy, line),
         error => Fault::invalid(format!("cannot {what} `{}`: {}", shown(wanted), reason(error))),
     }
 }
@@ -222,6 +284,9 @@ mod tests {
         }
         assert!(open("data/deep/rows.csv", "data/deep/rows.csv").is_ok());
         assert_eq!(open("data/inside", "data/deep/rows.csv").unwrap_err().kind, FaultKind::Denied);
+        for memory in ["/proc/self/mem", "/proc/self/environ"] {
+            assert_eq!(open(memory, "/").unwrap_err().kind, FaultKind::Denied, "{memory}");
+        }
         // The whole file system, granted by the pipeline, is not what a policy of the project's folder allows.
         let outside = super::open("/etc/hostname", base, &granted("/"), &allowed(granted("."))).unwrap_err();
         assert_eq!(outside.kind, FaultKind::Denied);
@@ -305,7 +370,9 @@ mod tests {
             ".stepwell/x",
             ".git/config",
             ".gitignore",
-            "steps/a.py",
+            "out/.envrc",
+            "out/total.js",
+            "steps/rows.csv",
             "stepwell.toml",
             &format!("{absolute}/x"),
         ] {
@@ -316,5 +383,58 @@ mod tests {
         let narrow = Grants { files: vec![FileGrant { path: "out".to_owned(), write: true }], ..Grants::default() };
         let up = open("out/up/steps/secret", &base, &narrow, &authority).map(drop).unwrap_err();
         assert_eq!(up.kind, FaultKind::Denied);
+    }
+
+    /// A grant may be wider than the policy, as text; what it opens may not.
+    #[test]
+    fn a_link_leads_out_of_no_policy() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let base = folder.join("acme");
+        for below in ["acme/data/deep", "acme/other", "victim"] {
+            std::fs::create_dir_all(folder.join(below)).unwrap();
+        }
+        for file in ["acme/data/deep/rows.csv", "acme/other/rows.csv", "acme/data/other.csv", "victim/rows.csv"] {
+            std::fs::write(folder.join(file), "a\n").unwrap();
+        }
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, folder.join(at)).unwrap();
+        link("../../victim", "acme/data/link");
+        link("../other", "acme/data/aside");
+        link("deep/rows.csv", "acme/data/inside");
+        link("other.csv", "acme/data/named.csv");
+        let at = |below: &str| folder.join(below).display().to_string();
+        let of =
+            |path: &str| Grants { files: vec![FileGrant { path: path.to_owned(), write: true }], ..Grants::default() };
+        let absolute = at("acme");
+        for (grant, policy, path, reads) in [
+            ("/", absolute.as_str(), at("acme/data/deep/rows.csv"), true),
+            ("/", &absolute, at("acme/data/inside"), true),
+            ("/", &absolute, at("acme/data/link/rows.csv"), false),
+            (&absolute, "/", at("acme/data/deep/rows.csv"), true),
+            (&absolute, "/", at("acme/data/link/rows.csv"), false),
+            ("/", &at("acme/data/deep/rows.csv"), at("acme/data/deep/rows.csv"), true),
+            (".", "data", "data/inside".to_owned(), true),
+            (".", "data", "data/aside/rows.csv".to_owned(), false),
+            // A root that is itself a link out of the other.
+            ("data/aside", "data", "data/aside/rows.csv".to_owned(), false),
+            ("data", "data/aside", "data/aside/rows.csv".to_owned(), false),
+            ("data/aside", ".", "data/aside/rows.csv".to_owned(), true),
+            // What the policy names is that file; what the pipeline names may be a link to its neighbour.
+            ("data/named.csv", ".", "data/named.csv".to_owned(), true),
+            (".", "data/named.csv", "data/named.csv".to_owned(), false),
+            ("data/other.csv", "data/other.csv", "data/other.csv".to_owned(), true),
+        ] {
+            let (grants, authority) = (of(grant), allowed(of(policy)));
+            assert_eq!(open(&path, &base, &grants, &authority).is_ok(), reads, "{grant} {policy} {path}");
+        }
+        let policy = allowed(of(&absolute));
+        let fault = open(&at("acme/data/link/rows.csv"), &base, &of("/"), &policy).unwrap_err();
+        assert!(fault.kind == FaultKind::Denied && fault.message.contains("policy"), "{fault}");
+        let fault = create(&at("acme/data/link/new"), &base, &of("/"), &policy).map(drop).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Denied);
+        create(&at("acme/data/new"), &base, &of("/"), &policy).unwrap().0.finish().unwrap();
+        create("data/only.csv", &base, &of("data"), &allowed(of("data/only.csv"))).unwrap().0.finish().unwrap();
+        assert!(base.join("data/new").is_file() && base.join("data/only.csv").is_file());
+        assert_eq!(std::fs::read_dir(folder.join("victim")).unwrap().count(), 1);
     }
 }

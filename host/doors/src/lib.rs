@@ -12,6 +12,7 @@ mod denied;
 mod egress;
 mod fetch;
 mod files;
+mod kept;
 mod secret;
 mod target;
 
@@ -108,7 +109,7 @@ impl Keeper {
             Ask::Placeholder { name } => {
                 let granted = self.grants.http.iter().any(|grant| grant.secrets.contains(&name));
                 let text = match (granted, self.authority.secrets.contains_key(&name)) {
-                    (false, _) => return Err(denied::secret(&name)),
+                    (false, _) => return Err(denied::secret(&name, &self.grants.http)),
                     (true, false) => return Err(denied::no_secret(&name)),
                     (true, true) => self.placeholders.text(&name),
                 };

@@ -255,6 +255,26 @@ fn a_secret_travels_only_where_it_may_and_is_masked_when_it_comes_back() {
     assert!(server.came().is_empty());
 }
 
+/// A step that sends guesses to an echo learns from a mask which of them is a secret.
+#[test]
+fn only_secrets_that_the_step_may_send_are_masked() {
+    let server = Server::start();
+    let naming = |names: &[&str]| {
+        let secrets = names.iter().map(|name| (*name).to_owned()).collect();
+        http(vec![HttpGrant { secrets, ..grant(format!("POST {}", server.url("/ok/"))) }])
+    };
+    for (granted, policy, masked) in [
+        (&["TOKEN"][..], &["*"][..], true),
+        (&["TOKEN"], &["OTHER"], false),
+        (&[], &["*"], false),
+        (&["OTHER"], &["*"], false),
+    ] {
+        let mut keeper = keeper(naming(granted), naming(policy));
+        let got = fetch(&mut keeper, "POST", &server.url("/ok/echo"), &[], "is it s3cr3t-value?").unwrap();
+        assert_eq!(got.body.contains("is it ***?"), masked, "{granted:?} {policy:?}: {}", got.body);
+    }
+}
+
 #[test]
 fn a_secret_travels_only_where_the_policy_lets_it() {
     let server = Server::start();

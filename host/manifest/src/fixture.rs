@@ -4,15 +4,20 @@ use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries, listed};
 use crate::sources::{text, unreadable};
 use crate::value::{grants, object};
+use crate::{Places, PluginSource, Source, Step};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use toml::de::DeTable;
-use types::{DataType, Field, Grants, PortName, Problem, Role};
+use types::{DataType, Field, Grants, Id, LimitsPatch, PluginName, PortName, Problem, Role, StepName};
 
 const KEYS: [&str; 11] =
     ["role", "params", "seed", "grants", "tolerance", "label", "weight", "features", "slices", "state", "inputs"];
+
+/// How a column is written.
+const COLUMN: &str = "a name and a type such as `age:int64`, or `age:float64?` where values may be missing; types are `boolean`, \
+                      `int64`, `float32`, `float64`, `text`, `bytes`, `timestamp`, `date` and `vector(LENGTH)`";
 
 /// Parameters and small tables for one role of a plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +39,7 @@ pub struct Fixture {
     /// Files, by name, that a fitted step restores instead of learning anew.
     pub state: Option<BTreeMap<String, String>>,
     pub inputs: BTreeMap<PortName, Sample>,
+    places: Places,
 }
 
 /// A table of a fixture. Whether the values are of their columns' types is for whoever makes a table of it.
@@ -49,6 +55,26 @@ impl Fixture {
     pub fn load(file: &Path, name: &str) -> Result<Self, Vec<Problem>> {
         let text = text(file).map_err(|error| vec![unreadable(name, &error)])?;
         Self::parse(&text, name)
+    }
+
+    /// The step of a pipeline that would set these parameters; its places are the fixture's.
+    pub fn step(&self, plugin: &PluginName) -> Step {
+        Step {
+            name: StepName::parse("fixture").expect("the name is well formed"),
+            source: Source::Plugin(PluginSource::Named(plugin.clone())),
+            inputs: BTreeMap::new(),
+            fit: None,
+            params: self.params.clone(),
+            seed: self.seed,
+            grants: self.grants.clone(),
+            limits: LimitsPatch::default(),
+            label: self.label.clone(),
+            weight: self.weight.clone(),
+            features: self.features.clone(),
+            ignore: Vec::new(),
+            slices: self.slices.clone(),
+            places: self.places.clone(),
+        }
     }
 
     /// From the file's text.
@@ -84,6 +110,7 @@ fn fixture(reader: &mut Reader, table: &DeTable<'_>) -> Option<Fixture> {
         slices: table.get("slices").and_then(|value| reader.names("slices", value)).unwrap_or_default(),
         state,
         inputs,
+        places: Places::of_document(&reader.file, table),
         role: role?,
     })
 }
@@ -136,7 +163,7 @@ fn sample(reader: &mut Reader, port: &str, value: &Value<'_>) -> Option<Sample> 
         _ => (value.span(), Err("has neither `csv` alone nor `columns` and `json`".to_owned())),
     };
     let (span, sample): (Range<usize>, _) = read;
-    sample.map_err(|message| reader.wrong(span, format!("table `{}` {}", cut(port), cut(&message)))).ok()
+    sample.map_err(|message| reader.wrong(span, format!("table `{}` {message}", cut(port)))).ok()
 }
 
 fn of_json(columns: &[String], rows: &str) -> Result<Sample, String> {
@@ -156,7 +183,7 @@ fn of_csv(text: &str) -> Result<Sample, String> {
         }
         let values = columns.iter().zip(cells).map(|(field, cell)| {
             let value = cell.value(field.data_type);
-            let wrong = || format!("has `{}` in row {number}, expected {}", cell.text, field.data_type);
+            let wrong = || format!("has `{}` in row {number}, expected {}", cut(&cell.text), field.data_type);
             Ok((field.name.clone(), value.ok_or_else(wrong)?))
         });
         Ok(serde_json::Value::Object(values.collect::<Result<Map<_, _>, String>>()?))
@@ -167,7 +194,7 @@ fn of_csv(text: &str) -> Result<Sample, String> {
 
 /// `age:int64`, or `age:int64?` where values may be null.
 fn field(text: &str) -> Result<Field, String> {
-    let wrong = || format!("has the column `{text}`, expected a name and a type such as `age:int64` or `age:float64?`");
+    let wrong = || format!("has the column `{}`, expected {COLUMN}", cut(text));
     let (name, kind) = text.rsplit_once(':').ok_or_else(wrong)?;
     let (kind, nullable) = match kind.trim().strip_suffix('?') {
         Some(kind) => (kind, true),
@@ -281,7 +308,13 @@ mod tests {
     fn a_fixture_is_read_whole_or_with_every_problem() {
         let text = "role = \"fitted\"\nparams = { column = \"a\" }\n[inputs.rows]\ncsv = \"\"\"\na:int64\n1\n\"\"\"\n";
         let fixture = Fixture::parse(text, "tests/a.toml").unwrap();
-        assert_eq!((fixture.role, fixture.params), (Role::Fitted, json!({"column": "a"})));
+        assert_eq!((fixture.role, fixture.params.clone()), (Role::Fitted, json!({"column": "a"})));
+        let step = fixture.step(&PluginName::parse("mine").unwrap());
+        let place = |path: &[&str]| step.place_of_key(path).map(|place| (place.line, place.column));
+        assert_eq!(
+            (place(&["params", "column"]), place(&["role"]), place(&["fit"])),
+            (Some((2, 12)), Some((1, 1)), None)
+        );
         let restored = "role = \"fitted\"\n[state]\n\"state.json\" = '{}'\n";
         let state = BTreeMap::from([("state.json".to_owned(), "{}".to_owned())]);
         assert_eq!(Fixture::parse(restored, "a").unwrap().state, Some(state));

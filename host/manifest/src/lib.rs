@@ -5,7 +5,7 @@
 //! ```
 //! Only this crate names `toml`. Tables are walked by hand, not by serde, because serde stops at the first error and a
 //! person wants all of them. What needs a plugin's word (its parameters, its ports, which keys its role allows) is
-//! `plan`'s to check; [`Step::place_of`] lets it point at the line.
+//! `plan`'s to check; [`Step::place_of`] lets it point at the line. What a schedule means is `trigger`'s.
 
 mod builtin;
 mod fixture;
@@ -17,6 +17,7 @@ mod policy;
 mod project;
 mod project_file;
 mod reader;
+mod schedule_table;
 mod sources;
 mod step_table;
 mod string;
@@ -35,8 +36,20 @@ use types::Problem;
 /// Reads and checks the project in a folder: `stepwell.toml`, `pipelines/*.toml`, that the step files they name exist, and the
 /// texts of queries.
 pub fn load(folder: &Path) -> Result<Project, Vec<Problem>> {
-    let sources = Sources::read(folder)?;
-    let mut project = check(&sources)?;
+    sound(folder, &Sources::read(folder)?)
+}
+
+/// The same with one pipeline only, if there is one of this name: what is wrong with the others does not stop it.
+pub fn load_one(folder: &Path, pipeline: &str) -> Result<Project, Vec<Problem>> {
+    let mut sources = Sources::read(folder)?;
+    if sources.pipelines.contains_key(pipeline) {
+        sources.pipelines.retain(|name, _| name == pipeline);
+    }
+    sound(folder, &sources)
+}
+
+fn sound(folder: &Path, sources: &Sources) -> Result<Project, Vec<Problem>> {
+    let mut project = check(sources)?;
     let mut problems = sources::missing_files(folder, &project);
     if problems.is_empty() {
         problems = sources::read_queries(folder, &mut project);

@@ -2,7 +2,7 @@
 
 use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries};
-use crate::sources::{text, unreadable, write_file};
+use crate::sources::{text_beneath, unreadable, write_file};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -39,7 +39,7 @@ pub struct LockedPlugin {
 impl Lock {
     /// The lock of a project's folder; empty if there is none yet.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
-        match text(&folder.join(LOCK_FILE)) {
+        match text_beneath(folder, LOCK_FILE) {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(vec![unreadable(LOCK_FILE, &error)]),

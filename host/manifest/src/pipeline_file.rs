@@ -4,8 +4,9 @@ use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries};
 use crate::step_table::{self, Draft};
 use crate::value::limits;
-use crate::{Pipeline, order};
+use crate::{Pipeline, Step, order, schedule_table};
 use toml::de::DeTable;
+use trigger::Schedule;
 use types::{Id, LimitsPatch, PipelineName, Problem};
 
 /// More steps than a person can follow; a bound for everything that looks at all of them.
@@ -22,14 +23,24 @@ pub(crate) fn read(stem: &str, text: &str) -> Result<Pipeline, Vec<Problem>> {
         problems.push(problem.hinted("the file's name without `.toml` is the pipeline's"));
     }
     match (name, body) {
-        (Ok(name), Some((limits, steps))) if problems.is_empty() => Ok(Pipeline { name, limits, steps }),
+        (Ok(name), Some(Body { limits, schedule, steps })) if problems.is_empty() => {
+            Ok(Pipeline { name, limits, schedule, steps })
+        }
         _ => Err(problems),
     }
 }
 
-fn pipeline(reader: &mut Reader, name: &str, table: &DeTable<'_>) -> Option<(LimitsPatch, Vec<crate::Step>)> {
-    reader.keys(table, "the pipeline", &["limits", "steps"]);
+/// What the file says, without the name that it has.
+struct Body {
+    limits: LimitsPatch,
+    schedule: Option<Schedule>,
+    steps: Vec<Step>,
+}
+
+fn pipeline(reader: &mut Reader, name: &str, table: &DeTable<'_>) -> Option<Body> {
+    reader.keys(table, "the pipeline", &["limits", "schedule", "steps"]);
     let limits = table.get("limits").map(|value| limits(reader, value)).unwrap_or_default();
+    let schedule = table.get("schedule").and_then(|value| schedule_table::read(reader, value));
     let drafts = match table.get("steps") {
         Some(value) => steps(reader, name, value)?,
         None => Vec::new(),
@@ -40,7 +51,7 @@ fn pipeline(reader: &mut Reader, name: &str, table: &DeTable<'_>) -> Option<(Lim
     }
     resolve(reader, &drafts);
     let steps: Option<Vec<_>> = drafts.into_iter().map(|draft| draft.step).collect();
-    Some((limits, steps?))
+    Some(Body { limits, schedule, steps: steps? })
 }
 
 fn steps(reader: &mut Reader, pipeline: &str, value: &Value<'_>) -> Option<Vec<Draft>> {

@@ -5,7 +5,7 @@ use crate::string;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use types::{Place, Spot};
 
 /// A text of the project, under the name that problems show.
@@ -67,6 +67,15 @@ impl Places {
     pub(crate) fn of(file: &Arc<File>, key: Range<usize>, value: &Value<'_>) -> Self {
         let mut places = Self { file: file.clone(), marks: BTreeMap::new() };
         places.mark(&mut Vec::new(), key, value);
+        places
+    }
+
+    /// Of all keys of a document.
+    pub(crate) fn of_document(file: &Arc<File>, document: &DeTable<'_>) -> Self {
+        let mut places = Self { file: file.clone(), marks: BTreeMap::new() };
+        for (name, span, value) in entries(document) {
+            places.mark(&mut vec![name.to_owned()], span, value);
+        }
         places
     }
 

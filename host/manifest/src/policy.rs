@@ -2,7 +2,7 @@
 //! the most that a pipeline may say.
 
 use crate::place::File;
-use crate::reader::Reader;
+use crate::reader::{Reader, cut, entries};
 use crate::value::{granted, limits};
 use toml::de::DeTable;
 use types::{FileGrant, Grants, HttpGrant, Policy, Problem};
@@ -18,9 +18,18 @@ pub fn policy(name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
     }
 }
 
-/// Reads one line of `grants`, such as `http = ["GET https://api.example.com/"]`.
+/// Reads one line of `grants`, such as `http = ["GET https://api.example.com/"]`, that is to add something.
 pub fn grant_line(line: &str) -> Result<Grants, Vec<Problem>> {
-    let read = |reader: &mut Reader, table: &DeTable<'_>| Some(granted(reader, table));
+    let read = |reader: &mut Reader, table: &DeTable<'_>| {
+        for (key, span, value) in entries(table) {
+            let (truth, list) = (value.get_ref().as_bool(), value.get_ref().as_array());
+            if truth == Some(false) || list.is_some_and(|list| list.is_empty()) {
+                let hint = "write the policy that it prints without an option to a file, and set it with --file";
+                reader.wrong_hinted(span, format!("`{}` takes nothing away: --allow only adds", cut(key)), hint);
+            }
+        }
+        Some(granted(reader, table))
+    };
     match Reader::document(File::new("--allow", line), read) {
         (Some(grants), problems) if problems.is_empty() => Ok(grants),
         (_, problems) => Err(problems),
@@ -130,7 +139,9 @@ handles = 100
             grant_lines(&grant_line("http = [\"GET https://a.example\"]").unwrap()),
             ["http = [\"GET https://a.example/\"]"]
         );
-        for wrong in ["clock", "clok = true", "http = [\"a.example\"]", "[grants]\nclock = true"] {
+        for wrong in
+            ["clock = false", "files = []", "clock", "clok = true", "http = [\"a.example\"]", "[grants]\nclock = true"]
+        {
             assert!(grant_line(wrong).is_err(), "{wrong}");
         }
     }

@@ -40,6 +40,8 @@ pub struct Pipeline {
     pub name: PipelineName,
     /// For all its steps.
     pub limits: LimitsPatch,
+    /// When it is to run by itself.
+    pub schedule: Option<trigger::Schedule>,
     /// In the order of the file, at least one.
     pub steps: Vec<Step>,
 }

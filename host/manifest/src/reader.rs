@@ -70,13 +70,13 @@ impl Reader {
         self.wrong_hinted(span, message, hint);
     }
 
-    fn push(&mut self, span: Range<usize>, problem: Problem) {
+    pub(crate) fn push(&mut self, span: Range<usize>, problem: Problem) {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(problem.at(Some(self.file.place(span))));
         }
     }
 
-    fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {
+    pub(crate) fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {
         let got = match value.get_ref().type_str() {
             "integer" => "an integer".to_owned(),
             "array" => "an array".to_owned(),

@@ -3,7 +3,8 @@
 use crate::project::QUERY;
 use crate::project_file::PROJECT_FILE;
 use crate::{PluginSource, Project};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -28,7 +29,7 @@ impl Sources {
     pub fn read(folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut sources = Self::default();
-        match text(&folder.join(PROJECT_FILE)) {
+        match text_beneath(folder, PROJECT_FILE) {
             Ok(text) => sources.project = text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let problem = Problem::new(format!("there is no `{PROJECT_FILE}` in `{}`", folder.display()));
@@ -38,7 +39,7 @@ impl Sources {
         }
         for stem in stems(&folder.join("pipelines"), &mut problems) {
             let name = format!("pipelines/{stem}.toml");
-            match text(&folder.join(&name)) {
+            match text_beneath(folder, &name) {
                 Ok(text) => drop(sources.pipelines.insert(stem, text)),
                 Err(error) => problems.push(unreadable(&name, &error)),
             }
@@ -68,7 +69,26 @@ fn stems(folder: &Path, problems: &mut Vec<Problem>) -> Vec<String> {
 
 /// A text file, if it is one and not too long.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
-    String::from_utf8(read_file(path, MANIFEST_BYTES_MAX)?).map_err(|error| {
+    utf8(read_file(path, MANIFEST_BYTES_MAX)?)
+}
+
+/// Likewise, of a project's folder. A link that leads out of it is not followed: problems quote the line that they are about, and
+/// a stranger's project would have them quote any file of this machine.
+pub(crate) fn text_beneath(folder: &Path, name: &str) -> io::Result<String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    let (flags, beneath) = (OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, ResolveFlags::BENEATH);
+    let file = openat2(&folder, name, flags, Mode::empty(), beneath | ResolveFlags::NO_MAGICLINKS);
+    let file = file.map_err(|error| match error {
+        Errno::XDEV => io::Error::other("it is a link that leads out of the project"),
+        error => error.into(),
+    })?;
+    utf8(bounded(file.into(), MANIFEST_BYTES_MAX)?)
+}
+
+fn utf8(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         io::Error::other(format!("it is not UTF-8: byte {} begins no character", error.utf8_error().valid_up_to()))
     })
 }
@@ -103,7 +123,10 @@ fn draft(path: &Path) -> io::Result<(PathBuf, fs::File)> {
 /// The bytes of a regular file, at most so many. A stranger's project may have anything in a file's place: nothing waits at a
 /// pipe or reads a device.
 pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let file = fs::File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    bounded(fs::File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?, bytes_max)
+}
+
+fn bounded(file: fs::File, bytes_max: u64) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -147,7 +170,7 @@ pub(crate) fn read_queries(folder: &Path, project: &mut Project) -> Vec<Problem>
             problems.push(problem.hinted("keep one: `plugin = \"sql\"` takes the query from `params`"));
             continue;
         }
-        match (text(&folder.join(&path)), step.params.as_object_mut()) {
+        match (text_beneath(folder, &path), step.params.as_object_mut()) {
             (Ok(query), Some(params)) => drop(params.insert(QUERY.to_owned(), query.into())),
             (Ok(_), None) => {}
             (Err(error), _) => problems.push(unreadable(&format!("./{path}"), &error).at(step.place_of(&["plugin"]))),

@@ -24,12 +24,16 @@ pub(crate) fn limits(reader: &mut Reader, value: &Value<'_>) -> LimitsPatch {
 }
 
 fn limit(reader: &mut Reader, kind: LimitKind, value: &Value<'_>) -> Option<u64> {
-    let parse = match kind.quantity(0) {
+    let (parse, expected): (fn(&str) -> Result<u64, String>, &str) = match kind.quantity(0) {
         Quantity::Count(_) => return reader.integer(kind.key(), value, 1..COUNT_MAX),
-        Quantity::Bytes(_) => bytes,
-        Quantity::Milliseconds(_) => milliseconds,
+        Quantity::Bytes(_) => (bytes, "a size with its unit, such as \"512 MiB\""),
+        Quantity::Milliseconds(_) => (milliseconds, "a duration with its unit, such as \"10 min\""),
     };
-    let problem = match parse(reader.text(kind.key(), value)?) {
+    let Some(text) = value.get_ref().as_str() else {
+        reader.wrong_type(kind.key(), value, expected);
+        return None;
+    };
+    let problem = match parse(text) {
         Ok(0) => format!("`{}` is zero, so no step could run", kind.key()),
         Ok(number) => return Some(number),
         Err(message) => message,
@@ -42,7 +46,8 @@ fn bytes(text: &str) -> Result<u64, String> {
     parse_bytes(text).map_err(|error| error.to_string())
 }
 
-fn milliseconds(text: &str) -> Result<u64, String> {
+/// A duration, such as `"10 min"`.
+pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     u64::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long"))
 }
@@ -75,7 +80,8 @@ fn list<T>(
     elements.iter().filter_map(|value| element(reader, value)).collect()
 }
 
-fn truth(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> bool {
+/// True or false; false if it is not written.
+pub(crate) fn truth(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> bool {
     table.get(key).and_then(|value| reader.boolean(key, value)).unwrap_or_default()
 }
 

@@ -246,6 +246,45 @@ fn a_step_file_may_not_lead_out() {
     assert_eq!(problems[0].message, "`./link.py` leads out of the project");
 }
 
+/// What a manifest's problems quote is the project's, not a file of the machine that it links to.
+#[test]
+fn a_manifest_may_not_lead_out_and_may_be_a_link_within() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (at, secret) = (|name: &str| folder.path().join(name), outside.path().join("secret"));
+    let link = |to: &std::path::Path, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+    fs::write(&secret, "root:$6$secret\n").unwrap();
+    fs::create_dir(at("pipelines")).unwrap();
+    fs::write(at("shared.toml"), "name = \"a\"\n").unwrap();
+    link("shared.toml".as_ref(), "stepwell.toml");
+    link(&secret, "pipelines/x.toml");
+    link(&secret, "stepwell.lock");
+    let problems = load(folder.path()).unwrap_err();
+    let says = "cannot be read: it is a link that leads out of the project";
+    assert_eq!(
+        problems.iter().map(|problem| &problem.message).collect::<Vec<_>>(),
+        [&format!("`pipelines/x.toml` {says}")]
+    );
+    assert_eq!(manifest::Lock::load(folder.path()).unwrap_err()[0].message, format!("`stepwell.lock` {says}"));
+    fs::remove_file(at("pipelines/x.toml")).unwrap();
+    fs::write(at("pipelines/x.toml"), "[steps.a]\nplugin = \"csv\"\n").unwrap();
+    load(folder.path()).unwrap();
+}
+
+#[test]
+fn a_broken_pipeline_does_not_stop_another() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("pipelines")).unwrap();
+    fs::write(folder.path().join("stepwell.toml"), "name = \"a\"").unwrap();
+    fs::write(folder.path().join("pipelines/train.toml"), "[steps.a]\nplugin = \"csv\"\n").unwrap();
+    fs::write(folder.path().join("pipelines/reach.toml"), "[steps.a]\nplugn = \"csv\"\n").unwrap();
+    let names = |project: manifest::Project| project.pipelines.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let one = |name: &str| manifest::load_one(folder.path(), name).map(names).map_err(|problems| problems.len());
+    assert_eq!(one("train"), Ok(vec!["train".to_owned()]));
+    assert!(one("reach").is_err());
+    assert!(one("trian").is_err(), "all of them are read, to say which there are");
+    assert!(load(folder.path()).is_err());
+}
+
 #[test]
 fn values_become_json() {
     let text = "[steps.a]\nplugin = \"x\"\n[steps.a.params]\nday = 1979-05-27\ntime = 1979-05-27T07:32:00.5-07:00\n\

@@ -30,7 +30,7 @@ fn try_all(text: &str) {
 }
 
 /// Pieces of manifests, so that texts get past the syntax.
-const WORDS: [&str; 40] = [
+const WORDS: [&str; 48] = [
     "[steps.a]\n",
     "[steps.b]\n",
     "[steps]\n",
@@ -71,6 +71,14 @@ const WORDS: [&str; 40] = [
     "\"",
     "\n",
     "name = ",
+    "[schedule]\n",
+    "cron = ",
+    "\"0 6 * * 1-5\"\n",
+    "zone = ",
+    "\"Europe/Berlin\"\n",
+    "start = ",
+    "end = ",
+    "jitter = \"5 min\"\n",
 ];
 
 proptest! {

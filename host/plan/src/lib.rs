@@ -18,6 +18,7 @@ mod parameters;
 mod plugin_step;
 mod policy;
 mod role;
+mod schema;
 mod served;
 mod step;
 mod train;
@@ -46,6 +47,11 @@ pub struct Described {
 ///
 /// A problem without a place is placed at the step's `plugin`.
 pub type Describe<'a> = dyn FnMut(&Step, Option<&[Port]>) -> Result<Described, Problem> + 'a;
+
+/// What is wrong with a step's parameters by its plugin's schema, where nothing is to be planned.
+pub fn check_parameters(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
+    parameters::check(step, descriptor)
+}
 
 /// Plans a pipeline, or says everything that is wrong with it.
 pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<'_>) -> Result<Plan, Vec<Problem>> {

@@ -2,9 +2,10 @@
 //!
 //! Defaults are not filled in here: the guest does that, with the schema in its hand.
 
+use crate::schema;
 use crate::wiring::suggestion;
+use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
-use jsonschema::{PatternOptions, ValidationError};
 use manifest::Step;
 use serde_json::Value;
 use types::{Descriptor, Problem};
@@ -13,16 +14,16 @@ use types::{Descriptor, Problem};
 const PROBLEMS_MAX: usize = 100;
 
 pub(crate) fn check(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
-    let schema = &descriptor.parameters;
-    // The schema is a stranger's: only patterns that match in linear time, and nothing is fetched.
-    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-    let validator = match options.build(schema) {
+    let unusable = |why: &str, hint: &str| {
+        let message = format!("plugin `{}` has no usable schema of parameters: {why}", descriptor.name);
+        vec![Problem::new(cut(&message)).at(step.place_of(&["plugin"])).hinted(hint)]
+    };
+    if let Some((why, hint)) = schema::refused(&descriptor.parameters) {
+        return unusable(&why, hint);
+    }
+    let validator = match jsonschema::options().with_pattern_options(schema::patterns()).build(&descriptor.parameters) {
         Ok(validator) => validator,
-        Err(error) => {
-            let message = format!("plugin `{}` has no usable schema of parameters: {error}", descriptor.name);
-            let problem = Problem::new(cut(&message)).at(step.place_of(&["plugin"]));
-            return vec![problem.hinted("mend the JSON Schema in its `describe`")];
-        }
+        Err(error) => return unusable(&error.to_string(), "mend the JSON Schema in its `describe`"),
     };
     validator
         .iter_errors(&step.params)

@@ -59,7 +59,7 @@ fn uncovered(step: &Step, policy: &Policy) -> Vec<Problem> {
     let problem = |line: String| {
         let message =
             format!("step `{}` grants what the tenant's policy does not allow, and will be denied it", step.name);
-        let hint = format!("ask whoever runs this installation for the policy line: {line}");
+        let hint = format!("ask whoever runs this installation: {}", types::policy_command(&line));
         Problem::new(message).at(step.place_of(&["grants"])).hinted(hint)
     };
     lines.into_iter().map(problem).collect()

@@ -41,7 +41,9 @@ pub(crate) fn path(
         );
         return Err(refuse(&model.step, message, "register only models whose training columns are known"));
     }
-    let request: Vec<Field> = collected.iter().filter(|field| needed.contains(&field.name)).cloned().collect();
+    let reads: Vec<&[Field]> = fitted.iter().rev().map(|fitted| fitted.known.reads.as_slice()).collect();
+    let brought = |field: &Field| Field { nullable: field.nullable && may_lack(&reads, &field.name), ..field.clone() };
+    let request: Vec<Field> = collected.iter().filter(|field| needed.contains(&field.name)).map(brought).collect();
     if let Some(name) = needed.iter().find(|name| request.iter().all(|field| field.name != **name)) {
         let message = format!("the model needs column `{name}`, which `{source}` does not give");
         return Err(refuse(&source.step, message, "every column comes from the collector or a fitted step"));
@@ -86,6 +88,13 @@ fn way<'k>(
     }
 }
 
+/// Whether the first step on a request's way that looks at a column takes a row without its value. A caller who leaves it out is
+/// told so by the server then, and not, in the words of the plugin's author, by the step.
+fn may_lack(reads: &[&[Field]], column: &str) -> bool {
+    let first = reads.iter().find_map(|reads| reads.iter().find(|field| field.name == column));
+    first.is_none_or(|field| field.nullable)
+}
+
 /// The columns that a request must bring, walking back over the fitted steps. The label is never among them.
 fn needed(
     fitted: &[Fitted<'_>],
@@ -111,4 +120,27 @@ fn needed(
         }
     }
     Ok(needed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::DataType;
+
+    #[test]
+    fn the_first_step_that_looks_says_whether_a_value_may_lack() {
+        let read = |name: &str, nullable| vec![Field { name: name.to_owned(), data_type: DataType::Float64, nullable }];
+        let [fills, computes, other] = [read("rate", true), read("rate", false), read("age", false)];
+        let [fills, computes, other] = [&fills, &computes, &other].map(Vec::as_slice);
+        for (reads, expected) in [
+            (&[other][..], true),
+            (&[fills], true),
+            (&[computes], false),
+            (&[other, fills, computes], true),
+            (&[computes, fills], false),
+            (&[], true),
+        ] {
+            assert_eq!(may_lack(reads, "rate"), expected, "{reads:?}");
+        }
+    }
 }

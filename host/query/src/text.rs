@@ -3,12 +3,11 @@
 //! The engine's planner recurses, so depth is bounded here: of parentheses by its parser, of everything else by what is
 //! counted before anybody descends.
 
-use crate::Error;
 use crate::place::{Text, begins};
+use crate::{Error, nesting};
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Select, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use types::Spot;
@@ -21,14 +20,10 @@ pub const TOKENS_MAX: usize = 16_384;
 pub const EXPRESSION_DEPTH_MAX: usize = 256;
 /// Tables that a text names, and selects that it has.
 pub const RELATIONS_MAX: usize = 64;
-/// Lists and structures within each other: with each the parser takes twice as long.
-const BRACKETS_MAX: usize = 8;
 /// Tables that are read, where each common table stands for its own: the engine plans it anew wherever it is named.
 pub const READ_MAX: usize = 256;
-/// Parentheses within parentheses.
-const PARENTHESES_MAX: usize = 40;
-/// Calls of the parser within each other; more than [`PARENTHESES_MAX`] can make.
-const RECURSION_MAX: usize = 300;
+/// Calls of the parser within each other; more than [`nesting`] lets through.
+const RECURSION_MAX: usize = 100;
 
 /// The query that a text is.
 pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
@@ -45,7 +40,7 @@ pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
             format!("the text has {got} words and signs, at most {most} are taken"),
         ));
     }
-    if let Some((deep, message)) = too_deep(&tokens) {
+    if let Some((deep, message)) = nesting::too_deep(&tokens) {
         return Err(Error::text(text, begins(deep), message));
     }
     let parser = DFParserBuilder::new(text.sql).with_dialect(&GenericDialect {}).with_recursion_limit(RECURSION_MAX);
@@ -64,36 +59,6 @@ pub(crate) fn parse(text: &Text<'_>) -> Result<Parsed, Error> {
         )),
         Some(statement) => query(text, statement),
     }
-}
-
-/// What stands within too many brackets, and in words how many are taken. Angles count only as those of a type, `array<..>`.
-///
-/// It is looked at before parsing: where a text goes wrong, the parser tries two ways at each bracket around it.
-fn too_deep(tokens: &[TokenWithSpan]) -> Option<(&TokenWithSpan, String)> {
-    let (mut parentheses, mut brackets, mut angles) = (0usize, 0usize, 0usize);
-    let of_type = |at: usize| match at.checked_sub(1).map(|before| &tokens[before].token) {
-        Some(Token::Word(word)) => word.quote_style.is_none() && is_nested_type(&word.value),
-        _ => false,
-    };
-    tokens.iter().enumerate().find_map(|(at, found)| {
-        match found.token {
-            Token::LParen => parentheses += 1,
-            Token::RParen => parentheses = parentheses.saturating_sub(1),
-            Token::LBracket | Token::LBrace => brackets += 1,
-            Token::RBracket | Token::RBrace => brackets = brackets.saturating_sub(1),
-            Token::Lt if of_type(at) => angles += 1,
-            _ => {}
-        }
-        if parentheses > PARENTHESES_MAX {
-            return Some((found, format!("more than {PARENTHESES_MAX} parentheses stand within each other")));
-        }
-        let deep = brackets.max(angles) > BRACKETS_MAX;
-        deep.then(|| (found, format!("more than {BRACKETS_MAX} lists or structures stand within each other")))
-    })
-}
-
-fn is_nested_type(word: &str) -> bool {
-    ["array", "struct", "map"].iter().any(|name| word.eq_ignore_ascii_case(name))
 }
 
 fn query(text: &Text<'_>, statement: Parsed) -> Result<Parsed, Error> {

@@ -3,7 +3,7 @@
 use crate::bindings::wit_step;
 use crate::convert;
 use crate::engine::Plugin;
-use crate::instance::{Instance, exported};
+use crate::instance::{Instance, exported, stored};
 use crate::row_wise::{Piece, same_rows};
 use crate::state::{State, Usage};
 use data::Table;
@@ -20,9 +20,9 @@ pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) 
     let parameters = assignment.parameters.to_string();
     let mut state = State::new(doors, assignment.limits, parameters, assignment.seed, assignment.logical_time_us);
     if let Some(digest) = &assignment.checkpoint {
-        match std::fs::read(state.doors.blob(digest)) {
+        match stored(&state.doors.blob(digest), digest) {
             Ok(saved) => state.checkpoint = Some(saved),
-            Err(error) => return (Err(Fault::host(format!("cannot read the checkpoint: {error}"))), state.usage),
+            Err(why) => return (Err(Fault::host(format!("cannot read the checkpoint: {why}"))), state.usage),
         }
     }
     match Instance::start(plugin, state) {
@@ -106,6 +106,7 @@ fn collect(instance: &mut Instance, cursor: Option<&str>) -> Result<Answer, Faul
             return Err(Fault::guest("says there is more, but neither brought rows nor moved its cursor"));
         }
         cursor = Some(unhex(&page.cursor)?);
+        instance.store.data_mut().charge_page(&page)?;
         instance.store.data_mut().doors.page(page)?;
         if !more {
             return Ok(Answer::Collected);

@@ -94,7 +94,7 @@ pub(crate) fn descriptor_in(said: role::description::Descriptor) -> Result<Descr
         name: types::PluginName::parse(&said.name).map_err(|error| broken("name", &error))?,
         version: said.version.chars().take(64).collect(),
         summary: said.summary.chars().take(1000).collect(),
-        parameters: serde_json::from_str(&said.parameters).map_err(|error| broken("parameters", &error))?,
+        parameters: types::read_schema(&said.parameters).map_err(|error| broken("parameters", &error))?,
         inputs: said.inputs.into_iter().map(port).collect::<Result<_, Fault>>()?,
         outputs: said.outputs.into_iter().map(output).collect::<Result<_, Fault>>()?,
         learns: said.learns,

@@ -4,7 +4,8 @@ use crate::bindings::{WitError, wit_step};
 use crate::engine::{Plugin, STACK_BYTES_MAX};
 use crate::state::{Failure, State, Usage, amount, told};
 use data::Table;
-use types::{FILES_MAX, Fault, LimitKind, Quantity, SavedFile, TableRef};
+use std::path::Path;
+use types::{Digest, FILES_MAX, Fault, LimitKind, Quantity, SavedFile, TableRef};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Store, Trap};
 
@@ -124,6 +125,8 @@ impl Instance {
         let reference = written.map_err(|error| failed.unwrap_or_else(|| Fault::host(error)))?;
         state.usage.rows_out += reference.rows;
         state.usage.bytes_out += reference.bytes;
+        // Its files have heads, too: what the receipt says is what is held against the limit.
+        over_output(state, 0, 0)?;
         Ok(reference)
     }
 
@@ -155,23 +158,33 @@ impl Instance {
         files
             .iter()
             .map(|file| {
-                let path = state.doors.blob(&file.digest);
-                let content = std::fs::read(&path)
-                    .map_err(|error| Fault::host(format!("cannot read stored file `{}`: {error}", file.name)))?;
+                let content = stored(&state.doors.blob(&file.digest), &file.digest)
+                    .map_err(|why| Fault::host(format!("cannot read stored file `{}`: {why}", file.name)))?;
                 Ok(wit_step::SavedFile { name: file.name.clone(), content })
             })
             .collect()
     }
 }
 
-/// Whether the step may give so much more.
-fn over_output(state: &State, rows: u64, bytes: u64) -> Result<(), Fault> {
+/// The bytes of a blob, if they are those that its name says: a data folder may have come with a stranger's project.
+pub(crate) fn stored(path: &Path, digest: &Digest) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    match Digest::of(&bytes) {
+        found if found == *digest => Ok(bytes),
+        found => Err(format!("its digest is {}, expected {}", found.short(), digest.short())),
+    }
+}
+
+/// Whether the step may give so much more. If not, the receipt has what it wanted to give.
+fn over_output(state: &mut State, rows: u64, bytes: u64) -> Result<(), Fault> {
     let (total, limit) = (state.usage.rows_out.saturating_add(rows), state.limits.rows);
     if total > limit {
+        state.usage.rows_out = total;
         return Err(Fault::beyond(LimitKind::Rows, format!("gives {total} rows of outputs"), limit));
     }
     let (total, limit) = (state.usage.bytes_out.saturating_add(bytes), state.limits.output_bytes);
     if total > limit {
+        state.usage.bytes_out = total;
         return Err(Fault::beyond(LimitKind::Output, format!("gives {} of outputs", amount(total)), limit));
     }
     Ok(())

@@ -3,8 +3,8 @@
 use crate::bindings::WitError;
 use crate::bindings::stepwell::platform::errors;
 use crate::saying::{logged_bytes, tame};
-use ports::{Doors, Watched};
-use types::{Fault, FaultKind, LimitKind, Limits, Quantity, SavedFile, disk_bytes};
+use ports::{Doors, Page, Watched};
+use types::{Fault, FaultKind, LimitKind, Limits, Quantity, SavedFile, disk_bytes, recorded_bytes};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
@@ -155,12 +155,22 @@ impl State {
 
     /// Charges a file or a checkpoint.
     pub(crate) fn charge_disk(&mut self, length: usize) -> Result<(), Fault> {
-        let (total, limit) = (self.usage.disk_bytes.saturating_add(disk_bytes(length as u64)), self.limits.disk_bytes);
+        self.charge(disk_bytes(length as u64))
+    }
+
+    /// Charges what a page takes beside its table: one without rows, too, is recorded with its cursor.
+    pub(crate) fn charge_page(&mut self, page: &Page) -> Result<(), Fault> {
+        self.charge(recorded_bytes(page))
+    }
+
+    fn charge(&mut self, bytes: u64) -> Result<(), Fault> {
+        let (total, limit) = (self.usage.disk_bytes.saturating_add(bytes), self.limits.disk_bytes);
+        // Also what was too much stands in the receipt.
+        self.usage.disk_bytes = total;
         if total > limit {
             let done = format!("fills {} of the disk", amount(total));
             return Err(Fault::beyond(LimitKind::Disk, done, limit));
         }
-        self.usage.disk_bytes = total;
         Ok(())
     }
 

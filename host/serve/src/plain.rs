@@ -95,11 +95,22 @@ mod tests {
 
     #[test]
     fn an_error_stays_short_however_many_columns_are_unknown() {
-        let cells: Vec<_> = (0..5000).map(|i| format!("\"{i}{}\": [[[]]]", "x".repeat(200))).collect();
-        let request = format!(r#"{{"rows": [{{{}}}]}}"#, cells.join(","));
+        let row = |count| {
+            let cells: Vec<_> = (0..count).map(|i| format!("\"{i}{}\": [[[]]]", "x".repeat(200))).collect();
+            format!("{{{}}}", cells.join(","))
+        };
+        // A name counts once.
+        let request = format!(r#"{{"rows": [{0}, {0}]}}"#, row(1000));
         let error = plain_table(request.as_bytes(), &columns()).unwrap_err().to_string();
-        assert!(error.ends_with("and 4983 more problems"), "{error}");
+        assert!(error.ends_with("and 983 more problems"), "{error}");
         assert!(error.len() < 10_000, "{}", error.len());
+        let more = format!(r#"{{"rows": [{}, and no JSON"#, row(1001));
+        let error = plain_table(more.as_bytes(), &columns()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot read the request: more than 1000 columns are unknown, `1000xxx"),
+            "the rest is not read: {error}"
+        );
+        assert!(error.len() < 1_000, "{}", error.len());
     }
 
     #[test]

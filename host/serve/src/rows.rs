@@ -1,4 +1,5 @@
-//! Rows as JSON objects -> columns, each value as it is read. A row beyond the maximum ends the reading.
+//! Rows as JSON objects -> columns, each value as it is read. A row beyond the maximum ends the reading, and so do too
+//! many unknown columns.
 
 use crate::cell::{Cell, CellReader, ColumnBuilder};
 use crate::request::ROWS_MAX;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use types::{DataType, Field, Schema};
 
-/// Unknown columns that are told apart; further ones only count.
+/// Unknown columns that are read over, by name; the next one ends the reading.
 const UNKNOWN_MAX: usize = 1000;
 
 /// The rows so far, as columns.
@@ -47,11 +48,19 @@ impl<'a> Rows<'a> {
         Self { fields, by_name, columns, count: 0, unknown: BTreeSet::new(), problems: Problems::default() }
     }
 
-    fn unknown(&mut self, name: String) {
-        let problem = format!("column {} is unknown, the model does not read it (row {})", shown(&name), self.count);
-        if self.unknown.len() == UNKNOWN_MAX || self.unknown.insert(name) {
-            self.problems.push(problem);
+    /// Takes note of a column that the model does not read; a name counts once, however many rows have it.
+    fn unknown<E: Error>(&mut self, name: String) -> Result<(), E> {
+        if self.unknown.contains(&name) {
+            return Ok(());
         }
+        if self.unknown.len() == UNKNOWN_MAX {
+            let text = format!("more than {UNKNOWN_MAX} columns are unknown, {} is the next", shown(&name));
+            return Err(E::custom(text));
+        }
+        let row = self.count;
+        self.problems.push(format!("column {} is unknown, the model does not read it (row {row})", shown(&name)));
+        self.unknown.insert(name);
+        Ok(())
     }
 
     fn end_row(&mut self) {
@@ -198,8 +207,8 @@ impl<'de> Visitor<'de> for RowReader<'_, '_> {
                     column.take(rows.count, list, &cells);
                 }
                 Err(name) => {
+                    rows.unknown::<A::Error>(name)?;
                     entries.next_value::<IgnoredAny>()?;
-                    rows.unknown(name);
                 }
             }
         }

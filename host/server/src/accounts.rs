@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 use types::TenantId;
 
 const DAY_US: i64 = 86_400_000_000;
+/// The longest file of use; ours has some 70 bytes.
+const FILE_BYTES_MAX: u64 = 4096;
 /// CPU time that is not worth a file.
 const UNSAVED_US: u64 = 10_000;
 
@@ -58,7 +60,8 @@ impl Accounts {
     /// What the tenant has used today. `counted_us` is the CPU time that the pool has counted for it in its life.
     pub(crate) fn used(&self, tenant: &TenantId, counted_us: u64) -> Used {
         self.with(tenant, |today| {
-            today.cpu_us += counted_us.saturating_sub(today.counted_us);
+            // What the file says may be anything: the data folder can have come with a stranger's project.
+            today.cpu_us = today.cpu_us.saturating_add(counted_us.saturating_sub(today.counted_us));
             today.counted_us = counted_us;
             Used { day: today.day, cpu_us: today.cpu_us, egress_bytes: today.egress.used() }
         })
@@ -94,7 +97,7 @@ impl Accounts {
 
     /// A file that is not there, or that a crash left unreadable, tells of no use.
     fn read(&self, tenant: &TenantId) -> Used {
-        let read = std::fs::read(self.file(tenant)).ok();
+        let read = manifest::read_file(&self.file(tenant), FILE_BYTES_MAX).ok();
         read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
@@ -147,5 +150,20 @@ mod tests {
         assert_eq!(second.used(&tenant, 6).cpu_us, 2);
         std::fs::write(second.file(&tenant), b"{").unwrap();
         assert_eq!(accounts().used(&tenant, 0).cpu_us, 0);
+    }
+
+    #[test]
+    fn a_file_that_says_anything_and_one_without_end_are_borne() {
+        let (data, tenant) = (tempfile::tempdir().unwrap(), TenantId::default_tenant());
+        std::fs::create_dir_all(folder::tenant(data.path(), &tenant)).unwrap();
+        let accounts = || Accounts::new(data.path().to_owned(), Arc::new(Hands::default()));
+        let file = accounts().file(&tenant);
+        let used = Used { day: 0, cpu_us: u64::MAX, egress_bytes: u64::MAX };
+        std::fs::write(&file, serde_json::to_vec(&used).unwrap()).unwrap();
+        let counted = accounts();
+        assert_eq!(counted.used(&tenant, 7), used);
+        assert_eq!(counted.used(&tenant, 9).cpu_us, u64::MAX);
+        std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(accounts().used(&tenant, 0), Used::default());
     }
 }

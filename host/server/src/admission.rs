@@ -68,10 +68,12 @@ impl Admission {
         locked(&self.queue).share.running(tenant)
     }
 
-    /// Bytes that the tenant's blobs and native code take.
+    /// Bytes that the tenant's blobs, journal and native code take.
     pub(crate) fn storage_bytes(&self, tenant: &TenantId) -> Result<u64, Fault> {
-        let (_, compiled) = folder::measured(&(self.layout)(tenant).compiled)?;
-        Ok(self.store.storage_bytes(tenant, compiled)?)
+        let layout = (self.layout)(tenant);
+        let (_, compiled) = folder::measured(&layout.compiled)?;
+        let (_, journal) = folder::measured(&layout.blobs.with_file_name("journal"))?;
+        Ok(self.store.storage_bytes(tenant, compiled.saturating_add(journal))?)
     }
 
     /// An error if the tenant may not do more now: it is suspended, or a quota is used up.
@@ -83,7 +85,7 @@ impl Admission {
         if let Some(limit) = entry.quota.storage_bytes {
             let used = self.storage_bytes(tenant)?;
             if used >= limit {
-                return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used), Quantity::Bytes(limit)));
+                return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used).about(), Quantity::Bytes(limit)));
             }
         }
         match self.over_cpu(tenant, entry.quota.cpu_seconds) {
@@ -94,8 +96,10 @@ impl Admission {
 
     fn over_cpu(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
         let limit = limit?;
-        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1_000_000;
-        (used >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} s today"), format!("{limit} s")))
+        let used_ms = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1000;
+        let (used, most) =
+            (Quantity::Milliseconds(used_ms).about(), Quantity::Milliseconds(limit.saturating_mul(1000)));
+        (used_ms / 1000 >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} today"), most))
     }
 
     /// Waits for no attempt of the tenant to run; false if that takes too long.

@@ -56,17 +56,22 @@ impl Server {
         Ok(Component { digest, source: built_from })
     }
 
-    /// The component that a name stands for: the project's own, or else a first-party one.
+    /// The component that a name stands for: the project's own, or a first-party one. One that is both is neither: a project from
+    /// elsewhere would have its own `csv` run where everybody reads the first-party one.
     pub fn named(&self, project: &Path, name: &PluginName) -> Result<PathBuf, Fault> {
-        let own = plugins::file_of(name);
-        if project.join(&own).exists() {
-            return inside(project, &own);
+        let (own, first_party) = (plugins::file_of(name), self.first_party(name.as_str()));
+        match (project.join(&own).exists(), first_party) {
+            (true, Some(_)) => Err(plugins::ambiguous(name.as_str())),
+            (true, None) => inside(project, &own),
+            (false, Some(file)) => Ok(file),
+            (false, None) => Err(self.unknown(project, name)),
         }
-        let first_party = self.options.plugins.join(format!("{name}.wasm"));
-        match first_party.is_file() {
-            true => Ok(first_party),
-            false => Err(self.unknown(project, name)),
-        }
+    }
+
+    /// The plugin of this name that comes with the installation.
+    pub(crate) fn first_party(&self, name: &str) -> Option<PathBuf> {
+        let file = self.options.plugins.join(format!("{name}.wasm"));
+        file.is_file().then_some(file)
     }
 
     /// The component of a source file, by its digest; built unless it was before.
@@ -102,7 +107,7 @@ impl Server {
 
     fn unknown(&self, project: &Path, name: &PluginName) -> Fault {
         let name = name.as_str();
-        let mut known = plugins::components_in(&self.options.plugins);
+        let mut known: Vec<String> = plugins::first_party(&self.options.plugins).collect();
         known.extend(plugins::components_in(&project.join(plugins::FOLDER)));
         let fault = Fault::invalid(format!("there is no plugin `{name}`; there are {}", known.join(", ")));
         match types::nearest(name, known.iter().map(String::as_str)) {

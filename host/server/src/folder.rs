@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  lock, socket              the owner, and where it listens
+//!  mark                      says that the user made it, or trusts it
 //!  index/                    the store's database
 //!  tenants/NAME/journal/     the truth
 //!  tenants/NAME/blobs/       tables, models, plugins
@@ -14,11 +15,13 @@
 //!  CACHE/built/              components built from source, by digest of the source
 //!  CACHE/built/ID/NAME/      those of another tenant than `default`
 //!  CACHE/compiled/ID/NAME/   native code of a tenant's plugins, written by the server only; ID is the data folder's
+//!
+//!  STATE/data-folders/MARK   the marks of the user's data folders (`marks`)
 //! ```
-//! A data folder may have come with a stranger's project, so nothing in it is ever executed natively. The cache can be
-//! removed at any time: it is made again.
+//! A data folder may have come with a stranger's project, so it is not opened before its mark is known, and nothing in it is
+//! ever executed natively. The cache can be removed at any time: it is made again.
 
-use crate::{Options, private};
+use crate::{Options, marks, private};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -35,6 +38,8 @@ pub(crate) const NOFOLLOW: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::
 pub struct Folder {
     // The lock lasts as long as the file is open.
     _lock: File,
+    /// Whether there was nothing in it.
+    pub(crate) is_new: bool,
 }
 
 /// Who has the folder.
@@ -68,9 +73,10 @@ impl Folder {
             Ok(()) => {
                 private::assert_closed(data)?;
                 remove_scratch(data).map_err(io)?;
+                let is_new = marks::is_new(data).map_err(io)?;
                 lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;
                 lock.write_all(std::process::id().to_string().as_bytes()).map_err(io)?;
-                Ok(LockedBy::Us(Self { _lock: lock }))
+                Ok(LockedBy::Us(Self { _lock: lock, is_new }))
             }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut owner = String::new();
@@ -172,11 +178,18 @@ pub(crate) fn measured(folder: &Path) -> Result<(u64, u64), Fault> {
         entries => entries.map_err(Fault::host)?,
     };
     entries.flatten().try_fold((0, 0), |(files, bytes), entry| match entry.metadata() {
-        Ok(found) if found.is_dir() => measured(&entry.path()).map(|(more, larger)| (files + more, bytes + larger)),
-        Ok(found) => Ok((files + 1, bytes + found.len())),
+        Ok(found) if found.is_dir() => {
+            measured(&entry.path()).map(|(more, larger)| (files + more, u64::saturating_add(bytes, larger)))
+        }
+        Ok(found) => Ok((files + 1, bytes.saturating_add(found.len()))),
         // Renamed or removed meanwhile.
         Err(_) => Ok((files, bytes)),
     })
+}
+
+/// The real time, in microseconds since 1970-01-01 UTC.
+pub fn now_us() -> i64 {
+    ports::Clock::now_us(&SystemClock)
 }
 
 /// The real time.

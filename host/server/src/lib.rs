@@ -17,6 +17,7 @@ mod endpoints;
 mod folder;
 mod follow;
 mod inspect;
+mod marks;
 mod pins;
 mod plugins;
 mod private;
@@ -32,16 +33,16 @@ mod trial;
 
 pub use changes::{Change, Changes};
 pub use endpoints::{EndpointInfo, Readiness, Served};
-pub use folder::{Folder, LockedBy};
+pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
 pub use inspect::Inspected;
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
-pub use project::{CheckedPipeline, CheckedStep};
+pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
 pub use secrets::secret_name;
-pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine};
+pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timing::TIMED_ROWS;
 pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
@@ -62,6 +63,10 @@ pub struct Options {
     pub plugins: PathBuf,
     /// The user's cache folder, never a project's: tools that build guests, components built, native code.
     pub cache: PathBuf,
+    /// The user's state folder, never a project's: which data folders are the user's.
+    pub state: PathBuf,
+    /// Whether the data folder is the user's wherever it came from.
+    pub trusts_data: bool,
     /// Attempts at once, of all runs and tenants.
     pub slots: usize,
     /// What is done where a wall round workers is missing.
@@ -114,9 +119,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens an installation that [`Folder::lock`] gave. The recovery says what a crash left and what was done about it.
+    /// Opens an installation that [`Folder::lock`] gave, if it is the user's. The recovery says what a crash left and what was
+    /// done about it.
     pub fn open(folder: Folder, options: Options) -> Result<(Arc<Self>, store::Recovery), Error> {
         private::ensure(&options.cache, "cache folder", "remove it, or name another parent in XDG_CACHE_HOME")?;
+        private::ensure(&options.state, "state folder", "remove it, or name another parent in XDG_STATE_HOME")?;
+        // Before anything in it is believed.
+        marks::expect_own(&options.data, &options.state, folder.is_new, options.trusts_data)?;
         let (store, recovery) = store::Store::open(&options.data).map_err(Fault::host)?;
         let store = Arc::new(store);
         // What a crash cut short: the store has finished its part.

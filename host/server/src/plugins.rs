@@ -13,6 +13,9 @@ use types::{Digest, Fault, FaultKind, Id, PluginName, Problem, Role, TenantId};
 /// Where a project keeps the plugins that were added to it, `NAME.wasm` each. It belongs to the project and to git.
 pub(crate) const FOLDER: &str = "plugins";
 
+/// Those of the first-party plugins that `stepwell doctor` has misbehave: nobody is offered them.
+const MISBEHAVING: [&str; 2] = ["abuse", "abuse-roles"];
+
 /// A component that somebody wants in a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +63,7 @@ impl Server {
         let component = self.offered(tenant, offered)?;
         let inspected = self.inspect_bytes(tenant, &shown(offered), &component).map_err(theirs)?;
         let name = &inspected.descriptor.name;
-        if self.options.plugins.join(format!("{name}.wasm")).is_file() {
+        if self.first_party(name.as_str()).is_some() {
             let fault = Fault::invalid(format!("`{name}` is the name of a plugin that comes with Stepwell"));
             return Err(fault.hinted("a pipeline could not tell the two apart: give it a name of its own").into());
         }
@@ -91,20 +94,21 @@ impl Server {
         }
     }
 
-    /// All plugins that a pipeline of the project can name, the project's own first.
+    /// All plugins that a pipeline of the project can name, the project's own first; or the project's that has the name of a
+    /// first-party one.
     pub fn plugins(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Listed>, Error> {
         let lock = Lock::load(folder)?;
         let mut plugins = Vec::new();
         for name in components_in(&folder.join(FOLDER)) {
+            if self.first_party(&name).is_some() {
+                return Err(ambiguous(&name).into());
+            }
             let file = format!("{FOLDER}/{name}.wasm");
             plugins.push(self.listed(tenant, &lock, name, &inside(folder, &file)?, Some(file))?);
         }
-        for name in components_in(&self.options.plugins) {
-            // Hidden by the project's own.
-            if plugins.iter().all(|plugin: &Listed| plugin.name != name) {
-                let file = self.options.plugins.join(format!("{name}.wasm"));
-                plugins.push(self.listed(tenant, &lock, name, &file, None)?);
-            }
+        for name in first_party(&self.options.plugins) {
+            let file = self.options.plugins.join(format!("{name}.wasm"));
+            plugins.push(self.listed(tenant, &lock, name, &file, None)?);
         }
         Ok(plugins)
     }
@@ -121,6 +125,12 @@ impl Server {
         let pinned = lock.plugins.get(&name).map(|locked| locked.digest == digest);
         Ok(Listed { name, version: descriptor.version, roles: descriptor.roles, digest, file, pinned })
     }
+}
+
+/// The fault of a project's plugin that has the name of a first-party one.
+pub(crate) fn ambiguous(name: &str) -> Fault {
+    Fault::invalid(format!("`{FOLDER}/{name}.wasm` has the name of a plugin that comes with Stepwell"))
+        .hinted(format!("give it a name of its own, or move it and name it by its path, such as \"./own/{name}.wasm\""))
 }
 
 /// Removes an added plugin and its pin, unless a step needs it.
@@ -169,6 +179,11 @@ pub(crate) fn components_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+/// The names of the plugins that come with Stepwell and are of use.
+pub(crate) fn first_party(folder: &Path) -> impl Iterator<Item = String> {
+    components_in(folder).into_iter().filter(|name| !MISBEHAVING.contains(&name.as_str()))
 }
 
 /// How an offered component is called in messages.

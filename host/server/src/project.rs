@@ -46,6 +46,18 @@ struct Asked {
 
 type Found = BTreeMap<PluginSource, (Component, Option<LockedPlugin>)>;
 
+/// When a pipeline of the project in a folder is to run by itself; none if it has no schedule. Looks at the project's texts
+/// alone: neither plugins nor the data folder have a say.
+pub fn schedule(folder: &Path, pipeline: &str) -> Result<(PipelineName, Option<trigger::Schedule>), Error> {
+    let mut project = manifest::load(folder)?;
+    let name = match project.pipelines.is_empty() {
+        true => return Err(no_pipelines()),
+        false => find(&project, pipeline)?,
+    };
+    let schedule = project.pipelines.remove(&name).and_then(|pipeline| pipeline.schedule);
+    Ok((name, schedule))
+}
+
 impl Server {
     /// Checks all pipelines of a project, or one. Builds, compiles and describes its plugins; runs nothing else.
     pub fn check(
@@ -57,7 +69,7 @@ impl Server {
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
         self.active(tenant)?;
-        let project = manifest::load(folder)?;
+        let project = load(folder, pipeline)?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
             None if project.pipelines.is_empty() => return Err(no_pipelines()),
@@ -75,7 +87,7 @@ impl Server {
         pipeline: Option<&str>,
         notes: Notes<'_>,
     ) -> Result<Plan, Error> {
-        let project = manifest::load(folder)?;
+        let project = load(folder, pipeline)?;
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
@@ -162,6 +174,14 @@ impl Server {
             imports: descriptor.imports.clone(),
         });
         Ok(Described { descriptor, component: digest })
+    }
+}
+
+/// The project, or all of it that the pipeline needs.
+fn load(folder: &Path, pipeline: Option<&str>) -> Result<Project, Vec<Problem>> {
+    match pipeline {
+        Some(name) => manifest::load_one(folder, name),
+        None => manifest::load(folder),
     }
 }
 

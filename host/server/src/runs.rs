@@ -47,7 +47,7 @@ impl Server {
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         Err(Error::Conflict(match found.state {
             RunState::Running => format!("run {run} is interrupted: resume it first, then it can be cancelled"),
-            state => format!("run {run} has already {state}"),
+            state => format!("run {run} {} already", state.ended()),
         }))
     }
 

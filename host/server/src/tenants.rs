@@ -5,7 +5,7 @@ use ports::Clock;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
-use types::{Fault, InstallationRecord, Policy, Problem, Quantity, Quota, QuotaKind, Removed, TenantId};
+use types::{Fault, InstallationRecord, Policy, Problem, Quota, QuotaKind, Removed, TenantId};
 
 /// How long a deletion waits for what is under way to end.
 const END_TIME_MAX: Duration = Duration::from_secs(30);
@@ -29,13 +29,24 @@ pub struct TenantDetail {
     pub here: Removed,
 }
 
-/// A part of a quota: what is used, of what.
+/// A part of a quota: what is used, of what, in the unit of [`QuotaKind::quantity`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuotaLine {
     pub quota: QuotaKind,
-    pub used: String,
+    pub unit: Unit,
+    /// Today, of what is counted by the day.
+    pub used: u64,
     /// None: no bound.
-    pub limit: Option<String>,
+    pub limit: Option<u64>,
+}
+
+/// What a number of a quota counts, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    Bytes,
+    Milliseconds,
+    Attempts,
 }
 
 /// A policy, also as TOML.
@@ -106,21 +117,14 @@ impl Server {
         let (line, entry) = (self.line_of(tenant)?, self.known(tenant)?);
         let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
         let Quota { storage_bytes, attempts, cpu_seconds, egress_bytes } = entry.quota;
-        let bytes = |count: u64| show::bytes(count);
-        let quota = |quota, used, limit| QuotaLine { quota, used, limit };
+        let quota = |quota, unit, used, limit| QuotaLine { quota, unit, used, limit };
+        let (running, most) = (self.admission.running(tenant) as u64, attempts.map(u64::from));
+        let cpu_ms = cpu_seconds.map(|most| most.saturating_mul(1000));
         let quotas = vec![
-            quota(QuotaKind::Storage, bytes(self.admission.storage_bytes(tenant)?), storage_bytes.map(show::exact)),
-            quota(
-                QuotaKind::Attempts,
-                self.admission.running(tenant).to_string(),
-                attempts.map(|most| most.to_string()),
-            ),
-            quota(QuotaKind::Cpu, show::seconds(used.cpu_us), cpu_seconds.map(|most| format!("{most} s a day"))),
-            quota(
-                QuotaKind::Egress,
-                bytes(used.egress_bytes),
-                egress_bytes.map(|most| format!("{} a day", show::exact(most))),
-            ),
+            quota(QuotaKind::Storage, Unit::Bytes, self.admission.storage_bytes(tenant)?, storage_bytes),
+            quota(QuotaKind::Attempts, Unit::Attempts, running, most),
+            quota(QuotaKind::Cpu, Unit::Milliseconds, used.cpu_us / 1000, cpu_ms),
+            quota(QuotaKind::Egress, Unit::Bytes, used.egress_bytes, egress_bytes),
         ];
         Ok(TenantDetail { line, policy: entry.policy, quotas, here: self.store.inventory(tenant)? })
     }
@@ -240,22 +244,4 @@ fn changed(policy: Policy, change: PolicyChange) -> Result<Policy, Error> {
 /// A line of a command has no file to point into.
 fn unplaced(problems: Vec<Problem>) -> Vec<Problem> {
     problems.into_iter().map(|problem| problem.at(None)).collect()
-}
-
-/// Numbers for people.
-mod show {
-    use super::Quantity;
-
-    pub(super) fn exact(count: u64) -> String {
-        Quantity::Bytes(count).to_string()
-    }
-
-    /// To the mebibyte.
-    pub(super) fn bytes(count: u64) -> String {
-        format!("{:.1} MiB", count as f64 / 1_048_576.0)
-    }
-
-    pub(super) fn seconds(us: u64) -> String {
-        format!("{:.1} s today", us as f64 / 1e6)
-    }
 }

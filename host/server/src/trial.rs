@@ -4,7 +4,7 @@
 //! first gave: a trainer's model is asked to predict.
 
 use crate::catalog::DESCRIBE_LIMITS;
-use crate::{Error, Server, locked};
+use crate::{Error, Inspected, Server, locked};
 use manifest::{Fixture, Sample};
 use ports::{Answer, Assignment, Blobs, Call, Delivery, Page, Task, Watch, Watched};
 use serde_json::{Map, Value, json};
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use types::{
-    Artifact, Descriptor, Digest, Fault, FaultKind, Field, Id, Limits, Port, PortName, Role, SavedFile, TableRef,
-    TenantId,
+    Artifact, Descriptor, Digest, Fault, FaultKind, Field, Id, Limits, Port, PortName, Problem, Role, SavedFile,
+    TableRef, TenantId,
 };
 
 /// What may be used for small tables.
@@ -68,14 +68,16 @@ impl Watch for Heard {
 
 impl Server {
     /// Tries a stored component on a fixture, whose grants are relative to `base`. That the plugin refuses or breaks is
-    /// recorded too; an error is the fixture's or ours.
+    /// recorded too; an error is the fixture's or ours. Parameters that a pipeline could not set are the fixture's.
     pub fn try_out(
         &self,
         tenant: &TenantId,
-        component: Digest,
+        Inspected { digest, descriptor, .. }: &Inspected,
         fixture: &Fixture,
         base: &Path,
     ) -> Result<Tried, Error> {
+        let component = *digest;
+        unplayable(fixture, descriptor)?;
         let stored = |(port, sample): (&PortName, &Sample)| Ok((port.clone(), self.keep_sample(tenant, port, sample)?));
         let inputs = fixture.inputs.iter().map(stored).collect::<Result<_, Fault>>()?;
         let base = base.to_owned();
@@ -276,6 +278,21 @@ impl Trial<'_> {
             Ok((file.name.clone(), content))
         };
         files.iter().map(content).collect::<Result<Map<_, _>, Fault>>().map(Value::Object)
+    }
+}
+
+/// An error if the plugin has not what the fixture tries: its role, its parameters. Such a test would only record that.
+fn unplayable(fixture: &Fixture, descriptor: &Descriptor) -> Result<(), Error> {
+    let step = fixture.step(&descriptor.name);
+    if !descriptor.roles.contains(&fixture.role) {
+        let roles: Vec<String> = descriptor.roles.iter().map(|role| format!("`{role}`")).collect();
+        let (role, name, roles) = (fixture.role, &descriptor.name, roles.join(", "));
+        let problem = Problem::new(format!("the fixture tries the role `{role}`, but plugin `{name}` has {roles}"));
+        return Err(vec![problem.at(step.place_of(&["role"]))].into());
+    }
+    match plan::check_parameters(&step, descriptor) {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(problems.into()),
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) fn measure(folder: &Path) -> Result<(u64, u64)> {
         for path in entries(&folder)? {
             match path.symlink_metadata() {
                 Ok(found) if found.is_dir() => folders.push(path),
-                Ok(found) => (files, bytes) = (files + 1, bytes + found.len()),
+                // Saturating: holes can be of any length.
+                Ok(found) => (files, bytes) = (files + 1, u64::saturating_add(bytes, found.len())),
                 // Somebody removed it meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("examine", &path)(error)),

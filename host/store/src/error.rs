@@ -29,6 +29,8 @@ pub enum Error {
     Busy { path: PathBuf },
     #[error("`{}` is {got}, expected a regular file", path.display())]
     NotAFile { path: PathBuf, got: &'static str },
+    #[error("`{}` has {got} bytes, expected at most {most}", path.display())]
+    TooLong { path: PathBuf, got: u64, most: u64 },
     #[error("`{}` has digest {got}, expected {expected}", path.display())]
     Digest { path: PathBuf, expected: Digest, got: Digest },
     #[error("tenant `{tenant}` has no blob {digest}")]
@@ -83,7 +85,7 @@ impl From<Error> for Fault {
             Error::TooLarge { .. } => return Fault::guest(error.to_string()),
             Error::NoTenant { .. } | Error::Default | Error::Taken { .. } => return Fault::invalid(error.to_string()),
             Error::Storage { used, more, limit } => {
-                let used = format!("{} and {} more", Quantity::Bytes(used), Quantity::Bytes(more));
+                let used = format!("{} and {} more", Quantity::Bytes(used).about(), Quantity::Bytes(more).about());
                 return Fault::quota(QuotaKind::Storage, used, Quantity::Bytes(limit));
             }
             _ => {}

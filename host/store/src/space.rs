@@ -16,6 +16,14 @@ pub(crate) struct Space(Mutex<BTreeMap<TenantId, Taken>>);
 struct Taken {
     blobs: u64,
     elsewhere: u64,
+    /// Of records that guests gave, since `elsewhere` was told.
+    records: u64,
+}
+
+impl Taken {
+    fn all(&self) -> u64 {
+        self.blobs.saturating_add(self.elsewhere).saturating_add(self.records)
+    }
 }
 
 impl Space {
@@ -29,29 +37,39 @@ impl Space {
 }
 
 impl Store {
-    /// Bytes that count against the tenant's quota `storage`. `elsewhere` is what the server keeps for it beside the store
-    /// now, and counts until it is told anew.
+    /// Bytes that count against the tenant's quota `storage`. `elsewhere` is what is kept for it beside its blobs now, its
+    /// journal among it, and counts until it is told anew.
     pub fn storage_bytes(&self, tenant: &TenantId, elsewhere: u64) -> Result<u64> {
         self.entry(tenant)?;
         let mut all = self.space.taken();
         let taken = self.measured(&mut all, tenant)?;
-        taken.elsewhere = elsewhere;
-        Ok(taken.blobs + elsewhere)
+        (taken.elsewhere, taken.records) = (elsewhere, 0);
+        Ok(taken.all())
     }
 
     /// Counts a blob before it is written, or refuses it.
     pub(crate) fn take_space(&self, tenant: &TenantId, bytes: u64) -> Result<()> {
+        self.take(tenant, bytes, |taken| &mut taken.blobs)
+    }
+
+    /// Counts records before they are written, or refuses them.
+    pub(crate) fn take_space_of_records(&self, tenant: &TenantId, bytes: u64) -> Result<()> {
+        self.take(tenant, bytes, |taken| &mut taken.records)
+    }
+
+    fn take(&self, tenant: &TenantId, bytes: u64, counted: impl Fn(&mut Taken) -> &mut u64) -> Result<()> {
         let limit = self.entry(tenant)?.quota.storage_bytes;
         let mut all = self.space.taken();
         if limit.is_none() && !all.contains_key(tenant) {
             return Ok(());
         }
         let taken = self.measured(&mut all, tenant)?;
-        let used = taken.blobs + taken.elsewhere;
+        let used = taken.all();
         match limit {
             Some(limit) if used.saturating_add(bytes) > limit => Err(Error::Storage { used, more: bytes, limit }),
             _ => {
-                taken.blobs = taken.blobs.saturating_add(bytes);
+                let counted = counted(taken);
+                *counted = counted.saturating_add(bytes);
                 Ok(())
             }
         }
@@ -67,7 +85,7 @@ impl Store {
     fn measured<'a>(&self, all: &'a mut BTreeMap<TenantId, Taken>, tenant: &TenantId) -> Result<&'a mut Taken> {
         if !all.contains_key(tenant) {
             let (_, blobs) = measure(&tenant_folder(&self.data, tenant).join("blobs"))?;
-            all.insert(tenant.clone(), Taken { blobs, elsewhere: 0 });
+            all.insert(tenant.clone(), Taken { blobs, ..Taken::default() });
         }
         Ok(all.entry(tenant.clone()).or_default())
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use types::{Digest, Fault, ModelName, Record, RunId, TenantId};
+use types::{Digest, Fault, ModelName, Record, RunId, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
 const GROUP_BYTES: usize = 4 << 20;
@@ -189,10 +189,20 @@ fn stage(records: &[Prepared], draft: &mut Draft, staged: &Staged<'_>) -> Result
     Ok(batch.into_changes())
 }
 
+/// Whether a guest gives as many of these as it likes while it runs. Other records end what was begun: a quota that is used up
+/// refuses none of them.
+fn is_given(record: &Record) -> bool {
+    matches!(record, Record::PageCommitted { .. } | Record::CheckpointSaved { .. })
+}
+
 impl Journal for Store {
     fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault> {
         if records.is_empty() {
             return Ok(());
+        }
+        let given: Vec<u64> = records.iter().filter(|record| is_given(record)).map(recorded_bytes).collect();
+        if !given.is_empty() {
+            self.take_space_of_records(tenant, given.iter().fold(0, |all, bytes| all.saturating_add(*bytes)))?;
         }
         Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
     }

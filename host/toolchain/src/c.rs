@@ -10,9 +10,11 @@
 mod reading;
 
 use crate::carried::{File, WIT, staged};
+use crate::cell::Cell;
 use crate::component::componentize;
-use crate::tool::{self, finish, follow, isolate};
+use crate::tool::{self, finish, follow};
 use crate::{Language, Notes, Tools, language};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use types::{Digest, Fault, Role};
@@ -93,35 +95,42 @@ const ROLES: [&str; 9] =
     ["description", "collector", "transformer", "fitted", "validator", "trainer", "predictor", "evaluator", "sink"];
 
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
-    let compiler = Compiler {
-        python: tool::python(COMPILER, tools)?,
-        sdk: staged(tools.cache, "c", &[SDK])?.join("sdk/c"),
-        cache: tools.cache.join("zig"),
-        // `to` is this build's alone, and so is what is named after it.
-        work: tools.cache.join("c").join(Digest::of(to.as_os_str().as_encoded_bytes()).short()),
-        what: format!("building `{}`", language::last_part(source)),
-    };
+    let home = home(&tool::python(COMPILER, tools)?)?;
+    let sdk = staged(tools.cache, "c", &[SDK])?.join("sdk/c");
+    let cache = tools.cache.join("zig");
+    std::fs::create_dir_all(&cache).map_err(Fault::host)?;
+    let folder = if source.is_dir() { source } else { source.parent().unwrap_or(source) };
+    // The compiler is one piece and needs nothing of the system: what a step could name there is not there for it.
+    let cell = Cell::new(to, tools)?.reads(folder).reads(&sdk).runs(&home).writes(&cache);
+    let compiler = Compiler { home, sdk, cache, cell, what: format!("building `{}`", language::last_part(source)) };
     (tools.notes)(format!("{} into a component (a second; a minute the first time)", compiler.what));
-    std::fs::create_dir_all(&compiler.work).map_err(Fault::host)?;
-    let built = compiler.component(source, tools.notes);
-    // A cache that cannot be emptied is no reason to refuse what was built in it.
-    let _ = std::fs::remove_dir_all(&compiler.work);
-    std::fs::write(to, built?).map_err(Fault::host)
+    let built = compiler.component(source, tools.notes).map_err(|fault| compiler.cell.told(fault))?;
+    std::fs::write(to, built).map_err(Fault::host)
+}
+
+/// Where the compiler lies in its environment of Python's, which brings it and is not needed to run it.
+fn home(interpreter: &Path) -> Result<PathBuf, Fault> {
+    let libraries = interpreter.ancestors().nth(2).unwrap_or(interpreter).join("lib");
+    let versions = std::fs::read_dir(&libraries).map_err(Fault::host)?.flatten();
+    let mut homes = versions.map(|version| version.path().join("site-packages/ziglang"));
+    let lacks =
+        || Fault::host(format!("`{}` lacks the compiler", libraries.display())).hinted("remove that environment");
+    homes.find(|home| home.join("zig").is_file()).ok_or_else(lacks)
 }
 
 struct Compiler {
-    python: PathBuf,
+    home: PathBuf,
     sdk: PathBuf,
     cache: PathBuf,
-    /// A folder for what lies between the source and the component.
-    work: PathBuf,
+    /// Also for what lies between the source and the component.
+    cell: Cell,
     what: String,
 }
 
 impl Compiler {
     fn component(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<u8>, Fault> {
         let objects = self.compile(source, notes)?;
-        let roles = roles(&objects)?;
+        let roles = self.roles(&objects)?;
         if roles.len() < 2 || roles[0] != "description" {
             let fault = Fault::invalid(format!("{}: it lacks a description or a role", self.what));
             return Err(fault.hinted("a step ends as in: SW_DESCRIBE(describe); SW_FITTED(fit, save, restore, apply);"));
@@ -141,20 +150,20 @@ impl Compiler {
     }
 
     /// The plugin's own files, each to an object. Of a folder, all of C in it.
-    fn compile(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<PathBuf>, Fault> {
+    fn compile(&self, source: &Path, notes: Notes<'_>) -> Result<Vec<String>, Fault> {
         language::files(source, "*.c")?.iter().map(|file| self.object(file, notes)).collect()
     }
 
     /// What the compiler says names files within the plugin's folder, and so does what it makes: the same text gives the same
     /// bytes wherever it lies.
-    fn object(&self, file: &Path, notes: Notes<'_>) -> Result<PathBuf, Fault> {
+    fn object(&self, file: &Path, notes: Notes<'_>) -> Result<String, Fault> {
         let folder = file.parent().unwrap_or(file).display().to_string() + "/";
-        let object = self.work.join(file.file_name().unwrap_or_default()).with_extension("o");
-        let mut command = self.command();
-        command.arg("-c").arg(file).arg("-o").arg(&object);
+        let name = file.file_stem().unwrap_or_default().display();
+        let (object, read) = (format!("{name}.o"), format!("{name}.d"));
+        let mut command = self.command()?;
+        command.arg("-c").arg(file).arg("-o").arg(self.cell.folder().join(&object));
         command.args(["-ferror-limit=4", "-fdiagnostics-color=never", &format!("-ffile-prefix-map={folder}=")]);
-        let read = object.with_extension("d");
-        command.args(["-fno-gnu-inline-asm", "-MD", "-MF"]).arg(&read);
+        command.args(["-fno-gnu-inline-asm", "-MD", "-MF"]).arg(self.cell.folder().join(&read));
         let mut said = Vec::new();
         let hear = |line: &str| {
             said.push(line.replace(&folder, ""));
@@ -162,19 +171,20 @@ impl Compiler {
         };
         follow(command, &self.what, hear)
             .map_err(|fault| Fault { message: fault.message.replace(&folder, ""), ..fault })?;
-        let environment = self.python.ancestors().nth(2).unwrap_or(&self.python).to_owned();
-        let roots = [PathBuf::from(&folder), self.sdk.clone(), environment];
-        reading::check(&std::fs::read_to_string(&read).map_err(Fault::host)?, &self.work, &roots, &self.what)?;
+        let roots = [PathBuf::from(&folder), self.sdk.clone(), self.home.clone()];
+        let rule = String::from_utf8(self.cell.take(read, &self.what)?).map_err(Fault::host)?;
+        reading::check(&rule, self.cell.folder(), &roots, &self.what)?;
         said.into_iter().for_each(notes);
         Ok(object)
     }
 
-    fn link(&self, objects: &[PathBuf], roles: &[&str]) -> Result<Vec<u8>, Fault> {
-        let linked = self.work.join("linked");
+    fn link(&self, objects: &[String], roles: &[&str]) -> Result<Vec<u8>, Fault> {
+        let linked = self.cell.folder().join("linked");
         std::fs::create_dir_all(&linked).map_err(Fault::host)?;
         bindings(roles, &linked)?;
-        let mut command = self.command();
-        command.args(["-s", "-Wl,--gc-sections", "-o", "linked/module.wasm"]).args(objects);
+        let mut command = self.command()?;
+        command.args(["-s", "-Wl,--gc-sections", "-o", "linked/module.wasm"]);
+        command.args(objects.iter().map(|object| self.cell.folder().join(object)));
         command.args(["linked/contract.c", "linked/contract_component_type.o"]);
         let own = SDK.iter().filter_map(|(path, _)| path.strip_prefix("sdk/c/")).filter(|path| path.ends_with(".c"));
         let needed = |path: &&str| {
@@ -182,29 +192,33 @@ impl Compiler {
         };
         command.args(own.filter(needed).map(|path| self.sdk.join(path)));
         finish(command, &self.what)?;
-        std::fs::read(linked.join("module.wasm")).map_err(Fault::host)
+        self.cell.take("linked/module.wasm", &self.what)
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.python);
-        command.args(["-m", "ziglang", "cc"]).args(FLAGS).arg("-I").arg(self.sdk.join("include"));
+    /// The roles that the objects name, each of which is held for a moment only.
+    fn roles(&self, objects: &[String]) -> Result<Vec<&'static str>, Fault> {
+        let mut named = BTreeSet::new();
+        for object in objects {
+            named.extend(marks(&self.cell.take(object, &self.what)?));
+        }
+        Ok(ROLES.into_iter().filter(|role| named.contains(role)).collect())
+    }
+
+    fn command(&self) -> Result<Command, Fault> {
+        let mut command = self.cell.command(&self.home.join("zig"))?;
+        command.arg("cc").args(FLAGS).arg("-I").arg(self.sdk.join("include"));
         command.env("ZIG_GLOBAL_CACHE_DIR", &self.cache).env("ZIG_LOCAL_CACHE_DIR", &self.cache);
-        isolate(&mut command, &self.work);
-        command
+        Ok(command)
     }
 }
 
-/// The roles that the objects' marks name.
-fn roles(objects: &[PathBuf]) -> Result<Vec<&'static str>, Fault> {
-    let mut bytes = Vec::new();
-    for object in objects {
-        bytes.extend(std::fs::read(object).map_err(Fault::host)?);
-    }
+/// The roles that an object's marks name.
+fn marks(object: &[u8]) -> impl Iterator<Item = &'static str> {
     let marked = |role: &&str| {
         let mark = format!("stepwell-role:{role}\0");
-        bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
+        object.windows(mark.len()).any(|window| window == mark.as_bytes())
     };
-    Ok(ROLES.into_iter().filter(marked).collect())
+    ROLES.into_iter().filter(marked)
 }
 
 /// The contract in C for a plugin of these roles: a header, the calls, and the component's type for the linker.
@@ -267,17 +281,13 @@ mod tests {
 
     #[test]
     fn an_object_says_its_roles() {
-        let folder = tempfile::tempdir().unwrap();
-        let object = |name: &str, bytes: &[u8]| {
-            std::fs::write(folder.path().join(name), bytes).unwrap();
-            folder.path().join(name)
-        };
-        let one = object("a.o", b"\0asm..stepwell-role:trainer\0..");
-        let two = object("b.o", b"stepwell-role:predictor\0");
-        let none = object("c.o", b"stepwell-role:trainers\0 stepwell-role:");
-        assert_eq!(roles(&[one.clone(), two]).unwrap(), ["trainer", "predictor"]);
-        assert_eq!(roles(&[one, none.clone()]).unwrap(), ["trainer"]);
-        assert!(roles(&[none]).unwrap().is_empty());
+        for (object, expected) in [
+            (&b"\0asm..stepwell-role:trainer\0..stepwell-role:predictor\0"[..], &["trainer", "predictor"][..]),
+            (b"stepwell-role:predictor\0", &["predictor"]),
+            (b"stepwell-role:trainers\0 stepwell-role:", &[]),
+        ] {
+            assert_eq!(marks(object).collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

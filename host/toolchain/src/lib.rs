@@ -13,8 +13,10 @@
 #[macro_use]
 mod carried;
 mod c;
+mod cell;
 mod component;
 pub mod javascript;
+mod kept;
 mod language;
 mod node;
 mod python;
@@ -60,14 +62,33 @@ pub fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fau
     if draft.symlink_metadata().is_ok() {
         return Err(Fault::invalid(format!("`{}` is in the way of the build", draft.display())).hinted("remove it"));
     }
-    let vendored = if vendored::is_asked_for(&source) { vendored::renew(&source, language.sdk) } else { Ok(()) };
-    let built = vendored.and_then(|()| (language.build)(&source, &draft, tools));
+    let built = vendor(&source, language).and_then(|()| (language.build)(&source, &draft, tools));
     let placed = built.and_then(|()| std::fs::rename(&draft, &to).map_err(cannot));
     if placed.is_err() {
         // Of a build that failed there may be half a file, or none.
         let _ = std::fs::remove_file(&draft);
     }
     placed.map(|()| to)
+}
+
+/// Puts the SDK into the plugin's folder, if that is made for it.
+fn vendor(source: &Path, language: &Language) -> Result<(), Fault> {
+    if vendored::is_asked_for(source) { vendored::renew(source, language.sdk) } else { Ok(()) }
+}
+
+/// [`build`], unless nothing in the folder has changed since it was built last.
+pub fn build_once(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<PathBuf, Fault> {
+    let Some(kept) = kept::Kept::of(source, tools.cache) else { return build(source, to, tools) };
+    if let Some(component) = kept.copy(to) {
+        vendor(source, language::of(source)?)?;
+        return Ok(component);
+    }
+    let component = build(source, to, tools)?;
+    // What was edited in the middle is of neither text.
+    if kept::Kept::of(source, tools.cache).as_ref() == Some(&kept) {
+        kept.keep(&component);
+    }
+    Ok(component)
 }
 
 /// The ending of a name for what is not finished: nobody else's, so that two builds of one source do not mix.

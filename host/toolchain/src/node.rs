@@ -36,6 +36,10 @@ impl Node {
         command
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     fn npm(&self, folder: &Path) -> Command {
         match &self.npm {
             Npm::Script(script) => {
@@ -71,14 +75,17 @@ pub(crate) fn node(tools: &Tools<'_>) -> Result<Node, Fault> {
     }
 }
 
+/// Its program is the one that runs in the end, which a manager of versions puts another before.
 fn of_machine(cache: &Path) -> Option<Node> {
-    let node = Node { program: "node".into(), npm: Npm::Command };
-    let asked = |mut command: Command| {
-        command.arg("--version");
+    let node = |program| Node { program, npm: Npm::Command };
+    let asked = |mut command: Command, arguments: &[&str]| {
+        command.args(arguments);
         finish(command, "asking for a version").ok()
     };
-    let major = major(&asked(node.command(cache))?)?;
-    (major >= MAJOR_MIN && asked(node.npm(cache)).is_some()).then_some(node)
+    let said = asked(node("node".into()).command(cache), &["-p", "process.version + ' ' + process.execPath"])?;
+    let (version, program) = said.trim().split_once(' ')?;
+    let node = node(program.into());
+    (major(version)? >= MAJOR_MIN && asked(node.npm(cache), &["--version"]).is_some()).then_some(node)
 }
 
 /// `v20.11.1` -> 20.
@@ -133,7 +140,7 @@ mod tests {
     #[test]
     fn versions() {
         for (said, expected) in
-            [("v20.11.1\n", Some(20)), ("v24.0.0", Some(24)), ("20", None), ("", None), ("vx.1", None)]
+            [("v20.11.1", Some(20)), ("v24.0.0", Some(24)), ("20", None), ("", None), ("vx.1", None)]
         {
             assert_eq!(super::major(said), expected, "{said}");
         }

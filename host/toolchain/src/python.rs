@@ -1,10 +1,10 @@
 //! A Python step -> a component. Its text is read and never run outside of the sandbox, not even to build it.
 
 use crate::carried::{File, WIT, staged};
-use crate::tool::{self, finish, isolate};
+use crate::cell::Cell;
+use crate::tool::{self, finish};
 use crate::{Language, Tools, language};
 use std::path::Path;
-use std::process::Command;
 use types::{Digest, Fault, Role};
 
 /// The tool that makes components of Python; pinned, since its version is part of what it makes.
@@ -56,12 +56,16 @@ fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let interpreter = tool::python(COMPONENTIZE, tools)?;
     let sdk = staged(tools.cache, "python", &[SDK, WIT])?;
     (tools.notes)(format!("building `{shown}` into a component (15 to 60 s, once for each version of the file)"));
-    let mut command = Command::new(interpreter);
-    command.arg("-m").arg("stepwell.build").arg(&step).arg("-o").arg(to).arg("--wit").arg(sdk.join("wit"));
-    command.env("PYTHONPATH", sdk.join("sdk/python")).env("PYTHONDONTWRITEBYTECODE", "1");
-    isolate(&mut command, &sdk);
-    finish(command, &format!("building `{shown}`"))?;
-    Ok(())
+    let what = format!("building `{shown}`");
+    let environment = interpreter.ancestors().nth(2).unwrap_or(&interpreter);
+    let cell = Cell::new(to, tools)?.reads(&step).reads(&sdk).runs(environment);
+    let cell = cell.runs_system().runs_program(&interpreter)?;
+    let mut command = cell.command(&interpreter)?;
+    let made = cell.folder().join("made.wasm");
+    command.arg("-m").arg("stepwell.build").arg(&step).arg("-o").arg(&made).arg("--wit").arg(sdk.join("wit"));
+    command.env("PYTHONPATH", sdk.join("sdk/python")).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONSAFEPATH", "1");
+    finish(command, &what).map_err(|fault| cell.told(fault))?;
+    std::fs::write(to, cell.take("made.wasm", &what)?).map_err(Fault::host)
 }
 
 #[cfg(test)]

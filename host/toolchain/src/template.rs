@@ -98,6 +98,10 @@ mod tests {
                 assert!(vendored::is_asked_for(&folder), "{} {role}: .gitignore", language.word);
                 let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
                 assert!(readme.contains("try-it") && !readme.contains(NAME), "{} {role}: {readme}", language.word);
+                assert!(readme.contains("stepwell plugin add"), "{} {role}: {readme}", language.word);
+                for fixture in ["tests/try-it.toml", "tests/try-it.expected.json"] {
+                    assert!(folder.join(fixture).is_file(), "{} {role}: {fixture}", language.word);
+                }
                 assert_eq!(crate::language::of(&folder).unwrap().word, language.word);
                 assert_eq!(std::fs::read_dir(within.path()).unwrap().count(), 1, "no drafts are left");
             }

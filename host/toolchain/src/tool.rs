@@ -1,11 +1,13 @@
-//! A foreign tool -> that it did its work, or its last words. Tools have a deadline, say only so much, and never look into
-//! the plugin's folder for what they are made of.
+//! A foreign tool -> that it did its work, or its last words. Tools have a deadline, say only so much, never look into the
+//! plugin's folder for what they are made of, and end with us, together with all that they started.
 
-use crate::{Notes, Tools};
+use crate::{Notes, Tools, cell};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, PipeWriter, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use types::Fault;
@@ -26,11 +28,11 @@ pub(crate) fn finish(command: Command, what: &str) -> Result<String, Fault> {
 
 /// [`finish`], and `hear` is told each line of the tool's error stream as it comes. It says whether that is mere progress, and
 /// no part of an error.
-pub(crate) fn follow(mut command: Command, what: &str, mut hear: impl FnMut(&str) -> bool) -> Result<String, Fault> {
-    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+pub(crate) fn follow(command: Command, what: &str, mut hear: impl FnMut(&str) -> bool) -> Result<String, Fault> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = spawned.map_err(|error| Fault::invalid(format!("{what}: cannot start `{program}`: {error}")))?;
-    let said = listen(&mut child);
+    let cannot = |error| Fault::invalid(format!("{what}: cannot start `{program}`: {error}"));
+    let mut group = Group::start(command).map_err(cannot)?;
+    let said = listen(&mut group.leader);
     let (mut output, mut last) = (String::new(), VecDeque::new());
     let deadline = Instant::now() + TOOL_MAX;
     // A tool has ended when it closed its streams, and whatever it started has, too.
@@ -49,20 +51,55 @@ pub(crate) fn follow(mut command: Command, what: &str, mut hear: impl FnMut(&str
             Err(RecvTimeoutError::Disconnected) if closed => std::thread::sleep(POLL),
             Err(RecvTimeoutError::Disconnected) => closed = true,
         }
-        if closed && let Some(status) = child.try_wait().map_err(Fault::host)? {
+        if closed && let Some(status) = group.ended().map_err(Fault::host)? {
             break status;
         }
         if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
             return Err(Fault::invalid(format!("{what}: took longer than {} s", TOOL_MAX.as_secs())));
         }
     };
     match status.success() {
         true => Ok(output),
         false => {
+            last.extend(status.signal().map(|signal| format!("it was ended by signal {signal}")));
             let last = last.make_contiguous().join("\n");
             Err(Fault::invalid(format!("{what}: {}", last.trim_start_matches("error: "))))
+        }
+    }
+}
+
+/// A tool and whatever it started. It is killed when this is dropped before the tool ended, and when we end.
+struct Group {
+    leader: Child,
+    has_ended: bool,
+    /// Open for as long as we are: see [`cell::bind`].
+    _life: PipeWriter,
+}
+
+impl Group {
+    fn start(mut command: Command) -> std::io::Result<Self> {
+        let (input, life) = std::io::pipe()?;
+        command.stdin(input.try_clone()?).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let group = Self { leader: command.spawn()?, has_ended: false, _life: life };
+        cell::bind(&group.leader, &input)?;
+        Ok(group)
+    }
+
+    fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        let status = self.leader.try_wait()?;
+        self.has_ended = status.is_some();
+        Ok(status)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = Pid::from_raw(self.leader.id() as i32)
+            && !self.has_ended
+        {
+            // Nobody is left if this fails.
+            let _ = kill_process_group(group, Signal::KILL);
+            let _ = self.leader.wait();
         }
     }
 }
@@ -163,6 +200,44 @@ mod tests {
         assert_eq!((lines[0], lines.len(), lines[19]), ("trying: line 10", 20, "line 29"));
         assert_eq!(shell("echo error: no >&2; exit 3").unwrap_err().message, "trying: no");
         assert!(finish(Command::new("/nowhere/tool"), "trying").unwrap_err().message.contains("`/nowhere/tool`"));
+    }
+
+    /// Whether a process with these words on its command line is there.
+    fn is_there(words: &str) -> bool {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        lines.any(|line| line.split(|byte| *byte == 0).collect::<Vec<_>>().join(&b' ').starts_with(words.as_bytes()))
+    }
+
+    fn wait_for(what: impl Fn() -> bool) -> bool {
+        (0..500).any(|_| what() || (std::thread::sleep(POLL), false).1)
+    }
+
+    /// A shell, and what it starts.
+    fn nested(seconds: u32) -> (Group, String) {
+        let (mut command, child) = (Command::new("sh"), format!("sleep {seconds}.{}", std::process::id()));
+        command.args(["-c", &format!("{child}; true")]);
+        let group = Group::start(command).unwrap();
+        assert!(wait_for(|| is_there(&child)));
+        (group, child)
+    }
+
+    #[test]
+    fn what_a_tool_started_ends_with_it() {
+        let (group, child) = nested(1001);
+        drop(group);
+        assert!(wait_for(|| !is_there(&child)));
+    }
+
+    #[test]
+    fn what_a_tool_started_ends_with_us() {
+        let (group, child) = nested(1002);
+        // All that the kernel does for us when we are killed: what only we hold open is closed.
+        let mut group = std::mem::ManuallyDrop::new(group);
+        let (unused, life) = std::io::pipe().unwrap();
+        drop((unused, std::mem::replace(&mut group._life, life)));
+        assert!(wait_for(|| !is_there(&child)));
+        assert_eq!(group.leader.wait().unwrap().signal(), Some(9));
     }
 
     #[test]

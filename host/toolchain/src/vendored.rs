@@ -9,7 +9,7 @@ use crate::carried::{self, File};
 use std::path::Path;
 use types::Fault;
 
-const FOLDER: &str = ".stepwell-sdk";
+pub(crate) const FOLDER: &str = ".stepwell-sdk";
 
 /// Whether a plugin's folder says that this is made for it.
 pub(crate) fn is_asked_for(source: &Path) -> bool {

@@ -39,8 +39,8 @@ impl Fixed {
         let rows = gradients.len();
         let largest = largest("gradients", gradients)?;
         let steepest = largest_positive("hessians", hessians)?;
-        // Bits that the count takes, itself included.
-        let count_bits = usize::BITS - rows.leading_zeros();
+        // Bits that the count takes, itself included. That of no rows takes one, too: a word is not shifted by its whole length.
+        let count_bits = (usize::BITS - rows.leading_zeros()).max(1);
         let gradient_bits = BITS_MAX.min(EXACT_BITS - count_bits);
         let hessian_bits = BITS_MAX.min(u64::BITS - 2 * count_bits);
         let (gradient_unit, hessian_unit) = (unit(largest, gradient_bits), unit(steepest, hessian_bits));

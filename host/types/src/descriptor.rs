@@ -86,6 +86,7 @@ pub struct Descriptor {
     pub version: String,
     pub summary: String,
     /// JSON Schema of the parameters.
+    #[serde(deserialize_with = "crate::schema::within")]
     pub parameters: serde_json::Value,
     /// Every port it takes, with the columns it reads there.
     pub inputs: Vec<Port>,

@@ -61,6 +61,13 @@ pub struct HttpGrant {
 }
 
 impl HttpGrant {
+    /// With what another of the same pattern says.
+    fn join(&mut self, other: Self) {
+        let news: Vec<_> = other.secrets.into_iter().filter(|name| !self.secrets.contains(name)).collect();
+        self.secrets.extend(news);
+        self.private |= other.private;
+    }
+
     /// Whether every request that the other allows is allowed by this one, with the secrets that it carries.
     fn includes(&self, other: &Self) -> bool {
         let HttpPattern { methods, secure, host, port, path } = &other.allow;
@@ -219,12 +226,23 @@ impl Grants {
         }
     }
 
-    /// These grants and the others.
+    /// These grants and the others. What is granted twice stands there once, with all that either says.
     pub fn and(mut self, more: Self) -> Self {
         let Self { files, http, environment, clock, randomness } = more;
-        self.files.extend(files);
-        self.http.extend(http);
-        self.environment.extend(environment);
+        for grant in files {
+            match self.files.iter_mut().find(|known| known.path == grant.path) {
+                Some(known) => known.write |= grant.write,
+                None => self.files.push(grant),
+            }
+        }
+        for grant in http {
+            match self.http.iter_mut().find(|known| known.allow == grant.allow) {
+                Some(known) => known.join(grant),
+                None => self.http.push(grant),
+            }
+        }
+        let news: Vec<_> = environment.into_iter().filter(|name| !self.environment.contains(name)).collect();
+        self.environment.extend(news);
         self.clock |= clock;
         self.randomness |= randomness;
         self
@@ -239,6 +257,11 @@ impl Grants {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The command that adds a line of `grants` to a tenant's policy, for whoever runs the installation to paste.
+pub fn policy_command(line: &str) -> String {
+    format!("stepwell tenant policy NAME --allow '{}'", line.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -349,6 +372,30 @@ mod tests {
         let everything = Grants::everything();
         assert!(everything.beyond(&everything).is_empty());
         assert_eq!(everything.beyond(&Grants::default()), everything);
+    }
+
+    #[test]
+    fn what_is_granted_twice_stands_there_once() {
+        let http = |allow: &str, secrets: &[&str], private| {
+            let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+            vec![HttpGrant { allow: HttpPattern::parse(allow).unwrap(), secrets, private }]
+        };
+        let file = |write| vec![FileGrant { path: "out".to_owned(), write }];
+        let of =
+            |files, http, name: &str| Grants { files, http, environment: vec![name.to_owned()], ..Grants::default() };
+        let one = of(file(false), http("GET https://a.example/", &["A"], false), "REGION");
+        let more = of(file(true), http("GET https://a.example", &["A", "B"], true), "REGION");
+        let both = of(file(true), http("GET https://a.example/", &["A", "B"], true), "REGION");
+        assert_eq!(one.clone().and(more), both);
+        let other = of(Vec::new(), http("GET https://b.example/", &[], false), "ZONE");
+        let sum = one.and(other);
+        assert_eq!((sum.http.len(), sum.environment.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_line_is_quoted_for_a_shell() {
+        let command = policy_command(r#"files = ["it's"]"#);
+        assert_eq!(command, r#"stepwell tenant policy NAME --allow 'files = ["it'\''s"]'"#);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod nearest;
 mod problem;
 mod quantity;
 mod record;
+mod schema;
 mod tenant;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
@@ -29,11 +30,11 @@ pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contr
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
-pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS};
+pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
-pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes};
+pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};
@@ -41,4 +42,5 @@ pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
     AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
 };
+pub use schema::{SCHEMA_BYTES_MAX, read_schema};
 pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

@@ -103,7 +103,7 @@ limits! {
     Output output output_bytes: Bytes = 8 << 30,
         "bytes of all outputs together, and of files that it writes; of one table that it writes", "sandbox, server", "the guest is stopped";
     Disk disk disk_bytes: Bytes = 16 << 30,
-        "bytes in its scratch folder and in blobs: outputs and every checkpoint; each counts as 4 KiB at least", "sandbox, server", "the guest is stopped";
+        "bytes in its scratch folder, in blobs and in the journal: outputs, every checkpoint and every page with its cursor; each counts as 4 KiB at least", "sandbox, server", "the guest is stopped";
     LogLines log_lines log_lines: Count = 10_000,
         "lines of log", "sandbox, server", "further lines are dropped and counted";
     Log log log_bytes: Bytes = 16 << 20,
@@ -137,6 +137,12 @@ pub struct Share {
 /// What a file or a checkpoint of so many bytes takes of `limits.disk`: a block at least, so that a million empty ones are not free.
 pub fn disk_bytes(length: u64) -> u64 {
     length.max(4096)
+}
+
+/// What a page takes of it beside its table, or any record of what a guest gave: it is written to the journal and to the index.
+pub fn recorded_bytes(record: &impl Serialize) -> u64 {
+    let written = serde_json::to_vec(record).map_or(u64::MAX, |json| json.len() as u64);
+    disk_bytes(written.saturating_mul(2))
 }
 
 impl LimitKind {

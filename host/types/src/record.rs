@@ -30,6 +30,19 @@ pub enum RunState {
     Cancelled,
 }
 
+impl RunState {
+    /// The state as the end of a sentence about the run: "run 7 was cancelled".
+    pub fn ended(self) -> &'static str {
+        match self {
+            Self::Running => "is running",
+            Self::Succeeded => "has succeeded",
+            Self::Rejected => "was rejected",
+            Self::Failed => "has failed",
+            Self::Cancelled => "was cancelled",
+        }
+    }
+}
+
 impl std::fmt::Display for RunState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

@@ -3,7 +3,7 @@
 //! The records reach disk, in the installation's journal. A field is never removed or given another meaning; a new one has
 //! a default.
 
-use crate::{Grants, LimitKind, Limits, LimitsPatch, TenantId, parse_bytes, parse_duration};
+use crate::{Grants, LimitKind, Limits, LimitsPatch, Quantity, TenantId, parse_bytes, parse_duration};
 use serde::{Deserialize, Serialize};
 
 /// The most that a tenant's pipelines may grant and ask for.
@@ -93,6 +93,20 @@ impl QuotaKind {
             Self::Cpu => "cpu",
             Self::Egress => "egress",
         }
+    }
+
+    /// A number of what it bounds, with its unit.
+    pub const fn quantity(self, number: u64) -> Quantity {
+        match self {
+            Self::Storage | Self::Egress => Quantity::Bytes(number),
+            Self::Attempts => Quantity::Count(number),
+            Self::Cpu => Quantity::Milliseconds(number),
+        }
+    }
+
+    /// Whether its use begins anew every day (UTC).
+    pub const fn is_daily(self) -> bool {
+        matches!(self, Self::Cpu | Self::Egress)
     }
 }
 

@@ -2,10 +2,12 @@
 //! names and digests are its word until they were looked at, and what it leaves counts against the step's limits.
 
 use crate::process::Bounds;
-use ports::{Answer, Blobs};
+use ports::{Answer, Blobs, Page};
 use std::fs::symlink_metadata;
 use std::path::{Path, PathBuf};
-use types::{Artifact, Digest, Fault, LimitKind, Limits, Quantity, SavedFile, TableRef, TenantId, disk_bytes};
+use types::{
+    Artifact, Digest, Fault, LimitKind, Limits, Quantity, SavedFile, TableRef, TenantId, disk_bytes, recorded_bytes,
+};
 
 /// What an honest worker's files have over the values that it counts: heads of parts, and their padding.
 const HEADS_BYTES: u64 = 16 << 20;
@@ -42,8 +44,14 @@ impl<'a> Adoption<'a> {
         })
     }
 
+    /// Returns once the page's parts are blobs. Its record is charged as well: without rows it would cost nothing.
+    pub(crate) fn page(&mut self, page: &Page) -> Result<(), Fault> {
+        self.table(&page.table)?;
+        self.charge_disk(recorded_bytes(page))
+    }
+
     /// Returns once the table's parts are blobs.
-    pub(crate) fn table(&mut self, table: &TableRef) -> Result<(), Fault> {
+    fn table(&mut self, table: &TableRef) -> Result<(), Fault> {
         let whose = || format!("table {}", table.digest.short());
         data::verify(table).map_err(|error| Fault::guest(format!("{}: {error}", whose())))?;
         self.rows = self.rows.saturating_add(table.rows);

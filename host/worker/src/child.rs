@@ -20,6 +20,7 @@ const SLACK_BYTES: u64 = 64 << 20;
 
 /// The process behind the hidden command `worker`: its socket is its standard input.
 pub fn main() -> Result<(), Fault> {
+    let_go_of_inherited()?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
     let socket = Arc::new(UnixStream::from(socket));
     let (setup, _, _) = wire::receive::<ToWorker>(&socket).map_err(Fault::host)?;
@@ -35,6 +36,21 @@ pub fn main() -> Result<(), Fault> {
     let mut worker = Worker { socket, blobs, compiled, scratch, status, sandbox, plugins, served };
     worker.send(&FromWorker::Ready { walls }, &[])?;
     worker.serve()
+}
+
+/// Closes what the server was started with, by a shell say, and did not open itself: a worker that was taken over would read and
+/// write it, behind no wall.
+#[expect(unsafe_code, reason = "closing by number; nothing of this process is open yet but the standard streams")]
+fn let_go_of_inherited() -> Result<(), Fault> {
+    let open = std::fs::read_dir("/proc/self/fd").map_err(Fault::host)?;
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    // All of them first: one is the listing's own, and is closed by then.
+    let inherited: Vec<i32> = numbers.filter(|number| *number > 2).collect();
+    for number in inherited {
+        // SAFETY: no descriptor from 3 on is owned by anything in this process, which has only just begun.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
 }
 
 /// Ends the process when the server's end of the socket closes, whatever the guest is doing.
@@ -161,6 +177,13 @@ impl Worker {
         let mut doors = self.doors();
         let bytes = std::fs::read(doors.blob(component))
             .map_err(|error| Fault::host(format!("cannot read the component: {error}")))?;
+        // The code is kept under this name beyond the data folder, which may have come with a stranger's project.
+        let found = Digest::of(&bytes);
+        if found != *component {
+            let (found, expected) = (found.short(), component.short());
+            let message = format!("the stored component {expected} has the bytes of another, {found}");
+            return Err(Fault::host(message).hinted("remove the data folder, which was changed, and run again"));
+        }
         let compiled = self.sandbox.compile(&bytes)?;
         let file = doors.leave(&compiled.code)?;
         let fingerprint = self.sandbox.fingerprint();

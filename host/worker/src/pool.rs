@@ -312,7 +312,7 @@ fn hear(
             }
         }
         FromWorker::Page { page } => {
-            adoption.table(&page.table)?;
+            adoption.page(&page)?;
             done(worker, watch.page(page))
         }
         FromWorker::Checkpoint => {

@@ -1,7 +1,7 @@
 //! The operating system's walls round a worker: what it gives up at its start, for ever, and the memory it may grow by.
 //!
 //! ```text
-//!  no-new-privileges   nothing executed gains rights
+//!  no-new-privileges   nothing executed gains rights, and those of root are given up
 //!  resources           core dumps, descriptors, file sizes
 //!  files               Landlock: blobs and compiled code are read, the scratch folder is written, nothing else is opened
 //!  network             Landlock: no TCP
@@ -15,6 +15,7 @@ mod calls;
 mod files;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -97,6 +98,9 @@ impl WallPolicy {
 pub fn raise(places: Places<'_>) -> Result<Walls, Fault> {
     let wall = |name: &str, error: rustix::io::Errno| Fault::host(format!("cannot set the wall `{name}`: {error}"));
     rustix::thread::set_no_new_privs(true).map_err(|error| wall("no-new-privileges", error))?;
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+        .map_err(|error| wall("no-new-privileges", error))?;
     let hard = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
     for (resource, limit) in [(Resource::Core, 0), (Resource::Nofile, 256), (Resource::Fsize, 64 << 30)] {
         setrlimit(resource, hard(limit)).map_err(|error| wall("resources", error))?;

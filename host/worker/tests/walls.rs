@@ -55,6 +55,7 @@ const HOSTILE: &[(&str, Attempt, Stop)] = &[
         },
         ABSENT,
     ),
+    ("fill the disk under no name", |at| open(&at.join("scratch"), O_RDWR | O_TMPFILE), ABSENT),
     ("leave a link", |at| call(SYS_symlinkat, [path(at), AT_FDCWD.into(), path(&at.join("scratch/link")), 0]), ABSENT),
     (
         "leave a pipe",

@@ -85,6 +85,15 @@ impl Params {
         [self.label.as_str(), &self.probability].into_iter().chain(prediction).collect()
     }
 
+    /// The same with their types, among those of a port. Where these are unknown before the run, as those of a model that
+    /// learns its classes are, the rows themselves are held against the parameters, in the run.
+    fn read(&self, fields: &[Field]) -> Result<Vec<Field>> {
+        if fields.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.columns().into_iter().map(|name| field::require(fields, name).cloned()).collect()
+    }
+
     /// A table of predictions, row by row.
     fn judge(&self, table: &Table) -> Result<Judged> {
         let labels = table.classes(&self.label)?;
@@ -219,9 +228,7 @@ impl Plugin for Classification {
         let params = stepwell::params::<Params>()?.checked()?;
         for port in ["candidate", "baseline"] {
             let Some(fields) = inputs.port(port) else { continue };
-            let read = |name: &str| field::require(fields, name).cloned();
-            let columns: Vec<Field> = params.columns().into_iter().map(read).collect::<Result<_>>()?;
-            descriptor = descriptor.input(port, columns);
+            descriptor = descriptor.input(port, params.read(fields)?);
         }
         Ok(descriptor)
     }
@@ -232,6 +239,7 @@ stepwell::export!(Classification: Evaluator);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stepwell::DataType;
 
     fn params(json: &str) -> Result<Params> {
         stepwell::parse::<Params>(json)?.checked()
@@ -250,6 +258,15 @@ mod tests {
         assert!(of(plain, &[1, 1]).is_err());
         assert!(of(plain, &[1, 2, 3]).is_err());
         assert!(of(r#"{"label": "y", "positive": "9"}"#, &[9, 10]).is_err());
+    }
+
+    #[test]
+    fn columns_that_are_unknown_before_the_run_are_no_error() {
+        let [y, p] = ["y", "probability"].map(|name| Field::new(name, DataType::Float64));
+        let read = |fields: &[Field]| params(r#"{"label": "y", "threshold": 0.5}"#)?.read(fields);
+        assert_eq!(read(&[]), Ok(Vec::new()));
+        assert_eq!(read(&[p.clone(), y.clone()]), Ok(vec![y.clone(), p]));
+        assert_eq!(read(&[y]), Err(Error::invalid("probability", "expected a column of this name, got `y`")));
     }
 
     #[test]

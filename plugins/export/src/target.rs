@@ -48,11 +48,12 @@ pub(crate) struct Existing<S = File> {
 }
 
 impl Existing {
-    /// The file of this name; none if there is none. What else keeps it from being read will keep it from being written.
+    /// The file of this name; none if there is none. What else keeps it from being read will keep it from being written: a
+    /// step that lacks its grant is told at once of the one for writing, which lets it read, too.
     pub(crate) fn open(path: &str) -> Result<Option<Self>> {
         match files::open(path) {
             Ok(file) => Ok(Some(Self { file, offset: 0, is_same: true })),
-            Err(Error::InvalidInput(_)) => Ok(None),
+            Err(Error::InvalidInput(_) | Error::Denied(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

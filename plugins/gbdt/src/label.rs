@@ -59,13 +59,14 @@ impl Label {
             return Err(Error::invalid(label, format!("expected {expected} classes, got {count}: {}", shown())));
         }
         let binary = two && params.objective != Wish::Multiclass;
-        match params.positive.as_ref().map(|positive| classes.iter().position(|class| class == positive)) {
-            None => (),
-            Some(Some(place)) if binary => {
-                let positive = classes.remove(place);
-                classes.push(positive);
+        if let Some(positive) = &params.positive {
+            match classes.iter().position(|class| class == positive) {
+                Some(place) if binary => classes[place..].rotate_left(1),
+                _ => {
+                    let reason = format!("expected one of two classes, got {positive}; `{label}` has {}", shown());
+                    return Err(Error::invalid("positive", reason));
+                }
             }
-            Some(_) => return Err(Error::invalid("positive", format!("expected one of two classes, got {}", shown()))),
         }
         let objective = if binary { Objective::Binary } else { Objective::Multiclass(count) };
         if !params.monotone.is_empty() && !binary {
@@ -134,9 +135,12 @@ mod tests {
         assert_eq!(of("{}", &[1]), Err(Error::invalid("y", "expected 2 to 1000 classes, got 1: `1`")));
         assert_eq!(
             of(r#"{"positive": 7}"#, &[1, 2]),
-            Err(Error::invalid("positive", "expected one of two classes, got `1`, `2`"))
+            Err(Error::invalid("positive", "expected one of two classes, got `7`; `y` has `1`, `2`"))
         );
-        assert!(of(r#"{"positive": 1}"#, &[1, 2, 3]).is_err());
+        assert_eq!(
+            of(r#"{"positive": 1}"#, &[1, 2, 3]),
+            Err(Error::invalid("positive", "expected one of two classes, got `1`; `y` has `1`, `2`, `3`"))
+        );
         assert!(of(r#"{"monotone": {"a": 1}}"#, &[1, 2, 3]).is_err());
     }
 }

@@ -85,7 +85,8 @@ impl Plugin for Logistic {
             Some(label) if params.objective == Objective::Binary => Classes::outputs_of_two(label.data_type),
             _ => Vec::new(),
         };
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
+        let mut descriptor =
+            stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

@@ -156,7 +156,8 @@ impl Plugin for Mlp {
         }
         let read: Vec<Field> = features.iter().chain(label).cloned().collect();
         let given = label.map(|label| foretold(params.objective, label)).unwrap_or_default();
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
+        let mut descriptor =
+            stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

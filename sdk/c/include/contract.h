@@ -380,6 +380,55 @@ typedef struct {
   } val;
 } stepwell_platform_entropy_result_list_u8_error_t;
 
+typedef stepwell_platform_errors_error_t stepwell_data_query_error_t;
+
+typedef stepwell_data_tables_field_t stepwell_data_query_field_t;
+
+typedef stepwell_data_tables_borrow_table_t stepwell_data_query_borrow_table_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_data_query_borrow_table_t f1;
+} stepwell_data_query_tuple2_string_borrow_table_t;
+
+typedef struct {
+  stepwell_data_query_tuple2_string_borrow_table_t *ptr;
+  size_t len;
+} stepwell_data_query_list_tuple2_string_borrow_table_t;
+
+typedef stepwell_data_tables_own_table_t stepwell_data_query_own_table_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_data_query_own_table_t ok;
+    stepwell_data_query_error_t err;
+  } val;
+} stepwell_data_query_result_own_table_error_t;
+
+typedef struct {
+  stepwell_data_query_field_t *ptr;
+  size_t len;
+} stepwell_data_query_list_field_t;
+
+typedef struct {
+  contract_string_t f0;
+  stepwell_data_query_list_field_t f1;
+} stepwell_data_query_tuple2_string_list_field_t;
+
+typedef struct {
+  stepwell_data_query_tuple2_string_list_field_t *ptr;
+  size_t len;
+} stepwell_data_query_list_tuple2_string_list_field_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_data_query_list_field_t ok;
+    stepwell_data_query_error_t err;
+  } val;
+} stepwell_data_query_result_list_field_error_t;
+
 typedef stepwell_platform_errors_error_t stepwell_tensor_tensors_error_t;
 
 // `int64` is for positions, classes and counts: it adds, subtracts, multiplies (wrapping), compares, sums and is arranged;
@@ -1351,6 +1400,14 @@ extern bool stepwell_platform_clock_now(int64_t *ret, stepwell_platform_clock_er
 // `length` bytes, at most 4096.
 extern bool stepwell_platform_entropy_bytes(uint32_t length, contract_list_u8_t *ret, stepwell_platform_entropy_error_t *err);
 
+// Imported Functions from `stepwell:data/query@0.1.0`
+// Answers a query over tables, each under the name it is given here. Half of the step's limit `memory` is for what grows with the
+// data while the query computes; beyond it rows lie on the disk, within `disk`, and a query that cannot put them aside (the
+// smaller table of a join) reaches `memory`. The answer counts against `rows` and `output`.
+extern bool stepwell_data_query_run(contract_string_t *sql, stepwell_data_query_list_tuple2_string_borrow_table_t *tables, stepwell_data_query_own_table_t *ret, stepwell_data_query_error_t *err);
+// The columns that the answer has over tables of these columns: for `describe`. The query is planned and not run.
+extern bool stepwell_data_query_columns(contract_string_t *sql, stepwell_data_query_list_tuple2_string_list_field_t *tables, stepwell_data_query_list_field_t *ret, stepwell_data_query_error_t *err);
+
 // Imported Functions from `stepwell:tensor/tensors@0.1.0`
 // Columns of numbers as a matrix [rows, columns]; the bytes do not pass through the guest. A boolean is 0 or 1, a vector
 // of length n is n columns. Nulls are an error that names the column, as is a fraction where `int64` is asked for.
@@ -1659,6 +1716,24 @@ void stepwell_platform_clock_result_s64_error_free(stepwell_platform_clock_resul
 void stepwell_platform_entropy_error_free(stepwell_platform_entropy_error_t *ptr);
 
 void stepwell_platform_entropy_result_list_u8_error_free(stepwell_platform_entropy_result_list_u8_error_t *ptr);
+
+void stepwell_data_query_error_free(stepwell_data_query_error_t *ptr);
+
+void stepwell_data_query_field_free(stepwell_data_query_field_t *ptr);
+
+void stepwell_data_query_tuple2_string_borrow_table_free(stepwell_data_query_tuple2_string_borrow_table_t *ptr);
+
+void stepwell_data_query_list_tuple2_string_borrow_table_free(stepwell_data_query_list_tuple2_string_borrow_table_t *ptr);
+
+void stepwell_data_query_result_own_table_error_free(stepwell_data_query_result_own_table_error_t *ptr);
+
+void stepwell_data_query_list_field_free(stepwell_data_query_list_field_t *ptr);
+
+void stepwell_data_query_tuple2_string_list_field_free(stepwell_data_query_tuple2_string_list_field_t *ptr);
+
+void stepwell_data_query_list_tuple2_string_list_field_free(stepwell_data_query_list_tuple2_string_list_field_t *ptr);
+
+void stepwell_data_query_result_list_field_error_free(stepwell_data_query_result_list_field_error_t *ptr);
 
 void stepwell_tensor_tensors_error_free(stepwell_tensor_tensors_error_t *ptr);
 

@@ -21,7 +21,7 @@ sw_text sw_saved(const sw_files *files, const char *name) {
         if (!sw_equal((sw_text){(const char *)file->name.ptr, file->name.len}, name)) continue;
         return (sw_text){(const char *)file->content.ptr, file->content.len};
     }
-    sw_invalid(name, "expected a saved file of this name, there are %zu others", files->count);
+    sw_invalid(name, "expected a saved file of this name, got %zu of other names", files->count);
     return (sw_text){"", 0};
 }
 

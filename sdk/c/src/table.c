@@ -155,7 +155,7 @@ static bool find_field(const sw_table *table, const char *name, wire_field *foun
         *found = fields.ptr[at];
         if (named(found->name, name)) return true;
     }
-    sw_invalid(name, "expected a column of this name, the table has %zu others", fields.len);
+    sw_invalid(name, "expected a column of this name, got %zu of other names", fields.len);
     return false;
 }
 

@@ -22,6 +22,9 @@ const INTERFACES = {
     files: "platform",
     http: "platform",
     secrets: "platform",
+    environment: "platform",
+    clock: "platform",
+    entropy: "platform",
     tables: "data",
     query: "data",
     tensors: "tensor",
@@ -151,12 +154,22 @@ function modules(at, root) {
             return { path: `stepwell:${INTERFACES[name]}/${name}@${CONTRACT}`, external: true, sideEffects: false };
         });
         build.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
-            if (within(at.sdk, path) || within(root, path)) return undefined;
+            if (within(at.sdk, path) || within(root, path)) return withoutMap(path);
             const text = `expected modules beneath the step's folder, got ${relative(root, path)}`;
             return { errors: [{ text }] };
         });
     };
     return { name: "stepwell", setup };
+}
+
+/**
+ * The module with no comment that names a map of its own, or nothing if it has none. esbuild would read whatever file is
+ * named there; and lines are told of the file that lies here.
+ */
+function withoutMap(path) {
+    const text = readFileSync(path, "utf8");
+    const comment = /(?<=\/[/*][#@] )sourceMappingURL=/g;
+    return comment.test(text) ? { contents: text.replace(comment, "sourceMappingURL "), loader: "default" } : undefined;
 }
 
 /** What a bundle imports: interfaces, and functions of `config`. */

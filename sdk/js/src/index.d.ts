@@ -414,6 +414,12 @@ export function fetch(
 ): Response;
 /** A text that stands for a secret in headers and bodies of requests; its value never reaches the step. */
 export function secret(name: string): string;
+/** The real time, where `grants.clock` opens it. A step that reads it cannot be replayed: prefer `logicalTime`. */
+export function now(): Date;
+/** Bytes as random as the operating system's, where `grants.randomness` opens it. Not replayed either: prefer `rng`. */
+export function randomBytes(length: number): Uint8Array;
+/** A value that whoever runs the server set, where `grants.environment` names it; null if nobody set it. */
+export function variable(name: string): string | null;
 /**
  * The table that an SQL query gives over tables, each under its name; the host computes it. What is wrong with the text is
  * an `InvalidInput` with line, column and a caret.
@@ -431,6 +437,10 @@ interface Pretended {
     seed?: number;
     /** Microseconds since 1970. */
     logicalTime?: number;
+    /** The same of the real time; without it `now` reads this machine's clock. */
+    now?: number;
+    /** What `variable` gives. */
+    environment?: Record<string, string>;
 }
 /** What a run makes of these rows: fits on `fit` (or on the rows themselves), saves, restores, applies in pieces. */
 export function apply(step: Step, rows: Table, settings?: Pretended & { fit?: Table; pieceRows?: number }): Table;

@@ -30,3 +30,4 @@ export { query } from "./sql.js";
 export { Table } from "./table.js";
 export { logicalTime } from "./time.js";
 export { decode as decodeText, encode as encodeText } from "./utf8.js";
+export { now, randomBytes, variable } from "./world.js";

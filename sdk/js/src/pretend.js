@@ -1,6 +1,6 @@
 // Settings of a step that runs natively, where no host says them.
 
-const NONE = { params: {}, seed: 0, logicalTime: 0 };
+const NONE = { params: {}, seed: 0, logicalTime: 0, now: null, environment: {} };
 
 export let pretended = NONE;
 

@@ -1,6 +1,6 @@
 // Checked by `tsc`, never run: what the declarations promise to an editor, and what they refuse.
 
-import { type Column, learner, rowWise, sink, Table, transformer, type Value } from "stepwell";
+import { type Column, learner, now, randomBytes, rowWise, sink, Table, transformer, type Value, variable } from "stepwell";
 import { adamw, normal, Variable } from "stepwell/tensor";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -11,6 +11,10 @@ holds<Same<Value<"int64?">, bigint | null>>();
 holds<Same<Value<"vector(3)">, Float32Array>>();
 holds<Same<Column<"date">["values"], Int32Array>>();
 holds<Same<Column<"text?">["values"], Uint8Array>>();
+
+holds<Same<ReturnType<typeof now>, Date>>();
+holds<Same<ReturnType<typeof randomBytes>, Uint8Array>>();
+holds<Same<ReturnType<typeof variable>, string | null>>();
 
 rowWise({ reads: { mass: "float64", name: "text?" }, adds: { half: "float64" } }, (columns) => {
     holds<Same<ReturnType<typeof columns.mass.get>, number>>();

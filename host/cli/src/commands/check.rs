@@ -18,7 +18,7 @@ pub(crate) async fn check(args: &Args, pipeline: Option<String>, repin: Repin) -
         _ => {}
     };
     let asked = installation.client.lines("POST", &path(args, "check"), &request, hear).await;
-    asked.map_err(|trouble| Failure::from(trouble).in_folder(&folder))?;
+    asked.map_err(|trouble| Failure::from(trouble).in_project(&folder))?;
     if args.json {
         return print_json(&checked);
     }

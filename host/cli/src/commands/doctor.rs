@@ -14,12 +14,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What builds plugins: none is needed to run them.
-const TOOLS: [(&str, &str); 4] = [
+/// What builds plugins: none is needed to run them. A compiler of C, and Node.js where it is not there, come from Python's index.
+const TOOLS: [(&str, &str); 3] = [
     ("cargo", "plugins in Rust"),
-    ("python3", "plugins in Python"),
-    ("node", "plugins in JavaScript"),
-    ("clang", "plugins in C"),
+    ("python3", "plugins in Python and C; brings Node.js"),
+    ("node", "plugins in JavaScript and TypeScript, if it is 20 or newer"),
 ];
 
 /// A tool, if it is there.

@@ -7,6 +7,7 @@ mod model;
 pub(crate) mod plugin;
 mod run;
 mod runs;
+mod schedule;
 mod secret;
 mod serve;
 mod tenant;
@@ -29,6 +30,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         }
         Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
+        Command::Schedule(schedule) => schedule::schedule(&args, schedule),
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
@@ -47,5 +49,14 @@ fn path(args: &Args, rest: &str) -> String {
 /// Prints an answer for a program.
 fn print_json(answer: &impl serde::Serialize) -> Result<u8, Failure> {
     anstream::println!("{}", serde_json::to_string_pretty(answer).map_err(Failure::ours)?);
+    Ok(0)
+}
+
+/// Says an answer: to a program, or to a person as this text.
+fn told(args: &Args, answer: &impl serde::Serialize, text: &str) -> Result<u8, Failure> {
+    if args.json {
+        return print_json(answer);
+    }
+    anstream::print!("{text}");
     Ok(0)
 }

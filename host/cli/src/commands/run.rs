@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Fai
     let mut installation = open::installation(args).await?;
     let request = RunRequest { folder: folder.clone(), pipeline };
     let code = attend(args, &mut installation, &path(args, "runs"), &request).await;
-    code.map_err(|failure| failure.in_folder(&folder))
+    code.map_err(|failure| failure.in_project(&folder))
 }
 
 /// Asks for a run at a path and shows it until it ends. Ctrl-C cancels it, once; a second one leaves at once.
@@ -24,7 +24,7 @@ pub(super) async fn attend(
     path: &str,
     request: &impl serde::Serialize,
 ) -> Result<u8, Failure> {
-    let show = Mutex::new(RunShow::new(args.json));
+    let show = Mutex::new(RunShow::new(args.json, args.again()));
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
     let listener = tokio::spawn(cancel_on_interrupt(
         Arc::clone(&started),

@@ -1,6 +1,6 @@
 //! `runs`: what ran, how far it is, what it said and gave.
 
-use super::{path, print_json};
+use super::{path, print_json, told};
 use crate::args::{Args, Runs};
 use crate::open;
 use crate::outcome::Failure;
@@ -34,16 +34,14 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
         Runs::Resume { run } => {
             let found: RunDetail = client.get(&path(args, &format!("runs/{run}"))).await?;
             if found.line.state != types::RunState::Running {
-                return Err(Failure::user(format!(
-                    "run {run} has already {}; there is nothing to resume",
-                    found.line.state
-                )));
+                let state = found.line.state.ended();
+                return Err(Failure::user(format!("run {run} {state} already; there is nothing to resume")));
             }
             super::run::attend(args, &mut installation, &path(args, &format!("runs/{run}/resume")), &()).await
         }
         Runs::Cancel { run } => {
             client.post(&path(args, &format!("runs/{run}/cancel"))).await?;
-            Ok(0)
+            told(args, &serde_json::json!({ "cancelled": run }), &format!("cancelled run {run}\n"))
         }
         Runs::Rows { run, output, limit } => {
             let output = parsed_output(output)?;
@@ -82,7 +80,7 @@ async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only
         }
         match json {
             true => anstream::println!("{}", serde_json::to_string(&event).unwrap_or_default()),
-            false => anstream::println!("{step}  {:<5}  {}", show::tame(level), show::tame(message)),
+            false => anstream::println!("{step}  {:<5}  {}", show::tame(level), show::tame_lines(message)),
         }
     };
     installation.client.lines("GET", &path(args, &format!("runs/{run}/events")), &(), hear).await?;

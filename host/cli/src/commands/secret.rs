@@ -1,7 +1,7 @@
 //! `secret`: values that steps send and never see. A value comes from standard input, so that no history or process list
 //! holds it.
 
-use super::{path, print_json};
+use super::{path, told};
 use crate::args::{Args, Secret};
 use crate::open;
 use crate::outcome::Failure;
@@ -18,22 +18,22 @@ pub(crate) async fn secret(args: &Args, command: &Secret) -> Result<u8, Failure>
             let value = read_value(name)?;
             let mut installation = open::installation(args).await?;
             let () = installation.client.send("PUT", &path(args, &format!("secrets/{name}")), value).await?;
+            told(args, &serde_json::json!({ "set": name }), &format!("set the secret `{name}`\n"))
         }
         Secret::List => {
             let mut installation = open::installation(args).await?;
             let names: Vec<String> = installation.client.get(&path(args, "secrets")).await?;
-            if args.json {
-                return print_json(&names);
-            }
-            names.iter().for_each(|name| anstream::println!("{name}"));
+            let list: String = names.iter().map(|name| format!("{name}\n")).collect();
+            let none = format!("no secrets yet; `{} secret set NAME` sets one\n", args.again());
+            told(args, &names, if names.is_empty() { &none } else { &list })
         }
         Secret::Remove { name } => {
             server::secret_name(name).map_err(api::Trouble::from)?;
             let mut installation = open::installation(args).await?;
             let () = installation.client.send("DELETE", &path(args, &format!("secrets/{name}")), Vec::new()).await?;
+            told(args, &serde_json::json!({ "removed": name }), &format!("removed the secret `{name}`\n"))
         }
     }
-    Ok(0)
 }
 
 /// All of standard input without one line end; a line of it at a terminal, which does not show it.

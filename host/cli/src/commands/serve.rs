@@ -31,7 +31,7 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     let loaded =
         tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
     let endpoints = loaded.map_err(|error| match error {
-        server::Error::Problems(problems) => Failure::problems(problems).in_folder(&folder),
+        server::Error::Problems(problems) => Failure::problems(problems).in_project(&folder),
         error => api::Trouble::from(error).into(),
     })?;
     for (endpoint, version) in &endpoints {

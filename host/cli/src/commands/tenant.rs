@@ -1,6 +1,6 @@
 //! `tenant`: who there is, what each may reach and use up, and how one goes.
 
-use super::print_json;
+use super::told;
 use crate::args::{Args, Tenant};
 use crate::open;
 use crate::outcome::Failure;
@@ -95,12 +95,4 @@ async fn send<T: serde::de::DeserializeOwned>(
     body: &impl Serialize,
 ) -> Result<T, Failure> {
     Ok(client.send(method, path, serde_json::to_vec(body).map_err(Failure::ours)?).await?)
-}
-
-fn told(args: &Args, answer: &impl Serialize, text: &str) -> Result<u8, Failure> {
-    if args.json {
-        return print_json(answer);
-    }
-    anstream::print!("{text}");
-    Ok(0)
 }

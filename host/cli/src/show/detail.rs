@@ -66,7 +66,11 @@ fn step_row(step: &StepDetail) -> Vec<String> {
 fn used(steps: &[StepDetail]) -> String {
     let row = |step: &StepDetail| {
         let shares = step.receipt.iter().flat_map(|receipt| receipt.used());
-        let shares: Vec<_> = shares.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))).collect();
+        let mut shares: Vec<_> = shares.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))).collect();
+        let dropped = step.receipt.as_ref().map_or(0, |receipt| receipt.log_lines_dropped);
+        if dropped > 0 {
+            shares.push(format!("{dropped} lines of log dropped"));
+        }
         (!shares.is_empty()).then(|| vec![step.step.to_string(), shares.join(", ")])
     };
     let rows: Vec<_> = steps.iter().filter_map(row).collect();

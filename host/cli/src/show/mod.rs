@@ -5,6 +5,7 @@ mod plugin;
 mod problem;
 mod progress;
 mod recording;
+mod schedule;
 mod table;
 mod tenant;
 
@@ -13,6 +14,7 @@ pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;
 pub(crate) use recording::{alike, differences, recording};
+pub(crate) use schedule::schedule_preview;
 pub(crate) use table::table;
 pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
 

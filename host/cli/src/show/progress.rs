@@ -17,12 +17,17 @@ pub(crate) struct RunShow {
     terminal: bool,
     width: usize,
     state: Option<RunState>,
+    /// The versions that it registered.
+    registered: Vec<String>,
+    /// How a command about the same runs begins.
+    again: String,
 }
 
 impl RunShow {
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool, again: String) -> Self {
         let terminal = std::io::stderr().is_terminal() && !json;
-        Self { json, bars: MultiProgress::new(), running: BTreeMap::new(), terminal, width: 0, state: None }
+        let (bars, running, registered) = (MultiProgress::new(), BTreeMap::new(), Vec::new());
+        Self { json, bars, running, terminal, width: 0, state: None, registered, again }
     }
 
     pub(crate) fn state(&self) -> Option<RunState> {
@@ -70,7 +75,7 @@ impl RunShow {
             }
             RunEvent::Metric { .. } => {}
             RunEvent::Log { step, level, message, .. } if level == "warn" || level == "error" => {
-                self.say(&format!("  {}  {}: {}", self.name(&step), tame(&level), tame(&message)));
+                self.say(&format!("  {}  {}: {}", self.name(&step), tame(&level), tame_lines(&message)));
             }
             RunEvent::Log { .. } => {}
             RunEvent::StepCommitted { step, outputs, receipt, .. } => self.committed(&step, &outputs, &receipt),
@@ -89,6 +94,7 @@ impl RunShow {
                     styled("registered", GOOD),
                     digest.short()
                 ));
+                self.registered.push(format!("model `{model}` version {version}{alias}"));
             }
             RunEvent::RunInterrupted { fault, .. } => {
                 self.say(&format!("{}: {}", styled("interrupted", BAD), tame(&fault.to_string())));
@@ -173,13 +179,21 @@ impl RunShow {
         match self.state {
             Some(state) => {
                 let style = if state == RunState::Succeeded { GOOD } else { BAD };
-                self.say(&format!(
-                    "run {run} {}; look at it with `stepwell runs show {run}`",
-                    styled(&state.to_string(), style)
-                ));
+                // A sink, say, that comes after `register` takes nothing back.
+                let left = if state == RunState::Succeeded { String::new() } else { left(&self.registered) };
+                let state = styled(&state.to_string(), style);
+                self.say(&format!("run {run} {state}{left}; look at it with `{} runs show {run}`", self.again));
             }
-            None => self.say(&format!("run {run} is interrupted; go on with `stepwell runs resume {run}`")),
+            None => self.say(&format!("run {run} is interrupted; go on with `{} runs resume {run}`", self.again)),
         }
+    }
+}
+
+/// What a run leaves that did not succeed, for its last line.
+fn left(registered: &[String]) -> String {
+    match registered {
+        [] => String::new(),
+        _ => format!(", after it had registered {}", registered.join(" and ")),
     }
 }
 
@@ -192,4 +206,15 @@ pub(super) fn delivered(location: &str, repeated: bool) -> String {
 pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
     let slice = |found: &types::Measure| found.slice.as_deref().unwrap_or("all rows").to_owned();
     measures.iter().map(|found| vec![found.name.clone(), slice(found), measure(found)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_failed_run_registered_is_said() {
+        assert_eq!(super::left(&[]), "");
+        let registered = ["model `a` version 2, now `champion`".to_owned(), "model `b` version 1".to_owned()];
+        let expected = ", after it had registered model `a` version 2, now `champion` and model `b` version 1";
+        assert_eq!(super::left(&registered), expected);
+    }
 }

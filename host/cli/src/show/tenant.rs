@@ -35,8 +35,10 @@ pub(crate) fn tenant_detail(detail: &TenantDetail) -> String {
 /// Used / limit, a line a quota.
 pub(crate) fn quotas(quotas: &[QuotaLine]) -> String {
     let rows = quotas.iter().map(|line| {
-        let limit = line.limit.clone().unwrap_or_else(|| "none".to_owned());
-        vec![line.quota.key().to_owned(), line.used.clone(), limit]
+        let (today, a_day) = if line.quota.is_daily() { (" today", " a day") } else { ("", "") };
+        let used = format!("{}{today}", line.quota.quantity(line.used).about());
+        let limit = line.limit.map(|most| format!("{}{a_day}", line.quota.quantity(most)));
+        vec![line.quota.key().to_owned(), used, limit.unwrap_or_else(|| "none".to_owned())]
     });
     table(&["quota", "used", "limit"], rows.collect())
 }

@@ -31,3 +31,9 @@ pub(crate) fn home(folder: &Path) -> PathBuf {
     }
     home
 }
+
+/// What `XDG_STATE_HOME` says to commands in this folder: in the cache folder, so that whoever copies a project copies that
+/// its data folder is its own.
+pub(crate) fn state(folder: &Path) -> PathBuf {
+    folder.join(".cache/state")
+}

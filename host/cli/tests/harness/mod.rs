@@ -54,10 +54,10 @@ impl Said {
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
     command.args(arguments).current_dir(folder);
-    for told in ["STEPWELL_DATA", "STEPWELL_PLUGINS", "STEPWELL_TENANT", "CLICOLOR_FORCE"] {
+    for told in ["STEPWELL_DATA", "STEPWELL_TRUST_DATA", "STEPWELL_PLUGINS", "STEPWELL_TENANT", "CLICOLOR_FORCE"] {
         command.env_remove(told);
     }
-    command.env("XDG_CACHE_HOME", cache::home(folder));
+    command.env("XDG_CACHE_HOME", cache::home(folder)).env("XDG_STATE_HOME", cache::state(folder));
     command
 }
 

@@ -23,8 +23,13 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves a project on a free port, once it listens.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::of_tenant(folder, "default")
+    }
+
+    /// The same, with the project's endpoints as a tenant's.
+    pub(crate) fn of_tenant(folder: &Path, tenant: &str) -> Self {
         let said = NamedTempFile::new().unwrap();
-        let mut command = command(folder, &["serve", "--listen", "127.0.0.1:0", "--json"]);
+        let mut command = command(folder, &["--tenant", tenant, "serve", "--listen", "127.0.0.1:0", "--json"]);
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said.reopen().unwrap());
         let mut child = command.spawn().expect("`stepwell serve` starts");
         let mut line = String::new();

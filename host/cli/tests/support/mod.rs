@@ -108,7 +108,8 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("STEPWELL_DATA").env_remove("STEPWELL_PLUGINS").env_remove("STEPWELL_TENANT");
-        command.env("XDG_CACHE_HOME", cache::home(self.path()));
+        command.env_remove("STEPWELL_TRUST_DATA");
+        command.env("XDG_CACHE_HOME", cache::home(self.path())).env("XDG_STATE_HOME", cache::state(self.path()));
         command
     }
 }

@@ -33,6 +33,23 @@ fn table(rows: u32) -> Table {
     Table::from_columns(schema(), vec![x, name, v, b]).unwrap()
 }
 
+/// The columns of an opened table share the mapped file: each is counted once, and of it only the rows that are there.
+#[test]
+fn a_mapped_table_takes_no_more_than_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |digest: &Digest| folder.path().join(digest.to_string());
+    let stored = write(&table(600), |part| {
+        std::fs::write(path(&part.digest), part.bytes).unwrap();
+        Ok(())
+    });
+    let stored = stored.unwrap();
+    let opened = open(&stored, path).unwrap();
+    assert!(opened.bytes() <= stored.bytes, "{} > {}", opened.bytes(), stored.bytes);
+    assert_eq!(opened.bytes(), table(600).bytes());
+    let tenth = opened.slice(0, 60).bytes();
+    assert!(tenth * 9 < opened.bytes() && opened.bytes() < tenth * 11, "{tenth}");
+}
+
 /// What a hostile writer would put where a length, an offset or a count is.
 fn numbers() -> impl Strategy<Value = [u8; 8]> {
     prop_oneof![

@@ -52,8 +52,9 @@ fn a_grant_beyond_the_policy_is_a_warning_with_its_line() {
     assert_eq!(plan, fake::build(STEPS).unwrap(), "no cap, no change");
     let warnings: Vec<_> = bounded.unwrap().warnings.iter().map(fake::line).collect();
     let says = "7:10: step `source` grants what the tenant's policy does not allow, and will be denied it; ask whoever runs \
-                this installation for the policy line:";
-    assert_eq!(warnings, [format!("{says} files = [\"/srv\"]"), format!("{says} http = [\"GET https://a.example/\"]")]);
+                this installation: stepwell tenant policy NAME --allow";
+    let lines = ["files = [\"/srv\"]", "http = [\"GET https://a.example/\"]"].map(|line| format!("{says} '{line}'"));
+    assert_eq!(warnings, lines);
     let trusting = Policy { grants: Grants::everything(), ..Policy::default() };
     assert!(self::bounded(&trusting).1.unwrap().warnings.is_empty());
 }

@@ -78,11 +78,12 @@ impl State {
     /// Charges bytes that leave the step to its limit `output`.
     fn write_out(&mut self, bytes: u64) -> Answer<()> {
         let (total, limit) = (self.usage.bytes_out.saturating_add(bytes), self.limits.output_bytes);
+        // Also what was too much stands in the receipt.
+        self.usage.bytes_out = total;
         if total > limit {
             let done = format!("wrote {} to files", amount(total));
             return Err(self.trip(Fault::beyond(LimitKind::Output, done, limit)).into());
         }
-        self.usage.bytes_out = total;
         Ok(())
     }
 }

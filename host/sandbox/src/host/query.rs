@@ -62,9 +62,23 @@ impl State {
     /// What the guest is told, or the end of it where a limit was reached.
     fn unanswered(&mut self, error: query::Error) -> Failure {
         match error {
-            query::Error::Limit { limited } => self.trip(beyond(limited, self.limits.memory_bytes)).into(),
+            query::Error::Limit { limited } => {
+                self.overran(&limited);
+                self.trip(beyond(limited, self.limits.memory_bytes)).into()
+            }
             other => other.into(),
         }
+    }
+
+    /// What was too much stands in the receipt, too.
+    fn overran(&mut self, Limited { limit, used, .. }: &Limited) {
+        let counter = match limit {
+            LimitKind::Rows => &mut self.usage.rows_out,
+            LimitKind::Output => &mut self.usage.bytes_out,
+            LimitKind::Disk => &mut self.usage.disk_bytes,
+            _ => return,
+        };
+        *counter = (*counter).max(*used);
     }
 }
 

@@ -70,10 +70,12 @@ impl HostTableWriter for State {
         writer.append(columns)?;
         let (rows, bytes, limits) = (writer.rows(), writer.bytes(), self.limits);
         if rows > limits.rows {
+            self.usage.rows_out = self.usage.rows_out.max(rows);
             let done = format!("wrote {rows} rows of a table");
             return Err(self.trip(Fault::beyond(LimitKind::Rows, done, limits.rows)).into());
         }
         if bytes > limits.output_bytes {
+            self.usage.bytes_out = self.usage.bytes_out.max(bytes);
             let done = format!("wrote {} of a table", amount(bytes));
             return Err(self.trip(Fault::beyond(LimitKind::Output, done, limits.output_bytes)).into());
         }

@@ -38,6 +38,38 @@ fn a_blob_that_rotted_is_told() {
     assert!(store.path(&acme, digest).is_err());
 }
 
+/// A data folder that came with a project may hold anything under the name of a plugin of ours.
+#[test]
+fn a_blob_that_is_not_what_its_name_says_is_replaced_when_it_is_put() {
+    let (data, elsewhere, acme) = (folder(), folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let digest = store.put(&acme, b"rows").expect("put");
+    let path = store.path(&acme, digest).expect("there");
+    let other = elsewhere.path().join("other");
+    fs::write(&other, b"other").expect("written");
+    let forgeries: [&dyn Fn() -> std::io::Result<()>; 3] =
+        [&|| fs::write(&path, b"evil"), &|| symlink(&other, &path), &|| fs::hard_link(&other, &path)];
+    for forge in forgeries {
+        fs::remove_file(&path).and_then(|()| forge()).expect("forged");
+        assert!(store.get(&acme, digest).is_err());
+        store.put(&acme, b"rows").expect("put again");
+        assert_eq!(store.get(&acme, digest).expect("get"), b"rows");
+    }
+    assert_eq!(fs::read(&other).expect("untouched"), b"other");
+}
+
+#[test]
+fn a_hole_of_any_length_is_not_read() {
+    let (data, acme) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let digest = store.put(&acme, b"rows").expect("put");
+    let path = store.path(&acme, digest).expect("there");
+    fs::remove_file(&path).expect("removed");
+    fs::File::create(&path).and_then(|file| file.set_len(10 << 40)).expect("a hole");
+    let fault = store.get(&acme, digest).expect_err("too long");
+    assert!(fault.message.contains("expected at most"), "{fault}");
+}
+
 #[test]
 fn an_adopted_file_is_out_of_its_writers_reach() {
     let (data, scratch, acme) = (folder(), folder(), tenant("acme"));

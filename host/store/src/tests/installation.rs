@@ -1,12 +1,12 @@
 //! Tenants come, change and go; a crash at any instant leaves each there whole or gone.
 
-use super::records::{started, story};
+use super::records::{finished, page, started, story};
 use super::{copied, create, everything, folder, open, reopen, tenant};
 use crate::disk::entries;
 use crate::{Error, Store};
 use ports::{Blobs, Journal};
 use std::path::Path;
-use types::{Digest, Fault, FaultKind, Grants, InstallationRecord, Policy, Quota, QuotaKind, Removed, RunId};
+use types::{Digest, Fault, FaultKind, Grants, InstallationRecord, Policy, Quota, QuotaKind, Removed, RunId, RunState};
 
 fn names(folder: &Path) -> Vec<String> {
     let paths = entries(folder).expect("listed");
@@ -183,6 +183,24 @@ fn a_folder_that_no_record_tells_of_is_left_alone() {
     let error = Store::open(data.path()).map(drop).expect_err("a stranger");
     assert!(error.to_string().contains("no record says that this tenant was created"), "{error}");
     assert!(data.path().join("tenants/stranger").exists());
+}
+
+/// Pages without rows bring no blob, only a record each, as long as its cursor.
+#[test]
+fn records_that_guests_give_count_against_the_storage_quota() {
+    let data = folder();
+    let (store, _) = open(data.path());
+    let acme = tenant("acme");
+    let quota = Quota { storage_bytes: Some(3 * 4096), ..Quota::default() };
+    store.administer(InstallationRecord::QuotaSet { tenant: acme.clone(), quota, at_us: 1 }).expect("recorded");
+    store.append(&acme, &[started(1)]).expect("a run is none of a guest's");
+    let commit = |rows| store.append(&acme, &[page(1, 1, rows, false)]);
+    (1..=3).for_each(|rows| commit(rows).expect("a page"));
+    assert_eq!(commit(4).expect_err("no room").kind, FaultKind::Quota { quota: QuotaKind::Storage });
+    assert!(store.put(&acme, b"x").is_err(), "nor for blobs");
+    store.append(&acme, &[finished(1, RunState::Failed)]).expect("what was begun is ended");
+    assert_eq!(store.storage_bytes(&acme, 100).expect("counted"), 100, "told anew, the journal among it");
+    commit(4).expect("room again");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the compiler read for an object -> whether all of it was the plugin's, the SDK's or the C library's.
 //!
-//! `#include` and `#embed` take any path that the person who builds can read, and what they bring ends in the component: a
-//! stranger's step would take home a file that no grant opened.
+//! `#include` and `#embed` take any path that the compiler can open, and what they bring ends in the component: a stranger's
+//! step would take home a file that no grant opened. The wall is [`crate::cell`]; this says in words what went wrong within
+//! it, and is all there is where the kernel has no Landlock. It can be deceived: the list does not tell `\` from `/`.
 
 use std::path::{Path, PathBuf};
 use types::Fault;

@@ -30,6 +30,12 @@ fn a_bin_holds_the_sums_of_its_rows() {
 }
 
 #[test]
+fn of_no_rows_all_sums_are_zero() {
+    let mut growth = Growth::learn(&rows(0), &[], &[], None).unwrap();
+    assert!(read(&growth.histogram(0).unwrap()).iter().all(|bin| *bin == (0.0, 0.0, 0)));
+}
+
+#[test]
 fn a_split_deals_rows_by_their_bins() {
     let rows = rows(10);
     let mut growth = Growth::learn(&rows, &[1.0; 10], &[1.0; 10], None).unwrap();

@@ -278,6 +278,10 @@ fn each_row_page_and_checkpoint_counts_whatever_the_worker_says_it_used() {
         let table = table(2, vec![part.digest], part.bytes);
         FromWorker::Page { page: ports::Page { table, cursor: "01".to_owned(), more: true, restarted: false } }
     }
+    fn empty(_: &Scene) -> FromWorker {
+        let (table, cursor) = (table(0, Vec::new(), 0), "01".repeat(1024));
+        FromWorker::Page { page: ports::Page { table, cursor, more: true, restarted: false } }
+    }
     for (says, limits, limit, expected) in [
         (
             checkpoint as fn(&Scene) -> FromWorker,
@@ -285,6 +289,7 @@ fn each_row_page_and_checkpoint_counts_whatever_the_worker_says_it_used() {
             LimitKind::Disk,
             "`disk` is 12 KiB",
         ),
+        (empty, Limits { disk_bytes: 3 * 4096, ..Limits::DEFAULT }, LimitKind::Disk, "`disk` is 12 KiB"),
         (page, Limits { disk_bytes: 3 * 4096, ..Limits::DEFAULT }, LimitKind::Disk, "`disk` is 12 KiB"),
         (
             page,

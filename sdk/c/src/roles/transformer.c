@@ -9,7 +9,7 @@ sw_table *sw_port(const sw_tables *tables, const char *name) {
     for (size_t at = 0; at < tables->count; at++) {
         if (strcmp(tables->items[at].name, name) == 0) return tables->items[at].table;
     }
-    sw_invalid(name, "expected a table on this port, there are %zu others", tables->count);
+    sw_invalid(name, "expected a table on this port, got %zu on other ports", tables->count);
     return sw_table_from(0);
 }
 

@@ -1,9 +1,13 @@
-// What the build puts in the place of the clock: an error that says so.
+// What the build puts in the place of the clock: an error that says so. Code that looks at it by itself would make a step that
+// cannot be replayed; `now()` says that it does.
 
 import { Permanent } from "../errors.js";
 
 function noClock() {
-    throw new Permanent("a step has no clock; `logicalTime()` of `stepwell` is the run's time");
+    throw new Permanent(
+        "a step has no clock by itself: `logicalTime()` of `stepwell` is the run's time, `now()` the real one, where a "
+            + "pipeline grants it",
+    );
 }
 
 class StepDate extends globalThis.Date {

@@ -8,10 +8,12 @@ use crate::outcome::Failure;
 use crate::show;
 use api::{AddRequest, Line};
 use server::Offered;
+use std::path::Path;
 use types::Digest;
 
 pub(super) async fn add(args: &Args, component: &str, accept: bool) -> Result<u8, Failure> {
-    let folder = open::project(args)?;
+    // Before a minute goes into a build.
+    let folder = open::inhabited(args)?;
     let (offered, _built) = offered(args, component)?;
     let mut installation = open::installation(args).await?;
     let request = AddRequest { folder: folder.clone(), offered, accept };
@@ -39,10 +41,13 @@ fn offered(args: &Args, component: &str) -> Result<(Offered, Option<Temporary>),
     let file = open::project(args)?.join(component);
     match Digest::parse(component) {
         Some(digest) if !file.exists() => Ok((Offered::Blob(digest), None)),
-        _ if file.extension().is_some_and(|end| end == "wasm") => Ok((Offered::File(file), None)),
+        _ if file.extension().is_some_and(|end| end == "wasm") => {
+            build::there(&file, component)?;
+            Ok((Offered::File(file), None))
+        }
         _ => {
             let temporary = open::Temporary::new("scratch");
-            let built = build::component(&file, &temporary)?;
+            let built = build::component(&file, Path::new(component), &temporary)?;
             Ok((Offered::File(built), Some(temporary)))
         }
     }

@@ -16,8 +16,8 @@ pub(super) fn build(args: &Args, path: &Path, output: Option<&Path>) -> Result<u
     let here = open::project(args)?;
     let source = here.join(path);
     let scratch = open::scratch(args)?;
-    let built = component(&source, &scratch.folder)?;
-    let inspected = accepted(&scratch, &built)?;
+    let built = component(&source, path, &scratch.folder)?;
+    let inspected = accepted(&scratch, &built, &path.display().to_string())?;
     let to = match output.map(|output| here.join(output)) {
         Some(folder) if folder.is_dir() => named_like(&built, &folder),
         Some(file) => file,
@@ -42,15 +42,22 @@ pub(super) fn note(note: String) {
     anstream::eprintln!("{}", show::faint(&show::tame(&note)));
 }
 
-/// The component of a source, in the folder.
-pub(super) fn component(source: &Path, folder: &Temporary) -> Result<PathBuf, Failure> {
+/// The component of a source, in the folder; `shown` is what the person called the source.
+pub(super) fn component(source: &Path, shown: &Path, folder: &Temporary) -> Result<PathBuf, Failure> {
+    there(source, &shown.display().to_string())?;
     std::fs::create_dir_all(&folder.0).map_err(Failure::ours)?;
     let tools = Tools { cache: &open::cache(), notes: &note };
-    toolchain::build(source, &folder.0, &tools).map_err(tamed)
+    Ok(toolchain::build_once(source, &folder.0, &tools)?)
 }
 
-/// What the component in a file is, if it runs here.
-pub(super) fn accepted(scratch: &Scratch, component: &Path) -> Result<Inspected, Failure> {
+/// An error if nothing is there, under the name by which it was asked for.
+pub(super) fn there(file: &Path, shown: &str) -> Result<(), Failure> {
+    file.metadata().map(drop).map_err(|error| Failure::user(format!("cannot read `{shown}`: {error}")))
+}
+
+/// What the component in a file is, if it runs here; `shown` is what the person called it.
+pub(super) fn accepted(scratch: &Scratch, component: &Path, shown: &str) -> Result<Inspected, Failure> {
+    there(component, shown)?;
     note("compiling and asking the component, in a sandbox".to_owned());
     scratch.server.inspect(&TenantId::default_tenant(), component).map_err(|error| match error {
         server::Error::Fault(fault) => refused(fault),
@@ -74,13 +81,8 @@ pub(super) fn place(built: &Path, to: &Path) -> Result<(), Failure> {
 fn refused(fault: Fault) -> Failure {
     match fault.kind {
         FaultKind::Host | FaultKind::Crash => fault.into(),
-        _ => tamed(Fault { kind: FaultKind::Invalid, ..fault }),
+        _ => Fault { kind: FaultKind::Invalid, ..fault }.into(),
     }
-}
-
-/// Compilers and components quote their source, which may be a stranger's.
-fn tamed(fault: Fault) -> Failure {
-    Fault { message: show::tame(&fault.message), ..fault }.into()
 }
 
 fn print(to: &Path, inspected: &Inspected, took_us: u64) {

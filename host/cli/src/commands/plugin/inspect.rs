@@ -34,13 +34,16 @@ pub(super) fn inspect(args: &Args, component: &str, diff: Option<&str>) -> Resul
 fn at(args: &Args, scratch: &Scratch, component: &str) -> Result<Inspected, Failure> {
     let project = open::project(args)?;
     let file = project.join(component);
-    if file.is_dir() {
-        let fault = Failure::user(format!("`{component}` is a folder, expected a component or a plugin's name"));
-        return Err(fault.hinted(format!("`stepwell plugin build {component}` makes a component of it")));
-    }
-    let file = match PluginName::parse(component) {
-        Ok(name) if !file.exists() => scratch.server.named(&project, &name)?,
-        _ => file,
+    // A plugin that was added often has its source beside it, in a folder of its name.
+    let named = PluginName::parse(component).ok().filter(|_| !file.is_file());
+    let file = match named.map(|name| scratch.server.named(&project, &name)) {
+        Some(Ok(named)) => named,
+        _ if file.is_dir() => {
+            let fault = Failure::user(format!("`{component}` is a folder, expected a component or a plugin's name"));
+            return Err(fault.hinted(format!("`stepwell plugin build {component}` makes a component of it")));
+        }
+        Some(Err(fault)) => return Err(fault.into()),
+        None => file,
     };
-    accepted(scratch, &file)
+    accepted(scratch, &file, component)
 }

@@ -63,7 +63,7 @@ fn measured(scratch: &Scratch, language: &'static Language) -> Result<Measured, 
         .map_err(Failure::ours)?;
     let next = built(&folder, &component)?;
     let began = Instant::now();
-    let plugin = accepted(scratch, &component)?;
+    let plugin = accepted(scratch, &component, "zscore.wasm")?;
     let native = began.elapsed();
     note(format!("timing the step in {}", language.shown));
     let params = serde_json::json!({ "columns": ["x"] });

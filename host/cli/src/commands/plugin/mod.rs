@@ -40,6 +40,12 @@ fn new(args: &Args, lang: &str, role: &str, name: &str) -> Result<u8, Failure> {
     let (Some(language), Some(role)) = (language, role) else {
         return Err(Failure::ours("a language or role that can be typed is not known"));
     };
+    // `plugin add` would refuse it, when the work is done.
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_plain && open::is_first_party(name)? {
+        let failure = Failure::user(format!("`{name}` is the name of a plugin that comes with Stepwell"));
+        return Err(failure.hinted(format!("give it a name of its own, such as `my-{name}`")));
+    }
     let folder = toolchain::new(&within, name, language, role)?;
     if args.json {
         return print_json(&serde_json::json!({ "plugin": name, "folder": folder }));

@@ -1,15 +1,16 @@
 //! `plugin test`: a plugin in the sandbox on its fixtures, against what was recorded.
 
-use super::build::{accepted, component};
+use super::build::{accepted, component, there};
 use crate::args::Args;
 use crate::commands::print_json;
 use crate::open::{self, Scratch};
 use crate::outcome::{FAILED, Failure};
 use crate::show;
 use serde_json::Value;
-use server::{Fixture, Tried};
+use server::{Fixture, Inspected, Tried};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use types::{Digest, TenantId};
+use types::TenantId;
 
 /// What came of one fixture.
 enum Verdict {
@@ -23,18 +24,20 @@ enum Verdict {
 
 pub(super) fn test(args: &Args, path: &Path, bless: bool) -> Result<u8, Failure> {
     let source = open::project(args)?.join(path);
+    there(&source, &path.display().to_string())?;
     let folder = if source.is_dir() { source.clone() } else { source.parent().unwrap_or(&source).to_owned() };
-    let fixtures = fixtures(&folder)?;
+    // All of them, before a minute goes into a build.
+    let fixtures = fixtures(&folder, path)?;
     let scratch = open::scratch(args)?;
     let file = match source.extension().is_some_and(|end| end == "wasm") {
         true => source,
-        false => component(&source, &scratch.folder)?,
+        false => component(&source, path, &scratch.folder)?,
     };
-    let plugin = accepted(&scratch, &file)?;
+    let plugin = accepted(&scratch, &file, &path.display().to_string())?;
     let mut failed = 0;
     let mut told = Vec::new();
-    for name in &fixtures {
-        let (tried, verdict) = held(&scratch, plugin.digest, &folder, name, bless)?;
+    for (name, fixture) in &fixtures {
+        let (tried, verdict) = held(&scratch, &plugin, &folder, name, fixture, bless)?;
         let passed = matches!(verdict, Verdict::Passed | Verdict::Recorded);
         failed += usize::from(!passed);
         match args.json {
@@ -50,16 +53,23 @@ pub(super) fn test(args: &Args, path: &Path, bless: bool) -> Result<u8, Failure>
     Ok(if failed == 0 { 0 } else { FAILED })
 }
 
-/// The names of the fixtures in a plugin's folder, sorted; at least one.
-fn fixtures(folder: &Path) -> Result<Vec<String>, Failure> {
+/// The fixtures in a plugin's folder by their names, at least one; `shown` is what the person called it.
+fn fixtures(folder: &Path, shown: &Path) -> Result<BTreeMap<String, Fixture>, Failure> {
     let entries = std::fs::read_dir(folder.join("tests")).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned)).collect();
-    names.sort();
-    match names.is_empty() {
-        false => Ok(names),
-        true => {
-            let message = format!("`{}` has no fixtures: expected `tests/NAME.toml`", folder.display());
+    let names = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+    let (mut fixtures, mut problems) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        let file = format!("tests/{name}.toml");
+        match Fixture::load(&folder.join(&file), &file) {
+            Ok(fixture) => drop(fixtures.insert(name, fixture)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    match (problems.is_empty(), fixtures.is_empty()) {
+        (false, _) => Err(Failure::problems(problems).in_folder(folder)),
+        (true, false) => Ok(fixtures),
+        (true, true) => {
+            let message = format!("`{}` has no fixtures: expected `tests/NAME.toml`", shown.display());
             Err(Failure::user(message).hinted("`stepwell plugin new` makes a plugin with one"))
         }
     }
@@ -68,15 +78,14 @@ fn fixtures(folder: &Path) -> Result<Vec<String>, Failure> {
 /// Tries the plugin on one fixture and holds what came against the recording, or records it.
 fn held(
     scratch: &Scratch,
-    component: Digest,
+    plugin: &Inspected,
     folder: &Path,
     name: &str,
+    fixture: &Fixture,
     bless: bool,
 ) -> Result<(Tried, Verdict), Failure> {
-    let shown = format!("tests/{name}.toml");
-    let fixture = Fixture::load(&folder.join(&shown), &shown);
-    let fixture = fixture.map_err(|problems| Failure::problems(problems).in_folder(folder))?;
-    let tried = scratch.server.try_out(&TenantId::default_tenant(), component, &fixture, folder)?;
+    let tried = scratch.server.try_out(&TenantId::default_tenant(), plugin, fixture, folder);
+    let tried = tried.map_err(|error| Failure::from(error).in_folder(folder))?;
     let file = folder.join("tests").join(format!("{name}.expected.json"));
     let got = show::recording(&tried.recorded);
     let verdict = match recorded(&file)? {

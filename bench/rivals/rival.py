@@ -1,20 +1,26 @@
-"""A rival that does one task whenever it is told to: `python rival.py TASK THREADS`.
+"""A rival that does one task whenever it is told to: `python rival.py TASK THREADS FOLDER`.
 
-Says `ready` once its data are there, then answers each line of its input with the seconds that the task took and what is
-compared, as a JSON line. The benchmark takes turns with it, so that both meet the same machine.
+Draws its data and leaves them in the folder, so that ours works on the same; says `ready`; then answers each line of its
+input with the seconds that the task took and what is compared, as a JSON line. The benchmark takes turns with it, so that
+both meet the same machine.
 """
 
 import json
 import os
-import resource
 import sys
 import time
+from pathlib import Path
 
-TASK, THREADS = sys.argv[1], int(sys.argv[2])
+TASK, THREADS, FOLDER = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(THREADS)
 
 import numpy as np  # noqa: E402  the threads are set first
+
+
+def leave(name, array):
+    """Writes an array, row by row; the file's ending says of what."""
+    array.tofile(FOLDER / f"{name}.{array.dtype}")
 
 
 def mlp():
@@ -26,6 +32,8 @@ def mlp():
     draw = np.random.default_rng(0)
     rows = torch.tensor(draw.standard_normal((12_800, 784), dtype=np.float32))
     labels = torch.tensor(draw.integers(0, 10, 12_800))
+    leave("train.x", rows.numpy())
+    leave("train.y", labels.numpy())
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
     optimiser, loss = torch.optim.Adam(net.parameters(), 1e-3), nn.CrossEntropyLoss()
@@ -49,7 +57,7 @@ def binary():
     x = draw.standard_normal((count, 28)).astype(np.float32)
     score = x @ draw.standard_normal(28) * 0.3 + x[:, 0] * x[:, 1] + 0.7 * np.sin(2 * x[:, 2])
     score = score + 0.5 * (x[:, 3] > 0.5) * x[:, 4] + 0.8 * draw.standard_normal(count)
-    return x, (score > 0).astype(np.int32), count * 4 // 5
+    return x, (score > 0).astype(np.int64), count * 4 // 5
 
 
 def gbdt():
@@ -58,6 +66,9 @@ def gbdt():
     from sklearn.metrics import roc_auc_score
 
     x, y, cut = binary()
+    for name, part in {"train": slice(cut), "judged": slice(cut, None)}.items():
+        leave(f"{name}.x", x[part])
+        leave(f"{name}.y", y[part])
 
     def fit():
         model = lightgbm.LGBMClassifier(
@@ -94,9 +105,12 @@ def sql(query):
         "c": draw.integers(0, 100, count),
     }
     dim = {"k": np.arange(10_000), "w": draw.standard_normal(10_000), "g": draw.integers(0, 50, 10_000)}
+    (FOLDER / "query.sql").write_text(SQL[query])
+    for table, columns in {"facts": facts, "dim": dim}.items():
+        for name, column in columns.items():
+            leave(f"{table}.{name}", column)
     connection.execute("create table facts as select * from facts")
     connection.execute("create table dim as select * from dim")
-    assert facts and dim
 
     def run():
         connection.execute(f"create or replace table out as {SQL[query]}")
@@ -110,15 +124,12 @@ def sql(query):
 def main():
     tasks = {"mlp": mlp, "gbdt": gbdt} | {name: lambda name=name: sql(name) for name in SQL}
     task = tasks[TASK]()
-    base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print("ready", flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
         said = task()
         seconds = time.perf_counter() - begin - said.pop("not_counted_s", 0)
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        said |= {"seconds": seconds, "base_mib": base_kib / 1024, "peak_mib": peak_kib / 1024}
-        print(json.dumps(said), flush=True)
+        print(json.dumps(said | {"seconds": seconds}), flush=True)
 
 
 main()

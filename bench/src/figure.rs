@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// Rounds a figure is the best of.
 pub(crate) const ROUNDS: usize = 20;
+/// The same, where a round takes seconds.
+pub(crate) const LONG_ROUNDS: usize = 5;
 
 /// A line of the output. The goal is the most that the value should be.
 #[derive(Serialize)]
@@ -38,9 +40,9 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// The best time of each of these, taken in turns.
-pub(crate) fn best<const N: usize>(mut runs: [&mut dyn FnMut() -> Duration; N]) -> [Duration; N] {
+pub(crate) fn best<const N: usize>(rounds: usize, mut runs: [&mut dyn FnMut() -> Duration; N]) -> [Duration; N] {
     let mut best = [Duration::MAX; N];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (best, run) in best.iter_mut().zip(&mut runs) {
             *best = run().min(*best);
         }

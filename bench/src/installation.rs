@@ -53,7 +53,7 @@ fn dispatching(server: &Server, noop: &Path) -> Result<()> {
     let quiet = tenant(server, "dispatching")?;
     server.noop(&quiet, noop)?;
     let mut dispatch = || dispatches(server, &quiet, noop).iter().sum::<Duration>() / DISPATCHES;
-    let [time] = best([&mut dispatch]);
+    let [time] = best(ROUNDS, [&mut dispatch]);
     Figure { name: "worker.dispatch_us", of: None, value: micros(time), unit: "us", goal: Some(300.0) }.print();
     Ok(())
 }

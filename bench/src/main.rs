@@ -3,16 +3,25 @@
 //! ```text
 //!  sandbox: components --Probe--> step.*, component.*        in this process
 //!           a Server   --noop---> worker.*, tenant.*         with real workers
+//!  kernels: components --Probe--> kernel.*, train.*          in this process
+//!           two sides  --turns--> mlp.*, gbdt.*, sql.*       a process each: ours, and a rival's in Python
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
 
 mod figure;
 mod installation;
+mod kernels;
+mod learners;
+mod ours;
+mod plugin;
+mod side;
+mod sql;
 mod steps;
+mod training;
 
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was built for the benchmark, by `xtask`.
 pub(crate) struct Built {
@@ -23,20 +32,28 @@ pub(crate) struct Built {
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [area, stepwell, components] = arguments.as_slice() else {
-        bail!("usage: bench AREA STEPWELL COMPONENTS; `cargo xtask bench AREA` says it all");
-    };
     if cfg!(debug_assertions) {
         bail!("built without optimisations: its figures would mean nothing");
     }
-    let absolute = |path: &str| std::path::absolute(path).with_context(|| format!("no path `{path}`"));
-    let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
-    match area.as_str() {
-        "sandbox" => {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["sandbox", stepwell, components] => {
+            let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
             steps::measure(&built)?;
             installation::measure(&built)
         }
-        other => bail!("no area `{other}`; there is `sandbox`"),
+        ["kernels", components, python] => {
+            let (components, python) = (absolute(components)?, absolute(python)?);
+            kernels::measure(&components)?;
+            learners::measure(&components, &python)?;
+            sql::measure(&python)
+        }
+        ["side", task, folder] => ours::take_turns(task, Path::new(folder)),
+        _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),
     }
+}
+
+fn absolute(path: &str) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("no path `{path}`"))
 }

@@ -1,54 +1,47 @@
 //! What a step costs inside a worker: loading its component, a fresh instance, a call, a million rows.
 
 use crate::Built;
-use crate::figure::{Figure, best, each, micros};
-use anyhow::{Context, Result, anyhow, ensure};
+use crate::figure::{Figure, ROUNDS, best, each, micros};
+use crate::plugin::{self, doors, fault};
+use anyhow::{Result, ensure};
 use data::{GuestColumn, Table};
-use ports::{Ask, Doors, Page, Told, Watched};
 use sandbox::{Plugin, Probe, Sandbox};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use serde_json::json;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use types::{DataType, Digest, Fault, Field, SavedFile, Schema};
+use types::{DataType, Field, Schema};
 
 const ROWS: u32 = 1_000_000;
 
 pub(crate) fn measure(built: &Built) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sandbox = Sandbox::new().map_err(fault)?;
-    let compiled = |name: &str| compile(&sandbox, &built.components.join(name), folder.path());
-    calls(&sandbox.load(&compiled("test-guests/noop.wasm")?).map_err(fault)?)?;
-    million_rows(&sandbox.load(&compiled("plugins/standardize.wasm")?).map_err(fault)?)?;
+    let load = |name: &str| plugin::load(&sandbox, &built.components.join(name), folder.path());
+    calls(&load("test-guests/noop.wasm")?)?;
+    million_rows(&load("plugins/standardize.wasm")?)?;
     let mut languages: Vec<_> = std::fs::read_dir(built.components.join("languages"))?
         .map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()))
         .collect::<Result<_>>()?;
     languages.sort();
-    for file in languages.iter().filter(|file| file.ends_with(".wasm")) {
-        loading(file.trim_end_matches(".wasm"), &sandbox, &compiled(&format!("languages/{file}"))?)?;
+    for language in languages.iter().filter_map(|file| file.strip_suffix(".wasm")) {
+        let component = built.components.join(format!("languages/{language}.wasm"));
+        loading(language, &sandbox, &plugin::compile(&sandbox, &component, folder.path())?)?;
     }
     Ok(())
 }
 
-/// Native code of the component, in the folder.
-fn compile(sandbox: &Sandbox, component: &Path, folder: &Path) -> Result<PathBuf> {
-    let bytes = std::fs::read(component).with_context(|| format!("cannot read `{}`", component.display()))?;
-    let file = folder.join(Digest::of(&bytes).to_string());
-    std::fs::write(&file, sandbox.compile(&bytes).map_err(fault)?.code)?;
-    Ok(file)
-}
-
 fn calls(noop: &Plugin) -> Result<()> {
-    let mut kept = Probe::start(noop, Box::new(Shut)).map_err(fault)?;
+    let mut kept = Probe::start(noop, &json!({}), doors().0).map_err(fault)?;
     let transformer = kept.transformer().map_err(fault)?;
     let mut fresh = || {
         each(200, || {
-            let mut probe = Probe::start(noop, Box::new(Shut)).expect("it started before");
+            let mut probe = Probe::start(noop, &json!({}), doors().0).expect("it started before");
             let transformer = probe.transformer().expect("it was one before");
             probe.run(&transformer).expect("it ran before");
         })
     };
     let mut warm = || each(20_000, || kept.run(&transformer).expect("it ran before"));
-    let [fresh, warm] = best([&mut fresh, &mut warm]);
+    let [fresh, warm] = best(ROUNDS, [&mut fresh, &mut warm]);
     let figure =
         |name, time, goal| Figure { name, of: None, value: micros(time), unit: "us", goal: Some(goal) }.print();
     figure("step.fresh_call_us", fresh, 50.0);
@@ -60,7 +53,7 @@ fn calls(noop: &Plugin) -> Result<()> {
 fn million_rows(standardize: &Plugin) -> Result<()> {
     let values: Vec<f64> = (0..ROWS).map(|row| f64::from(row % 1013) * 0.25 - 7.0).collect();
     let table = column(&values)?;
-    let mut probe = Probe::start(standardize, Box::new(Shut)).map_err(fault)?;
+    let mut probe = Probe::start(standardize, &json!({}), doors().0).map_err(fault)?;
     let mut of_guest = || {
         let begin = Instant::now();
         let fitted = probe.fit(&table).expect("the plugin fits");
@@ -76,7 +69,7 @@ fn million_rows(standardize: &Plugin) -> Result<()> {
         drop(std::hint::black_box(scaled));
         took
     };
-    let [guest, native] = best([&mut of_guest, &mut natively]);
+    let [guest, native] = best(ROUNDS, [&mut of_guest, &mut natively]);
     let fitted = probe.fit(&table).map_err(fault)?;
     let scaled = probe.apply(&fitted, &table).map_err(fault)?.read("x", 0, ROWS)?;
     ensure!(scaled.data == column(&z_score(&values))?.read("x", 0, ROWS)?.data, "the two do not compute the same");
@@ -116,51 +109,8 @@ fn loading(language: &str, sandbox: &Sandbox, compiled: &Path) -> Result<()> {
         drop(plugin);
         took
     };
-    let [load] = best([&mut load]);
+    let [load] = best(ROUNDS, [&mut load]);
     let value = load.as_secs_f64() * 1e3;
     Figure { name: "component.load_ms", of: Some(language), value, unit: "ms", goal: Some(5.0) }.print();
     Ok(())
-}
-
-fn fault(fault: Fault) -> anyhow::Error {
-    anyhow!(fault)
-}
-
-/// Doors that stay shut, and memory without end.
-struct Shut;
-
-impl Doors for Shut {
-    fn grow(&mut self, _: u64) -> bool {
-        true
-    }
-
-    fn say(&mut self, _: Watched) {}
-
-    fn open(&mut self, _: &str) -> Result<File, Fault> {
-        Err(Fault::host("a benchmark opens nothing"))
-    }
-
-    fn ask(&mut self, _: Ask, _: &[u8]) -> Result<(Told, Vec<u8>, Option<File>), Fault> {
-        Err(Fault::host("a benchmark asks nothing"))
-    }
-
-    fn page(&mut self, _: Page) -> Result<(), Fault> {
-        Err(Fault::host("a benchmark collects nothing"))
-    }
-
-    fn checkpoint(&mut self, _: Vec<u8>) -> Result<(), Fault> {
-        Err(Fault::host("a benchmark saves nothing"))
-    }
-
-    fn blob(&self, _: &Digest) -> PathBuf {
-        PathBuf::new()
-    }
-
-    fn scratch(&self) -> Option<PathBuf> {
-        None
-    }
-
-    fn leave(&mut self, _: &[u8]) -> Result<SavedFile, Fault> {
-        Err(Fault::host("a benchmark leaves nothing"))
-    }
 }

@@ -2,10 +2,10 @@
 //! the benchmark itself.
 
 use crate::{guests, places, shell};
-use anyhow::{Result, anyhow, bail};
-use std::path::Path;
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::{Path, PathBuf};
 
-const AREAS: [&str; 1] = ["sandbox"];
+const AREAS: [&str; 2] = ["sandbox", "kernels"];
 
 /// The same step in every language that has an SDK, and where it lies; Rust's is among the guests of the tests.
 const Z_SCORES: [(&str, &str); 3] = [
@@ -20,24 +20,51 @@ pub(crate) fn run(area: &str) -> Result<()> {
     }
     guests::build_all()?;
     let components = places::binaries()?;
-    z_scores(&components)?;
     let build = ["build", "--release", "--workspace", "--bin", "stepwell", "--bin", "bench"];
     shell::run(shell::cargo(places::root(), &build).env("CARGO_TARGET_DIR", places::target()?))?;
     let release = places::target()?.join("release");
     let mut bench = std::process::Command::new(release.join("bench"));
-    shell::run(bench.arg(area).arg(release.join("stepwell")).arg(components))
+    bench.arg(area);
+    if area == "sandbox" {
+        z_scores(&components)?;
+        bench.arg(release.join("stepwell")).arg(components);
+    } else {
+        component("bench/guests/kernels.py", &components.join("kernels/python.wasm"))?;
+        // As a server sets it for its workers: candle would take the cores that are physical.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components).arg(rivals()?);
+    }
+    shell::run(&mut bench)
 }
 
 /// `languages/LANGUAGE.wasm` beside the plugins.
 fn z_scores(components: &Path) -> Result<()> {
     let folder = components.join("languages");
     std::fs::create_dir_all(&folder)?;
+    std::fs::copy(components.join("test-guests/zscore.wasm"), folder.join("rust.wasm"))?;
+    Z_SCORES.iter().try_for_each(|(language, source)| component(source, &folder.join(format!("{language}.wasm"))))
+}
+
+fn component(source: &str, to: &Path) -> Result<()> {
     let notes = |note: String| eprintln!("{note}");
     let tools = toolchain::Tools { cache: &places::cache(), notes: &notes };
-    std::fs::copy(components.join("test-guests/zscore.wasm"), folder.join("rust.wasm"))?;
-    for (language, source) in Z_SCORES {
-        let to = folder.join(format!("{language}.wasm"));
-        toolchain::build(&places::root().join(source), &to, &tools).map_err(|fault| anyhow!(fault))?;
-    }
+    toolchain::build(&places::root().join(source), to, &tools).map_err(|fault| anyhow!(fault))?;
     Ok(())
+}
+
+/// The interpreter of an environment that has the rivals; made anew when other versions are pinned.
+fn rivals() -> Result<PathBuf> {
+    let pinned = places::root().join("bench/rivals/requirements.txt");
+    let environment = places::cache().join("rivals");
+    let (interpreter, installed) = (environment.join("bin/python"), environment.join("requirements.txt"));
+    let wanted = std::fs::read(&pinned).context("nothing says which rivals")?;
+    if std::fs::read(&installed).is_ok_and(|there| there == wanted) {
+        return Ok(interpreter);
+    }
+    eprintln!("installing the rivals in {} (once, some GB)", environment.display());
+    shell::run(shell::program("python3", &["-m", "venv", "--clear"]).arg(&environment))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    shell::run(shell::program(&interpreter, &pip).arg(&pinned))?;
+    std::fs::write(&installed, wanted)?;
+    Ok(interpreter)
 }

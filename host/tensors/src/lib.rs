@@ -1,5 +1,5 @@
 //! A tensor operation -> a tensor; gradients and optimisers. The twin of `stepwell:tensor@0.1.0` in plain Rust, and the only
-//! crate that names candle.
+//! crate of the host that names candle.
 //!
 //! ```text
 //!  table, bytes, seed --> Tensor --operation--> Tensor --...--> loss --graph::backward--> gradients --Optimiser--> Variable

@@ -43,6 +43,15 @@ fn a_big_dependency_elsewhere_is_found() {
 }
 
 #[test]
+fn what_measures_a_big_dependency_may_name_it() {
+    let files = [
+        File::new("Cargo.toml", "[workspace]\nmembers = [\n    \"bench\",\n]\n"),
+        File::new("bench/Cargo.toml", "[dependencies]\narrow.workspace = true\n"),
+    ];
+    assert!(!told(owners(&files)).iter().any(|told| told.contains("alone")));
+}
+
+#[test]
 fn an_edge_to_a_later_crate_is_found() {
     assert_eq!(told(edges(&tree("", "[dependencies]\ndata.workspace = true\n"))), Vec::<String>::new());
     let expected = ["host/data/Cargo.toml:2: `data` depends on `run`, which does not stand before it"];

@@ -23,8 +23,11 @@ pub(crate) fn limits(reader: &mut Reader, value: &Value<'_>) -> LimitsPatch {
     limits
 }
 
+/// Reads the text of a quantity.
+type Parse = fn(&str) -> Result<u64, String>;
+
 fn limit(reader: &mut Reader, kind: LimitKind, value: &Value<'_>) -> Option<u64> {
-    let (parse, expected): (fn(&str) -> Result<u64, String>, &str) = match kind.quantity(0) {
+    let (parse, expected): (Parse, &str) = match kind.quantity(0) {
         Quantity::Count(_) => return reader.integer(kind.key(), value, 1..COUNT_MAX),
         Quantity::Bytes(_) => (bytes, "a size with its unit, such as \"512 MiB\""),
         Quantity::Milliseconds(_) => (milliseconds, "a duration with its unit, such as \"10 min\""),

@@ -30,7 +30,7 @@ impl Shares {
 
     /// For a query in which so many can spill.
     pub(crate) fn divide(&self, spilling: usize) -> usize {
-        let share = if spilling == 0 { 0 } else { self.whole / 2 / spilling };
+        let share = (self.whole / 2).checked_div(spilling).unwrap_or(0);
         self.share.store(share, Ordering::Relaxed);
         self.common.store(if spilling == 0 { self.whole } else { self.whole / 2 }, Ordering::Relaxed);
         share

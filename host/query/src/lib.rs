@@ -36,7 +36,7 @@ use std::sync::Arc;
 use types::Schema;
 
 /// The stack that planning has. Depth is bounded in [`text`]; this is what those bounds need.
-const STACK_BYTES: usize = 32 << 20;
+const STACK_BYTES: usize = 16 << 20;
 /// More would not be quicker: each has a share of the memory.
 const CORES_MAX: usize = 16;
 

@@ -65,3 +65,35 @@ fn is_nested_type(token: &Token) -> bool {
     let named = |word: &str| ["array", "struct", "map"].iter().any(|name| word.eq_ignore_ascii_case(name));
     matches!(token, Token::Word(word) if word.quote_style.is_none() && named(&word.value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Text;
+
+    #[test]
+    fn each_bound_holds_from_the_first_beyond_it() {
+        let nested =
+            |open: &str, close: &str, depth: usize| format!("select {}1{}", open.repeat(depth), close.repeat(depth));
+        for (text, most, says) in [
+            (&(|n| nested("(", ")", n)) as &dyn Fn(usize) -> String, PARENTHESES_MAX, "30 parentheses"),
+            (&|n| nested("[", "]", n), BRACKETS_MAX, "8 lists or structures"),
+            (&|n| nested("{'a': ", "}", n), BRACKETS_MAX, "8 lists or structures"),
+            (&|n| format!("cast(null as {}int)", "Array<".repeat(n)), BRACKETS_MAX, "8 lists or structures"),
+            // The first bracket of a chain follows none.
+            (&|n| format!("null::int{}", "[]".repeat(n + 1)), CHAINS_MAX, "8 lists or structures"),
+            (&|n| format!("select {}1", "not ".repeat(n + 1)), ALIKE_MAX, "`not` stands more than 50 times"),
+        ] {
+            let complaint = |count: usize| {
+                let sql = text(count);
+                let tokens = Text { sql: &sql }.tokens().unwrap();
+                too_deep(&tokens).map(|(_, complaint)| complaint)
+            };
+            assert_eq!(complaint(most), None, "{}", text(1));
+            assert!(complaint(most + 1).is_some_and(|told| told.contains(says)), "{}", text(1));
+        }
+        // What is closed is not within, and `<` alone is no bracket.
+        let sql = format!("select {} a < 1", "(1) + [1] + ".repeat(100));
+        assert!(too_deep(&Text { sql: &sql }.tokens().unwrap()).is_none());
+    }
+}

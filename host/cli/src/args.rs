@@ -229,8 +229,8 @@ pub(crate) enum Schedule {
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
         /// How many rows at most, up to 10,000
-        #[arg(long, default_value_t = 20, value_name = "NUMBER")]
-        count: usize,
+        #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        count: u16,
     },
 }
 

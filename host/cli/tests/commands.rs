@@ -177,9 +177,20 @@ fn a_schedule_is_previewed() {
     assert_eq!((&said["rows"][1]["why"], &said["more"]), (&json!(moved), &json!(true)));
     preview(&["train"]).expect("from now on", 0, &["and more"]);
     preview(&["train", "--from", "soon"]).expect("no time", 2, &["--from: `soon` is no point in time"]);
+    preview(&["train", "--count", "10001"]).expect("too many", 2, &["10001", "1..=10000"]);
     assert!(!project.path(".stepwell").exists(), "a preview makes nothing");
     project.edit(harness::TRAIN, "30 2 * * *", "0 30 2 * * *");
     preview(&["train"]).expect("a wrong one", 2, &["seconds are not part of it: write `30 2 * * *`"]);
+}
+
+#[test]
+fn check_says_that_a_schedule_does_not_fire() {
+    let project = Project::new();
+    let silent = "nothing starts runs by schedules yet";
+    assert!(!project.stepwell(&["check"]).err.contains(silent));
+    project.edit(harness::TRAIN, "[steps.patients]", "[schedule]\ncron = \"@daily\"\n\n[steps.patients]");
+    let hint = "have something else call `stepwell run train`";
+    project.stepwell(&["check"]).expect("a schedule", 0, &["pipeline `train` is sound", silent, hint]);
 }
 
 #[test]

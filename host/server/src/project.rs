@@ -76,7 +76,11 @@ impl Server {
             None => project.pipelines.keys().cloned().collect(),
         };
         let plans = self.plans(tenant, folder, &project, &names, repin, notes)?;
-        Ok(plans.iter().map(|(plan, bounded)| checked(plan, bounded)).collect())
+        let checked = |(plan, bounded): &(Plan, Bounded)| {
+            let pipeline = project.pipelines.get(&plan.pipeline);
+            checked(plan, bounded, pipeline.is_some_and(|pipeline| pipeline.schedule.is_some()))
+        };
+        Ok(plans.iter().map(checked).collect())
     }
 
     /// Plans one pipeline; the only one of the project, if none is named.
@@ -201,7 +205,7 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
     Err(vec![Problem { hint, ..problem }].into())
 }
 
-fn checked(plan: &Plan, bounded: &Bounded) -> CheckedPipeline {
+fn checked(plan: &Plan, bounded: &Bounded, is_scheduled: bool) -> CheckedPipeline {
     let path = plan.steps.iter().find_map(|step| match &step.work {
         Work::Register { served, .. } => Some(served),
         _ => None,
@@ -217,7 +221,13 @@ fn checked(plan: &Plan, bounded: &Bounded) -> CheckedPipeline {
         steps: steps.collect(),
         request: path.map(|path| path.request.clone()).unwrap_or_default(),
         served: path.map(|path| path.steps.iter().chain(&path.trainer).cloned().collect()).unwrap_or_default(),
-        warnings: bounded.warnings.clone(),
+        warnings: bounded.warnings.iter().cloned().chain(is_scheduled.then(|| fires_not(plan))).collect(),
         lowered: bounded.lowered.clone(),
     }
+}
+
+/// Nobody is to wait for a run that does not come.
+fn fires_not(plan: &Plan) -> Problem {
+    let message = format!("pipeline `{}` has a schedule, and nothing starts runs by schedules yet", plan.pipeline);
+    Problem::new(message).hinted(format!("until then have something else call `stepwell run {}`", plan.pipeline))
 }

@@ -18,7 +18,7 @@ pub(crate) fn schedule(args: &Args, command: &Schedule) -> Result<u8, Failure> {
     let after_us = moment("--from", from.as_deref())?.map_or_else(server::now_us, |from| from.begins_us(zone) - 1);
     let until_us = moment("--to", to.as_deref())?.map_or(i64::MAX, |to| to.ends_us(zone));
     let whose = Whose { tenant: &args.tenant, pipeline: &name };
-    let preview = trigger::preview(&schedule, whose, after_us, until_us, *count);
+    let preview = trigger::preview(&schedule, whose, after_us, until_us, usize::from(*count));
     if args.json {
         return print_json(&preview);
     }

@@ -16,15 +16,21 @@ class Line(Trainer):
     """Least squares by gradient descent, without an intercept."""
 
     gives = {"answer": "float64"}
+    warm_starts = True
 
     def train(self, training):
         x = tensor(training.train, training.features, "float64")
         y = tensor(training.train, [training.label], "float64")
-        weights = Variable("weights", full([len(training.features), 1], 0.0, "float64"))
+        begin = full([len(training.features), 1], 0.0, "float64")
+        if training.initial:
+            begin = tensor(json.loads(training.initial["model.json"])["weights"], [len(training.features), 1], "float64")
+        weights = Variable("weights", begin)
         optimiser = sgd([weights])
         for epoch in range(600):
             error = x @ weights.value() - y
             loss = (error * error).mean()
+            if epoch == 0:
+                first = loss.item()
             optimiser.step(loss, 0.1)
         metric("loss", loss.item())
         model = {"features": training.features, "weights": list(weights.value().values())}
@@ -33,7 +39,7 @@ class Line(Trainer):
             files={"model.json": json.dumps(model).encode()},
             inputs={name: types[name] for name in training.features},
             outputs=self.gives,
-            measures={"loss": loss.item()},
+            measures={"loss": loss.item(), "first_loss": first},
         )
 
 
@@ -58,6 +64,11 @@ plugin = "./steps/line.py"
 inputs = { train = "bodies.table" }
 label = "y"
 
+[steps.on]
+plugin = "./steps/line.py"
+inputs = { train = "bodies.table", initial = "model.model" }
+label = "y"
+
 [steps.predicted]
 builtin = "predict"
 inputs = { rows = "bodies.table", model = "model.model" }
@@ -71,12 +82,20 @@ fn a_python_learner_trains_with_tensors_and_answers() {
     project.write("pipelines/train.toml", PIPELINE);
     project.write("stepwell.toml", "name = \"lines\"\n");
     let checked = project.stepwell(&["check", "--json"]).json();
-    let outputs = |step: usize| checked[0]["steps"][step]["outputs"].clone();
-    assert_eq!(outputs(2), json!({"table": 4}), "check knows what the predictor will give: {checked}");
+    let steps = checked[0]["steps"].as_array().unwrap();
+    let outputs = |name: &str| steps.iter().find(|step| step["step"] == name).unwrap()["outputs"].clone();
+    assert_eq!(outputs("predicted"), json!({"table": 4}), "check knows what the predictor will give: {checked}");
     project.stepwell(&["run"]).expect("run", 0, &["succeeded"]);
     for row in project.rows(1, "predicted.table") {
         let value = |name: &str| row[name].as_f64().unwrap();
         // y = 2 a - b, which the rows hold exactly.
         assert!((value("answer") - value("y")).abs() < 1e-6, "{row}");
     }
+    let shown = project.stepwell(&["runs", "show", "1", "--json"]).json();
+    let first_loss = |name: &str| {
+        let step = shown["steps"].as_array().unwrap().iter().find(|step| step["step"] == name).unwrap();
+        let measures = step["outputs"]["model"]["measures"].as_array().unwrap();
+        measures.iter().find(|measure| measure["name"] == "first_loss").unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(first_loss("model") > 1.0 && first_loss("on") < 1e-9, "the second goes on from the first: {shown:#}");
 }

@@ -115,6 +115,8 @@ test("learner", () => {
     const ports = ["train", "features", "validation"].map((name) => ({ name, columns: [X] }));
     const said = description.describe(ports);
     assert.deepEqual(said.inputs, [{ name: "train", columns: [X] }, { name: "validation", columns: [X] }]);
+    const warm = learner.bind(stepwell.learner({ train() {}, load() {}, predict() {}, warmStarts: true }), ABOUT);
+    assert.deepEqual(warm.description.describe([]).inputs.map(({ name }) => name), ["train", "initial"]);
     const columns = [{ name: "answer", ...FLOAT }];
     assert.deepEqual(said.outputs, [{ name: "predictions", columns, rows: { tag: "same", val: "train" } }]);
 });

@@ -1,11 +1,10 @@
 //! Boosted trees through the sandbox: what a row's missing values, categories and constraints do to a model that real runs
-//! train, that a run is repeated to the bit, and that `kill -9` costs no more than the rounds since a checkpoint.
+//! train, and that a run is repeated to the bit.
 
 mod support;
 
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::io::{BufRead, BufReader};
 use support::Project;
 
 const COLLECT: &str = r#"
@@ -212,34 +211,4 @@ fn training_stops_when_the_validation_rows_say_so() {
     project.write("data/rows.csv", &rows);
     let said = project.stepwell(&["check"]);
     assert!(said.stderr.contains("expected a table on the port `validation`"), "before anything runs: {said:#?}");
-}
-
-#[test]
-fn a_killed_training_goes_on_and_ends_as_if_nothing_had_been() {
-    let mut rows = "a,b,y\n".to_owned();
-    for i in 0..2000_u64 {
-        let (a, b) = (chance(i), chance(i + 3000));
-        writeln!(rows, "{a},{b},{}", a * b + 0.1 * chance(i + 9000)).unwrap();
-    }
-    let keys = "params = { trees = 400, row_share = 0.8, checkpoint_every = 5 }\n";
-    let undisturbed = project(&rows, keys);
-    undisturbed.stepwell(&["run"]).succeeded();
-    let killed = copy(&undisturbed);
-    let mut run = killed.start(&["run", "--json"]);
-    let lines = BufReader::new(run.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // Said after round 100 of 400, when 20 checkpoints were left.
-    let reached = lines
-        .map(|line| serde_json::from_str::<Value>(&line).unwrap())
-        .any(|line| line["event"]["event"] == "metric" && line["event"]["index"] == 100);
-    assert!(reached, "the run ended before its hundredth round");
-    run.kill().unwrap();
-    run.wait().unwrap();
-    killed.assert_no_worker_left();
-    assert_eq!(killed.answer(&["runs", "list"])[0]["state"], "running");
-    let resumed = killed.stepwell(&["runs", "resume", "1", "--json"]).succeeded();
-    assert!(resumed.stdout.contains("goes on after"), "{}", resumed.stdout);
-    let metrics = |index: u64| resumed.stdout.contains(&format!("\"index\":{index}}}"));
-    assert!(metrics(400), "{}", resumed.stdout);
-    assert_eq!(step(&killed, "model")["attempts"], 2);
-    assert_eq!(step(&killed, "model")["outputs"], step(&undisturbed, "model")["outputs"]);
 }

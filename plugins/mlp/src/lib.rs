@@ -7,7 +7,6 @@
 mod columns;
 mod model;
 mod network;
-mod optimiser;
 mod params;
 mod rows;
 mod train;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use stepwell::tensor::{self, Adamw, CosineDecay, Decay, Sgd, StepDecay};
 use stepwell::{Class, Error, Result};
 
 /// The most numbers that are learnt: 256 MiB, and as much again for each that the optimiser remembers.
@@ -147,7 +148,7 @@ impl Params {
         Ok(self)
     }
 
-    pub(crate) fn momentum(&self) -> f64 {
+    fn momentum(&self) -> f64 {
         self.momentum.unwrap_or(0.9)
     }
 
@@ -155,19 +156,32 @@ impl Params {
         self.decay.unwrap_or(0.95)
     }
 
-    /// The learning rate of a step, counted from 0, of which an epoch has so many.
-    pub(crate) fn rate(&self, step: u64, steps_of_epoch: u64) -> f64 {
-        if step < self.warm_up {
-            return self.learning_rate * (step + 1) as f64 / self.warm_up as f64;
+    /// AdamW with its usual rates of forgetting (Loshchilov and Hutter, 2019).
+    pub(crate) fn method(&self) -> tensor::Method {
+        let weight_decay = self.weight_decay;
+        match self.optimiser {
+            Method::Adamw => tensor::Method::Adamw(Adamw { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }),
+            Method::Sgd => tensor::Method::Sgd(Sgd { momentum: self.momentum(), nesterov: false, weight_decay }),
         }
+    }
+
+    /// Arrays that the method remembers of each variable.
+    pub(crate) fn remembered(&self) -> u64 {
+        match self.optimiser {
+            Method::Adamw => 2,
+            Method::Sgd => u64::from(self.momentum() > 0.0),
+        }
+    }
+
+    /// How the learning rate goes with the steps, of which an epoch has so many.
+    pub(crate) fn schedule(&self, steps_of_epoch: u64) -> tensor::Schedule {
         let steps = (self.epochs * steps_of_epoch).saturating_sub(self.warm_up).max(1);
-        let step = step - self.warm_up;
-        let share = match self.schedule {
-            Schedule::Constant => 1.0,
-            Schedule::Cosine => (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0,
-            Schedule::Exponential => self.decay().powf((step / steps_of_epoch.max(1)) as f64),
+        let decay = match self.schedule {
+            Schedule::Constant => Decay::Constant,
+            Schedule::Cosine => Decay::Cosine(CosineDecay { steps, last_rate: 0.0 }),
+            Schedule::Exponential => Decay::Step(StepDecay { every: steps_of_epoch.max(1), factor: self.decay() }),
         };
-        self.learning_rate * share
+        tensor::Schedule { rate: self.learning_rate, warm_up: self.warm_up, decay }
     }
 }
 
@@ -195,18 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_rises_and_falls() {
-        let rates = |json: &str| {
-            let params = stepwell::parse::<Params>(json).unwrap();
-            [0, 1, 2, 6, 10].map(|step| params.rate(step, 5))
-        };
-        let base = r#""learning_rate": 8, "epochs": 2"#;
-        assert_eq!(rates(&format!("{{{base}}}")), [8.0; 5]);
-        assert_eq!(rates(&format!(r#"{{{base}, "warm_up": 4}}"#)), [2.0, 4.0, 6.0, 8.0, 8.0]);
-        let exponential = rates(&format!(r#"{{{base}, "schedule": "exponential", "decay": 0.5}}"#));
-        assert_eq!(exponential, [8.0, 8.0, 8.0, 4.0, 2.0]);
-        let cosine = rates(&format!(r#"{{{base}, "schedule": "cosine", "warm_up": 2}}"#));
-        let expected = [4.0, 8.0, 8.0, 4.0, 0.0];
-        assert!(cosine.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-12), "{cosine:?}");
+    fn the_rate_falls_by_the_epoch_or_to_the_last_step() {
+        let schedule = |json: &str| stepwell::parse::<Params>(json).unwrap().schedule(5);
+        let constant = schedule(r#"{"learning_rate": 8, "warm_up": 4}"#);
+        assert_eq!((constant.rate, constant.warm_up), (8.0, 4));
+        assert!(matches!(constant.decay, Decay::Constant));
+        let exponential = schedule(r#"{"schedule": "exponential", "decay": 0.5}"#).decay;
+        assert!(matches!(exponential, Decay::Step(StepDecay { every: 5, factor: 0.5 })), "{exponential:?}");
+        let cosine = schedule(r#"{"schedule": "cosine", "epochs": 2, "warm_up": 2}"#).decay;
+        assert!(matches!(cosine, Decay::Cosine(CosineDecay { steps: 8, last_rate: 0.0 })), "{cosine:?}");
     }
 }

@@ -3,14 +3,15 @@
 
 use crate::columns;
 use crate::network::{self, Architecture, Dropout};
-use crate::optimiser::Optimiser;
 use crate::params::Params;
 use crate::rows::{Meaning, Rows};
-use stepwell::tensor::Variable;
+use stepwell::tensor::{self, ElementType, Optimiser, Variable};
 use stepwell::{Error, Result, Rng, Tensor, Weights, checkpoint, report};
 
 /// The most numbers of a checkpoint: 60 MiB, a little less than the host takes.
 const SAVED_MAX: u64 = 60 << 18;
+/// What the optimiser calls its number of steps, which follows from the epochs.
+const STEPS: &str = "steps";
 /// Rows of a batch that is only judged.
 const JUDGED_ROWS: usize = 4096;
 
@@ -100,7 +101,7 @@ impl Training<'_> {
         let arrays = self.architecture.arrays();
         let named = arrays.iter().zip(&start);
         let variables = named.map(|(array, value)| Variable::create(&array.name, value)).collect::<Result<Vec<_>>>()?;
-        let optimiser = Optimiser::new(self.params, &variables)?;
+        let optimiser = Optimiser::create(self.params.method(), &variables.iter().collect::<Vec<_>>())?;
         Ok(State { progress: Progress::START, variables, optimiser, best: None })
     }
 
@@ -110,18 +111,22 @@ impl Training<'_> {
         let mut order: Vec<u32> = (0..self.rows.count as u32).collect();
         random.fork("order").shuffle(&mut order);
         let mut dropout = random.fork("dropout");
-        let steps = order.len().div_ceil(self.params.batch_size) as u64;
-        let (mut step, mut sum) = (state.progress.epoch * steps, 0.0);
+        let schedule = self.params.schedule(self.steps_of_epoch());
+        let (mut step, mut sum) = (state.progress.epoch * self.steps_of_epoch(), 0.0);
         for positions in order.chunks(self.params.batch_size) {
             let chosen = self.rows.choose(positions)?;
             let dropout = Dropout { share: self.params.dropout, seed: dropout.next_u64() };
             let scores = network::scores(self.architecture, &state.variables, &chosen.batch, Some(dropout))?;
             let loss = chosen.loss(&scores, self.meaning)?;
             sum += loss.item()? * positions.len() as f64;
-            state.optimiser.step(&loss, &state.variables, self.params.rate(step, steps), step)?;
+            state.optimiser.step(&loss, tensor::learning_rate(schedule, step)?, self.params.clip_norm)?;
             step += 1;
         }
         Ok(sum / self.rows.count as f64)
+    }
+
+    fn steps_of_epoch(&self) -> u64 {
+        self.rows.count.div_ceil(self.params.batch_size) as u64
     }
 
     /// How good it is now, on rows that it was not trained on.
@@ -171,8 +176,7 @@ impl Training<'_> {
 
     /// Whether what is reached fits into a checkpoint.
     fn saves(&self) -> bool {
-        let copies =
-            1 + Optimiser::depth(self.params.optimiser) as u64 + u64::from(self.params.early_stopping.is_some());
+        let copies = 1 + self.params.remembered() + u64::from(self.params.early_stopping.is_some());
         let fits = self.architecture.numbers().saturating_mul(copies) <= SAVED_MAX;
         if !fits {
             report::warn("the network is too large for checkpoints: after an interruption training begins anew");
@@ -185,12 +189,12 @@ impl Training<'_> {
         for (place, array) in self.architecture.arrays().iter().enumerate() {
             let of = |kind: &str| format!("{kind}.{place}");
             weights = weights.f32(&of("value"), &array.shape, state.variables[place].value()?.to_f32()?);
-            for (depth, memory) in state.optimiser.memory[place].iter().enumerate() {
-                weights = weights.f32(&of(&format!("memory{depth}")), &array.shape, memory.to_f32()?);
-            }
             if let Some(best) = &state.best {
                 weights = weights.f32(&of("best"), &array.shape, best[place].to_f32()?);
             }
+        }
+        for (name, memory) in state.optimiser.save()?.iter().filter(|(name, _)| name != STEPS) {
+            weights = weights.f32(&remembered(name), &lengths(memory), memory.to_f32()?);
         }
         weights.write()
     }
@@ -209,17 +213,37 @@ impl Training<'_> {
                 Tensor::from_f32(&values)?.reshape(&lengths)
             };
             state.variables[place].set(&take("value")?)?;
-            for (depth, memory) in state.optimiser.memory[place].iter_mut().enumerate() {
-                *memory = take(&format!("memory{depth}"))?;
-            }
             if has_best {
                 best.push(take("best")?);
             }
         }
         state.best = has_best.then_some(best);
+        let mut memories = state.optimiser.save()?;
+        for (name, memory) in &mut memories {
+            *memory = match name.as_str() {
+                STEPS => {
+                    let steps = state.progress.epoch * self.steps_of_epoch();
+                    Tensor::full(&[], ElementType::Int64, steps as f64)?
+                }
+                _ => {
+                    let values = weights.take_f32(&remembered(name), &lengths(memory))?;
+                    Tensor::from_f32(&values)?.reshape(&memory.shape())?
+                }
+            };
+        }
+        state.optimiser.restore(&memories.iter().map(|(name, memory)| (name.clone(), memory)).collect::<Vec<_>>())?;
         report::info(format!("goes on after epoch {}, which an interrupted attempt reached", state.progress.epoch));
         Ok(())
     }
+}
+
+/// What a checkpoint calls a part of the optimiser's memory.
+fn remembered(name: &str) -> String {
+    format!("optimiser.{name}")
+}
+
+fn lengths(tensor: &Tensor) -> Vec<usize> {
+    tensor.shape().into_iter().map(|length| length as usize).collect()
 }
 
 /// No row of training had an unknown category, so nothing was learnt of it: it becomes the mean of those that are known.

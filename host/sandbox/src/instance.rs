@@ -166,8 +166,9 @@ impl Instance {
     }
 }
 
-/// The bytes of a blob, if they are those that its name says: a data folder may have come with a stranger's project.
-pub(crate) fn stored(path: &Path, digest: &Digest) -> Result<Vec<u8>, String> {
+/// The bytes of a blob, if they are those that its name says: a data folder may have come with a stranger's project. The error
+/// is a fragment that says why not.
+pub fn stored(path: &Path, digest: &Digest) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     match Digest::of(&bytes) {
         found if found == *digest => Ok(bytes),
@@ -234,5 +235,22 @@ fn broken(reason: &str) -> Fault {
                 .hinted("pass it in parts: a table chunk by chunk, a file write by write")
         }
         false => Fault::guest(format!("the plugin broke the contract: {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_under_a_name_that_is_not_theirs_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, digest) = (folder.path().join("blob"), Digest::of(b"rows"));
+        assert!(stored(&path, &digest).is_err(), "there is none");
+        std::fs::write(&path, b"rows").unwrap();
+        assert_eq!(stored(&path, &digest), Ok(b"rows".to_vec()));
+        std::fs::write(&path, b"evil").unwrap();
+        let told = format!("its digest is {}, expected {}", Digest::of(b"evil").short(), digest.short());
+        assert_eq!(stored(&path, &digest), Err(told));
     }
 }

@@ -23,6 +23,7 @@ mod timing;
 
 pub use attempt::attempt;
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
+pub use instance::stored;
 pub use probe::Probe;
 pub use saying::{logged_bytes, tame};
 pub use served::Served;

@@ -175,15 +175,11 @@ impl Worker {
 
     fn compile(&self, component: &Digest) -> Result<Answer, Fault> {
         let mut doors = self.doors();
-        let bytes = std::fs::read(doors.blob(component))
-            .map_err(|error| Fault::host(format!("cannot read the component: {error}")))?;
         // The code is kept under this name beyond the data folder, which may have come with a stranger's project.
-        let found = Digest::of(&bytes);
-        if found != *component {
-            let (found, expected) = (found.short(), component.short());
-            let message = format!("the stored component {expected} has the bytes of another, {found}");
-            return Err(Fault::host(message).hinted("remove the data folder, which was changed, and run again"));
-        }
+        let bytes = sandbox::stored(&doors.blob(component), component).map_err(|why| {
+            let hint = "if the data folder was changed, remove it and run again";
+            Fault::host(format!("cannot read the stored component: {why}")).hinted(hint)
+        })?;
         let compiled = self.sandbox.compile(&bytes)?;
         let file = doors.leave(&compiled.code)?;
         let fingerprint = self.sandbox.fingerprint();

@@ -100,7 +100,7 @@ fn call(ground: &Ground, component: Digest, parameters: Value, task: Task) -> Re
     let (seed, logical_time_us, checkpoint, limits) = (0, 0, None, Limits::default());
     let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
     let (who, base) = ("the plugin".to_owned(), ground.project.clone());
-    let call = Call { who, assignment, grants: grants(ground)?, base };
+    let call = Call { who, assignment, grants: grants(ground)?, base, turn: Default::default() };
     Ok(within(call, |limits| {
         (limits.guest_memory_bytes, limits.memory_bytes, limits.output_bytes) = (64 << 20, 192 << 20, 4 << 20);
         (limits.wall_ms, limits.handles, limits.log_lines) = (PATIENT_MS, 100, LOG_LINES);

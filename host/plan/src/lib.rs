@@ -25,11 +25,11 @@ mod train;
 mod wiring;
 
 pub use policy::{Bounded, bound};
-pub use step::{Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+pub use step::{Each, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};
-use types::{Descriptor, Digest, Fault, Limits, PipelineName, Port, Problem};
+use types::{Descriptor, Digest, Fault, Limits, PipelineName, Port, Problem, Retry};
 
 /// A plugin's answer, and the component that gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +60,13 @@ pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<
     };
     let limits = found.limits.over(project.limits.over(Limits::default()));
     let mut steps = Steps::new();
-    let mut plan = Plan { project: project.name.clone(), pipeline: pipeline.clone(), steps: Vec::new() };
+    let mut plan = Plan {
+        project: project.name.clone(),
+        pipeline: pipeline.clone(),
+        steps: Vec::new(),
+        timeout_ms: None,
+        priority: 0,
+    };
     let mut problems = Vec::new();
     for step in found.in_order() {
         if step.takes().any(|output| !steps.contains_key(&output.step)) {
@@ -108,6 +114,11 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         limits: step.limits.over(limits),
         grants: step.grants.clone(),
         outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
+        when: Vec::new(),
+        retry: Retry::default(),
+        pool: None,
+        cache: true,
+        each: None,
     }
 }
 

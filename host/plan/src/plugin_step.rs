@@ -109,7 +109,8 @@ impl Asked<'_, '_> {
         let descriptor = described.descriptor;
         stop(wiring::contradictions(self.step, &descriptor, ports))?;
         let parameters = self.step.params.clone();
-        let plugin = PlannedPlugin { name: descriptor.name.clone(), component: described.component, parameters };
+        let (name, imports) = (descriptor.name.clone(), descriptor.imports.clone());
+        let plugin = PlannedPlugin { name, component: described.component, parameters, imports };
         Ok((descriptor, plugin))
     }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, PortName, ProjectName, Requirement, StepName,
+    Condition, Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName, ProjectName,
+    Requirement, Retry, StepName,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -13,6 +14,12 @@ pub struct Plan {
     pub pipeline: PipelineName,
     /// A step stands after those it takes from; otherwise as in the file.
     pub steps: Vec<PlannedStep>,
+    /// The most that a run may take, from its start.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Attempts of a tenant's runs with a higher one begin first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// A node of the plan.
@@ -26,7 +33,35 @@ pub struct PlannedStep {
     pub grants: types::Grants,
     /// The ports it gives, with their columns where it gives tables.
     pub outputs: BTreeMap<PortName, Vec<Field>>,
+    /// All must hold, or the step is skipped.
+    #[serde(default)]
+    pub when: Vec<Condition>,
+    #[serde(default)]
+    pub retry: Retry,
+    #[serde(default)]
+    pub pool: Option<Pool>,
+    /// Whether an earlier run's outputs may stand for its own, where they would be the same.
+    #[serde(default)]
+    pub cache: bool,
+    /// It runs once for each of these.
+    #[serde(default)]
+    pub each: Option<Each>,
 }
+
+/// What a step runs for, again and again. `run` makes steps of it: see [`crate::expand`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "each")]
+pub enum Each {
+    /// These values of one of its parameters.
+    Values { param: String, values: Vec<serde_json::Value> },
+    /// The values of a column of the table at one of its own inputs; each item is given its rows alone.
+    Rows { port: PortName, of: OutputRef, by: String },
+    /// The items of a step that it takes from, one by one.
+    Like { step: StepName },
+}
+
+/// The most items of a step.
+pub const ITEMS_MAX: usize = 1_000;
 
 /// The component of a step and its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +70,9 @@ pub struct PlannedPlugin {
     pub component: Digest,
     /// JSON object, valid under the plugin's schema.
     pub parameters: serde_json::Value,
+    /// Interfaces it imports: what its answers can depend on.
+    #[serde(default)]
+    pub imports: Vec<String>,
 }
 
 /// What a step does, by role.
@@ -148,6 +186,17 @@ impl Work {
             | Self::Deliver { plugin, .. } => Some(plugin),
             Self::Gate { .. } | Self::Register { .. } => None,
         }
+    }
+}
+
+impl PlannedStep {
+    /// Every output that must be there before it begins: what it takes, and what its conditions look at.
+    pub fn needs(&self) -> Vec<&OutputRef> {
+        let rows = match &self.each {
+            Some(Each::Rows { of, .. }) => Some(of),
+            _ => None,
+        };
+        self.work.inputs().into_iter().chain(self.when.iter().filter_map(Condition::of)).chain(rows).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use types::{
-    Artifact, Descriptor, Digest, Fault, Field, Grants, Limits, Port, PortName, Receipt, SavedFile, ServedStep,
+    Artifact, Descriptor, Digest, Fault, Field, Grants, Limits, Pool, Port, PortName, Receipt, SavedFile, ServedStep,
     TableRef,
 };
 
@@ -19,6 +19,15 @@ pub struct Call {
     pub grants: Grants,
     /// The folder that granted paths are relative to: the project's.
     pub base: PathBuf,
+    pub turn: Turn,
+}
+
+/// When an attempt of a tenant's may begin, beside the tenant's others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Of those that wait, higher ones begin first.
+    pub priority: i32,
+    pub pool: Option<Pool>,
 }
 
 /// A question to the world that the server answers for a step, if it may ask. A request's body travels beside it.

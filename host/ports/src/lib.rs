@@ -9,11 +9,11 @@
 
 mod call;
 
-pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Times, Told, Watched};
+pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Times, Told, Turn, Watched};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use types::{Digest, Fault, Record, RunId, SavedFile, TableRef, TenantId};
+use types::{Digest, Fault, Record, RunId, SavedFile, StepCommit, TableRef, TenantId};
 
 /// Carries out one attempt in a worker of the tenant. Blocks until it ends; a deadline or a cancellation ends it.
 pub trait StepRunner: Send + Sync {
@@ -42,6 +42,8 @@ pub trait Journal: Send + Sync {
     fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault>;
     /// The records of a run, in order; empty if there is none of this number.
     fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault>;
+    /// What a step committed under this key, and in which run.
+    fn cached(&self, tenant: &TenantId, key: Digest) -> Result<Option<(RunId, StepCommit)>, Fault>;
     /// The pages committed so far from a collector's source, and the cursor behind them.
     fn source(&self, tenant: &TenantId, source: Digest) -> Result<Option<SourceState>, Fault>;
     /// The number that the model's next version will have.

@@ -2,7 +2,7 @@
 
 use crate::RunView;
 use plan::{PlannedPlugin, PlannedStep, Work};
-use ports::{Assignment, Call, Delivery, Tables, Task};
+use ports::{Assignment, Call, Delivery, Tables, Task, Turn};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +15,7 @@ pub fn call_for(
     view: &RunView,
     tenant: &TenantId,
     base: &Path,
+    priority: i32,
     cursor: Option<String>,
 ) -> Result<Call, Fault> {
     let plugin = step.work.plugin().ok_or_else(|| Fault::host(format!("{} has no plugin to call", who(step))))?;
@@ -34,7 +35,8 @@ pub fn call_for(
             _ => task(step, view, cursor)?,
         },
     };
-    Ok(Call { who: who(step), assignment, grants: step.grants.clone(), base: base.to_owned() })
+    let turn = Turn { priority, pool: step.pool.clone() };
+    Ok(Call { who: who(step), assignment, grants: step.grants.clone(), base: base.to_owned(), turn })
 }
 
 /// The step and its plugin, for errors.

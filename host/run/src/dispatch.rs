@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{Cause, Digest, Fault, Record, RunHead, RunId, RunState, TenantId};
+use types::{Cause, Digest, Fault, Record, RunHead, RunId, RunState, Settings, StepCommit, TenantId};
 
 /// Turns plans into runs. Shared by all tenants and threads.
 pub struct Dispatcher {
@@ -23,6 +23,32 @@ pub struct Dispatcher {
     lookup_and_append: Mutex<()>,
     /// Runs that a thread of this process drives.
     driven: Mutex<BTreeSet<(TenantId, RunId)>>,
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone)]
+pub struct Begin<'a> {
+    pub plan: &'a Plan,
+    pub cause: Cause,
+    /// Grants are relative to it.
+    pub project_dir: &'a Path,
+    /// What steps see as their time; none for the time of the start.
+    pub logical_time_us: Option<i64>,
+    pub deployment: Option<u32>,
+    pub overrides: Settings,
+    /// What steps need not do, because it is there.
+    pub taken: Vec<StepCommit>,
+    /// Records that are to be true if and only if the run began.
+    pub beside: Vec<Record>,
+}
+
+impl<'a> Begin<'a> {
+    /// Because somebody asked for it, now.
+    pub fn manual(plan: &'a Plan, project_dir: &'a Path) -> Self {
+        let (overrides, taken, beside) = Default::default();
+        let (cause, logical_time_us, deployment) = (Cause::Manual, None, None);
+        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, taken, beside }
+    }
 }
 
 /// What a run is resumed from, stored as a blob: fields are only ever added, with a default.
@@ -57,15 +83,9 @@ impl Dispatcher {
         Self { journal, blobs, runner, clock, slots, lookup_and_append, driven }
     }
 
-    /// Records that a run began; [`Self::drive`] does its work. Grants are relative to `project_dir`.
-    pub fn start(
-        &self,
-        tenant: &TenantId,
-        plan: &Plan,
-        cause: Cause,
-        project_dir: &Path,
-        observer: Observer,
-    ) -> Result<RunId, Fault> {
+    /// Records that a run began; [`Self::drive`] does its work.
+    pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<RunId, Fault> {
+        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, taken, beside } = begin;
         check_order(plan).map_err(Fault::host)?;
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
         let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
@@ -76,10 +96,14 @@ impl Dispatcher {
             pipeline: plan.pipeline.clone(),
             plan: blob,
             cause,
-            logical_time_us: now_us,
+            logical_time_us: logical_time_us.unwrap_or(now_us),
             started_us: now_us,
+            deployment,
+            overrides,
         };
-        self.journal.append(tenant, &[Record::RunStarted(head)])?;
+        let taken = taken.into_iter().map(|commit| Record::StepCommitted { run, commit, at_us: now_us });
+        let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(taken).chain(beside).collect();
+        self.journal.append(tenant, &records)?;
         observer(&RunEvent::RunStarted {
             run,
             project: plan.project.clone(),

@@ -205,7 +205,14 @@ impl<'a> Drive<'a> {
     {
         let source = self.source(step)?;
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
-        let call = match call_for(step, &self.view, self.tenant, &self.stored.project_dir, cursor) {
+        let call = match call_for(
+            step,
+            &self.view,
+            self.tenant,
+            &self.stored.project_dir,
+            self.stored.plan.priority,
+            cursor,
+        ) {
             Ok(call) => call,
             Err(fault) => {
                 self.fail(&step.name, attempt, fault, Receipt::default(), around)?;
@@ -240,7 +247,7 @@ impl<'a> Drive<'a> {
         let Ended { step, attempt, result, receipt } = ended;
         self.running.remove(&step);
         match result {
-            Ok(outputs) => self.commit(StepCommit { step, attempt, outputs, receipt }, around),
+            Ok(outputs) => self.commit(StepCommit { step, attempt, outputs, receipt, key: None, taken: None }, around),
             // Stopped because the server leaves: as if it had died, so that the next one begins the attempt anew.
             Err(fault) if fault.kind == FaultKind::Cancelled && around.cancel.stopped() == Some(Stop::Leave) => Ok(()),
             Err(fault) => self.fail(&step, attempt, fault, receipt, around),

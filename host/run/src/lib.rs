@@ -24,7 +24,7 @@ mod view;
 pub use call::call_for;
 pub use cancel::{CancelToken, Stop};
 pub use decide::{Action, Circumstances, decide, ready_steps};
-pub use dispatch::{Dispatcher, StoredPlan};
+pub use dispatch::{Begin, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
 pub use source::source_of;
 pub use view::{Failure, RunView, Status, StepView};

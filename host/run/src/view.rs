@@ -5,8 +5,8 @@ use crate::retry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, OutputRef, Receipt, Record, RunHead, RunId, RunState, StepCommit,
-    StepName, TableRef,
+    Artifact, Attempt, Digest, Fault, FaultKind, Item, OutputRef, Receipt, Record, RunHead, RunId, RunState,
+    StepCommit, StepName, TableRef,
 };
 
 /// How far a run is. Steps of which no record tells are not in `steps`: they wait.
@@ -32,6 +32,8 @@ pub struct StepView {
     pub pages: Vec<TableRef>,
     /// What the next attempt would resume from; a blob.
     pub checkpoint: Option<Digest>,
+    /// What it runs for, once that is known; none of a step that runs once.
+    pub items: Option<Vec<Item>>,
     pub started_us: Option<i64>,
     pub ended_us: Option<i64>,
 }
@@ -115,7 +117,9 @@ impl RunView {
             Record::StepSkipped { step, because, .. } => {
                 self.change(step, |view| view.status = Status::Skipped { because: because.clone() });
             }
-            Record::AliasMoved(_) => {}
+            Record::StepExpanded { step, items, .. } => self.change(step, |view| view.items = Some(items.clone())),
+            // No run's: `run_of` says so.
+            _ => {}
         }
     }
 
@@ -199,7 +203,16 @@ fn run_of(record: &Record) -> Option<RunId> {
         | Record::AttemptFailed { run, .. }
         | Record::StepSkipped { run, .. }
         | Record::RunFinished { run, .. } => Some(*run),
+        Record::StepExpanded { run, .. } => Some(*run),
         Record::VersionRegistered { version, .. } => Some(version.run),
-        Record::AliasMoved(_) => None,
+        Record::AliasMoved(_)
+        | Record::Deployed(_)
+        | Record::ScheduleSettled { .. }
+        | Record::SchedulePaused { .. }
+        | Record::BackfillAsked(_)
+        | Record::BackfillEnded { .. }
+        | Record::WatchMoved { .. }
+        | Record::Notified { .. }
+        | Record::RunsForgotten { .. } => None,
     }
 }

@@ -198,7 +198,13 @@ fn describing(
         checkpoint: None,
         task,
     };
-    Call { who: format!("step `{}`", step.name), assignment, grants: step.grants.clone(), base: project.to_owned() }
+    Call {
+        who: format!("step `{}`", step.name),
+        assignment,
+        grants: step.grants.clone(),
+        base: project.to_owned(),
+        turn: Default::default(),
+    }
 }
 
 /// A path of the project that stays in it, whatever links it goes through.

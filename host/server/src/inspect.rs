@@ -64,5 +64,11 @@ fn describing(name: &str, component: Digest) -> Call {
         checkpoint: None,
         task: Task::Describe { inputs: Vec::new() },
     };
-    Call { who: format!("plugin `{name}`"), assignment, grants: types::Grants::default(), base: PathBuf::new() }
+    Call {
+        who: format!("plugin `{name}`"),
+        assignment,
+        grants: types::Grants::default(),
+        base: PathBuf::new(),
+        turn: Default::default(),
+    }
 }

@@ -6,7 +6,7 @@ use run::{CancelToken, RunEvent};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use types::{Cause, Fault, RunId, RunState, TenantId};
+use types::{Fault, RunId, RunState, TenantId};
 
 impl Server {
     /// Plans a pipeline of a project's folder and starts it. It goes on whether anybody follows or not.
@@ -20,8 +20,8 @@ impl Server {
         self.active(tenant)?;
         let plan = self.plan(tenant, folder, pipeline, notes)?;
         let begun = std::sync::Mutex::new(Vec::new());
-        let run =
-            self.dispatcher.start(tenant, &plan, Cause::Manual, folder, &|event| locked(&begun).push(event.clone()))?;
+        let begin = run::Begin::manual(&plan, folder);
+        let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
         let begun = std::mem::take(&mut *locked(&begun));
         self.drive(tenant, run, begun)?;
         Ok(run)

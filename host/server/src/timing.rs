@@ -43,7 +43,7 @@ impl Server {
         let (parameters, seed, logical_time_us, limits, checkpoint) = (params.clone(), 0, 0, LIMITS, None);
         let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
         let (who, grants, base) = ("the plugin".to_owned(), Grants::default(), PathBuf::new());
-        self.admission.at_once(tenant, &Call { who, assignment, grants, base }, &Aside).result
+        self.admission.at_once(tenant, &Call { who, assignment, grants, base, turn: Default::default() }, &Aside).result
     }
 
     /// Stores a table's parts as blobs.

@@ -233,7 +233,13 @@ impl Trial<'_> {
             task,
         };
         let grants = self.fixture.grants.clone();
-        let call = Call { who: "the plugin".to_owned(), assignment, grants, base: self.base.clone() };
+        let call = Call {
+            who: "the plugin".to_owned(),
+            assignment,
+            grants,
+            base: self.base.clone(),
+            turn: Default::default(),
+        };
         self.server.admission.at_once(self.tenant, &call, &self.heard).result
     }
 

@@ -6,7 +6,10 @@ use crate::journal::Place;
 use crate::reads::{RunSummary, decode};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use types::{AliasMove, Digest, ModelVersion, Record, RunHead, RunId, RunState, TableRef};
+use types::{
+    AliasMove, BackfillAsked, Deployment, Digest, ModelVersion, Record, RunHead, RunId, RunState, ScheduleState,
+    TableRef,
+};
 
 /// A run as the index holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +23,21 @@ impl RunEntry {
     pub(crate) fn summary(self) -> RunSummary {
         RunSummary { head: self.head, state: self.state, finished_us: self.finished_us }
     }
+}
+
+/// A backfill as the index holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillEntry {
+    pub asked: BackfillAsked,
+    /// None while runs of it are to begin.
+    pub ended_us: Option<i64>,
+}
+
+/// Where the commit of a step lies that others may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Cached {
+    pub(crate) run: RunId,
+    pub(crate) place: Place,
 }
 
 /// What a record adds, replaces and removes, given what is there.
@@ -36,9 +54,39 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
             ops
         }
         Record::AliasMoved(moved) => aliased(moved, place),
+        Record::StepCommitted { run, commit, .. } => match (commit.key, commit.taken) {
+            (Some(key), None) => {
+                vec![Op::put(key::cached(&key), encode(&Cached { run: *run, place: place.clone() }))]
+            }
+            _ => Vec::new(),
+        },
+        Record::Deployed(deployment) => deployed(deployment, view)?,
+        Record::ScheduleSettled { project, pipeline, settled_us, waiting, .. } => {
+            let key = key::schedule(project, pipeline);
+            let before: ScheduleState = found(view, &key)?.unwrap_or_default();
+            let after = ScheduleState { settled_us: *settled_us, waiting: waiting.clone(), ..before };
+            vec![Op::put(key, encode(&after))]
+        }
+        Record::SchedulePaused { project, pipeline, paused, .. } => {
+            let key = key::schedule(project, pipeline);
+            let before: ScheduleState = found(view, &key)?.unwrap_or_default();
+            vec![Op::put(key, encode(&ScheduleState { paused: *paused, ..before }))]
+        }
+        Record::BackfillAsked(asked) => asked_for(asked, view)?,
+        Record::BackfillEnded { number, at_us } => match found::<BackfillEntry>(view, &key::backfill(*number))? {
+            Some(entry) => {
+                vec![Op::put(key::backfill(*number), encode(&BackfillEntry { ended_us: Some(*at_us), ..entry }))]
+            }
+            None => Vec::new(),
+        },
+        Record::WatchMoved { project, pipeline, watch, seen } => {
+            vec![Op::put(key::watch(project, pipeline, watch), encode(seen))]
+        }
+        Record::Notified { run, about, delivered, .. } => vec![Op::put(key::notified(*run, about), encode(delivered))],
+        Record::RunsForgotten { runs, .. } => forgotten(runs, view)?,
         Record::AttemptStarted { .. }
         | Record::CheckpointSaved { .. }
-        | Record::StepCommitted { .. }
+        | Record::StepExpanded { .. }
         | Record::AttemptFailed { .. }
         | Record::StepSkipped { .. } => Vec::new(),
     };
@@ -57,10 +105,19 @@ fn run_of(record: &Record) -> Option<RunId> {
         | Record::PageCommitted { run, .. }
         | Record::CheckpointSaved { run, .. }
         | Record::StepCommitted { run, .. }
+        | Record::StepExpanded { run, .. }
         | Record::AttemptFailed { run, .. }
         | Record::StepSkipped { run, .. }
         | Record::RunFinished { run, .. } => Some(*run),
-        Record::AliasMoved(_) => None,
+        Record::AliasMoved(_)
+        | Record::Deployed(_)
+        | Record::ScheduleSettled { .. }
+        | Record::SchedulePaused { .. }
+        | Record::BackfillAsked(_)
+        | Record::BackfillEnded { .. }
+        | Record::WatchMoved { .. }
+        | Record::Notified { .. }
+        | Record::RunsForgotten { .. } => None,
     }
 }
 
@@ -70,14 +127,68 @@ fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {
     }
     let last = number(view, key::LAST_RUN)?.max(head.run.0);
     let entry = RunEntry { head: head.clone(), state: RunState::Running, finished_us: None };
-    Ok(vec![Op::put(key::run(head.run), encode(&entry)), Op::put(key::LAST_RUN, encode(&last))])
+    let mut ops = vec![
+        Op::put(key::run(head.run), encode(&entry)),
+        Op::put(key::open(head.run), encode(&())),
+        Op::put(key::LAST_RUN, encode(&last)),
+    ];
+    // What starts one run of a deployed pipeline starts no second one, whoever asks.
+    if let (Some(_), Some(cause)) = (head.deployment, head.cause.key()) {
+        let key = key::fired(&head.project, &head.pipeline, &cause);
+        if let Some(run) = found::<RunId>(view, &key)? {
+            return Err(Error::Conflict { what: format!("run {run} of `{}` for {cause}", head.pipeline) });
+        }
+        ops.push(Op::put(key, encode(&head.run)));
+    }
+    Ok(ops)
 }
 
 /// Says nothing of a run that never started: there is no head to show.
 fn finished(run: RunId, state: RunState, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
     let Some(value) = view.get(&key::run(run))? else { return Ok(Vec::new()) };
     let entry = RunEntry { state, finished_us: Some(at_us), ..decode(&value)? };
-    Ok(vec![Op::put(key::run(run), encode(&entry))])
+    Ok(vec![Op::put(key::run(run), encode(&entry)), Op::remove(key::open(run))])
+}
+
+fn deployed(deployment: &Deployment, view: &dyn View) -> Result<Vec<Op>> {
+    let key = key::deployment(&deployment.project, deployment.version);
+    if view.get(&key)?.is_some() {
+        let what = format!("version {} of project `{}`", deployment.version, deployment.project);
+        return Err(Error::Conflict { what });
+    }
+    Ok(vec![Op::put(key, encode(deployment)), Op::put(key::current(&deployment.project), encode(deployment))])
+}
+
+fn asked_for(asked: &BackfillAsked, view: &dyn View) -> Result<Vec<Op>> {
+    let key = key::backfill(asked.number);
+    if view.get(&key)?.is_some() {
+        return Err(Error::Conflict { what: format!("backfill {}", asked.number) });
+    }
+    Ok(vec![Op::put(key, encode(&BackfillEntry { asked: asked.clone(), ended_us: None }))])
+}
+
+/// Runs go with their records and with what others could have taken from them. What they started, registered and collected
+/// stays, and so does that their causes are used up.
+fn forgotten(runs: &[RunId], view: &dyn View) -> Result<Vec<Op>> {
+    let mut ops = Vec::new();
+    for run in runs {
+        let prefixes = [key::records(*run), key::notifications(*run)];
+        for prefix in &prefixes {
+            ops.extend(view.range(prefix)?.into_iter().map(|(key, _)| Op::remove(key)));
+        }
+        ops.extend([Op::remove(key::run(*run)), Op::remove(key::open(*run))]);
+    }
+    for (key, value) in view.range(key::CACHED)? {
+        if runs.contains(&decode::<Cached>(&value)?.run) {
+            ops.push(Op::remove(key));
+        }
+    }
+    Ok(ops)
+}
+
+/// The value under a key.
+fn found<T: serde::de::DeserializeOwned>(view: &dyn View, key: &[u8]) -> Result<Option<T>> {
+    view.get(key)?.map(|value| decode(&value)).transpose()
 }
 
 /// Pages are keyed by their record's sequence, so that one more page is one small entry, however many there are.
@@ -122,11 +233,17 @@ pub(crate) fn number(view: &dyn View, key: &[u8]) -> Result<u64> {
 /// The keys of a tenant. Numbers are big-endian, so that the order of keys is theirs; names end with a zero byte, which
 /// no id contains, so that no name is another's prefix.
 pub(crate) mod key {
-    use types::{Digest, Id, ModelName, RunId};
+    use types::{Digest, Id, ModelName, PipelineName, ProjectName, RunId};
 
     pub(crate) const LAST_RUN: &[u8] = b"last-run";
     pub(crate) const RUNS: &[u8] = b"run/";
     pub(crate) const MODELS: &[u8] = b"model/";
+    /// Runs that did not finish.
+    pub(crate) const OPEN: &[u8] = b"open/";
+    pub(crate) const CACHED: &[u8] = b"cached/";
+    pub(crate) const CURRENT: &[u8] = b"current/";
+    pub(crate) const BACKFILLS: &[u8] = b"backfill/";
+    pub(crate) const DEPLOYMENTS: &[u8] = b"deployed/";
 
     fn join(parts: &[&[u8]]) -> Vec<u8> {
         parts.concat()
@@ -175,9 +292,50 @@ pub(crate) mod key {
         named(b"moved/", model, &sequence.to_be_bytes())
     }
 
+    pub(crate) fn open(run: RunId) -> Vec<u8> {
+        join(&[OPEN, &run.0.to_be_bytes()])
+    }
+    pub(crate) fn fired(project: &ProjectName, pipeline: &PipelineName, cause: &str) -> Vec<u8> {
+        join(&[&of_pipeline(b"fired/", project, pipeline), b"\0", cause.as_bytes()])
+    }
+    pub(crate) fn cached(key: &Digest) -> Vec<u8> {
+        join(&[CACHED, key.as_bytes()])
+    }
+    pub(crate) fn deployments(project: &ProjectName) -> Vec<u8> {
+        join(&[DEPLOYMENTS, project.as_str().as_bytes(), b"\0"])
+    }
+    pub(crate) fn deployment(project: &ProjectName, version: u32) -> Vec<u8> {
+        join(&[&deployments(project), &version.to_be_bytes()])
+    }
+    pub(crate) fn current(project: &ProjectName) -> Vec<u8> {
+        join(&[CURRENT, project.as_str().as_bytes()])
+    }
+    pub(crate) fn schedule(project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
+        of_pipeline(b"schedule/", project, pipeline)
+    }
+    pub(crate) fn backfill(number: u64) -> Vec<u8> {
+        join(&[BACKFILLS, &number.to_be_bytes()])
+    }
+    pub(crate) fn watch(project: &ProjectName, pipeline: &PipelineName, watch: &str) -> Vec<u8> {
+        join(&[&of_pipeline(b"watch/", project, pipeline), b"\0", watch.as_bytes()])
+    }
+    pub(crate) fn notifications(run: RunId) -> Vec<u8> {
+        join(&[b"notified/", &run.0.to_be_bytes()])
+    }
+    pub(crate) fn notified(run: RunId, about: &str) -> Vec<u8> {
+        join(&[&notifications(run), about.as_bytes()])
+    }
+    fn of_pipeline(kind: &[u8], project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
+        join(&[kind, project.as_str().as_bytes(), b"\0", pipeline.as_str().as_bytes()])
+    }
+
     /// The name in what follows [`MODELS`].
     pub(crate) fn model_of(rest: &[u8]) -> Option<ModelName> {
         ModelName::parse(std::str::from_utf8(rest.strip_suffix(b"\0")?).ok()?).ok()
+    }
+    /// The run in what follows [`OPEN`].
+    pub(crate) fn run_of(rest: &[u8]) -> Option<RunId> {
+        Some(RunId(u64::from_be_bytes(rest.try_into().ok()?)))
     }
     /// The number in what follows [`versions`].
     pub(crate) fn number_of(rest: &[u8]) -> Option<u32> {

@@ -31,6 +31,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
+pub use apply::BackfillEntry;
 pub use error::Error;
 pub use installation::TenantEntry;
 pub use reads::{ModelSummary, RunSummary};

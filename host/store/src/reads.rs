@@ -1,11 +1,14 @@
 //! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
 
-use crate::apply::{RunEntry, key};
+use crate::apply::{BackfillEntry, RunEntry, key};
 use crate::index::View;
 use crate::{Result, Store};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use types::{AliasMove, Fault, ModelName, ModelVersion, RunHead, RunId, RunState, TenantId};
+use types::{
+    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, PipelineName, ProjectName, RunHead, RunId,
+    RunState, ScheduleState, TenantId,
+};
 
 /// A run, without its records.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +42,66 @@ impl Store {
 
     /// Runs that began and did not finish, the oldest first: what a start resumes.
     pub fn unfinished(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
-        let mut runs = self.runs(tenant)?;
-        runs.retain(|run| run.state == RunState::Running);
-        runs.reverse();
-        Ok(runs)
+        let open = self.keyed(tenant, key::OPEN, key::run_of)?;
+        let summaries = open.into_iter().map(|(run, _)| self.run(tenant, run)).collect::<Result<Vec<_>, _>>()?;
+        Ok(summaries.into_iter().flatten().collect())
+    }
+
+    /// The run that a cause started of a deployed pipeline.
+    pub fn fired(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+        cause: &Cause,
+    ) -> Result<Option<RunId>, Fault> {
+        cause.key().map_or(Ok(None), |key| self.look(tenant, &key::fired(project, pipeline, &key)))
+    }
+
+    /// What of each project runs by itself now.
+    pub fn deployments(&self, tenant: &TenantId) -> Result<Vec<Deployment>, Fault> {
+        self.list(tenant, key::CURRENT)
+    }
+
+    /// What of one project does.
+    pub fn deployment(&self, tenant: &TenantId, project: &ProjectName) -> Result<Option<Deployment>, Fault> {
+        self.look(tenant, &key::current(project))
+    }
+
+    /// All versions of a project that were deployed, ascending.
+    pub fn deployment_history(&self, tenant: &TenantId, project: &ProjectName) -> Result<Vec<Deployment>, Fault> {
+        self.list(tenant, &key::deployments(project))
+    }
+
+    /// How far the schedule of a deployed pipeline is; none before it was first looked at.
+    pub fn schedule(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+    ) -> Result<Option<ScheduleState>, Fault> {
+        self.look(tenant, &key::schedule(project, pipeline))
+    }
+
+    /// All backfills, ascending.
+    pub fn backfills(&self, tenant: &TenantId) -> Result<Vec<BackfillEntry>, Fault> {
+        self.list(tenant, key::BACKFILLS)
+    }
+
+    /// How a watch last saw what it watches.
+    pub fn watched(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+        watch: &str,
+    ) -> Result<Option<Digest>, Fault> {
+        self.look(tenant, &key::watch(project, pipeline, watch))
+    }
+
+    /// Whether a message about a run was delivered; none while that is open.
+    pub fn notified(&self, tenant: &TenantId, run: RunId, about: &str) -> Result<Option<bool>, Fault> {
+        self.look(tenant, &key::notified(run, about))
     }
 
     /// All models, by name.

@@ -4,7 +4,7 @@
 //! and syncs once, commits the changes to the index and wakes the others. If the disk or the index fails it, nobody can
 //! say what the file's end is: the journal takes nothing more until it is opened, and thereby checked, again.
 
-use crate::apply::{apply, key, number};
+use crate::apply::{Cached, apply, key, number};
 use crate::index::{Changes, Staged, Walls};
 use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Place};
 use crate::open::journal_folder;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use types::{Digest, Fault, ModelName, Record, RunId, TenantId, recorded_bytes};
+use types::{Digest, Fault, ModelName, Record, RunId, StepCommit, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
 const GROUP_BYTES: usize = 4 << 20;
@@ -217,6 +217,15 @@ impl Journal for Store {
     fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault> {
         let places: Vec<Place> = self.list(tenant, &key::records(run))?;
         Ok(journal::read(&journal_folder(&self.data, tenant), &places)?)
+    }
+
+    fn cached(&self, tenant: &TenantId, key: Digest) -> Result<Option<(RunId, StepCommit)>, Fault> {
+        let Some(Cached { run, place }) = self.look(tenant, &key::cached(&key))? else { return Ok(None) };
+        let records = journal::read(&journal_folder(&self.data, tenant), &[place])?;
+        Ok(records.into_iter().find_map(|record| match record {
+            Record::StepCommitted { commit, .. } => Some((run, commit)),
+            _ => None,
+        }))
     }
 
     fn source(&self, tenant: &TenantId, source: Digest) -> Result<Option<SourceState>, Fault> {

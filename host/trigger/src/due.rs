@@ -5,6 +5,7 @@
 //! the minute after it may start; a later look finds it *missed*.
 
 use crate::{Missed, Overlap, Schedule, Whose};
+use types::{Passed, Why};
 
 /// Instants settled by one call. Who has more to settle is told to call again at once.
 pub const LOOKED_AT_MAX: usize = 1_000;
@@ -38,30 +39,6 @@ pub struct Decision {
     pub settled_us: i64,
     /// When to ask again, if no run ends before; none if nothing comes any more.
     pub wake_us: Option<i64>,
-}
-
-/// An instant that will not run, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Passed {
-    pub at_us: i64,
-    pub why: Why,
-}
-
-/// Why an instant does not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The schedule was paused.
-    Paused,
-    /// It was missed, longer ago than is made up for.
-    TooOld,
-    /// It was missed, and nothing is made up for.
-    Missed,
-    /// A later one runs in its place.
-    Superseded,
-    /// An earlier one was still running.
-    Overlap,
-    /// Too many wait already.
-    Full,
 }
 
 /// An instant that may start.

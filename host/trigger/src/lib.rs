@@ -32,13 +32,14 @@ mod zone;
 
 pub use backfill::{BACKFILL_MAX, Backfill, backfill};
 pub use choice::{Choice, Fold, Gap, Missed, Order, Overlap};
-pub use due::{Decision, LATE_US, LOOKED_AT_MAX, Passed, Standing, WAITING_MAX, Why, due};
+pub use due::{Decision, LATE_US, LOOKED_AT_MAX, Standing, WAITING_MAX, due};
 pub use expression::{Expression, NICKNAMES};
 pub use jitter::Whose;
 pub use moment::Moment;
 pub use preview::{PREVIEW_MAX, Preview, Row, preview};
 pub use schedule::{CATCH_UP_MS_MAX, Clash, Draft, JITTER_MS_MAX, Schedule};
 pub use turns::{Instant, Instants, Oddity};
+pub use types::{Passed, Why};
 pub use zone::Zone;
 
 /// Instants are told of from 1970 until the end of this year in UTC: zones are not known further, and nobody plans further.

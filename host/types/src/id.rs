@@ -19,6 +19,13 @@ fn well_formed(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(allowed)
 }
 
+/// A step's name, or that of one of its items: `train@3`.
+fn of_step(text: &str) -> bool {
+    let (name, index) = text.split_once('@').unwrap_or((text, "0"));
+    let number = index.parse::<u32>().is_ok_and(|number| number.to_string() == index);
+    well_formed(name) && number
+}
+
 /// What all ids can do.
 pub trait Id: Sized {
     /// The checked id, or why the text is none.
@@ -29,6 +36,9 @@ pub trait Id: Sized {
 
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        id_type!($(#[$doc])* $name, $what, well_formed);
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $well_formed:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -36,7 +46,7 @@ macro_rules! id_type {
 
         impl Id for $name {
             fn parse(text: &str) -> Result<Self, IdError> {
-                match well_formed(text) {
+                match $well_formed(text) {
                     true => Ok(Self(text.to_owned())),
                     false => Err(IdError { what: $what, text: text.chars().take(80).collect() }),
                 }
@@ -88,8 +98,9 @@ id_type!(
     PipelineName, "pipeline name"
 );
 id_type!(
-    /// A step of a pipeline.
-    StepName, "step name"
+    /// A step of a pipeline. One that runs for several items is several steps, `train@0`, `train@1`, ..; who writes a manifest
+    /// cannot name them.
+    StepName, "step name", of_step
 );
 id_type!(
     /// A port of a step: where a table, model or report goes in or comes out.
@@ -107,6 +118,18 @@ id_type!(
     /// A served name.
     EndpointName, "endpoint name"
 );
+
+impl StepName {
+    /// The step for one of its items, counted from 0.
+    pub fn item(&self, index: usize) -> Self {
+        Self(format!("{}@{index}", self.0))
+    }
+
+    /// Whether it is one of a step's items.
+    pub fn is_item(&self) -> bool {
+        self.0.contains('@')
+    }
+}
 
 impl TenantId {
     /// The tenant of an installation that serves one client.
@@ -143,5 +166,11 @@ mod tests {
         for bad in ["", "A", "1a", "-a", "a/b", "..", "a b", "ä", long.as_str()] {
             assert!(StepName::parse(bad).is_err(), "{bad}");
         }
+        let item = StepName::parse("train").unwrap().item(12);
+        assert_eq!(StepName::parse(item.as_str()), Ok(item));
+        for bad in ["train@", "train@01", "train@-1", "train@1@2", "@1", "train@4294967296"] {
+            assert!(StepName::parse(bad).is_err(), "{bad}");
+        }
+        assert!(PipelineName::parse("train@1").is_err());
     }
 }

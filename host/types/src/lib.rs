@@ -5,8 +5,11 @@
 
 mod artifact;
 mod bounds;
+mod cause;
 mod column;
 mod contract;
+mod course;
+mod deployment;
 mod descriptor;
 mod digest;
 mod fault;
@@ -25,8 +28,11 @@ pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
 pub use bounds::{
     COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
 };
+pub use cause::{Cause, Taken};
 pub use column::{DataType, Field, Schema};
 pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contract, reaching};
+pub use course::{Condition, Pool, Retry};
+pub use deployment::{BackfillAsked, Deployment, Passed, ScheduleState, Settings, Why};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
@@ -40,7 +46,7 @@ pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
-    AliasMove, Attempt, Cause, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
+    AliasMove, Attempt, Item, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
 };
 pub use schema::{SCHEMA_BYTES_MAX, read_schema};
 pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

@@ -3,19 +3,12 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, Digest, Fault, Field, LimitKind, Measure, ModelName, PipelineName, PluginName, PortName, ProjectName,
-    RunId, SavedFile, Share, StepName, TableRef, Verdict,
+    Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, LimitKind, Measure, ModelName, Passed,
+    PipelineName, PluginName, PortName, ProjectName, RunId, SavedFile, Settings, Share, StepName, TableRef, Taken,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Why a run began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "cause")]
-pub enum Cause {
-    /// A person or a program asked for it.
-    Manual,
-}
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +60,12 @@ pub struct RunHead {
     /// Microseconds since 1970-01-01 UTC; what steps see as their time.
     pub logical_time_us: i64,
     pub started_us: i64,
+    /// The deployed version that runs; none of a run of a folder.
+    #[serde(default)]
+    pub deployment: Option<u32>,
+    /// What was set for this run alone: `STEP.PARAMETER`, or the name of a setting.
+    #[serde(default)]
+    pub overrides: Settings,
 }
 
 /// Which try of a step: counted from 1.
@@ -114,6 +113,12 @@ pub struct StepCommit {
     pub attempt: Attempt,
     pub outputs: BTreeMap<PortName, Artifact>,
     pub receipt: Receipt,
+    /// Names the work, where what it gives depends on nothing else.
+    #[serde(default)]
+    pub key: Option<Digest>,
+    /// Nothing ran: the outputs were there.
+    #[serde(default)]
+    pub taken: Option<Taken>,
 }
 
 /// The columns that a model reads and gives.
@@ -214,7 +219,13 @@ pub enum Record {
         receipt: Receipt,
         at_us: i64,
     },
-    /// A step that a gate or a failure left without its inputs.
+    /// What a step with `each` runs for: its items, in order.
+    StepExpanded {
+        run: RunId,
+        step: StepName,
+        items: Vec<Item>,
+    },
+    /// A step that a gate, a condition or a failure left without its inputs.
     StepSkipped {
         run: RunId,
         step: StepName,
@@ -233,4 +244,60 @@ pub enum Record {
         commit: StepCommit,
     },
     AliasMoved(AliasMove),
+    /// From now on this is what triggers run.
+    Deployed(Deployment),
+    /// Instants of a schedule were settled: in one batch with the runs that they start.
+    ScheduleSettled {
+        project: ProjectName,
+        pipeline: PipelineName,
+        settled_us: i64,
+        waiting: Vec<i64>,
+        passed: Vec<Passed>,
+    },
+    /// Somebody held a schedule, or let it go on.
+    SchedulePaused {
+        project: ProjectName,
+        pipeline: PipelineName,
+        paused: bool,
+        at_us: i64,
+    },
+    BackfillAsked(BackfillAsked),
+    /// All its runs have begun, or somebody ended it.
+    BackfillEnded {
+        number: u64,
+        at_us: i64,
+    },
+    /// What a trigger watches is seen to be so: in one batch with the run that it starts.
+    WatchMoved {
+        project: ProjectName,
+        pipeline: PipelineName,
+        /// Which of the pipeline's watches.
+        watch: String,
+        seen: Digest,
+    },
+    /// A message about a run was delivered, or given up.
+    Notified {
+        run: RunId,
+        about: String,
+        delivered: bool,
+        at_us: i64,
+    },
+    /// What is known of these runs is no longer kept.
+    RunsForgotten {
+        runs: Vec<RunId>,
+        at_us: i64,
+    },
+}
+
+/// One of those that a step with `each` runs for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// For people: `depth = 3`, `region = eu`.
+    pub label: String,
+    /// The value of its parameter; none where it has rows instead.
+    #[serde(default)]
+    pub value: Option<serde_json::Value>,
+    /// Its part of the rows.
+    #[serde(default)]
+    pub table: Option<TableRef>,
 }

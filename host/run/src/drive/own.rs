@@ -66,7 +66,8 @@ impl Drive<'_> {
         Ok(version.and_then(|version| {
             let artifact = Artifact::Version { model: name.clone(), version: number };
             let outputs = Outputs::from([(only_output(step)?, artifact)]);
-            let commit = StepCommit { step: step.name.clone(), attempt, outputs, receipt: Receipt::default() };
+            let receipt = Receipt::default();
+            let commit = StepCommit { step: step.name.clone(), attempt, outputs, receipt, key: None, taken: None };
             let alias = alias.map(|alias| models::alias_move(&version, alias, from));
             Ok(Record::VersionRegistered { version: Box::new(version), alias, step: step.name.clone(), commit })
         }))

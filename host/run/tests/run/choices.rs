@@ -89,7 +89,7 @@ fn a_call_says_who_what_and_what_it_may() {
     let (world, early) = after_rows(&plan);
     let view = world.view(1);
     let call = |step: &str| {
-        call_for(plan.step(&name(step)).unwrap(), &view, &world.tenant, Path::new("/project"), Some("0a".to_owned()))
+        call_for(plan.step(&name(step)).unwrap(), &view, &world.tenant, Path::new("/project"), 0, Some("0a".to_owned()))
     };
     let scale = call("scale").unwrap();
     assert_eq!(scale.who, "step `scale` (plugin `scale`)");
@@ -104,13 +104,13 @@ fn a_call_says_who_what_and_what_it_may() {
         panic!("expected a prediction")
     };
     let work = Work::Deliver { plugin: plugin("warehouse"), what: rows.clone(), trainer: None };
-    let out = call_for(&crate::plans::step("out", work, &["delivered"]), &view, &world.tenant, Path::new("/"), None);
+    let out = call_for(&crate::plans::step("out", work, &["delivered"]), &view, &world.tenant, Path::new("/"), 0, None);
     let Task::Deliver { key, delivery: Delivery::Table { .. } } = out.unwrap().assignment.task else {
         panic!("expected a delivery")
     };
     assert_eq!(key, "default/fit/1/out");
-    let missing =
-        call_for(plan.step(&name("scale")).unwrap(), &early, &world.tenant, Path::new("/project"), None).unwrap_err();
+    let missing = call_for(plan.step(&name("scale")).unwrap(), &early, &world.tenant, Path::new("/project"), 0, None)
+        .unwrap_err();
     let expected = "step `scale` (plugin `scale`) takes a table from `split.train`, where there is nothing";
     assert_eq!(missing.message, expected);
 }

@@ -1,12 +1,12 @@
 //! The ports in memory: a journal that can lose its disk, blobs in a scratch folder, a clock that leaps, a scripted runner.
 
 use ports::{Answer, Blobs, Call, Clock, Journal, Outcome, SourceState, StepRunner, Watch};
-use run::{CancelToken, Dispatcher, RunEvent, RunView};
+use run::{Begin, CancelToken, Dispatcher, RunEvent, RunView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use types::{Cause, Digest, Fault, ModelName, Receipt, Record, RunId, RunState, TenantId};
+use types::{Digest, Fault, ModelName, Receipt, Record, RunId, RunState, StepCommit, TenantId};
 
 /// As the real journal's, small enough to be reached soon.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -59,6 +59,15 @@ impl Journal for FakeJournal {
         let records = self.all();
         let begins = |record: &Record| matches!(record, Record::RunStarted(head) if head.run == run);
         Ok(records.iter().skip_while(|record| !begins(record)).cloned().collect())
+    }
+
+    fn cached(&self, _: &TenantId, key: Digest) -> Result<Option<(RunId, StepCommit)>, Fault> {
+        Ok(self.all().into_iter().rev().find_map(|record| match record {
+            Record::StepCommitted { run, commit, .. } if commit.key == Some(key) && commit.taken.is_none() => {
+                Some((run, commit))
+            }
+            _ => None,
+        }))
     }
 
     fn source(&self, _: &TenantId, wanted: Digest) -> Result<Option<SourceState>, Fault> {
@@ -213,7 +222,7 @@ impl World {
     }
 
     pub(crate) fn start(&self, plan: &plan::Plan) -> Result<RunId, Fault> {
-        self.dispatcher.start(&self.tenant, plan, Cause::Manual, Path::new("/project"), &|event| self.hear(event))
+        self.dispatcher.start(&self.tenant, Begin::manual(plan, Path::new("/project")), &|event| self.hear(event))
     }
 
     pub(crate) fn drive(&self, run: RunId) -> Result<RunState, Fault> {

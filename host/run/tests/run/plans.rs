@@ -28,7 +28,8 @@ pub(crate) fn output(text: &str) -> OutputRef {
 
 pub(crate) fn plugin(text: &str) -> PlannedPlugin {
     let parameters = serde_json::json!({ "of": text });
-    PlannedPlugin { name: PluginName::parse(text).unwrap(), component: Digest::of(text.as_bytes()), parameters }
+    let component = Digest::of(text.as_bytes());
+    PlannedPlugin { name: PluginName::parse(text).unwrap(), component, parameters, imports: Vec::new() }
 }
 
 pub(crate) fn columns() -> Vec<Field> {
@@ -48,11 +49,24 @@ pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         None => (port(output), Vec::new()),
     });
     let (limits, outputs) = (Limits::default(), outputs.collect());
-    PlannedStep { name: name(text), work, seed: 7, limits, grants: grants(), outputs }
+    PlannedStep {
+        name: name(text),
+        work,
+        seed: 7,
+        limits,
+        grants: grants(),
+        outputs,
+        when: Vec::new(),
+        retry: types::Retry::default(),
+        pool: None,
+        cache: true,
+        each: None,
+    }
 }
 
 pub(crate) fn plan(steps: Vec<PlannedStep>) -> Plan {
-    Plan { project: ProjectName::parse("demo").unwrap(), pipeline: PipelineName::parse("fit").unwrap(), steps }
+    let (project, pipeline) = (ProjectName::parse("demo").unwrap(), PipelineName::parse("fit").unwrap());
+    Plan { project, pipeline, steps, timeout_ms: None, priority: 0 }
 }
 
 pub(crate) fn inputs(of: &[(&str, &str)]) -> BTreeMap<PortName, OutputRef> {

@@ -19,6 +19,8 @@ pub(super) fn started(run: u64) -> Record {
         cause: Cause::Manual,
         logical_time_us: 1,
         started_us: 2,
+        deployment: None,
+        overrides: Default::default(),
     })
 }
 
@@ -60,6 +62,8 @@ fn commit(value: f64) -> StepCommit {
         attempt: Attempt(1),
         outputs: [(name("model"), Artifact::Measures { measures: vec![measure] })].into(),
         receipt: Receipt::default(),
+        key: None,
+        taken: None,
     }
 }
 

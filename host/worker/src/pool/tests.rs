@@ -88,13 +88,20 @@ impl Scene {
             assignment: Assignment { limits, ..assignment() },
             grants: Grants::default(),
             base: PathBuf::new(),
+            turn: Default::default(),
         };
         self.pool.run(&self.tenant, &call, watch).result
     }
 
     fn run_component(&self, component: &[u8]) -> Result<Answer, Fault> {
         let assignment = Assignment { component: Digest::of(component), ..assignment() };
-        let call = Call { who: "step `it`".to_owned(), assignment, grants: Grants::default(), base: PathBuf::new() };
+        let call = Call {
+            who: "step `it`".to_owned(),
+            assignment,
+            grants: Grants::default(),
+            base: PathBuf::new(),
+            turn: Default::default(),
+        };
         self.pool.run(&self.tenant, &call, &Accepting).result
     }
 

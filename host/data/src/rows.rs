@@ -110,7 +110,7 @@ pub fn json_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json
     Ok(rows)
 }
 
-fn chunks<'a>(table: &'a Table, column: &'a str) -> impl Iterator<Item = Result<GuestColumn, Error>> + 'a {
+pub(crate) fn chunks<'a>(table: &'a Table, column: &'a str) -> impl Iterator<Item = Result<GuestColumn, Error>> + 'a {
     const CHUNK_ROWS: u32 = 8192;
     (0..table.rows()).step_by(CHUNK_ROWS as usize).map(move |start| table.read(column, start, CHUNK_ROWS))
 }
@@ -123,7 +123,7 @@ fn bit(bits: &[u8], row: u32) -> bool {
     bits.get(row as usize / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
 }
 
-fn json_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
+pub(crate) fn json_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
     use serde_json::Value;
     if chunk.validity.as_ref().is_some_and(|bits| !bit(bits, row)) {
         return Value::Null;

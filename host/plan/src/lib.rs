@@ -13,6 +13,7 @@
 
 mod builtin_step;
 mod deliver;
+mod expand;
 mod known;
 mod parameters;
 mod plugin_step;
@@ -24,6 +25,7 @@ mod step;
 mod train;
 mod wiring;
 
+pub use expand::{expand, static_items};
 pub use policy::{Bounded, bound};
 pub use step::{Each, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 
@@ -119,6 +121,7 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         pool: None,
         cache: true,
         each: None,
+        given: Default::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
     Condition, Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName, ProjectName,
-    Requirement, Retry, StepName,
+    Requirement, Retry, StepName, TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -46,6 +46,9 @@ pub struct PlannedStep {
     /// It runs once for each of these.
     #[serde(default)]
     pub each: Option<Each>,
+    /// Inputs that an item has literally, instead of what its work names.
+    #[serde(default)]
+    pub given: BTreeMap<PortName, TableRef>,
 }
 
 /// What a step runs for, again and again. `run` makes steps of it: see [`crate::expand`].
@@ -111,6 +114,17 @@ pub enum Work {
     Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
     /// Gives `delivered`, which no step takes. `trainer` is the plugin behind a model.
     Deliver { plugin: PlannedPlugin, what: OutputRef, trainer: Option<PlannedPlugin> },
+    /// Gives what the items of a step give, together. Made by [`crate::expand`] alone.
+    Gather { parts: Vec<StepName>, takes: Vec<OutputRef> },
+    /// Gives `model` and `measures` of the item whose measure is best. `parts` are the items' models and measures, once known.
+    Best {
+        model: OutputRef,
+        measures: OutputRef,
+        measure: String,
+        slice: Option<String>,
+        highest: bool,
+        parts: Vec<(OutputRef, OutputRef)>,
+    },
     /// Gives `verdict`. Carried out by `models::gate`, without a worker.
     Gate { measures: OutputRef, require: Vec<Requirement> },
     /// Gives `version`. Runs only under a verdict that passed, if it takes one.
@@ -148,6 +162,8 @@ impl Work {
             Self::Predict { .. } => "predict",
             Self::Evaluate { .. } => "evaluate",
             Self::Deliver { .. } => "deliver",
+            Self::Gather { .. } => "gather",
+            Self::Best { .. } => "best",
             Self::Gate { .. } => "gate",
             Self::Register { .. } => "register",
         }
@@ -166,6 +182,11 @@ impl Work {
             Self::Predict { rows, model, .. } => vec![rows, model],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
+            Self::Gather { takes, .. } => takes.iter().collect(),
+            Self::Best { model, measures, parts, .. } => match parts.is_empty() {
+                true => vec![model, measures],
+                false => parts.iter().flat_map(|(model, measures)| [model, measures]).collect(),
+            },
             Self::Gate { measures, .. } => vec![measures],
             Self::Register { model, verdict, measures, .. } => {
                 [model].into_iter().chain(verdict).chain(measures).collect()
@@ -184,7 +205,7 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
-            Self::Gate { .. } | Self::Register { .. } => None,
+            Self::Gather { .. } | Self::Best { .. } | Self::Gate { .. } | Self::Register { .. } => None,
         }
     }
 }

@@ -38,6 +38,8 @@ pub trait Journal: Send + Sync {
     /// Appends the records in order, all or none, and applies them to the store. Records that are too large to be written at
     /// once are a fault of kind `Guest`, for only what a guest gave can be; any other fault is ours.
     fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault>;
+    /// The most that a record may take, as [`types::recorded_bytes`] counts it.
+    fn record_bytes_max(&self) -> u64;
     /// The next run's number; never given twice.
     fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault>;
     /// The records of a run, in order; empty if there is none of this number.

@@ -72,6 +72,12 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(1, CORES_MAX)
 }
 
+/// Whether the answer can depend on the logical time. True of some texts whose answer does not.
+pub fn may_read_time(sql: &str) -> bool {
+    let sql = sql.to_lowercase();
+    ["now", "current", "today", "localtime"].iter().any(|word| sql.contains(word))
+}
+
 /// Carries out a query over named tables.
 pub fn run(sql: &str, tables: &[(&str, &Table)], bounds: &Bounds) -> Result<Answered, Error> {
     apart(|| {

@@ -2,10 +2,10 @@
 //! Pages and checkpoints are appended here, while the guest waits; the loop hears of them and of the end as events.
 
 use crate::call::who;
-use crate::drive::{Ended, Event};
 use crate::outputs::{self, Outputs};
 use crate::view::turn_page;
 use crate::{CancelToken, Dispatcher, Observer, RunEvent, findings, source};
+use crate::{Ended, Event};
 use plan::{PlannedStep, Work};
 use ports::{Answer, Call, Page, SourceState, Task, Watch, Watched};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ pub(crate) struct Trial<'a> {
     pub dispatcher: &'a Dispatcher,
     pub tenant: &'a TenantId,
     pub run: RunId,
-    pub step: &'a PlannedStep,
+    pub step: PlannedStep,
     pub attempt: Attempt,
     pub observer: Observer<'a>,
     pub cancel: &'a CancelToken,
@@ -47,6 +47,11 @@ impl Trial<'_> {
             let fault = Fault::host(format!("{}: the runner panicked; this is a bug of ours", call.who));
             (Err(fault), Receipt::default())
         });
+        self.end(result, receipt);
+    }
+
+    /// Tells the loop of the end.
+    pub(crate) fn end(&self, result: Result<Outputs, Fault>, receipt: Receipt) {
         let ended = Ended { step: self.step.name.clone(), attempt: self.attempt, result, receipt };
         self.send(Event::Ended(Box::new(ended)));
     }
@@ -61,12 +66,12 @@ impl Trial<'_> {
         match (answer, &self.source) {
             (Answer::Collected, Some(source)) => self.collected(source),
             (Answer::Outputs { outputs }, None) => {
-                outputs::check(self.step, task, &outputs)?;
-                outputs::check_blobs(self.step, &outputs, self.tenant, self.blobs())?;
+                outputs::check(&self.step, task, &outputs)?;
+                outputs::check_blobs(&self.step, &outputs, self.tenant, self.blobs())?;
                 self.completed(task, outputs)
             }
             _ => {
-                Err(Fault::host(format!("{}: the worker answered another question than it was asked", who(self.step))))
+                Err(Fault::host(format!("{}: the worker answered another question than it was asked", who(&self.step))))
             }
         }
     }
@@ -76,9 +81,9 @@ impl Trial<'_> {
         let port = table_port()?;
         for page in &state.pages {
             // This attempt's pages were checked when they came: it is an earlier run that read other columns.
-            outputs::check_columns(self.step, &port, &page.schema).map_err(source::columns_changed)?;
+            outputs::check_columns(&self.step, &port, &page.schema).map_err(source::columns_changed)?;
         }
-        let table = source::put_together(self.step, &state, self.tenant, self.blobs())?;
+        let table = source::put_together(&self.step, &state, self.tenant, self.blobs())?;
         Ok(Outputs::from([(port, Artifact::Table(table))]))
     }
 
@@ -98,10 +103,10 @@ impl Trial<'_> {
         // Only a finding with a sample needs the table's values; those that a worker forged are replaced.
         let sampled = |finding: &types::Finding| !finding.sample.is_empty() || !finding.sample_values.is_empty();
         let findings = match findings.iter().any(sampled) {
-            true => findings::with_values(findings, &source::open(self.step, rows, self.tenant, self.blobs())?),
+            true => findings::with_values(findings, &source::open(&self.step, rows, self.tenant, self.blobs())?),
             false => findings,
         };
-        findings::fault(self.step, &findings).map_or(Ok(findings), Err)
+        findings::fault(&self.step, &findings).map_or(Ok(findings), Err)
     }
 
     fn blobs(&self) -> &dyn ports::Blobs {
@@ -134,10 +139,10 @@ impl Trial<'_> {
 
     fn check_page(&self, Page { table, cursor, .. }: &Page) -> Result<(), Fault> {
         let port = table_port()?;
-        outputs::check_cursor(self.step, cursor)?;
-        outputs::check_columns(self.step, &port, &table.schema)?;
+        outputs::check_cursor(&self.step, cursor)?;
+        outputs::check_columns(&self.step, &port, &table.schema)?;
         let outputs = Outputs::from([(port, Artifact::Table(table.clone()))]);
-        outputs::check_blobs(self.step, &outputs, self.tenant, self.blobs())
+        outputs::check_blobs(&self.step, &outputs, self.tenant, self.blobs())
     }
 
     /// Commits a page if the source is still where this attempt believes it to be: another run may collect from it too.
@@ -147,7 +152,7 @@ impl Trial<'_> {
         let now = self.dispatcher.journal.source(self.tenant, source.digest)?.unwrap_or_default();
         if now != *state {
             let kind = FaultKind::Transient { retry_after_ms: 1_000 };
-            let message = format!("{}: another run collected from the same source meanwhile", who(self.step));
+            let message = format!("{}: another run collected from the same source meanwhile", who(&self.step));
             return Err(Fault::new(kind, message));
         }
         self.record(self.page_record(source.digest, page))?;
@@ -173,7 +178,7 @@ impl Watch for Trial<'_> {
 
     fn page(&self, page: Page) -> Result<(), Fault> {
         let Some(source) = &self.source else {
-            return Err(Fault::guest(format!("{}: gave a page, but it is no collector", who(self.step))));
+            return Err(Fault::guest(format!("{}: gave a page, but it is no collector", who(&self.step))));
         };
         self.check_page(&page)?;
         let cursor = source.state.lock().unwrap_or_else(PoisonError::into_inner).cursor.clone();

@@ -6,7 +6,7 @@ use ports::{Assignment, Call, Delivery, Tables, Task, Turn};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{Artifact, Fault, OutputRef, PortName, RunHead, SavedFile, TableRef, TenantId};
+use types::{Artifact, Fault, Id, OutputRef, PortName, RunHead, SavedFile, TableRef, TenantId};
 
 /// The call for a step whose inputs are committed; paths of grants are relative to `base`, a collector goes on at `cursor`.
 /// A fault is ours: the plan was checked.
@@ -48,10 +48,13 @@ pub(crate) fn who(step: &PlannedStep) -> String {
 }
 
 fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Task, Fault> {
-    let one = |output: &OutputRef| table(step, view, output);
-    let maybe = |output: &Option<OutputRef>| output.as_ref().map(one).transpose();
+    let one = |port: &str, output: &OutputRef| match step.given.iter().find(|(given, _)| given.as_str() == port) {
+        Some((_, table)) => Ok(table.clone()),
+        None => table(step, view, output),
+    };
+    let maybe = |port: &str, output: &Option<OutputRef>| output.as_ref().map(|output| one(port, output)).transpose();
     let many = |outputs: &BTreeMap<PortName, OutputRef>| -> Result<Tables, Fault> {
-        outputs.iter().map(|(port, output)| Ok((port.clone(), one(output)?))).collect()
+        outputs.iter().map(|(port, output)| Ok((port.clone(), one(port.as_str(), output)?))).collect()
     };
     Ok(match &step.work {
         Work::Collect { .. } => Task::Collect { cursor },
@@ -59,12 +62,14 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
         Work::Fit { fit, inputs, reads, .. } => {
             let gives = step.outputs.values().find(|columns| !columns.is_empty());
             let gives = gives.into_iter().flatten().map(|field| field.name.clone()).collect();
-            Task::Fit { fit: maybe(fit)?, inputs: many(inputs)?, reads: reads.clone(), gives }
+            Task::Fit { fit: maybe("fit", fit)?, inputs: many(inputs)?, reads: reads.clone(), gives }
         }
-        Work::Check { rows, reference, .. } => Task::Check { rows: one(rows)?, reference: maybe(reference)? },
+        Work::Check { rows, reference, .. } => {
+            Task::Check { rows: one("table", rows)?, reference: maybe("reference", reference)? }
+        }
         Work::Train { train, validation, initial, features, label, weight, .. } => Task::Train {
-            train: one(train)?,
-            validation: maybe(validation)?,
+            train: one("train", train)?,
+            validation: maybe("validation", validation)?,
             features: features.clone(),
             label: label.clone(),
             weight: weight.clone(),
@@ -72,12 +77,14 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
         },
         Work::Predict { rows, model: from, .. } => {
             let (model, reads) = model(step, view, from)?;
-            Task::Predict { rows: one(rows)?, model, reads }
+            Task::Predict { rows: one("rows", rows)?, model, reads }
         }
-        Work::Evaluate { candidate, baseline, slices, .. } => {
-            Task::Evaluate { candidate: one(candidate)?, baseline: maybe(baseline)?, slices: slices.clone() }
-        }
-        Work::Deliver { .. } | Work::Gate { .. } | Work::Register { .. } => {
+        Work::Evaluate { candidate, baseline, slices, .. } => Task::Evaluate {
+            candidate: one("candidate", candidate)?,
+            baseline: maybe("baseline", baseline)?,
+            slices: slices.clone(),
+        },
+        Work::Deliver { .. } | Work::Gate { .. } | Work::Gather { .. } | Work::Best { .. } | Work::Register { .. } => {
             return Err(Fault::host(format!("{} is not work for a plugin", who(step))));
         }
     })

@@ -19,7 +19,7 @@ pub struct CancelToken(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     stop: Option<Stop>,
-    wake: Option<Sender<crate::drive::Event>>,
+    wake: Option<Sender<crate::Event>>,
 }
 
 impl CancelToken {
@@ -43,12 +43,12 @@ impl CancelToken {
         state.stop.get_or_insert(stop);
         if let Some(wake) = &state.wake {
             // A loop that is gone needs no waking.
-            let _ = wake.send(crate::drive::Event::Stop);
+            let _ = wake.send(crate::Event::Woken);
         }
     }
 
     /// Wakes this loop when the time comes, and no other.
-    pub(crate) fn wake(&self, events: Option<Sender<crate::drive::Event>>) {
+    pub(crate) fn wake(&self, events: Option<Sender<crate::Event>>) {
         self.state().wake = events;
     }
 

@@ -1,7 +1,7 @@
 //! A plan and how far it is -> what to do next. Pure: the loop acts on it and asks again after every change.
 
-use crate::{RunView, Status, StepView, Stop, retry};
-use plan::{Plan, PlannedStep, Work};
+use crate::{RunView, Status, StepView, Stop, condition, retry};
+use plan::{Each, Plan, PlannedStep, Work};
 use std::collections::BTreeSet;
 use types::{Artifact, RunState, StepName};
 
@@ -14,8 +14,10 @@ pub enum Action {
     Skip { step: StepName, because: String },
     /// Ask again at this time, whatever happens.
     WakeAt(i64),
-    /// Nothing is left to do.
-    Finish(RunState),
+    /// Stop the attempts that run: the run's time is up.
+    Abandon,
+    /// Nothing is left to do; why, where no step is to blame.
+    Finish(RunState, Option<String>),
     /// Go, and leave the run to be resumed.
     Leave,
 }
@@ -28,6 +30,8 @@ pub struct Circumstances<'a> {
     /// The most of them at a time.
     pub slots: usize,
     pub now_us: i64,
+    /// When the run's time is up.
+    pub deadline_us: Option<i64>,
     pub stop: Option<Stop>,
 }
 
@@ -42,11 +46,19 @@ enum Readiness {
 /// What to do now; nothing if there is only to wait for attempts. Skips come alone, since they decide what follows.
 pub fn decide(plan: &Plan, view: &RunView, now: &Circumstances) -> Vec<Action> {
     let unfinished = plan.steps.iter().any(|step| !view.status(&step.name).is_final());
+    if let (Some(deadline), true) = (now.deadline_us, unfinished)
+        && now.now_us >= deadline
+    {
+        return match now.running.is_empty() {
+            false => vec![Action::Abandon],
+            true => vec![Action::Finish(RunState::Failed, Some(out_of_time(plan)))],
+        };
+    }
     let stop = now.stop.or_else(|| view.is_cancelled().then_some(Stop::Cancel));
     if let Some(stop) = stop.filter(|_| unfinished) {
         return match (now.running.is_empty(), stop) {
             (false, _) => Vec::new(),
-            (true, Stop::Cancel) => vec![Action::Finish(RunState::Cancelled)],
+            (true, Stop::Cancel) => vec![Action::Finish(RunState::Cancelled, None)],
             (true, Stop::Leave) => vec![Action::Leave],
         };
     }
@@ -56,9 +68,17 @@ pub fn decide(plan: &Plan, view: &RunView, now: &Circumstances) -> Vec<Action> {
     }
     let (starts, wake) = starts(plan, view, now);
     match starts.is_empty() && wake.is_none() && now.running.is_empty() {
-        true => vec![Action::Finish(final_state(plan, view))],
-        false => starts.into_iter().map(Action::Start).chain(wake.map(Action::WakeAt)).collect(),
+        true => vec![Action::Finish(final_state(plan, view), None)],
+        false => {
+            let wake = [wake, now.deadline_us].into_iter().flatten().min();
+            starts.into_iter().map(Action::Start).chain(wake.map(Action::WakeAt)).collect()
+        }
     }
+}
+
+fn out_of_time(plan: &Plan) -> String {
+    let most = types::Quantity::Milliseconds(plan.timeout_ms.unwrap_or_default());
+    format!("the run took longer than the pipeline's `timeout`, {most}")
 }
 
 /// The steps whose inputs are all committed and that have not ended, in plan order, so that two equal runs schedule alike.
@@ -71,7 +91,7 @@ pub fn ready_steps(plan: &Plan, view: &RunView) -> Vec<StepName> {
 
 /// Told only when every input has come to its end: the first bad one is then the same whichever ended first.
 fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
-    let inputs = step.work.inputs();
+    let inputs = step.needs();
     if inputs.iter().any(|input| !view.status(&input.step).is_final()) {
         return Readiness::Waits;
     }
@@ -80,7 +100,24 @@ fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
         Status::Skipped { .. } => Some(format!("step `{}` was skipped", input.step)),
         _ => None,
     });
-    missing.or_else(|| refusal(step, view)).map_or(Readiness::Ready, Readiness::Never)
+    let never = missing.or_else(|| refusal(step, view)).or_else(|| no_items(step, view));
+    let never = never.or_else(|| condition::unmet(&step.when, view).map(|why| format!("`when` does not hold: {why}")));
+    match never {
+        Some(because) => Readiness::Never(because),
+        // Its items come with those of the step that it follows.
+        None if matches!(step.each, Some(Each::Like { .. })) => Readiness::Waits,
+        None => Readiness::Ready,
+    }
+}
+
+/// A step that runs for each of nothing.
+fn no_items(step: &PlannedStep, view: &RunView) -> Option<String> {
+    let Some(Each::Rows { of, .. }) = &step.each else {
+        let gathers_nothing = matches!(&step.work, Work::Gather { parts, .. } if parts.is_empty());
+        return gathers_nothing.then(|| "it runs for each of no items".to_owned());
+    };
+    let Some(Artifact::Table(table)) = view.output(of) else { return None };
+    (table.rows == 0).then(|| format!("`{of}` has no rows to run for"))
 }
 
 /// Why a gate does not let this step through.

@@ -115,13 +115,15 @@ impl Dispatcher {
     }
 
     /// Drives a run from wherever its records say it is to its end, and returns that. A run that ended is not touched.
-    /// After [`CancelToken::leave`] it returns `Running`; a fault is ours, and the run can be driven again.
+    /// After [`CancelToken::leave`] it returns `Running`; a fault is ours, and the run can be driven again. Where nothing can be
+    /// taken from the cache it is told what differs from the run `before`.
     pub fn drive(
         &self,
         tenant: &TenantId,
         run: RunId,
         observer: Observer,
         cancel: CancelToken,
+        before: Option<RunId>,
     ) -> Result<RunState, Fault> {
         let _claim = self.claim(tenant, run)?;
         let view = RunView::of(&self.journal.run_records(tenant, run)?);
@@ -132,7 +134,7 @@ impl Dispatcher {
             return Ok(state);
         }
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
-        Drive::new(self, tenant, run, &stored, view).complete(observer, &cancel)
+        Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
 
     /// The folder that the run's grants are relative to.
@@ -184,7 +186,7 @@ fn to_json(stored: &StoredPlan) -> Result<Vec<u8>, Fault> {
 fn check_order(plan: &Plan) -> Result<(), String> {
     let mut before = BTreeSet::new();
     for step in &plan.steps {
-        if let Some(input) = step.work.inputs().into_iter().find(|input| !before.contains(&input.step)) {
+        if let Some(input) = step.needs().into_iter().find(|input| !before.contains(&input.step)) {
             return Err(format!("step `{}` takes from `{input}`, expected a step before it", step.name));
         }
         if !before.insert(&step.name) {

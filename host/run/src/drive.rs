@@ -1,53 +1,31 @@
-//! The loop of one run: decide, act, wait for one event, and again. It alone changes the view, and only by a record that is
-//! on disk. Steps of plugins run on threads; what the host does itself (gate, register) is done in place.
-
-mod own;
+//! The loop of one run: an event, a tick of its machine, what follows from that, and again. The only place where a run's records
+//! are appended, but for those that attempts make while they run. Attempts are on threads of their own.
 
 use crate::attempt::{Source, Trial};
-use crate::call::{call_for, who};
-use crate::outputs::Outputs;
-use crate::{
-    Action, CancelToken, Circumstances, Dispatcher, Observer, OutputSummary, RunEvent, RunView, Status, Stop,
-    StoredPlan, decide, retry, source_of,
-};
-use plan::{PlannedStep, Work};
-use std::collections::BTreeSet;
+use crate::call::{call_for, who, wrong_input};
+use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
+use crate::gather::{self, Part};
+use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, explain, source_of};
+use plan::{Each, PlannedStep, Work};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
-use types::{Artifact, Attempt, Fault, FaultKind, Receipt, Record, RunId, RunState, StepCommit, StepName, TenantId};
+use types::{
+    Artifact, Attempt, Digest, Fault, FaultKind, Receipt, RunId, RunState, StepCommit, StepName, TableRef, TenantId,
+};
 
-/// What the loop waits for.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// An attempt appended this itself.
-    Recorded(Box<Record>),
-    Ended(Box<Ended>),
-    /// The token has something to say.
-    Stop,
-    /// A step's next attempt is due.
-    Due,
-}
-
-/// An attempt's end.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub step: StepName,
-    pub attempt: Attempt,
-    pub result: Result<Outputs, Fault>,
-    pub receipt: Receipt,
-}
-
-/// A run on its way.
+/// A run and the loop round it.
 pub(crate) struct Drive<'a> {
     dispatcher: &'a Dispatcher,
     tenant: &'a TenantId,
     run: RunId,
-    stored: &'a StoredPlan,
-    view: RunView,
-    running: BTreeSet<StepName>,
+    course: Course,
+    /// An earlier run, to say what differs from it where nothing can be taken from a cache.
+    before: Option<RunId>,
     events: Sender<Event>,
     inbox: Receiver<Event>,
 }
@@ -60,11 +38,9 @@ struct Around<'a> {
     abandoned: &'a AtomicBool,
 }
 
-/// What the loop does after its actions.
+/// What the loop does next.
 enum Next {
-    /// The view changed: decide again.
-    Decide,
-    /// For an event, at most until this time.
+    /// Wait for an event, at most until this time.
     Wait(Option<i64>),
     Return(RunState),
 }
@@ -74,20 +50,20 @@ impl<'a> Drive<'a> {
         dispatcher: &'a Dispatcher,
         tenant: &'a TenantId,
         run: RunId,
-        stored: &'a StoredPlan,
+        stored: StoredPlan,
         view: RunView,
+        before: Option<RunId>,
     ) -> Self {
         let (events, inbox) = channel();
-        Self { dispatcher, tenant, run, stored, view, running: BTreeSet::new(), events, inbox }
+        Self { dispatcher, tenant, run, course: Course::new(run, stored, view), before, events, inbox }
     }
 
     pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
         let abandoned = AtomicBool::new(false);
         let around = Around { observer, cancel, abandoned: &abandoned };
         cancel.wake(Some(self.events.clone()));
-        self.tell_resumed(observer);
         let state = std::thread::scope(|scope| {
-            let state = self.turn(scope, around);
+            let state = self.turns(scope, around);
             // Attempts that still run have nobody to answer to: they are told to end, and awaited by the scope.
             abandoned.store(true, Ordering::Relaxed);
             state
@@ -96,7 +72,7 @@ impl<'a> Drive<'a> {
         state
     }
 
-    fn turn<'scope, 'env: 'scope>(
+    fn turns<'scope, 'env: 'scope>(
         &mut self,
         scope: &'scope Scope<'scope, 'env>,
         around: Around<'env>,
@@ -104,121 +80,156 @@ impl<'a> Drive<'a> {
     where
         'a: 'env,
     {
+        let mut event = Event::Begun;
         loop {
-            match self.act(scope, around)? {
+            let orders = self.follow(event, around)?;
+            match self.carry_out(orders, scope, around)? {
                 Next::Return(state) => return Ok(state),
-                Next::Decide => continue,
-                Next::Wait(until) => match self.next_event(until)? {
-                    Event::Recorded(record) => self.view.apply(&record),
-                    Event::Ended(ended) => self.end(*ended, around)?,
-                    Event::Stop | Event::Due => {}
-                },
+                Next::Wait(until) => event = self.next_event(until)?,
             }
         }
     }
 
-    fn act<'scope, 'env: 'scope>(
+    /// An event with all that can be answered at once -> what is left to do, once the records are on disk and told.
+    fn follow(&mut self, event: Event, around: Around) -> Result<Vec<Order>, Fault> {
+        let (mut events, mut numbers) = (VecDeque::from([event]), VecDeque::new());
+        let (mut turn, mut alone) = (Turn::default(), None);
+        loop {
+            let event = match events.pop_front() {
+                Some(event) => event,
+                None => {
+                    // One at a time: the next number is given once this one is taken.
+                    self.settle(&mut turn, around)?;
+                    drop(alone.take());
+                    let Some(order) = numbers.pop_front() else { return Ok(turn.orders) };
+                    alone = Some(self.dispatcher.alone());
+                    self.numbered(order)?
+                }
+            };
+            let next = self.course.tick(event, &self.now(around));
+            turn.records.extend(next.records);
+            turn.told.extend(next.told);
+            for order in next.orders {
+                match order {
+                    Order::Find { step, name } => events.push_back(self.found(step, name)),
+                    Order::Number { .. } => numbers.push_back(order),
+                    order => turn.orders.push(order),
+                }
+            }
+        }
+    }
+
+    /// Appends, then tells.
+    fn settle(&self, turn: &mut Turn, around: Around) -> Result<(), Fault> {
+        let records = std::mem::take(&mut turn.records);
+        let journal = &self.dispatcher.journal;
+        match journal.append(self.tenant, &records) {
+            // Each fits by itself, as the machine saw to.
+            Err(fault) if fault.kind == FaultKind::Guest && records.len() > 1 => {
+                records.iter().try_for_each(|record| journal.append(self.tenant, std::slice::from_ref(record)))?;
+            }
+            appended => appended?,
+        }
+        turn.told.drain(..).for_each(|event| (around.observer)(&event));
+        Ok(())
+    }
+
+    fn numbered(&self, order: Order) -> Result<Event, Fault> {
+        let Order::Number { step, attempt, model, alias } = order else { return Ok(Event::Woken) };
+        let journal = &self.dispatcher.journal;
+        let number = journal.next_version(self.tenant, &model)?;
+        let from = alias.map(|alias| journal.alias(self.tenant, &model, &alias)).transpose()?.flatten();
+        Ok(Event::Numbered { step, attempt, number, from })
+    }
+
+    fn found(&self, step: StepName, name: Digest) -> Event {
+        let found = self.find(&step, name);
+        Event::Found { step, name, found }
+    }
+
+    /// A cache that cannot be read is no reason to stop.
+    fn find(&self, step: &StepName, name: Digest) -> Result<(RunId, Box<StepCommit>), String> {
+        let cached = self.dispatcher.journal.cached(self.tenant, name).map_err(|fault| fault.message)?;
+        let Some((run, commit)) = cached else { return Err(self.news(step)) };
+        if commit.receipt.read_time {
+            let records = self.dispatcher.journal.run_records(self.tenant, run).map_err(|fault| fault.message)?;
+            let its_time_us = RunView::of(records.first()).head.map_or(0, |head| head.logical_time_us);
+            stands(self.course.view(), &commit, its_time_us)?;
+        }
+        for blob in commit.outputs.values().flat_map(Artifact::blobs) {
+            let gone = |_| format!("what run {run} made of it is not kept: blob {} is gone", blob.short());
+            self.dispatcher.blobs.path(self.tenant, blob).map_err(gone)?;
+        }
+        Ok((run, Box::new(commit)))
+    }
+
+    /// Why nothing is in the cache.
+    fn news(&self, step: &StepName) -> String {
+        let differs = self
+            .before
+            .and_then(|before| explain::difference(self.dispatcher, self.tenant, before, &self.course, step));
+        differs.unwrap_or_else(|| "no run did this work before".to_owned())
+    }
+
+    fn carry_out<'scope, 'env: 'scope>(
         &mut self,
+        orders: Vec<Order>,
         scope: &'scope Scope<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<Next, Fault>
     where
         'a: 'env,
     {
-        let circumstances = Circumstances {
-            running: &self.running,
-            slots: self.dispatcher.slots,
-            now_us: self.now_us(),
-            stop: around.cancel.stopped(),
-        };
-        let mut next = Next::Wait(None);
-        for action in decide(&self.stored.plan, &self.view, &circumstances) {
-            match action {
-                Action::Start(step) => {
-                    if self.start(&step, scope, around)? {
-                        next = Next::Decide;
-                    }
-                }
-                Action::Skip { step, because } => {
-                    self.skip(step, because, around)?;
-                    next = Next::Decide;
-                }
-                Action::WakeAt(at_us) if matches!(next, Next::Wait(_)) => next = Next::Wait(Some(at_us)),
-                Action::WakeAt(_) => {}
-                Action::Finish(state) => return self.finish(state, around).map(Next::Return),
-                Action::Leave => return Ok(Next::Return(RunState::Running)),
+        let mut wake = None::<i64>;
+        for order in orders {
+            match order {
+                Order::Attempt { step, attempt } => self.attempt(&step, attempt, scope, around)?,
+                Order::Split { step, attempt } => self.split(&step, attempt, scope)?,
+                Order::WakeAt(at_us) => wake = Some(wake.map_or(at_us, |wake| wake.min(at_us))),
+                Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
+                Order::Return(state) => return Ok(Next::Return(state)),
+                // Answered by `follow`.
+                Order::Find { .. } | Order::Number { .. } => {}
             }
         }
-        Ok(next)
+        Ok(Next::Wait(wake))
     }
 
     fn next_event(&self, until: Option<i64>) -> Result<Event, Fault> {
         let lost = || Fault::host("the loop of the run lost its events");
         let Some(until) = until else { return self.inbox.recv().map_err(|_| lost()) };
-        let wait = Duration::from_micros(until.saturating_sub(self.now_us()).max(0) as u64);
+        let wait = Duration::from_micros(until.saturating_sub(self.dispatcher.clock.now_us()).max(0) as u64);
         match self.inbox.recv_timeout(wait) {
             Ok(event) => Ok(event),
-            Err(RecvTimeoutError::Timeout) => Ok(Event::Due),
+            Err(RecvTimeoutError::Timeout) => Ok(Event::Woken),
             Err(RecvTimeoutError::Disconnected) => Err(lost()),
         }
     }
 
-    /// Begins an attempt; true if it has ended already, being the host's own.
-    fn start<'scope, 'env: 'scope>(
-        &mut self,
+    fn attempt<'scope, 'env: 'scope>(
+        &self,
         name: &StepName,
-        scope: &'scope Scope<'scope, 'env>,
-        around: Around<'env>,
-    ) -> Result<bool, Fault>
-    where
-        'a: 'env,
-    {
-        let stored: &'a StoredPlan = self.stored;
-        let step = stored.plan.step(name).ok_or_else(|| Fault::host(format!("the plan has no step `{name}`")))?;
-        let attempt = Attempt(self.view.steps.get(name).map_or(0, |step| step.attempts).saturating_add(1));
-        let at_us = self.now_us();
-        self.record(Record::AttemptStarted { run: self.run, step: name.clone(), attempt, at_us })?;
-        (around.observer)(&RunEvent::StepStarted { step: name.clone(), attempt, at_us });
-        match &step.work {
-            Work::Gate { measures, require } => {
-                let result = self.verdict(step, measures, require);
-                self.end(Ended { step: name.clone(), attempt, result, receipt: Receipt::default() }, around)?;
-                Ok(true)
-            }
-            Work::Register { alias, .. } => {
-                self.register(step, attempt, alias.as_deref(), around)?;
-                Ok(true)
-            }
-            _ => self.spawn(step, attempt, scope, around),
-        }
-    }
-
-    fn spawn<'scope, 'env: 'scope>(
-        &mut self,
-        step: &'a PlannedStep,
         attempt: Attempt,
         scope: &'scope Scope<'scope, 'env>,
         around: Around<'env>,
-    ) -> Result<bool, Fault>
+    ) -> Result<(), Fault>
     where
         'a: 'env,
     {
-        let source = self.source(step)?;
+        let step = self.planned(name)?;
+        if let Work::Gather { parts, .. } = &step.work {
+            let parts = self.parts(name, parts);
+            self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+                let result = gather::gather(step, &parts, tenant, blobs);
+                Event::Ended(Box::new(Ended { step: step.name.clone(), attempt, result, receipt: Receipt::default() }))
+            });
+            return Ok(());
+        }
+        let source = self.source(&step)?;
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
-        let call = match call_for(
-            step,
-            &self.view,
-            self.tenant,
-            &self.stored.project_dir,
-            self.stored.plan.priority,
-            cursor,
-        ) {
-            Ok(call) => call,
-            Err(fault) => {
-                self.fail(&step.name, attempt, fault, Receipt::default(), around)?;
-                return Ok(true);
-            }
-        };
+        let stored = self.course.stored();
+        let called =
+            call_for(&step, self.course.view(), self.tenant, &stored.project_dir, stored.plan.priority, cursor);
         let trial = Trial {
             dispatcher: self.dispatcher,
             tenant: self.tenant,
@@ -231,125 +242,89 @@ impl<'a> Drive<'a> {
             events: self.events.clone(),
             source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
         };
-        self.running.insert(step.name.clone());
-        scope.spawn(move || trial.carry_out(&call));
-        Ok(false)
+        match called {
+            Ok(call) => drop(scope.spawn(move || trial.carry_out(&call))),
+            Err(fault) => trial.end(Err(fault), Receipt::default()),
+        }
+        Ok(())
+    }
+
+    fn split<'scope, 'env: 'scope>(
+        &self,
+        name: &StepName,
+        attempt: Attempt,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<(), Fault>
+    where
+        'a: 'env,
+    {
+        let step = self.planned(name)?;
+        let rows = self.rows(&step);
+        self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+            let result = rows.and_then(|rows| gather::split(step, &rows, tenant, blobs));
+            Event::Split { step: step.name.clone(), attempt, result }
+        });
+        Ok(())
+    }
+
+    fn rows(&self, step: &PlannedStep) -> Result<TableRef, Fault> {
+        let Some(Each::Rows { of, .. }) = &step.each else {
+            return Err(Fault::host(format!("{} has no rows to split", who(step))));
+        };
+        match self.course.view().output(of) {
+            Some(Artifact::Table(table)) => Ok(table.clone()),
+            other => Err(wrong_input(step, of, "a table", other)),
+        }
+    }
+
+    /// What the server does itself and takes its time for; the loop hears of an end whatever happens.
+    fn host_work<'scope, 'env: 'scope>(
+        &self,
+        step: &PlannedStep,
+        attempt: Attempt,
+        scope: &'scope Scope<'scope, 'env>,
+        work: impl FnOnce(&PlannedStep, &TenantId, &dyn ports::Blobs) -> Event + Send + 'scope,
+    ) where
+        'a: 'env,
+    {
+        let (step, events, tenant, blobs) = (step.clone(), self.events.clone(), self.tenant, &self.dispatcher.blobs);
+        scope.spawn(move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| work(&step, tenant, blobs.as_ref())));
+            let panicked = |_| {
+                let result = Err(Fault::host(format!("{}: the host panicked; this is a bug of ours", who(&step))));
+                let step = step.name.clone();
+                Event::Ended(Box::new(Ended { step, attempt, result, receipt: Receipt::default() }))
+            };
+            // The loop outlives its threads.
+            let _ = events.send(ended.unwrap_or_else(panicked));
+        });
+    }
+
+    /// What the items of a step gave.
+    fn parts(&self, name: &StepName, parts: &[StepName]) -> Vec<Part> {
+        let labels = self.course.labels(name);
+        let outputs = |part: &StepName| self.course.view().commit(part).map(|commit| commit.outputs.clone());
+        parts.iter().zip(labels).map(|(part, label)| (label, outputs(part).unwrap_or_default())).collect()
+    }
+
+    fn planned(&self, name: &StepName) -> Result<PlannedStep, Fault> {
+        let step = self.course.plan().step(name).cloned();
+        step.ok_or_else(|| Fault::host(format!("the plan has no step `{name}`")))
     }
 
     /// Where a collector goes on: the journal knows of this run's pages and of earlier runs'.
-    fn source(&self, step: &PlannedStep) -> Result<Option<(types::Digest, ports::SourceState)>, Fault> {
-        let Some(digest) = source_of(&self.stored.plan, step) else { return Ok(None) };
+    fn source(&self, step: &PlannedStep) -> Result<Option<(Digest, ports::SourceState)>, Fault> {
+        let Some(digest) = source_of(&self.course.stored().plan, step) else { return Ok(None) };
         let state = self.dispatcher.journal.source(self.tenant, digest)?.unwrap_or_default();
         Ok(Some((digest, state)))
     }
 
-    fn end(&mut self, ended: Ended, around: Around) -> Result<(), Fault> {
-        let Ended { step, attempt, result, receipt } = ended;
-        self.running.remove(&step);
-        match result {
-            Ok(outputs) => self.commit(StepCommit { step, attempt, outputs, receipt, key: None, taken: None }, around),
-            // Stopped because the server leaves: as if it had died, so that the next one begins the attempt anew.
-            Err(fault) if fault.kind == FaultKind::Cancelled && around.cancel.stopped() == Some(Stop::Leave) => Ok(()),
-            Err(fault) => self.fail(&step, attempt, fault, receipt, around),
+    fn now(&self, around: Around) -> Now {
+        Now {
+            at_us: self.dispatcher.clock.now_us(),
+            slots: self.dispatcher.slots,
+            stop: around.cancel.stopped(),
+            record_bytes_max: self.dispatcher.journal.record_bytes_max(),
         }
-    }
-
-    fn commit(&mut self, commit: StepCommit, around: Around) -> Result<(), Fault> {
-        let at_us = self.now_us();
-        let recorded = self.record(Record::StepCommitted { run: self.run, commit: commit.clone(), at_us });
-        if let Err(fault) = recorded {
-            return self.refused(&commit.step, commit.attempt, fault, commit.receipt, around);
-        }
-        (around.observer)(&committed(&commit, at_us));
-        for artifact in commit.outputs.into_values() {
-            let step = commit.step.clone();
-            match artifact {
-                Artifact::Verdict(verdict) => (around.observer)(&RunEvent::Verdict { step, verdict }),
-                Artifact::Delivered { location, repeated } => {
-                    (around.observer)(&RunEvent::Delivered { step, location, repeated });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// What the journal did not take: the step's failure if it was too large, ours if it was anything else.
-    fn refused(
-        &mut self,
-        step: &StepName,
-        attempt: Attempt,
-        fault: Fault,
-        receipt: Receipt,
-        around: Around,
-    ) -> Result<(), Fault> {
-        if fault.kind != FaultKind::Guest {
-            return Err(fault);
-        }
-        let who = self.stored.plan.step(step).map_or_else(|| format!("step `{step}`"), who);
-        let fault = Fault::guest(format!("{who}: what it gives cannot be recorded: {}", fault.message));
-        self.fail(step, attempt, fault.hinted("fewer findings, measures, columns or files"), receipt, around)
-    }
-
-    fn fail(
-        &mut self,
-        step: &StepName,
-        attempt: Attempt,
-        fault: Fault,
-        receipt: Receipt,
-        around: Around,
-    ) -> Result<(), Fault> {
-        let at_us = self.now_us();
-        let (run, step) = (self.run, step.clone());
-        let told = (step.clone(), fault.clone(), receipt.clone());
-        self.record(Record::AttemptFailed { run, step: told.0, attempt, fault: told.1, receipt: told.2, at_us })?;
-        let retried = self.view.steps.get(&step).filter(|step| step.status == Status::Waiting);
-        let retry_at_us = retried.and_then(|step| retry::retry_at(&step.failures));
-        (around.observer)(&RunEvent::StepFailed { step, attempt, fault, receipt, retry_at_us, at_us });
-        Ok(())
-    }
-
-    fn skip(&mut self, step: StepName, because: String, around: Around) -> Result<(), Fault> {
-        self.record(Record::StepSkipped { run: self.run, step: step.clone(), because: because.clone() })?;
-        (around.observer)(&RunEvent::StepSkipped { step, because });
-        Ok(())
-    }
-
-    fn finish(&mut self, state: RunState, around: Around) -> Result<RunState, Fault> {
-        let (run, at_us) = (self.run, self.now_us());
-        self.record(Record::RunFinished { run, state, at_us })?;
-        (around.observer)(&RunEvent::RunFinished { run, state, at_us });
-        Ok(state)
-    }
-
-    /// Appends, then lets the view follow; telling anybody comes after.
-    fn record(&mut self, record: Record) -> Result<(), Fault> {
-        self.dispatcher.journal.append(self.tenant, std::slice::from_ref(&record))?;
-        self.view.apply(&record);
-        Ok(())
-    }
-
-    fn tell_resumed(&self, observer: Observer) {
-        if self.view.steps.is_empty() {
-            return;
-        }
-        let committed = self.stored.plan.steps.iter().map(|step| &step.name);
-        let committed = committed.filter(|step| self.view.commit(step).is_some()).cloned().collect();
-        observer(&RunEvent::RunResumed { run: self.run, committed, at_us: self.now_us() });
-    }
-
-    fn now_us(&self) -> i64 {
-        self.dispatcher.clock.now_us()
-    }
-}
-
-fn committed(commit: &StepCommit, at_us: i64) -> RunEvent {
-    let summaries = commit.outputs.iter().map(|(port, artifact)| (port.clone(), OutputSummary::of(artifact)));
-    RunEvent::StepCommitted {
-        step: commit.step.clone(),
-        attempt: commit.attempt,
-        outputs: summaries.collect(),
-        receipt: commit.receipt.clone(),
-        at_us,
     }
 }

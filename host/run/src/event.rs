@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
     Artifact, Attempt, Digest, Fault, ModelName, PipelineName, PortName, ProjectName, Receipt, RunId, RunState,
-    StepName, Verdict,
+    StepName, Taken, Verdict,
 };
 
 /// Hears events, from the threads of several attempts at once. It is on the way of the run: it must not block.
@@ -76,6 +76,23 @@ pub enum RunEvent {
         retry_at_us: Option<i64>,
         at_us: i64,
     },
+    /// Nothing ran: its outputs were there.
+    StepTaken {
+        step: StepName,
+        taken: Taken,
+        outputs: BTreeMap<PortName, OutputSummary>,
+        at_us: i64,
+    },
+    /// Why no earlier run's outputs stand for those of a step that could have taken them.
+    CacheMissed {
+        step: StepName,
+        because: String,
+    },
+    /// What a step runs for, by the items' labels.
+    StepExpanded {
+        step: StepName,
+        items: Vec<String>,
+    },
     StepSkipped {
         step: StepName,
         because: String,
@@ -106,6 +123,9 @@ pub enum RunEvent {
         run: RunId,
         state: RunState,
         at_us: i64,
+        /// Where no step is to blame.
+        #[serde(default)]
+        because: Option<String>,
     },
 }
 

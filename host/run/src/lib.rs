@@ -1,28 +1,37 @@
 //! A plan and events -> step calls and journal records. Never sees wasmtime, a process or a socket.
 //!
 //! ```text
-//!            records --view--> RunView --decide--> Action --call--> ports::Call --> StepRunner (a thread an attempt)
-//!               ^                                                                      |
-//!               +------- dispatch: one loop, one `match` <------- Event <-- attempt ---+
+//!  Event --Course::tick--> Turn { records, told, orders }          a machine: pure, decides by `decide`
+//!    ^                        |        |       |
+//!    |                     Journal  Observer  attempts --> StepRunner (a thread an attempt)
+//!    +---------------------- the loop (drive) ----+
 //! ```
-//! A live run and a resumed one are the same loop: the view is made of the run's records alone, and every change of it is
+//! A live run and a resumed one are the same machine: its view is made of the run's records alone, and every change of it is
 //! appended to the journal before anybody is told.
 
 mod attempt;
+mod cache;
 mod call;
 mod cancel;
+mod condition;
+mod course;
 mod decide;
 mod dispatch;
 mod drive;
 mod event;
+mod explain;
 mod findings;
+mod gather;
 mod outputs;
+mod own;
 mod retry;
 mod source;
 mod view;
 
+pub use cache::WorkName;
 pub use call::call_for;
 pub use cancel::{CancelToken, Stop};
+pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
 pub use dispatch::{Begin, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};

@@ -54,7 +54,13 @@ pub(crate) fn open(step: &PlannedStep, table: &TableRef, tenant: &TenantId, blob
     })
 }
 
-fn write(step: &PlannedStep, table: &Table, tenant: &TenantId, blobs: &dyn Blobs) -> Result<TableRef, Fault> {
+/// Stores a table.
+pub(crate) fn write(
+    step: &PlannedStep,
+    table: &Table,
+    tenant: &TenantId,
+    blobs: &dyn Blobs,
+) -> Result<TableRef, Fault> {
     let mut unstored = None;
     let written = data::write(table, |part| match blobs.put(tenant, &part.bytes) {
         Ok(_) => Ok(()),

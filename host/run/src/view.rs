@@ -1,7 +1,6 @@
 //! Records of a run -> its state: the same function for a live run, for one found after a crash, and for whoever shows it.
 //! An ended step and a finished run never change again, whatever records follow; nothing here can panic on a record.
 
-use crate::retry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
@@ -18,6 +17,8 @@ pub struct RunView {
     /// How the run ended; none while it has not.
     pub ended: Option<RunState>,
     pub ended_us: Option<i64>,
+    /// Why it ended so, where no step is to blame.
+    pub because: Option<String>,
 }
 
 /// How far a step is.
@@ -67,6 +68,8 @@ pub struct Failure {
     pub fault: Fault,
     pub receipt: Receipt,
     pub at_us: i64,
+    /// None if the step was given up.
+    pub retry_at_us: Option<i64>,
 }
 
 impl Status {
@@ -95,7 +98,9 @@ impl RunView {
             Record::RunStarted(head) => {
                 self.head.get_or_insert_with(|| head.clone());
             }
-            Record::RunFinished { state, at_us, .. } => (self.ended, self.ended_us) = (Some(*state), Some(*at_us)),
+            Record::RunFinished { state, at_us, because, .. } => {
+                (self.ended, self.ended_us, self.because) = (Some(*state), Some(*at_us), because.clone());
+            }
             Record::AttemptStarted { step, attempt, at_us, .. } => {
                 self.change(step, |view| view.start(*attempt, *at_us))
             }
@@ -109,15 +114,17 @@ impl RunView {
             Record::VersionRegistered { version, commit, .. } => {
                 self.change(&commit.step, |view| view.commit(commit, version.registered_us));
             }
-            Record::AttemptFailed { step, attempt, fault, receipt, at_us, .. } => {
-                let (fault, receipt) = (fault.clone(), receipt.clone());
-                let failure = Failure { attempt: *attempt, fault, receipt, at_us: *at_us };
+            Record::AttemptFailed { step, attempt, fault, receipt, at_us, retry_at_us, .. } => {
+                let (fault, receipt, retry_at_us) = (fault.clone(), receipt.clone(), *retry_at_us);
+                let failure = Failure { attempt: *attempt, fault, receipt, at_us: *at_us, retry_at_us };
                 self.change(step, |view| view.fail(failure));
             }
             Record::StepSkipped { step, because, .. } => {
                 self.change(step, |view| view.status = Status::Skipped { because: because.clone() });
             }
-            Record::StepExpanded { step, items, .. } => self.change(step, |view| view.items = Some(items.clone())),
+            Record::StepExpanded { step, items, .. } => {
+                self.change(step, |view| (view.items, view.status) = (Some(items.clone()), Status::Waiting));
+            }
             // No run's: `run_of` says so.
             _ => {}
         }
@@ -174,13 +181,15 @@ impl StepView {
     }
 
     fn fail(&mut self, failure: Failure) {
-        let (fault, at_us) = (failure.fault.clone(), failure.at_us);
         self.attempts = self.attempts.max(failure.attempt.0);
-        self.failures.push(failure);
-        match retry::retry_at(&self.failures) {
+        match failure.retry_at_us {
             Some(_) => self.status = Status::Waiting,
-            None => (self.status, self.ended_us) = (Status::Failed { fault }, Some(at_us)),
+            None => {
+                let fault = failure.fault.clone();
+                (self.status, self.ended_us) = (Status::Failed { fault }, Some(failure.at_us));
+            }
         }
+        self.failures.push(failure);
     }
 }
 

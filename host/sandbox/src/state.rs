@@ -28,6 +28,8 @@ pub struct Usage {
     pub log_lines: u64,
     pub log_bytes: u64,
     pub log_lines_dropped: u64,
+    /// Whether the run's logical time was looked at.
+    pub read_time: bool,
 }
 
 impl Usage {

@@ -146,7 +146,7 @@ mod tests {
         let (step, level): (types::StepName, _) = ("fit".parse().unwrap(), "info".to_owned());
         let flood = RunEvent::Log { step, attempt: Attempt(1), level, message: "x".repeat(1 << 20) };
         (0..100).for_each(|_| live.say(&flood));
-        let end = RunEvent::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0 };
+        let end = RunEvent::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0, because: None };
         live.say(&end);
         live.end();
         let kept: Vec<_> = Follow::live(Arc::clone(&live)).collect();

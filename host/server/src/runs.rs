@@ -123,7 +123,7 @@ impl Server {
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
         let server = Arc::clone(self);
         std::thread::spawn(move || {
-            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel);
+            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, None);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
                 live.say(&RunEvent::RunInterrupted { run, fault });

@@ -44,7 +44,7 @@ pub(crate) struct Cached {
 pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
     let mut ops = match record {
         Record::RunStarted(head) => started(head, view)?,
-        Record::RunFinished { run, state, at_us } => finished(*run, *state, *at_us, view)?,
+        Record::RunFinished { run, state, at_us, .. } => finished(*run, *state, *at_us, view)?,
         Record::PageCommitted { source, table, cursor, restarted, .. } => {
             page(source, table, cursor, *restarted, place, view)?
         }

@@ -207,6 +207,11 @@ impl Journal for Store {
         Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
     }
 
+    fn record_bytes_max(&self) -> u64 {
+        // What is counted is what lies on the disk, twice the JSON.
+        2 * (BATCH_BYTES_MAX - FRAME_OVERHEAD) as u64
+    }
+
     fn next_run(&self, tenant: &TenantId) -> Result<RunId, Fault> {
         let tenant = self.tenant(tenant)?;
         let mut given = tenant.given.lock().expect("no holder of this lock panics");

@@ -94,6 +94,9 @@ pub struct Receipt {
     pub bytes_out: u64,
     pub log_lines: u64,
     pub log_lines_dropped: u64,
+    /// Whether it looked at the run's logical time: its outputs may be others at another.
+    #[serde(default)]
+    pub read_time: bool,
     /// Of each limit what was used, in the limit's own unit.
     #[serde(default)]
     pub limits: BTreeMap<LimitKind, Share>,
@@ -218,6 +221,9 @@ pub enum Record {
         #[serde(default)]
         receipt: Receipt,
         at_us: i64,
+        /// When it is tried again; none if the step is given up.
+        #[serde(default)]
+        retry_at_us: Option<i64>,
     },
     /// What a step with `each` runs for: its items, in order.
     StepExpanded {
@@ -235,6 +241,9 @@ pub enum Record {
         run: RunId,
         state: RunState,
         at_us: i64,
+        /// In words, where no step is to blame.
+        #[serde(default)]
+        because: Option<String>,
     },
     /// Registered and, if asked, aliased: one record, so that neither is seen without the other.
     VersionRegistered {

@@ -111,6 +111,7 @@ pub(crate) struct Usage {
     pub(crate) log_lines: u64,
     pub(crate) log_bytes: u64,
     pub(crate) log_lines_dropped: u64,
+    pub(crate) read_time: bool,
 }
 
 impl From<sandbox::Usage> for Usage {
@@ -127,6 +128,7 @@ impl From<sandbox::Usage> for Usage {
             log_lines: used.log_lines,
             log_bytes: used.log_bytes,
             log_lines_dropped: used.log_lines_dropped,
+            read_time: used.read_time,
         }
     }
 }

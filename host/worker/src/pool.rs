@@ -280,6 +280,7 @@ fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doo
         bytes_out: usage.bytes_out,
         log_lines: usage.log_lines,
         log_lines_dropped: usage.log_lines_dropped,
+        read_time: usage.read_time,
         limits: limits.shares(&used),
     }
 }

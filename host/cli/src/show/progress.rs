@@ -7,7 +7,7 @@ use run::{OutputSummary, RunEvent};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
-use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Verdict};
+use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Taken, Verdict};
 
 /// Shows a run as it goes.
 pub(crate) struct RunShow {
@@ -99,7 +99,21 @@ impl RunShow {
             RunEvent::RunInterrupted { fault, .. } => {
                 self.say(&format!("{}: {}", styled("interrupted", BAD), tame(&fault.to_string())));
             }
-            RunEvent::RunFinished { state, .. } => self.state = Some(state),
+            RunEvent::StepTaken { step, taken, outputs, .. } => self.taken(&step, taken, &outputs),
+            RunEvent::StepExpanded { step, items } => {
+                self.end(&step);
+                let labels = items.iter().take(3).map(|label| tame(label)).collect::<Vec<_>>().join(", ");
+                let more = if items.len() > 3 { ", .." } else { "" };
+                self.say(&format!("  {}  runs for each of {}: {labels}{more}", self.name(&step), items.len()));
+            }
+            // Told where somebody asks for it.
+            RunEvent::CacheMissed { .. } => {}
+            RunEvent::RunFinished { state, because, .. } => {
+                if let Some(because) = because {
+                    self.say(&format!("{} {}", styled("x", BAD), tame(&because)));
+                }
+                self.state = Some(state);
+            }
         }
     }
 
@@ -143,21 +157,24 @@ impl RunShow {
 
     fn committed(&mut self, step: &StepName, outputs: &BTreeMap<PortName, OutputSummary>, receipt: &Receipt) {
         self.end(step);
-        let outputs: Vec<_> = outputs
-            .iter()
-            .map(|(port, output)| match output.rows {
-                Some(rows) => format!("{port} {rows} rows"),
-                None if output.kind == port.to_string() => output.kind.clone(),
-                None => format!("{port} {}", output.kind),
-            })
-            .collect();
         let input = if receipt.rows_in > 0 { format!("{} rows in -> ", receipt.rows_in) } else { String::new() };
         let mut cost = vec![duration(receipt.wall_us)];
         // The rest is in `runs show`.
         let told = receipt.used().filter(|(kind, share)| *kind == LimitKind::Memory || share.is_near());
         cost.extend(told.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))));
         let (mark, name, cost) = (styled("+", GOOD), self.name(step), faint(&format!("({})", cost.join(", "))));
-        self.say(&format!("{mark} {name}  {input}{}  {cost}", outputs.join(", ")));
+        self.say(&format!("{mark} {name}  {input}{}  {cost}", listed(outputs)));
+    }
+
+    fn taken(&mut self, step: &StepName, taken: Taken, outputs: &BTreeMap<PortName, OutputSummary>) {
+        self.end(step);
+        let (from, run) = match taken {
+            Taken::Cache { run } => ("as in", run),
+            Taken::Rerun { run } => ("kept from", run),
+            Taken::Recording { run } => ("recorded in", run),
+        };
+        let (mark, name) = (faint("="), self.name(step));
+        self.say(&format!("{mark} {name}  {}  {}", listed(outputs), faint(&format!("({from} run {run})"))));
     }
 
     fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
@@ -206,6 +223,16 @@ pub(super) fn delivered(location: &str, repeated: bool) -> String {
 pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
     let slice = |found: &types::Measure| found.slice.as_deref().unwrap_or("all rows").to_owned();
     measures.iter().map(|found| vec![found.name.clone(), slice(found), measure(found)]).collect()
+}
+
+/// Outputs in a line.
+fn listed(outputs: &BTreeMap<PortName, OutputSummary>) -> String {
+    let one = |(port, output): (&PortName, &OutputSummary)| match output.rows {
+        Some(rows) => format!("{port} {rows} rows"),
+        None if output.kind == port.to_string() => output.kind.clone(),
+        None => format!("{port} {}", output.kind),
+    };
+    outputs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ fn what_the_journal_does_not_take_fails_the_step_and_nothing_else() {
     wordy.observed = "x".repeat(types::SENTENCE_CHARS_MAX);
     let fault = fault_of(check(), &["table:x", "findings"], found(vec![wordy; 1_000])).unwrap();
     assert_eq!(fault.kind, FaultKind::Guest);
-    let expected = "step `it` (plugin `ranges`): what it gives cannot be recorded: records of too many bytes";
+    let expected = "step `it` (plugin `ranges`): what it gives is too large to be recorded";
     assert_eq!(fault.message, expected);
     assert!(fault.hint.is_some());
 }
@@ -161,7 +161,7 @@ fn a_version_that_the_journal_does_not_take_fails_its_step() {
     });
     assert_eq!(world.run(&whole(0.8)), RunState::Failed);
     let fault = &world.view(1).steps[&name("register")].failures[0].fault;
-    let expected = "step `register`: what it gives cannot be recorded: records of too many bytes";
+    let expected = "step `register`: what it gives is too large to be recorded";
     assert_eq!((&fault.kind, fault.message.as_str()), (&FaultKind::Guest, expected));
 }
 

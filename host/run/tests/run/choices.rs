@@ -39,7 +39,7 @@ fn after_rows(plan: &Plan) -> (World, RunView) {
 
 fn decided(plan: &Plan, view: &RunView, running: &[&str], slots: usize, stop: Option<Stop>) -> Vec<Action> {
     let running: BTreeSet<StepName> = running.iter().map(|step| name(step)).collect();
-    decide(plan, view, &Circumstances { running: &running, slots, now_us: 1_000, stop })
+    decide(plan, view, &Circumstances { running: &running, slots, now_us: 1_000, deadline_us: None, stop })
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn ready_steps_start_in_plan_order_as_slots_allow() {
     assert_eq!(decided(&plan, &view, &["c", "a"], 2, None), []);
     assert_eq!(decided(&plan, &view, &[], 0, None), start(&["c"]), "a run always goes on");
     assert_eq!(decided(&plan, &view, &["c"], 9, Some(Stop::Cancel)), []);
-    assert_eq!(decided(&plan, &view, &[], 9, Some(Stop::Cancel)), [Action::Finish(RunState::Cancelled)]);
+    assert_eq!(decided(&plan, &view, &[], 9, Some(Stop::Cancel)), [Action::Finish(RunState::Cancelled, None)]);
     assert_eq!(decided(&plan, &view, &[], 9, Some(Stop::Leave)), [Action::Leave]);
 }
 
@@ -64,7 +64,15 @@ fn a_step_that_waits_for_another_try_lets_others_pass() {
     let (_world, mut view) = after_rows(&plan);
     let fault = Fault::new(FaultKind::Transient { retry_after_ms: 2_000 }, "not now");
     let (run, attempt, receipt) = (RunId(1), Attempt(1), Receipt::default());
-    view.apply(&Record::AttemptFailed { run, step: name("c"), attempt, fault, receipt, at_us: 500 });
+    view.apply(&Record::AttemptFailed {
+        run,
+        step: name("c"),
+        attempt,
+        fault,
+        receipt,
+        at_us: 500,
+        retry_at_us: Some(2_000_500),
+    });
     let expected = [Action::Start(name("a")), Action::WakeAt(2_000_500)];
     assert_eq!(decided(&plan, &view, &[], 1, None), expected);
 }
@@ -79,7 +87,7 @@ fn records_of_other_runs_and_after_the_end_change_nothing() {
     assert_eq!(other, view);
     let whole = world.view(1);
     let mut ended = whole.clone();
-    ended.apply(&Record::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0 });
+    ended.apply(&Record::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0, because: None });
     assert_eq!(ended, whole);
 }
 

@@ -49,6 +49,10 @@ impl Journal for FakeJournal {
         Ok(())
     }
 
+    fn record_bytes_max(&self) -> u64 {
+        2 * BATCH_BYTES_MAX as u64
+    }
+
     fn next_run(&self, _: &TenantId) -> Result<RunId, Fault> {
         let runs = self.all().iter().filter(|record| matches!(record, Record::RunStarted(_))).count();
         Ok(RunId(runs as u64 + 1))
@@ -226,7 +230,7 @@ impl World {
     }
 
     pub(crate) fn drive(&self, run: RunId) -> Result<RunState, Fault> {
-        self.dispatcher.drive(&self.tenant, run, &|event| self.hear(event), self.cancel.clone())
+        self.dispatcher.drive(&self.tenant, run, &|event| self.hear(event), self.cancel.clone(), None)
     }
 
     pub(crate) fn run(&self, plan: &plan::Plan) -> RunState {

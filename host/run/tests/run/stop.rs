@@ -25,7 +25,7 @@ fn stopped(stop: fn(&CancelToken)) -> (World, RunState) {
             stop(&world.cancel);
         }
     };
-    let state = world.dispatcher.drive(&world.tenant, run, &stop_at_training, world.cancel.clone()).unwrap();
+    let state = world.dispatcher.drive(&world.tenant, run, &stop_at_training, world.cancel.clone(), None).unwrap();
     (world, state)
 }
 
@@ -52,7 +52,8 @@ fn a_cancelled_run_stays_cancelled_after_a_crash() {
 fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));
-    let state = world.dispatcher.drive(&world.tenant, RunId(1), &|event| world.hear(event), CancelToken::default());
+    let state =
+        world.dispatcher.drive(&world.tenant, RunId(1), &|event| world.hear(event), CancelToken::default(), None);
     assert_eq!(state.unwrap(), RunState::Succeeded);
     assert_eq!((world.calls("scale"), world.calls("train")), (1, 2));
     assert!(world.events.lock().unwrap().iter().any(|event| matches!(event, RunEvent::RunResumed { .. })));
@@ -78,7 +79,7 @@ fn a_run_that_waits_for_a_retry_hears_of_it() {
                 failed.send(()).unwrap();
             }
         };
-        world.dispatcher.drive(&world.tenant, run, &observer, world.cancel.clone())
+        world.dispatcher.drive(&world.tenant, run, &observer, world.cancel.clone(), None)
     });
     assert_eq!(state.unwrap(), RunState::Cancelled);
 }
@@ -91,7 +92,7 @@ fn a_run_is_driven_once_at_a_time() {
     let observer = |_: &RunEvent| {
         second.lock().unwrap().get_or_insert_with(|| world.drive(run));
     };
-    world.dispatcher.drive(&world.tenant, run, &observer, CancelToken::default()).unwrap();
+    world.dispatcher.drive(&world.tenant, run, &observer, CancelToken::default(), None).unwrap();
     let refused = second.into_inner().unwrap().unwrap().unwrap_err();
     assert_eq!(refused.message, "run 1 is being driven already");
 }

@@ -33,6 +33,7 @@ impl config::Host for State {
 
     fn logical_time(&mut self) -> wasmtime::Result<i64> {
         self.enter()?;
+        self.usage.read_time = true;
         Ok(self.logical_time_us)
     }
 }

@@ -18,6 +18,7 @@ impl Host for State {
         for (name, handle) in &tables {
             named.push((name.as_str(), self.resources.get(handle)?));
         }
+        self.usage.read_time |= query::may_read_time(&sql);
         match query::run(&sql, &named, &bounds) {
             Ok(Answered { table, spilled_bytes }) => {
                 self.usage.spilled(spilled_bytes);

@@ -29,7 +29,7 @@ impl Model {
                 let is_new = self.runs.insert(head.run.0, (RunState::Running, None)).is_none();
                 is_new.then_some(())?;
             }
-            Record::RunFinished { run, state, at_us } => {
+            Record::RunFinished { run, state, at_us, .. } => {
                 self.runs.entry(run.0).and_modify(|entry| *entry = (*state, Some(*at_us)));
             }
             Record::PageCommitted { source, table, cursor, restarted, .. } => {

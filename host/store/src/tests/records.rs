@@ -29,7 +29,7 @@ pub(super) fn attempt(run: u64, at_us: i64) -> Record {
 }
 
 pub(super) fn finished(run: u64, state: RunState) -> Record {
-    Record::RunFinished { run: RunId(run), state, at_us: 9 }
+    Record::RunFinished { run: RunId(run), state, at_us: 9, because: None }
 }
 
 pub(super) fn page(run: u64, source: u64, rows: u64, restarted: bool) -> Record {
@@ -140,7 +140,7 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
             .prop_map(|(run, model, version, alias)| registered(run, model, version, alias)),
         1 => (model, alias, 1..5u32).prop_map(|(model, alias, to)| Record::AliasMoved(moved(model, alias, to))),
         1 => (run.clone(), fault).prop_map(|(run, fault)| Record::AttemptFailed {
-            run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, receipt: Receipt::default(), at_us: 8
+            run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, receipt: Receipt::default(), at_us: 8, retry_at_us: None
         }),
         1 => run.clone().prop_map(|run| Record::CheckpointSaved { run: RunId(run), step: name("fit"), state: digest(run) }),
         1 => run.prop_map(|run| Record::StepSkipped { run: RunId(run), step: name("fit"), because: "\u{0}gate".into() }),

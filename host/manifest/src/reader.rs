@@ -41,6 +41,13 @@ impl Reader {
         file: Arc<File>,
         read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Option<T>,
     ) -> (Option<T>, Vec<Problem>) {
+        let (mut reader, table) = Reader::open(&file);
+        let value = table.and_then(|table| read(&mut reader, table.get_ref()));
+        (value, reader.problems)
+    }
+
+    /// Parses the text; none if it is not TOML, which is a problem.
+    pub(crate) fn open(file: &Arc<File>) -> (Reader, Option<Spanned<DeTable<'_>>>) {
         let mut reader = Reader { file: file.clone(), problems: Vec::new() };
         let (table, errors) = DeTable::parse_recoverable(&file.text);
         // Only the first: what follows a syntax error is mostly its echo.
@@ -48,8 +55,7 @@ impl Reader {
             let span = error.span().unwrap_or(file.text.len()..file.text.len());
             reader.wrong(span, format!("this is not TOML: {}", error.message()));
         }
-        let value = if errors.is_empty() { read(&mut reader, table.get_ref()) } else { None };
-        (value, reader.problems)
+        (reader, errors.is_empty().then_some(table))
     }
 
     pub(crate) fn wrong(&mut self, span: Range<usize>, message: impl Into<String>) {
@@ -185,6 +191,16 @@ impl Reader {
         T::parse(text).map_err(|error| self.wrong_id(span, error)).ok()
     }
 
+    /// The name of a step that somebody writes: those of items are made from it.
+    pub(crate) fn step(&mut self, text: &str, span: Range<usize>) -> Option<StepName> {
+        let step = self.id::<StepName>(text, span.clone())?;
+        if step.is_item() {
+            self.wrong_id(span, IdError { what: "step name", text: text.to_owned() });
+            return None;
+        }
+        Some(step)
+    }
+
     pub(crate) fn wrong_id(&mut self, span: Range<usize>, error: IdError) {
         self.wrong(span, IdError { text: cut(&error.text), ..error }.to_string());
     }
@@ -197,7 +213,7 @@ impl Reader {
             self.wrong_hinted(value.span(), message, "name the step and one of its ports, such as \"parts.train\"");
             return None;
         };
-        let step = self.id::<StepName>(step, value.span());
+        let step = self.step(step, value.span());
         let port = self.id::<PortName>(port, value.span());
         Some(OutputRef { step: step?, port: port? })
     }

@@ -138,11 +138,10 @@ fn retry(reader: &mut Reader, value: &Value<'_>) -> Option<Retry> {
     let usual = Retry::default();
     let backoff_ms = backoff.unwrap_or(usual.backoff_ms.min(longest.unwrap_or(u64::MAX)));
     let longest_ms = longest.unwrap_or(usual.longest_ms.max(backoff_ms));
-    for key in ["longest", "backoff"] {
-        let (ms, at) = if key == "longest" { (longest, "longest") } else { (backoff, "backoff") };
-        if let (Some(_), Some(value)) = (ms.filter(|ms| *ms > Retry::LONGEST_MS_MAX), table.get(at)) {
+    for (key, ms) in [("longest", longest), ("backoff", backoff)] {
+        let beyond = ms.is_some_and(|ms| ms > Retry::LONGEST_MS_MAX);
+        if let Some(value) = table.get(key).filter(|_| beyond) {
             reader.wrong(value.span(), format!("`{key}` is longer than a day, which nobody waits for an attempt"));
-            return None;
         }
     }
     if let Some(value) = table.get("backoff").filter(|_| backoff_ms > longest_ms) {

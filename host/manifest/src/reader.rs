@@ -1,6 +1,7 @@
 //! A parsed TOML table -> typed values; what is not of the type becomes a problem, and reading goes on.
 
 use crate::place::File;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
@@ -16,6 +17,8 @@ const PROBLEMS_MAX: usize = 500;
 pub(crate) struct Reader {
     pub(crate) file: Arc<File>,
     pub(crate) problems: Vec<Problem>,
+    /// Where strings begin that could not be filled in: of what they say instead nothing is told.
+    unfilled: BTreeSet<usize>,
 }
 
 /// The entries in the order of the file (the map itself is sorted by key).
@@ -48,7 +51,7 @@ impl Reader {
 
     /// Parses the text; none if it is not TOML, which is a problem.
     pub(crate) fn open(file: &Arc<File>) -> (Reader, Option<Spanned<DeTable<'_>>>) {
-        let mut reader = Reader { file: file.clone(), problems: Vec::new() };
+        let mut reader = Reader { file: file.clone(), problems: Vec::new(), unfilled: BTreeSet::new() };
         let (table, errors) = DeTable::parse_recoverable(&file.text);
         // Only the first: what follows a syntax error is mostly its echo.
         if let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start)) {
@@ -77,9 +80,15 @@ impl Reader {
     }
 
     pub(crate) fn push(&mut self, span: Range<usize>, problem: Problem) {
-        if self.problems.len() < PROBLEMS_MAX {
+        if self.problems.len() < PROBLEMS_MAX && !self.unfilled.contains(&span.start) {
             self.problems.push(problem.at(Some(self.file.place(span))));
         }
+    }
+
+    /// The same of a string that stays as it is written.
+    pub(crate) fn unfilled(&mut self, span: Range<usize>, problem: Problem) {
+        self.push(span.clone(), problem);
+        self.unfilled.insert(span.start);
     }
 
     pub(crate) fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {

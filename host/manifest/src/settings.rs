@@ -178,7 +178,7 @@ impl Filling {
         };
         match filled {
             Ok(filled) => *value.get_mut() = filled,
-            Err(problem) => reader.push(value.span(), problem),
+            Err(problem) => reader.unfilled(value.span(), problem),
         }
     }
 

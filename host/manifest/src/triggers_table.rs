@@ -74,7 +74,8 @@ fn source(reader: &mut Reader, value: &Value<'_>, steps: &[&str]) -> Option<(Ste
         }
         StepName::parse(text).ok()
     });
-    Some((step?, every(reader, table)?))
+    let every = every(reader, table);
+    Some((step?, every?))
 }
 
 fn every(reader: &mut Reader, table: &DeTable<'_>) -> Option<u64> {

@@ -130,7 +130,7 @@ fn a_value_stands_where_it_was_written() {
     let project = project(&[("p", text)], &Settings::new()).unwrap();
     let variants = step(&project, "a").variants();
     let seen = |step: &manifest::Step| (step.params.clone(), step.place_of(&["params", "depth"]).unwrap().column);
-    assert_eq!(variants.iter().map(seen).collect::<Vec<_>>(), [(json!({"depth": 7}), 38), (json!({"depth": 8}), 41)]);
+    assert_eq!(variants.iter().map(seen).collect::<Vec<_>>(), [(json!({"depth": 7}), 37), (json!({"depth": 8}), 40)]);
 }
 
 #[test]
@@ -174,8 +174,10 @@ fn what_a_project_keeps_and_tells() {
 
 #[test]
 fn settings_keep_their_types_and_stand_anywhere() {
-    let text = "[schedule]\ncron = \"${cron_hour} 6 * * *\"\n";
-    assert_eq!(project(&[("p", text)], &Settings::new()).unwrap_err()[0].message, "there is no setting `cron_hour`");
+    let text = "[schedule]\ncron = \"${hour} 6 * * *\"\n[steps.a]\nplugin = \"csv\"\n";
+    let problems = project(&[("p", text)], &Settings::new()).unwrap_err();
+    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages, ["there is no setting `hour`"], "and nothing of what the string says instead");
     let text = "timeout = \"${depth} h\"\n[schedule]\ncron = \"${depth} 6 * * *\"\n\
                 [steps.a]\nplugin = \"./q_${mode}.sql\"\nseed = \"${depth}\"\nlabel = \"x_${deep}_${rate}\"\n\
                 params = { d = \"${depth}\", r = \"${rate}\", t = \"${deep}\", m = [\"${mode}\"], l = \"$${mode}\" }\n\

@@ -3,7 +3,7 @@
 use crate::known::{Kind, Steps};
 use crate::{Each, expand, role, wiring};
 use manifest::Step;
-use types::{Descriptor, Field, Id, OutputRef, Problem, Role, StepName};
+use types::{Descriptor, Field, OutputRef, Problem, Role, StepName};
 
 /// The step whose items a step runs for: itself, or the one at the end of `like`.
 pub(crate) fn root<'k>(step: &'k Step, steps: &'k Steps) -> Option<&'k StepName> {
@@ -59,13 +59,16 @@ pub(crate) fn unlike(step: &Step, first: &Descriptor, said: &Descriptor) -> Opti
     };
     let (expected, got) = (ports(first), ports(said));
     let name = expected.keys().chain(got.keys()).find(|name| expected.get(*name) != got.get(*name))?;
-    let shown = |columns: Option<&Vec<String>>| match columns {
-        None => "nothing".to_owned(),
-        Some(columns) => wiring::listed(columns.iter().map(String::as_str)),
+    let (no, name) = (Vec::new(), name.clone());
+    let (expected, got) = (expected.get(&name).unwrap_or(&no), got.get(&name).unwrap_or(&no));
+    let more = |left: &[String], right: &[String]| left.iter().find(|column| !right.contains(column)).cloned();
+    let what = match (more(got, expected), more(expected, got)) {
+        (Some(column), _) => format!("gives column `{column}` at `{name}` for this value, and not for the first"),
+        (None, Some(column)) => format!("gives no column `{column}` at `{name}` for this value, but for the first"),
+        (None, None) => format!("gives other columns at `{name}` for this value than for the first"),
     };
-    let (expected, got) = (shown(expected.get(name)), shown(got.get(name)));
-    let message = format!("step `{}` gives {got} at `{name}` for this value, and {expected} for the first", step.name);
-    Some(Problem::new(message).at(value(step)).hinted("all values give the same columns"))
+    let problem = Problem::new(format!("step `{}` {what}", step.name)).at(value(step));
+    Some(problem.hinted("all values give the same columns in the same order"))
 }
 
 /// With another value a fitted step reads something else, and one list of columns is kept for all.

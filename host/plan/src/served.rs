@@ -78,7 +78,7 @@ fn way<'k>(
                 return Err(refuse(
                     &here.step,
                     message,
-                    "remove its `each`: only what is chosen by `best` may have one",
+                    "remove its `each`: what stands between a request and its model runs once",
                 ));
             }
             Rows::Fitted(from) => {

@@ -116,7 +116,24 @@ fn known_items_become_steps() {
     let plan = planned();
     let items = |name: &StepName| plan::static_items(plan.step(name)?.each.as_ref()?);
     let expanded = plan::expand(&plan, &items);
-    expect![[""]].assert_eq(&shown(&expanded));
+    expect![[r#"
+        train@0: train scaled.train {"depth":3}
+        train@1: train scaled.train {"depth":5}
+        train: gather train@0.model train@1.model
+        predict@0: predict scaled.test train@0.model {"depth":3}
+        predict@1: predict scaled.test train@1.model {"depth":5}
+        predict: gather predict@0.table predict@1.table
+        measured@0: evaluate predict@0.table predict@0.table {}
+        measured@1: evaluate predict@1.table predict@1.table {}
+        measured: gather measured@0.measures measured@1.measures
+        best: best train@0.model measured@0.measures train@1.model measured@1.measures
+        gate: gate best.measures
+        registered: register best.model gate.verdict best.measures measured.measures measured.measures
+        cities: transform predict.table predict.table {}
+        report: deliver measured.measures {}
+        again: predict scaled.test best.model {"depth":3}
+    "#]]
+    .assert_eq(&shown(&expanded));
     let seeds: std::collections::BTreeSet<u64> = expanded.steps.iter().map(|step| step.seed).collect();
     assert!(seeds.contains(&step(&plan, "train").seed));
     assert_ne!(step(&expanded, "train@0").seed, step(&expanded, "train@1").seed);
@@ -155,7 +172,12 @@ fn conditions_that_look_at_nothing() {
         "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\n\
          when = [{ rows = \"data.rows\", at_least = 1, at_most = 2 }, { measures = \"data.table\", measure = \"m\", at_least = 1, at_most = 2 },\n\
          { verdict = \"data.table\" }]\n",
-        expect![[""]],
+        expect![[r#"
+            7:18: step `s` takes `data.rows`, but `data` gives no such port
+                hint: it gives `table`
+            7:73: step `s` wants measures or a model at `when.1.measures`; `data.table` is a table
+            8:13: step `s` wants a verdict at `when.2.verdict`; `data.table` is a table
+        "#]],
     );
 }
 
@@ -164,38 +186,64 @@ fn items_that_cannot_be() {
     for (steps, expected) in [
         (
             "[steps.s]\nplugin = \"csv\"\nparams.columns = \"a:text\"\neach = { param = \"rows\", values = [1, 2] }\n",
-            expect![[""]],
+            expect![[r#"
+                7:1: step `s` has `each`, and plugin `csv` is a collector
+                    hint: collectors and sinks run once; give `each` to a step between them
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"csv\"\nparams.columns = \"a:text\"\neach = { param = \"rows\", values = [1, 0, \"x\"] }\n",
-            expect![[""]],
+            expect![[r#"
+                7:1: step `s` has `each`, and plugin `csv` is a collector
+                    hint: collectors and sinks run once; give `each` to a step between them
+                7:39: step `s`: parameter `rows`: 0 is less than the minimum of 1
+                7:42: step `s`: parameter `rows` is a string, expected integer or null
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\neach = { param = \"x\", values = [3, \"3\", 4] }\n",
-            expect![[""]],
+            expect![[r#"
+                7:36: step `s` runs twice for `x = 3`
+                    hint: remove one of the two
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\neach = { rows = \"table\", by = \"cty\" }\n",
-            expect![[""]],
+            expect![[r#"
+                7:31: step `s` wants column `cty`; `data.table` has no such column
+                    hint: did you mean `city`?
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\neach = { rows = \"table\", by = \"a\" }\n",
-            expect![[""]],
+            expect![[r#"
+                7:31: step `s` cannot run for each `a` of `data.table`: it is float64
+                    hint: expected a column of boolean, int64, text or date
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"./derive.py\"\ninputs.rows = \"data.table\"\n\
              each = { param = \"adds\", values = [\"c:text\", \"d:text\"] }\n",
-            expect![[""]],
+            expect![[r#"
+                7:46: step `s` gives column `d:text` at `rows` for this value, and not for the first
+                    hint: all values give the same columns in the same order
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"./derive.py\"\ninputs.rows = \"data.table\"\n\
              each = { param = \"reads\", values = [\"a:float64\", \"b:float64\"] }\n",
-            expect![[""]],
+            expect![[r#"
+                7:50: step `s` reads `b:float64` for this value, and `a:float64` for the first
+                    hint: a fitted step reads the same columns for all values
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\n\
              each = { param = \"reads\", values = [\"a:float64\", \"q:float64\", \"q:float64 \"] }\n",
-            expect![[""]],
+            expect![[r#"
+                6:16: step `s` wants column `q` as float64; `data.table` has no such column
+                    hint: it has `id`, `a`, `b`, `city`, `y`
+            "#]],
         ),
         (
             "[steps.t]\nplugin = \"logistic\"\ninputs.train = \"data.table\"\nlabel = \"y\"\n\
@@ -207,14 +255,26 @@ fn items_that_cannot_be() {
              [steps.e]\nplugin = \"classification\"\ninputs.candidate = \"q.table\"\n\
              [steps.f]\nplugin = \"classification\"\ninputs.candidate = \"q.table\"\neach = { rows = \"candidate\", by = \"city\" }\n\
              [steps.c]\nbuiltin = \"best\"\ninputs = { model = \"t.model\", measures = \"f.measures\" }\nmeasure = \"m\"\nprefer = \"lowest\"\n",
-            expect![[""]],
+            expect![[r#"
+                11:41: step `p` takes `t.model` of each item of `t`: a model cannot be gathered
+                    hint: add `each = { like = "t" }`, or choose a model with `builtin = "best"`
+                14:16: step `r` takes `t.model` of each item of `t`: a model cannot be gathered
+                    hint: add `each = { like = "t" }`, or choose a model with `builtin = "best"`
+                18:42: step `b` chooses among several; `e.measures` is one, of a step without `each`
+                    hint: take it from a step with `each`
+                34:42: step `c`: `f.measures` is not measured for the items of `t.model`
+                    hint: measure in a step with `each = { like = "t" }`
+            "#]],
         ),
         (
             "[steps.s]\nplugin = \"standardize\"\nfit = \"data.table\"\ninputs.rows = \"data.table\"\n\
              each = { rows = \"rows\", by = \"city\" }\n\
              [steps.t]\nplugin = \"logistic\"\ninputs.train = \"s.rows\"\nlabel = \"y\"\n\
              [steps.r]\nbuiltin = \"register\"\ninputs.model = \"t.model\"\nname = \"m\"\n",
-            expect![[""]],
+            expect![[r#"
+                5:10: step `s` learns for each of several items, so a request would not know which
+                    hint: remove its `each`: what stands between a request and its model runs once
+            "#]],
         ),
     ] {
         with_data(steps, expected);
@@ -225,6 +285,10 @@ fn items_that_cannot_be() {
 fn what_is_watched_collects() {
     let text = "[triggers]\nsource = { step = \"s\", every = \"1 min\" }\n[steps.data]\nplugin = \"csv\"\nparams.columns = \"a:text\"\n\
                 [steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\n";
-    expect![[""]].assert_eq(&fake::problems(text));
+    expect![[r#"
+        2:19: step `s` is to be asked for new rows, and does not collect: its work is transform
+            hint: there is `data`
+    "#]]
+    .assert_eq(&fake::problems(text));
     assert_eq!(fake::problems(&text.replace("step = \"s\"", "step = \"data\"")), "no problem");
 }

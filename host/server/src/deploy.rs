@@ -329,6 +329,11 @@ fn changed(current: Option<&Settings>, change: &SettingsChange) -> Settings {
     settings
 }
 
+/// What the project in a folder is called.
+pub fn project_name(folder: &Path) -> Result<ProjectName, Error> {
+    Ok(declared::name(folder)?)
+}
+
 pub(crate) fn never(project: &ProjectName) -> Error {
     Error::NotFound(format!("project `{project}` was never deployed; `stepwell deploy` in its folder does it"))
 }

@@ -35,9 +35,15 @@ pub enum HookRefused {
     Server(Error),
 }
 
-impl<E: Into<Error>> From<E> for HookRefused {
-    fn from(error: E) -> Self {
-        Self::Server(error.into())
+impl From<Error> for HookRefused {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<Fault> for HookRefused {
+    fn from(fault: Fault) -> Self {
+        Self::Server(fault.into())
     }
 }
 

@@ -48,7 +48,7 @@ mod watch;
 
 pub use backfills::{BackfillLine, BackfillRequest};
 pub use changes::{Change, Changes};
-pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange};
+pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use difference::{Differs, How};
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use fire::Fired;

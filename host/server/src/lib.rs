@@ -40,6 +40,8 @@ mod secrets;
 mod share;
 mod signing;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod timetable;
 mod timing;
 mod trial;

@@ -5,7 +5,7 @@
 //! that failed within a day and about which nothing is recorded.
 
 use crate::bell::Bell;
-use crate::signing::{Key, Message};
+use crate::signing::Message;
 use crate::{Error, Server, authority, declared, locked, triggers};
 use doors::Keeper;
 use ports::{Ask, Journal, Told};

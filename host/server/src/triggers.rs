@@ -56,6 +56,11 @@ impl Triggers {
         self.is_leaving.load(Ordering::Relaxed)
     }
 
+    /// Whoever hears it, once: then runs that end are looked at.
+    pub(crate) fn hear(&self, say: impl Fn(String) + Send + Sync + 'static) -> bool {
+        self.say.set(Box::new(say)).is_ok()
+    }
+
     pub(crate) fn ended(&self, tenant: &TenantId, run: RunId) {
         locked(&self.ended).push((tenant.clone(), run));
     }
@@ -70,7 +75,7 @@ impl Triggers {
 impl Server {
     /// From now on starts runs by itself, until [`Server::leave`]. What people should know goes to `say`.
     pub fn keep_triggers(self: &Arc<Self>, say: impl Fn(String) + Send + Sync + 'static) {
-        if self.triggers.say.set(Box::new(say)).is_err() {
+        if !self.triggers.hear(say) {
             return;
         }
         let loops: [fn(&Arc<Self>); 3] = [Self::keep_schedules, Self::keep_watches, Self::keep_notifying];

@@ -164,13 +164,14 @@ impl House {
     /// A run that nobody drives: it is under way until it is ended.
     fn under_way(&self, cause: Cause) -> RunId {
         let run = self.server.store.next_run(&tenant()).unwrap();
+        let logical_time_us = if let Cause::Schedule { at_us } = cause { at_us } else { 0 };
         let head = RunHead {
             run,
             project: project(),
             pipeline: pipeline("main"),
             plan: types::Digest::of(b""),
             cause,
-            logical_time_us: 0,
+            logical_time_us,
             started_us: self.server.now_us(),
             deployment: Some(1),
             overrides: Settings::new(),

@@ -156,7 +156,7 @@ fn files_that_changed_start_one_run() {
     let mut written = 0;
     while !project.stepwell(&["runs", "list"]).out.contains("main") {
         assert!(begin.elapsed() < DEADLINE, "no run: {}", server.said());
-        if begin.elapsed() > Duration::from_secs(20 * written) {
+        if begin.elapsed() > Duration::from_secs(30 * written) {
             written += 1;
             project.write(&format!("data/more-{written}.csv"), "a,b\n3,z\n");
         }

@@ -77,7 +77,7 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
         Work::Evaluate { candidate, baseline, slices, .. } => {
             Task::Evaluate { candidate: one(candidate)?, baseline: maybe(baseline)?, slices: slices.clone() }
         }
-        Work::Deliver { .. } | Work::Gate { .. } | Work::Register { .. } => {
+        Work::Deliver { .. } | Work::Gate { .. } | Work::Best { .. } | Work::Gather { .. } | Work::Register { .. } => {
             return Err(Fault::host(format!("{} is not work for a plugin", who(step))));
         }
     })

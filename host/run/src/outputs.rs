@@ -126,8 +126,14 @@ fn kind(work: &Work, port: &PortName) -> &'static str {
         Work::Evaluate { .. } => "measures",
         Work::Deliver { .. } => "delivered",
         Work::Gate { .. } => "verdict",
+        Work::Best { .. } if port.as_str() == "model" => "model",
+        Work::Best { .. } => "measures",
         Work::Register { .. } => "version",
-        Work::Collect { .. } | Work::Transform { .. } | Work::Fit { .. } | Work::Predict { .. } => "table",
+        Work::Collect { .. }
+        | Work::Transform { .. }
+        | Work::Fit { .. }
+        | Work::Predict { .. }
+        | Work::Gather { .. } => "table",
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         pool: None,
         cache: true,
         each: None,
+        given: BTreeMap::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use types::{Deployment, Digest, Fault, PipelineName, Problem, ProjectName, Recor
 /// What is deployed. A blob of JSON, the same for the same project: fields are only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Content {
-    pub(crate) texts: declared::Texts,
+    pub(crate) texts: manifest::Texts,
     pub(crate) plans: BTreeMap<PipelineName, Plan>,
     /// Grants are relative to it.
     pub(crate) project_dir: PathBuf,
@@ -297,8 +297,8 @@ impl Deployed {
         self.project.pipelines.iter().filter_map(|(name, pipeline)| Some((name, pipeline.schedule.as_ref()?)))
     }
 
-    pub(crate) fn triggers(&self, pipeline: &PipelineName) -> declared::Triggers {
-        self.project.pipelines.get(pipeline).map(declared::triggers).unwrap_or_default()
+    pub(crate) fn triggers(&self, pipeline: &PipelineName) -> manifest::Triggers {
+        self.project.pipelines.get(pipeline).map(|pipeline| pipeline.triggers.clone()).unwrap_or_default()
     }
 }
 

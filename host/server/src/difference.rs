@@ -1,8 +1,7 @@
 //! Two contents of a project -> what the newer one runs, reaches and serves that the older one did not. Pure.
 
-use crate::declared;
 use crate::deploy::Content;
-use manifest::Project;
+use manifest::{Notify, Project, Triggers};
 use plan::{PlannedStep, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +46,7 @@ pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
         side.project.endpoints.iter().map(|(name, endpoint)| (name.clone(), shown(endpoint))).collect()
     };
     found.each("endpoint", &old.map(endpoints).unwrap_or_default(), &endpoints(new), String::clone);
-    let notified = |side: Side<'_>| declared::notify(side.project).map(|notify| format!("{notify:?}"));
+    let notified = |side: Side<'_>| side.project.notify.as_ref().map(told);
     found.one("who is told of runs", old.and_then(notified), notified(new));
     let folder = |side: Side<'_>| side.content.project_dir.display().to_string();
     if let Some(old) = old {
@@ -201,9 +200,8 @@ fn starts(pipeline: &manifest::Pipeline) -> BTreeMap<&'static str, String> {
     if let Some(schedule) = &pipeline.schedule {
         starts.insert("schedule", said(schedule));
     }
-    let triggers = declared::triggers(pipeline);
-    if triggers != declared::Triggers::default() {
-        starts.insert("triggers", shown(&triggers));
+    if pipeline.triggers != Triggers::default() {
+        starts.insert("triggers", shown(&pipeline.triggers));
     }
     starts
 }
@@ -215,8 +213,14 @@ fn said(schedule: &trigger::Schedule) -> String {
     format!("`{}` in {}{paused} ({})", schedule.expression(), schedule.zone(), &rest[..6])
 }
 
-fn shown(triggers: &declared::Triggers) -> String {
-    let declared::Triggers { after, files, source, webhook } = triggers;
+fn told(notify: &Notify) -> String {
+    let on: Vec<_> = notify.on.iter().map(|occasion| occasion.word()).collect();
+    let signed = notify.secret.as_ref().map(|secret| format!(", signed with `{secret}`")).unwrap_or_default();
+    format!("{} of {}{signed}", notify.url, on.join(", "))
+}
+
+fn shown(triggers: &Triggers) -> String {
+    let Triggers { after, files, source, webhook, .. } = triggers;
     let list = |what: &str, names: Vec<String>| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
     let quoted = |name: &dyn Display| format!("`{name}`");
     let parts = [

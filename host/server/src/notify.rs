@@ -6,7 +6,7 @@
 
 use crate::bell::Bell;
 use crate::signing::Message;
-use crate::{Error, Server, authority, declared, locked, triggers};
+use crate::{Error, Server, authority, locked, triggers};
 use doors::Keeper;
 use ports::{Ask, Journal, Told};
 use serde_json::json;
@@ -64,8 +64,8 @@ impl Server {
 
     fn is_wanted(&self, tenant: &TenantId, head: &RunHead, about: &str) -> bool {
         let deployed = self.current_deployment(tenant, &head.project).ok().flatten();
-        let notify = deployed.and_then(|deployed| declared::notify(&deployed.project));
-        notify.is_some_and(|notify| notify.on.iter().any(|on| on == about))
+        let notify = deployed.as_ref().and_then(|deployed| deployed.project.notify.as_ref());
+        notify.is_some_and(|notify| notify.on.iter().any(|on| on.word() == about))
     }
 
     pub(crate) fn keep_notifying(self: &Arc<Self>) {
@@ -126,7 +126,7 @@ impl Server {
     fn deliver(&self, tenant: &TenantId, run: RunId, about: &str) -> Result<(), Error> {
         let head = self.store.run(tenant, run)?.ok_or_else(|| crate::runs::no_run(run))?.head;
         let Some(deployed) = self.current_deployment(tenant, &head.project)? else { return Ok(()) };
-        let Some(notify) = declared::notify(&deployed.project) else { return Ok(()) };
+        let Some(notify) = &deployed.project.notify else { return Ok(()) };
         let body = self.message(tenant, &head, about)?;
         let (id, timestamp) =
             (format!("{}_{about}", triggers::of_run(tenant, run)), (self.now_us() / 1_000_000).to_string());

@@ -4,9 +4,9 @@
 mod deploying;
 mod scheduling;
 
-use crate::declared::Texts;
 use crate::deploy::Content;
 use crate::{Folder, LockedBy, Options, Prepared, Server, WallPolicy, locked};
+use manifest::Texts;
 use plan::Plan;
 use ports::{Blobs, Clock, Journal};
 use std::path::Path;

@@ -3,6 +3,7 @@
 
 mod deploying;
 mod scheduling;
+mod triggering;
 
 use crate::deploy::Content;
 use crate::{Folder, LockedBy, Options, Prepared, Server, WallPolicy, locked};

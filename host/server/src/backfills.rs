@@ -76,6 +76,7 @@ impl Server {
     /// Begins no more runs of a backfill.
     pub fn end_backfill(&self, tenant: &TenantId, number: u64) -> Result<BackfillLine, Error> {
         self.known(tenant)?;
+        let _alone = locked(&self.deploying);
         let missing = || Error::NotFound(format!("there is no backfill {number}"));
         let found = |line: BackfillLine| (line.asked.number == number).then_some(line);
         let line = self.backfills(tenant)?.into_iter().find_map(found).ok_or_else(missing)?;

@@ -67,6 +67,9 @@ impl Server {
         spark: Spark,
     ) -> Result<Fired, Error> {
         self.active(tenant)?;
+        if self.triggers.is_leaving() {
+            return Err(Error::Conflict("the server is leaving: it starts nothing more".to_owned()));
+        }
         let (deployment, content) = (&deployed.deployment, &deployed.content);
         let plan = content.plans.get(pipeline).ok_or_else(|| {
             let known: Vec<_> = content.plans.keys().map(|name| format!("`{name}`")).collect();

@@ -142,7 +142,7 @@ pub struct Server {
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
-    /// Held from looking up what is deployed or asked for to recording what follows it.
+    /// Held from looking up what is deployed, settled or asked for to recording what follows it.
     deploying: Mutex<()>,
     /// Wakes the loop that keeps schedules.
     bell: bell::Bell,

@@ -114,7 +114,7 @@ impl Server {
             }
             (Err(error), _) => {
                 let what = format!("run {run} of tenant `{tenant}` {about}, and nobody could be told");
-                self.triggers.say(format!("{what}: {error}"));
+                self.triggers.say(format!("{what}: {}", triggers::in_words(error)));
             }
             (Ok(()), _) => {}
         }

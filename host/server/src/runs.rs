@@ -139,9 +139,10 @@ impl Server {
             if server.write_report(&key.0, run).is_err() {
                 let _ = std::fs::remove_file(server.report_file(&key.0, run));
             }
+            // Before anybody can see that it is over: who looks then finds it among those that ended.
+            server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);
             live.end();
-            server.ended(&key.0, run, state);
         });
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use crate::deploy::Deployed;
 use crate::fire::{Fired, Spark};
-use crate::{Error, Server};
+use crate::{Error, Server, locked};
 use ports::Journal;
 use std::sync::Arc;
 use trigger::{Decision, Schedule, Standing, Whose, due};
@@ -27,6 +27,8 @@ struct Kept<'a> {
 impl Server {
     /// Settles the schedules and backfills of a tenant, and says when to look again.
     pub(crate) fn settle(self: &Arc<Self>, tenant: &TenantId) -> Result<Option<i64>, Error> {
+        // Neither another version nor a pause comes between what is read and what is recorded.
+        let _alone = locked(&self.deploying);
         let mut wake = None;
         for deployed in self.all_deployed(tenant)? {
             for (pipeline, schedule) in deployed.schedules() {

@@ -66,10 +66,11 @@ impl Server {
     /// Holds a schedule, or lets it go on: what came meanwhile is passed over.
     pub fn pause_schedule(&self, tenant: &TenantId, pipeline: &str, paused: bool) -> Result<ScheduleLine, Error> {
         self.active(tenant)?;
+        let _alone = locked(&self.deploying);
         let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
         let schedule = backfills::schedule_of(&deployed, &pipeline)?;
         let project = deployed.deployment.project.clone();
-        let (_alone, now_us) = (locked(&self.deploying), self.now_us());
+        let now_us = self.now_us();
         let state = self.state_of(tenant, &deployed, &pipeline)?;
         if state.paused == paused {
             let word = if paused { "paused already" } else { "not paused" };

@@ -105,7 +105,8 @@ impl Server {
     /// One look at everything; says when the next is due.
     pub(crate) fn look(self: &Arc<Self>) -> Option<i64> {
         let mut keeping = locked(&self.triggers.keeping);
-        for (tenant, run) in std::mem::take(&mut *locked(&self.triggers.ended)) {
+        let ended = std::mem::take(&mut *locked(&self.triggers.ended));
+        for (tenant, run) in ended {
             // What could not be followed up is found by catching up.
             if self.follow_up_run(&tenant, run).is_err() {
                 keeping.caught_up.remove(&tenant);
@@ -132,7 +133,7 @@ impl Server {
                 }
                 Err(error) => {
                     let again = now_us + AGAIN_US;
-                    let (text, told) = (error.to_string(), keeping.faults.remove(&tenant));
+                    let (text, told) = (in_words(&error), keeping.faults.remove(&tenant));
                     if told.is_none_or(|(_, told)| told != text) {
                         self.triggers.say(format!("tenant `{tenant}`: nothing starts by itself for now: {text}"));
                     }
@@ -194,6 +195,14 @@ impl Server {
 
     pub(crate) fn now_us(&self) -> i64 {
         Clock::now_us(self.clock.as_ref())
+    }
+}
+
+/// An error with what to do about it, in a line.
+pub(crate) fn in_words(error: &Error) -> String {
+    match error {
+        Error::Fault(Fault { message, hint: Some(hint), .. }) => format!("{message} ({hint})"),
+        error => error.to_string(),
     }
 }
 

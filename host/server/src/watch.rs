@@ -5,6 +5,7 @@
 
 use crate::deploy::Deployed;
 use crate::fire::Spark;
+use crate::triggers::in_words;
 use crate::{Error, Server, locked};
 use ports::{Assignment, Call, Journal, Page, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,7 @@ impl Server {
 
     fn tell_once(&self, whose: &Whose, looked: Result<(), Error>, told: &mut BTreeMap<Whose, String>) {
         let Err(error) = looked else { return drop(told.remove(whose)) };
-        let text = error.to_string();
+        let text = in_words(&error);
         if told.get(whose) != Some(&text) {
             let (tenant, project, pipeline) = whose;
             self.triggers.say(format!("tenant `{tenant}`: files of `{project}/{pipeline}` are not watched: {text}"));
@@ -144,7 +145,8 @@ impl Server {
                 && !server.triggers.is_leaving()
             {
                 let (tenant, project, pipeline) = &whose;
-                server.triggers.say(format!("tenant `{tenant}`: source of `{project}/{pipeline}`: {error}"));
+                let why = in_words(&error);
+                server.triggers.say(format!("tenant `{tenant}`: source of `{project}/{pipeline}`: {why}"));
             }
             locked(&server.asking).remove(&whose);
         });

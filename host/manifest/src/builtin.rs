@@ -147,7 +147,7 @@ pub(crate) fn bounded(reader: &mut Reader, what: &str, span: Range<usize>, table
 
 /// A table with bounds has one at least, and they do not cross.
 pub(crate) fn bounds(reader: &mut Reader, what: &str, span: Range<usize>, table: &DeTable<'_>, cross: bool) {
-    let written = |key: &str| table.get(key).map(|value| written(value));
+    let written = |key: &str| table.get(key).map(as_written);
     match (written("at_least"), written("at_most")) {
         (None, None) => {
             reader.wrong_hinted(span, format!("{what} lacks its bound"), "add `at_least`, `at_most` or both");
@@ -160,7 +160,7 @@ pub(crate) fn bounds(reader: &mut Reader, what: &str, span: Range<usize>, table:
 }
 
 /// A number as it stands in the file.
-fn written(value: &Value<'_>) -> String {
+fn as_written(value: &Value<'_>) -> String {
     match value.get_ref() {
         DeValue::Float(float) => float.as_str().to_owned(),
         DeValue::Integer(integer) => integer.to_string(),

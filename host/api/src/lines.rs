@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use run::RunEvent;
 use serde::{Deserialize, Serialize};
-use server::{Added, CheckedPipeline, Listed};
+use server::{Added, CheckedPipeline, Listed, Prepared};
 use std::convert::Infallible;
 use tokio::sync::mpsc::{Sender, channel};
 use types::RunId;
@@ -32,6 +32,9 @@ pub enum Line {
     },
     Added {
         added: Box<Added>,
+    },
+    Prepared {
+        prepared: Box<Prepared>,
     },
     Plugins {
         plugins: Vec<Listed>,

@@ -98,7 +98,7 @@ pub(crate) async fn events(
     lines(move |speaker| follow(&server, &tenant, run, speaker))
 }
 
-fn follow(server: &Server, tenant: &TenantId, run: RunId, speaker: &Speaker) -> Result<(), server::Error> {
+pub(crate) fn follow(server: &Server, tenant: &TenantId, run: RunId, speaker: &Speaker) -> Result<(), server::Error> {
     // A reader that left does not stop the run.
     server.follow(tenant, run)?.all(|event| speaker.say(Line::Event { event }));
     Ok(())

@@ -4,7 +4,7 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use types::TenantId;
+use types::{ProjectName, TenantId};
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
 ///
@@ -113,13 +113,40 @@ pub(crate) enum Command {
     Run {
         /// Which pipeline; needed if the project has several
         pipeline: Option<String>,
+        /// As it was deployed, whatever the folder says now
+        #[arg(long, requires = "pipeline")]
+        deployed: bool,
+    },
+    /// Have the project run by itself: store it as it is now, as a version that schedules and other triggers start
+    ///
+    /// Checks and plans every pipeline, shows what differs from the version that runs now, and asks. What is deployed stays as
+    /// it is whatever becomes of the folder; grants of files are still relative to it. A running `stepwell serve` starts the
+    /// runs and serves the endpoints.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Without a terminal it goes on by itself, but not if a step would reach more than before: \
+                  that needs --yes.\n\nExample: stepwell deploy --tenant acme --set region=eu"
+    )]
+    Deploy {
+        #[command(subcommand)]
+        command: Option<Deploy>,
+        /// Set a setting of the project for this tenant; those of the version before stay
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Take what the project says of a setting again
+        #[arg(long, value_name = "KEY")]
+        unset: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
-    /// Look at when pipelines are to run by themselves
+    /// Look at when pipelines run by themselves, hold them, and run a past span again
     ///
-    /// Schedules are checked and previewed. They do not fire yet.
+    /// Schedules fire once they are deployed (`stepwell deploy`), while `stepwell serve` runs. A PIPELINE here may be written
+    /// as PROJECT/PIPELINE.
     #[command(subcommand)]
     Schedule(Schedule),
     /// Look at registered models
@@ -165,6 +192,7 @@ impl Command {
             Self::Check { .. }
                 | Self::Plugin(Plugin::Add { .. } | Plugin::List)
                 | Self::Run { .. }
+                | Self::Deploy { command: None, .. }
                 | Self::Serve { .. }
                 | Self::Runs(Runs::Resume { .. })
         )
@@ -231,6 +259,64 @@ pub(crate) enum Schedule {
         /// How many rows at most, up to 10,000
         #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=10_000))]
         count: u16,
+    },
+    /// All deployed schedules
+    List,
+    /// Hold a schedule: what comes meanwhile is passed over
+    Pause { pipeline: String },
+    /// Let a held schedule go on from now
+    Resume { pipeline: String },
+    /// What became of a schedule's last instants: their runs, and why others did not run
+    History { pipeline: String },
+    /// Run a past span again, both ends included; without a pipeline, look at what was asked for
+    Backfill {
+        #[arg(requires_all = ["from", "to"], conflicts_with = "cancel")]
+        pipeline: Option<String>,
+        /// The first moment, as in `preview`
+        #[arg(long, value_name = "TIME", requires = "pipeline")]
+        from: Option<String>,
+        /// The last moment
+        #[arg(long, value_name = "TIME", requires = "pipeline")]
+        to: Option<String>,
+        /// `buffer-all` runs one after another, `allow` several beside each other
+        #[arg(long, value_name = "HOW", requires = "pipeline", value_parser = ["buffer-all", "allow"])]
+        overlap: Option<String>,
+        /// Which instants come first
+        #[arg(long, value_name = "WHICH", requires = "pipeline", value_parser = ["oldest", "newest"])]
+        order: Option<String>,
+        /// Begin no more runs of this one
+        #[arg(long, value_name = "NUMBER")]
+        cancel: Option<u64>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Deploy {
+    /// All deployed projects of the tenant
+    List,
+    /// All versions of a project
+    History {
+        /// [default: the one in the folder]
+        name: Option<ProjectName>,
+    },
+    /// A version: its pipelines, what starts them, its endpoints
+    Show {
+        /// A number [default: the current one]
+        version: Option<u32>,
+        /// Which project [default: the one in the folder]
+        #[arg(long, value_name = "NAME")]
+        name: Option<ProjectName>,
+    },
+    /// Bring an earlier version back, as a new one
+    Rollback {
+        /// A number [default: the one that ran before]
+        version: Option<u32>,
+        /// Which project [default: the one in the folder]
+        #[arg(long, value_name = "NAME")]
+        name: Option<ProjectName>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 

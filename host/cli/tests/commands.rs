@@ -99,7 +99,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 25] = [
+    let helps: [(&[&str], &str); 33] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -111,8 +111,16 @@ fn help_says_what_a_command_is_for() {
         (&["runs", "resume"], "Go on with an interrupted run"),
         (&["runs", "cancel"], "Stop a run"),
         (&["runs", "rows"], "STEP.PORT"),
-        (&["schedule"], "They do not fire yet"),
+        (&["schedule"], "fire once they are deployed"),
         (&["schedule", "preview"], "why where clocks change"),
+        (&["schedule", "list"], "All deployed schedules"),
+        (&["schedule", "pause"], "Hold a schedule"),
+        (&["schedule", "resume"], "go on from now"),
+        (&["schedule", "history"], "why others did not run"),
+        (&["schedule", "backfill"], "both ends included"),
+        (&["deploy"], "shows what differs"),
+        (&["deploy", "history"], "All versions of a project"),
+        (&["deploy", "rollback"], "Bring an earlier version back"),
         (&["model"], "Look at registered models"),
         (&["model", "list"], "their versions and aliases"),
         (&["model", "show"], "what it needs and gives"),
@@ -184,13 +192,16 @@ fn a_schedule_is_previewed() {
 }
 
 #[test]
-fn check_says_that_a_schedule_does_not_fire() {
+fn check_says_whether_a_schedule_is_deployed() {
     let project = Project::new();
-    let silent = "nothing starts runs by schedules yet";
+    let silent = "has a schedule that is not deployed";
     assert!(!project.stepwell(&["check"]).err.contains(silent));
     project.edit(harness::TRAIN, "[steps.patients]", "[schedule]\ncron = \"@daily\"\n\n[steps.patients]");
-    let hint = "have something else call `stepwell run train`";
-    project.stepwell(&["check"]).expect("a schedule", 0, &["pipeline `train` is sound", silent, hint]);
+    project.stepwell(&["check"]).expect("a schedule", 0, &["pipeline `train` is sound", silent, "`stepwell deploy`"]);
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    assert!(!project.stepwell(&["check"]).err.contains(silent));
+    project.edit(harness::TRAIN, "@daily", "@hourly");
+    project.stepwell(&["check"]).expect("another schedule", 0, &[silent]);
 }
 
 #[test]

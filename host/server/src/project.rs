@@ -76,9 +76,12 @@ impl Server {
             None => project.pipelines.keys().cloned().collect(),
         };
         let plans = self.plans(tenant, folder, &project, &names, repin, notes)?;
+        let deployed = self.current_deployment(tenant, &project.name)?;
         let checked = |(plan, bounded): &(Plan, Bounded)| {
-            let pipeline = project.pipelines.get(&plan.pipeline);
-            checked(plan, bounded, pipeline.is_some_and(|pipeline| pipeline.schedule.is_some()))
+            let own = project.pipelines.get(&plan.pipeline).map(|pipeline| &pipeline.schedule);
+            let kept = deployed.as_ref().and_then(|deployed| deployed.project.pipelines.get(&plan.pipeline));
+            let kept = kept.map(|pipeline| &pipeline.schedule);
+            checked(plan, bounded, matches!(own, Some(Some(_))) && own != kept)
         };
         Ok(plans.iter().map(checked).collect())
     }
@@ -106,7 +109,7 @@ impl Server {
         plans.pop().map(|(plan, _)| plan).ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
     }
 
-    fn plans(
+    pub(crate) fn plans(
         &self,
         tenant: &TenantId,
         folder: &Path,
@@ -189,7 +192,7 @@ fn load(folder: &Path, pipeline: Option<&str>) -> Result<Project, Vec<Problem>> 
     }
 }
 
-fn no_pipelines() -> Error {
+pub(crate) fn no_pipelines() -> Error {
     let problem = Problem::new("the project has no pipelines");
     vec![problem.hinted("write one as `pipelines/NAME.toml`")].into()
 }
@@ -205,7 +208,7 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
     Err(vec![Problem { hint, ..problem }].into())
 }
 
-fn checked(plan: &Plan, bounded: &Bounded, is_scheduled: bool) -> CheckedPipeline {
+fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline {
     let path = plan.steps.iter().find_map(|step| match &step.work {
         Work::Register { served, .. } => Some(served),
         _ => None,
@@ -221,13 +224,13 @@ fn checked(plan: &Plan, bounded: &Bounded, is_scheduled: bool) -> CheckedPipelin
         steps: steps.collect(),
         request: path.map(|path| path.request.clone()).unwrap_or_default(),
         served: path.map(|path| path.steps.iter().chain(&path.trainer).cloned().collect()).unwrap_or_default(),
-        warnings: bounded.warnings.iter().cloned().chain(is_scheduled.then(|| fires_not(plan))).collect(),
+        warnings: bounded.warnings.iter().cloned().chain(fires_later.then(|| fires_once_deployed(plan))).collect(),
         lowered: bounded.lowered.clone(),
     }
 }
 
 /// Nobody is to wait for a run that does not come.
-fn fires_not(plan: &Plan) -> Problem {
-    let message = format!("pipeline `{}` has a schedule, and nothing starts runs by schedules yet", plan.pipeline);
-    Problem::new(message).hinted(format!("until then have something else call `stepwell run {}`", plan.pipeline))
+fn fires_once_deployed(plan: &Plan) -> Problem {
+    let message = format!("pipeline `{}` has a schedule that is not deployed: it fires once it is", plan.pipeline);
+    Problem::new(message).hinted("`stepwell deploy` does it; a running `stepwell serve` then starts the runs")
 }

@@ -33,6 +33,9 @@ impl Server {
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
             self.drive(tenant, run, Vec::new())?;
+            if found.head.deployment.is_some() {
+                self.notify(tenant, &found.head, crate::notify::RESUMED, self.now_us());
+            }
         }
         Ok(found.state)
     }
@@ -66,14 +69,16 @@ impl Server {
     }
 
     /// Resumes the unfinished runs of every tenant that is not suspended: what a server does when it starts. A run that
-    /// began in another folder than `project` is none of its business: the data folder may have come with a stranger's
+    /// began in another folder than `project`, and is of no deployed version, is none of its business: the data folder may have come with a stranger's
     /// project, and what a run may reach is relative to where it says that it began. Gives each, and whether it was resumed.
     pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
         let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
             for unfinished in self.store.unfinished(&tenant)? {
                 let run = unfinished.head.run;
-                let here = self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
+                let is_deployed = unfinished.head.deployment.is_some();
+                let here =
+                    is_deployed || self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
                 if here {
                     self.resume(&tenant, run)?;
                 }
@@ -85,6 +90,7 @@ impl Server {
 
     /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.
     pub fn leave(&self) {
+        self.leave_triggers();
         self.leave_runs(|_| true);
     }
 
@@ -115,7 +121,7 @@ impl Server {
         Ok(written.map_err(Fault::host)?)
     }
 
-    fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
+    pub(crate) fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
         begun.iter().for_each(|event| live.say(event));
@@ -124,6 +130,7 @@ impl Server {
         let server = Arc::clone(self);
         std::thread::spawn(move || {
             let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, None);
+            let state = *driven.as_ref().unwrap_or(&RunState::Running);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
                 live.say(&RunEvent::RunInterrupted { run, fault });
@@ -132,6 +139,8 @@ impl Server {
             if server.write_report(&key.0, run).is_err() {
                 let _ = std::fs::remove_file(server.report_file(&key.0, run));
             }
+            // Before anybody can see that it is over: who looks then finds it among those that ended.
+            server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);
             live.end();
         });

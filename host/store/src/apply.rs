@@ -11,6 +11,9 @@ use types::{
     TableRef,
 };
 
+/// Records of a schedule's passed instants that can be looked up; each may tell of many.
+pub(crate) const PASSED_KEPT: usize = 200;
+
 /// A run as the index holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RunEntry {
@@ -61,11 +64,15 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
             _ => Vec::new(),
         },
         Record::Deployed(deployment) => deployed(deployment, view)?,
-        Record::ScheduleSettled { project, pipeline, settled_us, waiting, .. } => {
+        Record::ScheduleSettled { project, pipeline, settled_us, waiting, passed } => {
             let key = key::schedule(project, pipeline);
             let before: ScheduleState = found(view, &key)?.unwrap_or_default();
             let after = ScheduleState { settled_us: *settled_us, waiting: waiting.clone(), ..before };
-            vec![Op::put(key, encode(&after))]
+            let mut ops = vec![Op::put(key, encode(&after))];
+            if !passed.is_empty() {
+                ops.extend(passed_over(&key::passed(project, pipeline), place, view)?);
+            }
+            ops
         }
         Record::SchedulePaused { project, pipeline, paused, .. } => {
             let key = key::schedule(project, pipeline);
@@ -141,6 +148,15 @@ fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {
         ops.push(Op::put(key, encode(&head.run)));
     }
     Ok(ops)
+}
+
+/// Where instants were passed over, the last few times.
+fn passed_over(prefix: &[u8], place: &Place, view: &dyn View) -> Result<Vec<Op>> {
+    let known = view.range(prefix)?;
+    let old = known.len().saturating_sub(PASSED_KEPT - 1);
+    let gone = known.into_iter().take(old).map(|(key, _)| Op::remove(key));
+    let key = [prefix, &place.sequence.to_be_bytes()].concat();
+    Ok(gone.chain([Op::put(key, encode(place))]).collect())
 }
 
 /// Says nothing of a run that never started: there is no head to show.
@@ -312,6 +328,10 @@ pub(crate) mod key {
     }
     pub(crate) fn schedule(project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
         of_pipeline(b"schedule/", project, pipeline)
+    }
+    /// Records that tell of passed instants, by their sequence.
+    pub(crate) fn passed(project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
+        join(&[&of_pipeline(b"passed/", project, pipeline), b"\0"])
     }
     pub(crate) fn backfill(number: u64) -> Vec<u8> {
         join(&[BACKFILLS, &number.to_be_bytes()])

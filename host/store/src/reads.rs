@@ -1,13 +1,15 @@
 //! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
 
-use crate::apply::{BackfillEntry, RunEntry, key};
+use crate::apply::{BackfillEntry, PASSED_KEPT, RunEntry, key};
 use crate::index::View;
+use crate::journal::{self, Place};
+use crate::open::journal_folder;
 use crate::{Result, Store};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use types::{
-    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, PipelineName, ProjectName, RunHead, RunId,
-    RunState, ScheduleState, TenantId,
+    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, Passed, PipelineName, ProjectName, Record,
+    RunHead, RunId, RunState, ScheduleState, TenantId,
 };
 
 /// A run, without its records.
@@ -81,6 +83,23 @@ impl Store {
         pipeline: &PipelineName,
     ) -> Result<Option<ScheduleState>, Fault> {
         self.look(tenant, &key::schedule(project, pipeline))
+    }
+
+    /// The last instants that a schedule passed over, rising.
+    pub fn passed(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+    ) -> Result<Vec<Passed>, Fault> {
+        let places: Vec<Place> = self.list(tenant, &key::passed(project, pipeline))?;
+        let records = journal::read(&journal_folder(&self.data, tenant), &places)?;
+        let of = |record| match record {
+            Record::ScheduleSettled { passed, .. } => passed,
+            _ => Vec::new(),
+        };
+        let all: Vec<_> = records.into_iter().flat_map(of).collect();
+        Ok(all.into_iter().rev().take(PASSED_KEPT).rev().collect())
     }
 
     /// All backfills, ascending.

@@ -1,6 +1,7 @@
 //! One file a command: ask the installation, show the answer, say the exit code.
 
 mod check;
+mod deploy;
 mod doctor;
 mod init;
 mod model;
@@ -28,9 +29,12 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
             };
             check::check(&args, pipeline.clone(), repin).await
         }
-        Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
+        Command::Run { pipeline, deployed: false } => run::run(&args, pipeline.clone()).await,
+        Command::Run { pipeline, deployed: true } => run::run_deployed(&args, pipeline.as_deref()).await,
+        Command::Deploy { command: None, set, unset, yes } => deploy::deploy(&args, set, unset, *yes).await,
+        Command::Deploy { command: Some(command), .. } => deploy::versions(&args, command).await,
         Command::Runs(runs) => runs::runs(&args, runs).await,
-        Command::Schedule(schedule) => schedule::schedule(&args, schedule),
+        Command::Schedule(schedule) => schedule::schedule(&args, schedule).await,
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,

@@ -17,6 +17,21 @@ pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Fai
     code.map_err(|failure| failure.in_project(&folder))
 }
 
+/// Runs a pipeline of the folder's project as it was deployed.
+pub(crate) async fn run_deployed(args: &Args, pipeline: Option<&str>) -> Result<u8, Failure> {
+    let unnamed = || Failure::user("which pipeline is not said");
+    // It becomes part of a path.
+    let pipeline: types::PipelineName = pipeline.ok_or_else(unnamed)?.parse().map_err(wrong_name)?;
+    let project = open::project_name(args)?;
+    let mut installation = open::installation(args).await?;
+    let path = path(args, &format!("deployments/{project}/pipelines/{pipeline}/runs"));
+    attend(args, &mut installation, &path, &()).await
+}
+
+fn wrong_name(error: types::IdError) -> Failure {
+    Failure::user(error.to_string())
+}
+
 /// Asks for a run at a path and shows it until it ends. Ctrl-C cancels it, once; a second one leaves at once.
 pub(super) async fn attend(
     args: &Args,

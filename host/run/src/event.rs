@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
     Artifact, Attempt, Digest, Fault, ModelName, PipelineName, PortName, ProjectName, Receipt, RunId, RunState,
-    StepName, Verdict,
+    StepName, Taken, Verdict,
 };
 
 /// Hears events, from the threads of several attempts at once. It is on the way of the run: it must not block.
@@ -77,6 +77,17 @@ pub enum RunEvent {
         at_us: i64,
     },
     StepSkipped {
+        step: StepName,
+        because: String,
+    },
+    /// Nothing runs: its outputs are there.
+    StepTaken {
+        step: StepName,
+        taken: Taken,
+        outputs: BTreeMap<PortName, OutputSummary>,
+    },
+    /// No earlier run's outputs can stand for its own.
+    CacheMissed {
         step: StepName,
         because: String,
     },

@@ -148,7 +148,12 @@ fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {
 fn finished(run: RunId, state: RunState, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
     let Some(value) = view.get(&key::run(run))? else { return Ok(Vec::new()) };
     let entry = RunEntry { state, finished_us: Some(at_us), ..decode(&value)? };
-    Ok(vec![Op::put(key::run(run), encode(&entry)), Op::remove(key::open(run))])
+    let open = match state {
+        // No end at all; nothing of ours writes it.
+        RunState::Running => Op::put(key::open(run), encode(&())),
+        _ => Op::remove(key::open(run)),
+    };
+    Ok(vec![Op::put(key::run(run), encode(&entry)), open])
 }
 
 fn deployed(deployment: &Deployment, view: &dyn View) -> Result<Vec<Op>> {

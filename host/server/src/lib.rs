@@ -10,21 +10,30 @@
 
 mod accounts;
 mod admission;
+mod again;
 mod authority;
 mod catalog;
 mod changes;
+mod diff;
 mod endpoints;
 mod folder;
 mod follow;
+mod gc;
 mod inspect;
 mod marks;
+mod overrides;
 mod pins;
 mod plugins;
 mod private;
 mod project;
 mod reads;
+mod replay;
 mod report;
+mod rerun;
+mod retention;
 mod runs;
+#[cfg(test)]
+mod samples;
 mod secrets;
 mod share;
 mod tenants;
@@ -32,15 +41,20 @@ mod timing;
 mod trial;
 
 pub use changes::{Change, Changes};
+pub use diff::{About, DiffRow, RunDiff};
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
+pub use gc::{Collected, GcRequest};
 pub use inspect::Inspected;
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
-pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use reads::{AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows};
+pub use replay::{Replayed, ReplayedOutput};
+pub use retention::Keep;
+pub use runs::RunOptions;
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timing::TIMED_ROWS;
@@ -116,6 +130,8 @@ pub struct Server {
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
     /// Held by whoever writes a secret.
     secrets: Mutex<()>,
+    /// Held by whoever forgets runs and sweeps.
+    collecting: Mutex<()>,
 }
 
 impl Server {
@@ -139,9 +155,9 @@ impl Server {
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
-        let (live, endpoints, secrets) = Default::default();
-        let server =
-            Self { options, _folder: folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets };
+        let (live, endpoints, secrets, collecting) = Default::default();
+        let _folder = folder;
+        let server = Self { options, _folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets, collecting };
         Ok((Arc::new(server), recovery))
     }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use run::RunEvent;
 use serde::{Deserialize, Serialize};
-use server::{Added, CheckedPipeline, Listed};
+use server::{Added, CheckedPipeline, Collected, Listed, Replayed};
 use std::convert::Infallible;
 use tokio::sync::mpsc::{Sender, channel};
 use types::RunId;
@@ -35,6 +35,13 @@ pub enum Line {
     },
     Plugins {
         plugins: Vec<Listed>,
+    },
+    /// A replay has ended: how it compares.
+    Replayed {
+        replayed: Box<Replayed>,
+    },
+    Collected {
+        collected: Box<Collected>,
     },
     /// The last line of what did not work.
     Refused {

@@ -53,7 +53,9 @@ impl Server {
         self.known(tenant)?;
         let replay = self.past(tenant, run)?;
         let Cause::Replay { of } = replay.head.cause else {
-            return Err(Error::Conflict(format!("run {run} replays no other; begin with `stepwell runs replay {run}`")));
+            return Err(Error::Conflict(format!(
+                "run {run} replays no other; begin with `stepwell runs replay {run}`"
+            )));
         };
         let past = self.past(tenant, of)?;
         Ok(compare(&past.stored.plan, (of, &past.view), (run, &replay.view, &replay.stored.plan)))

@@ -3,7 +3,7 @@
 
 use crate::{Error, Keep, Notes, Server, locked, retention};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use types::{Fault, ProjectName, RunId, TenantId};
@@ -17,7 +17,7 @@ const NOTE_EVERY: u64 = 20_000;
 pub struct GcRequest {
     /// Say what would go, and remove nothing.
     pub dry_run: bool,
-    /// Of projects that do not say it themselves.
+    /// What is kept of each pipeline's runs.
     pub keep: Keep,
 }
 
@@ -64,23 +64,11 @@ impl Server {
         for model in self.store.models(tenant)? {
             kept.extend(self.store.versions(tenant, &model.model)?.into_iter().map(|version| version.run));
         }
-        let own = self.declared_keep(tenant)?;
-        let keep = |project: &ProjectName| own.get(project).copied().unwrap_or(keep);
+        let keep = |_: &ProjectName| keep;
         let runs = self.store.runs(tenant)?;
         // One whose thread still writes its report has ended only by its records.
         kept.extend(runs.iter().map(|run| run.head.run).filter(|run| self.is_live(tenant, *run)));
         Ok(retention::beyond(&runs, &keep, &kept, self.now_us()))
-    }
-
-    /// What deployed projects say of their runs.
-    fn declared_keep(&self, tenant: &TenantId) -> Result<BTreeMap<ProjectName, Keep>, Error> {
-        let deployed = self.store.deployments(tenant)?;
-        let found = deployed.into_iter().map(|deployment| {
-            let bytes = ports::Blobs::get(self.store.as_ref(), tenant, deployment.content)?;
-            Ok::<_, Fault>((deployment.project, declared(&bytes)))
-        });
-        let found = found.collect::<Result<Vec<_>, _>>()?;
-        Ok(found.into_iter().filter_map(|(project, keep)| Some((project, keep?))).collect())
     }
 
     /// Removes logs and reports of runs that nobody knows.
@@ -95,12 +83,6 @@ impl Server {
         }
         Ok(())
     }
-}
-
-/// What a deployed project's content says of its runs.
-fn declared(content: &[u8]) -> Option<Keep> {
-    let content: serde_json::Value = serde_json::from_slice(content).ok()?;
-    serde_json::from_value(content.get("retention")?.clone()).ok()
 }
 
 /// The files of a folder that are a run's, by its number.

@@ -51,7 +51,9 @@ pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
-pub use reads::{AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows};
+pub use reads::{
+    AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
+};
 pub use replay::{Replayed, ReplayedOutput};
 pub use retention::Keep;
 pub use runs::RunOptions;
@@ -157,7 +159,19 @@ impl Server {
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
         let (live, endpoints, secrets, collecting) = Default::default();
         let _folder = folder;
-        let server = Self { options, _folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets, collecting };
+        let server = Self {
+            options,
+            _folder,
+            store,
+            pool,
+            accounts,
+            admission,
+            dispatcher,
+            live,
+            endpoints,
+            secrets,
+            collecting,
+        };
         Ok((Arc::new(server), recovery))
     }
 

@@ -7,8 +7,8 @@ use ports::{Blobs, Journal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, ModelVersion, OutputRef, PipelineName, PortName,
-    ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
+    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, ModelVersion, OutputRef, PipelineName,
+    PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
 };
 
 /// The most rows of a table that are shown at once.

@@ -67,7 +67,8 @@ fn compared(step: &StepName, before: &RunView, after: &RunView) -> Vec<ReplayedO
     let (Some(recorded), Some(replayed)) = (before.commit(step), after.commit(step)) else {
         return vec![ended(step, before.status(step), after.status(step))];
     };
-    let ports = recorded.outputs.keys().chain(replayed.outputs.keys().filter(|port| !recorded.outputs.contains_key(*port)));
+    let ports =
+        recorded.outputs.keys().chain(replayed.outputs.keys().filter(|port| !recorded.outputs.contains_key(*port)));
     let row = |port: &PortName| {
         let (recorded, replayed) = (recorded.outputs.get(port), replayed.outputs.get(port));
         let (recorded, replayed) = (recorded.map(|it| it.digest()), replayed.map(|it| it.digest()));

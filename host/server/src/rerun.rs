@@ -21,7 +21,8 @@ pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -
         .map(|step| format!("`{}`", step.name))
         .collect();
     if !missing.is_empty() {
-        let message = format!("run {run} cannot be run again from `{from}`: before it {} did not commit", missing.join(", "));
+        let message =
+            format!("run {run} cannot be run again from `{from}`: before it {} did not commit", missing.join(", "));
         return Err(Error::Conflict(format!("{message}; take --from an earlier step")));
     }
     let after = downstream(plan, &|step| step.name == *from);

@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod gc;
 mod init;
 mod model;
 pub(crate) mod plugin;
@@ -13,6 +14,7 @@ mod serve;
 mod tenant;
 
 use crate::args::{Args, Command};
+use crate::open;
 use crate::outcome::Failure;
 use server::Repin;
 
@@ -28,7 +30,15 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
             };
             check::check(&args, pipeline.clone(), repin).await
         }
-        Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
+        Command::Run { pipeline, param, set, no_cache, explain } => {
+            let (params, settings) = (param.iter().cloned().collect(), set.iter().cloned().collect());
+            let options = server::RunOptions { params, settings, no_cache: *no_cache, by: open::user() };
+            run::run(&args, pipeline.clone(), options, *explain).await
+        }
+        Command::Gc { dry_run, keep_runs, older_than } => {
+            let keep = server::Keep { runs: *keep_runs, age_ms: *older_than };
+            gc::gc(&args, &server::GcRequest { dry_run: *dry_run, keep }).await
+        }
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Schedule(schedule) => schedule::schedule(&args, schedule),
         Command::Model(model) => model::model(&args, model).await,

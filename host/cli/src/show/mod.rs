@@ -1,5 +1,6 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
+mod comparison;
 mod detail;
 mod plugin;
 mod problem;
@@ -9,6 +10,7 @@ mod schedule;
 mod table;
 mod tenant;
 
+pub(crate) use comparison::{collected, replayed, run_diff};
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::{problem, warning};

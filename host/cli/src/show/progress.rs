@@ -4,10 +4,11 @@ use super::{BAD, GOOD, duration, faint, measure, styled, tame, tame_lines};
 use api::Line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use run::{OutputSummary, RunEvent};
+use server::Replayed;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
-use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Verdict};
+use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Taken, Verdict};
 
 /// Shows a run as it goes.
 pub(crate) struct RunShow {
@@ -21,13 +22,26 @@ pub(crate) struct RunShow {
     registered: Vec<String>,
     /// How a command about the same runs begins.
     again: String,
+    explains: bool,
+    replayed: Option<Box<Replayed>>,
 }
 
 impl RunShow {
     pub(crate) fn new(json: bool, again: String) -> Self {
         let terminal = std::io::stderr().is_terminal() && !json;
         let (bars, running, registered) = (MultiProgress::new(), BTreeMap::new(), Vec::new());
-        Self { json, bars, running, terminal, width: 0, state: None, registered, again }
+        let (state, explains, replayed) = (None, false, None);
+        Self { json, bars, running, terminal, width: 0, state, registered, again, explains, replayed }
+    }
+
+    /// Whether it says of each step why it runs although there is a cache.
+    pub(crate) fn explaining(self, explains: bool) -> Self {
+        Self { explains, ..self }
+    }
+
+    /// How the run compares with the one that it replays.
+    pub(crate) fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_deref()
     }
 
     pub(crate) fn state(&self) -> Option<RunState> {
@@ -45,15 +59,18 @@ impl RunShow {
 
     pub(crate) fn hear(&mut self, line: Line) {
         if self.json {
-            if let Line::Event { event: RunEvent::RunFinished { state, .. } } = &line {
-                self.state = Some(*state);
-            }
             anstream::println!("{}", serde_json::to_string(&line).unwrap_or_default());
+            match line {
+                Line::Event { event: RunEvent::RunFinished { state, .. } } => self.state = Some(state),
+                Line::Replayed { replayed } => self.replayed = Some(replayed),
+                _ => {}
+            }
             return;
         }
         match line {
             Line::Note { text } => self.bars.suspend(|| anstream::eprintln!("{}", faint(&tame(&text)))),
             Line::Event { event } => self.event(event),
+            Line::Replayed { replayed } => self.replayed = Some(replayed),
             _ => {}
         }
     }
@@ -83,6 +100,19 @@ impl RunShow {
             RunEvent::StepSkipped { step, because } => {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
+            RunEvent::StepTaken { step, taken, outputs } => {
+                let why = faint(&format!("({})", from(taken)));
+                self.say(&format!("{} {}  {}  {why}", faint("="), self.name(&step), gave(&outputs)));
+            }
+            RunEvent::CacheMissed { step, because } if self.explains => {
+                self.say(&format!(
+                    "{} {}  {}",
+                    faint("?"),
+                    self.name(&step),
+                    faint(&format!("runs: {}", tame(&because)))
+                ));
+            }
+            RunEvent::CacheMissed { .. } => {}
             RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
             RunEvent::Delivered { location, repeated, .. } => {
                 self.say(&format!("{} {}", styled("delivered", GOOD), delivered(&location, repeated)));
@@ -143,21 +173,13 @@ impl RunShow {
 
     fn committed(&mut self, step: &StepName, outputs: &BTreeMap<PortName, OutputSummary>, receipt: &Receipt) {
         self.end(step);
-        let outputs: Vec<_> = outputs
-            .iter()
-            .map(|(port, output)| match output.rows {
-                Some(rows) => format!("{port} {rows} rows"),
-                None if output.kind == port.to_string() => output.kind.clone(),
-                None => format!("{port} {}", output.kind),
-            })
-            .collect();
         let input = if receipt.rows_in > 0 { format!("{} rows in -> ", receipt.rows_in) } else { String::new() };
         let mut cost = vec![duration(receipt.wall_us)];
         // The rest is in `runs show`.
         let told = receipt.used().filter(|(kind, share)| *kind == LimitKind::Memory || share.is_near());
         cost.extend(told.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))));
         let (mark, name, cost) = (styled("+", GOOD), self.name(step), faint(&format!("({})", cost.join(", "))));
-        self.say(&format!("{mark} {name}  {input}{}  {cost}", outputs.join(", ")));
+        self.say(&format!("{mark} {name}  {input}{}  {cost}", gave(outputs)));
     }
 
     fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
@@ -186,6 +208,25 @@ impl RunShow {
             }
             None => self.say(&format!("run {run} is interrupted; go on with `{} runs resume {run}`", self.again)),
         }
+    }
+}
+
+/// What a step gave, in a line.
+fn gave(outputs: &BTreeMap<PortName, OutputSummary>) -> String {
+    let one = |(port, output): (&PortName, &OutputSummary)| match output.rows {
+        Some(rows) => format!("{port} {rows} rows"),
+        None if output.kind == port.to_string() => output.kind.clone(),
+        None => format!("{port} {}", output.kind),
+    };
+    outputs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Where the outputs of a step are from that did not run.
+pub(super) fn from(taken: Taken) -> String {
+    match taken {
+        Taken::Cache { run } => format!("run {run} did the same work on the same inputs"),
+        Taken::Rerun { run } => format!("as in run {run}"),
+        Taken::Recording { run } => format!("as recorded by run {run}"),
     }
 }
 

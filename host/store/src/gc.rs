@@ -59,7 +59,8 @@ impl Store {
         // Before anything is looked at: what is named from now on was put or found from now on.
         let _hold = self.hold(tenant);
         let (named, mut swept) = (self.named(tenant, without)?, Swept::default());
-        for folder in entries(&tenant_folder(&self.data, tenant).join("blobs"))? {
+        let folders = entries(&tenant_folder(&self.data, tenant).join("blobs"))?;
+        for folder in folders.into_iter().filter(|path| path.symlink_metadata().is_ok_and(|found| found.is_dir())) {
             for path in entries(&folder)? {
                 let Some(digest) = digest_of(&path) else { continue };
                 match named.contains(&digest) {

@@ -225,7 +225,7 @@ impl Server {
         })
     }
 
-    fn now_us(&self) -> i64 {
+    pub(crate) fn now_us(&self) -> i64 {
         folder::SystemClock.now_us()
     }
 }

@@ -179,6 +179,62 @@ fn what_is_held_or_found_is_kept_until_nobody_is_at_work() {
     assert!(store.get(&id, found).is_err());
 }
 
+/// Runs that come, end and go on with what earlier ones left, beside sweeps that forget all they can.
+#[test]
+fn a_sweep_beside_runs_takes_nothing_that_they_count_on() {
+    let (data, id) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let (is_over, store) = (std::sync::atomic::AtomicBool::new(false), &store);
+    std::thread::scope(|scope| {
+        let workers = (0..3u64).map(|worker| {
+            let id = id.clone();
+            scope.spawn(move || {
+                for round in 0..40u64 {
+                    let run = 1 + worker + 3 * round;
+                    let _hold = store.hold(&id);
+                    let tables = vec![(run % 5) as u8, (run % 7) as u8 + 5];
+                    let ends = round % 4 != 3;
+                    write(
+                        store,
+                        &id,
+                        run,
+                        &Leaves { plan: (run % 3) as u8, tables, pages: vec![], registers: false, ends },
+                    );
+                    // One that has ended takes nothing more.
+                    if !ends {
+                        go_on_from(store, &id, run);
+                    }
+                }
+            })
+        });
+        let workers: Vec<_> = workers.collect();
+        let sweeper = scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let ended = store.newest_runs(&id, 99, &|run| run.state == RunState::Succeeded).unwrap();
+                store.forget_runs(&id, &ended.iter().map(|run| run.head.run).collect::<Vec<_>>(), 1).unwrap();
+                store.sweep(&id, &BTreeSet::new(), false, &mut go_on).unwrap();
+            }
+        });
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        sweeper.join().unwrap();
+    });
+    store.sweep(&id, &BTreeSet::new(), false, &mut go_on).unwrap();
+    assert_eq!(there(store, &id), expected(store, &id));
+    assert!(!there(store, &id).is_empty(), "some runs have not ended");
+}
+
+/// Takes what the last run gave, if it is there, as a run does that finds its work done.
+fn go_on_from(store: &Store, id: &TenantId, run: u64) {
+    for record in store.run_records(id, RunId(run.saturating_sub(1))).unwrap() {
+        let Record::StepCommitted { commit, .. } = record else { continue };
+        let blobs: Vec<_> = commit.outputs.values().flat_map(Artifact::blobs).collect();
+        if blobs.iter().all(|blob| store.path(id, *blob).is_ok()) {
+            store.append(id, &[Record::StepCommitted { run: RunId(run), commit, at_us: 2 }]).unwrap();
+        }
+    }
+}
+
 #[test]
 fn another_tenants_blobs_are_not_touched() {
     let (data, id) = (folder(), tenant("acme"));

@@ -74,7 +74,7 @@ fn neighbours(server: &Arc<Server>, noop: &Path, project: &Path) -> Result<()> {
     let alone = p99();
     for run in 0..RUNS {
         let pipeline = ["loop", "native-memory", "log-flood", "loop"][run % 4];
-        server.start(&loud, project, Some(pipeline), &|_| {})?;
+        server.start(&loud, project, Some(pipeline), &Default::default(), &|_| {})?;
     }
     let beside = p99();
     let waiting = server.runs(&loud)?.iter().filter(|run| run.live).count();

@@ -27,7 +27,7 @@ pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
 pub use plugins::{AddRequest, PluginsRequest};
-pub use runs::{CheckRequest, RunRequest, RunShown};
+pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
 pub use schedules::ScheduleRequest;
 pub use tenants::NewTenant;
 
@@ -57,6 +57,10 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/runs/{run}/events", get(runs::events))
         .route("/v1/tenants/{tenant}/runs/{run}/resume", post(runs::resume))
         .route("/v1/tenants/{tenant}/runs/{run}/cancel", post(runs::cancel))
+        .route("/v1/tenants/{tenant}/runs/{run}/rerun", post(runs::rerun))
+        .route("/v1/tenants/{tenant}/runs/{run}/replay", post(runs::replay))
+        .route("/v1/tenants/{tenant}/runs/{run}/diff/{other}", get(runs::diff))
+        .route("/v1/tenants/{tenant}/gc", post(runs::gc))
         .route("/v1/tenants/{tenant}/runs/{run}/rows/{output}", get(runs::rows))
         .route("/v1/tenants/{tenant}/models", get(models::list))
         .route("/v1/tenants/{tenant}/models/{model}", get(models::show))

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use run::RunEvent;
 use serde::{Deserialize, Serialize};
-use server::{Added, CheckedPipeline, Listed, Prepared};
+use server::{Added, CheckedPipeline, Collected, Listed, Prepared, Replayed};
 use std::convert::Infallible;
 use tokio::sync::mpsc::{Sender, channel};
 use types::RunId;
@@ -38,6 +38,13 @@ pub enum Line {
     },
     Plugins {
         plugins: Vec<Listed>,
+    },
+    /// A replay has ended: how it compares.
+    Replayed {
+        replayed: Box<Replayed>,
+    },
+    Collected {
+        collected: Box<Collected>,
     },
     /// The last line of what did not work.
     Refused {

@@ -4,7 +4,10 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use types::{ProjectName, TenantId};
+use types::{PipelineName, ProjectName, StepName, TenantId};
+
+/// How runs can stand, as the API writes it.
+const STANDINGS: [&str; 6] = ["running", "interrupted", "succeeded", "rejected", "failed", "cancelled"];
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
 ///
@@ -73,6 +76,21 @@ fn pasted(path: &Path) -> String {
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
+/// `NAME=VALUE`, read.
+pub(crate) type Assignment = (String, serde_json::Value);
+
+/// A value is JSON, or else a text.
+fn assignment(text: &str) -> Result<Assignment, String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
+}
+
+fn milliseconds(text: &str) -> Result<u64, String> {
+    let duration = types::parse_duration(text).map_err(|error| error.to_string())?;
+    u64::try_from(duration.as_millis()).map_err(|error| error.to_string())
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Walls {
     /// They run behind the others, with a warning
@@ -114,8 +132,20 @@ pub(crate) enum Command {
         /// Which pipeline; needed if the project has several
         pipeline: Option<String>,
         /// As it was deployed, whatever the folder says now
-        #[arg(long, requires = "pipeline")]
+        #[arg(long, requires = "pipeline", conflicts_with_all = ["param", "set", "no_cache", "explain"])]
         deployed: bool,
+        /// Set a parameter of a step for this run: JSON, or else a text
+        #[arg(long, value_name = "STEP.NAME=VALUE", value_parser = assignment)]
+        param: Vec<Assignment>,
+        /// Set what the project leaves open for this run, likewise
+        #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+        set: Vec<Assignment>,
+        /// Do every step, also where an earlier run did the same
+        #[arg(long)]
+        no_cache: bool,
+        /// Say of each step why an earlier run's outputs stand for its own, or why they do not
+        #[arg(long)]
+        explain: bool,
     },
     /// Have the project run by itself: store it as it is now, as a version that schedules and other triggers start
     ///
@@ -143,6 +173,22 @@ pub(crate) enum Command {
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
+    /// Forget runs that need not be kept, and remove what nothing names any more
+    ///
+    /// Only the tenant's. Never what a run that has not ended needs, nor what is behind a registered version, nor a pipeline's
+    /// newest run that succeeded. Without --keep-runs and --older-than only what no run names any more goes. It may be
+    /// called while runs are under way.
+    Gc {
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Of each pipeline keep so many runs that have ended
+        #[arg(long, value_name = "NUMBER")]
+        keep_runs: Option<u32>,
+        /// Forget what ended longer ago, such as "90 d"
+        #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+        older_than: Option<u64>,
+    },
     /// Look at when pipelines run by themselves, hold them, and run a past span again
     ///
     /// Schedules fire once they are deployed (`stepwell deploy`), while `stepwell serve` runs. A PIPELINE here may be written
@@ -194,15 +240,25 @@ impl Command {
                 | Self::Run { .. }
                 | Self::Deploy { command: None, .. }
                 | Self::Serve { .. }
-                | Self::Runs(Runs::Resume { .. })
+                | Self::Runs(Runs::Resume { .. } | Runs::Rerun { .. } | Runs::Replay { .. })
         )
     }
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Runs {
-    /// All runs, the newest first
-    List,
+    /// Runs, the newest first
+    List {
+        /// Only those of this pipeline
+        #[arg(long, value_name = "NAME")]
+        pipeline: Option<PipelineName>,
+        /// Only those that stand so
+        #[arg(long, value_parser = PossibleValuesParser::new(STANDINGS))]
+        state: Option<String>,
+        /// How many, at most 10,000
+        #[arg(long, default_value_t = 50, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
     /// A run: its steps, what they used and gave, its verdict
     Show { run: u64 },
     /// What the steps of a run logged
@@ -214,7 +270,32 @@ pub(crate) enum Runs {
     },
     /// Go on with an interrupted run; steps that were committed are not repeated
     Resume { run: u64 },
-    /// Stop a run
+    /// Run the plan of a run again from a step on; what it had before that step stands
+    ///
+    /// The new run has the same plan, logical time and settings. Every step that committed and is neither STEP nor behind it is
+    /// taken as it is.
+    Rerun {
+        run: u64,
+        /// The first step that is done again
+        #[arg(long, value_name = "STEP")]
+        from: StepName,
+    },
+    /// Compute all of a run again, and compare every output with what it gave
+    ///
+    /// What the outside world has a say in is taken from the recording and told: collectors, sinks, registrations, and steps
+    /// with grants. Exit code 3 if an output differs.
+    Replay { run: u64 },
+    /// How two runs differ: inputs, settings, plugins, outputs, measures
+    Diff {
+        #[arg(value_name = "RUN")]
+        a: u64,
+        #[arg(value_name = "OTHER")]
+        b: u64,
+        /// Show what is equal too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Stop a run; one that is interrupted ends without going on
     Cancel { run: u64 },
     /// The first rows of a table that a step gave
     Rows {
@@ -534,6 +615,21 @@ fn limits() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_json_or_else_a_text() {
+        for (text, value) in [
+            ("a.b=3", serde_json::json!(3)),
+            ("a.b=[1, 2]", serde_json::json!([1, 2])),
+            ("a.b=eu", "eu".into()),
+            ("a.b=x=y", "x=y".into()),
+            ("a.b=\"3\"", "3".into()),
+            ("a.b=", "".into()),
+        ] {
+            assert_eq!(assignment(text), Ok(("a.b".to_owned(), value)), "{text}");
+        }
+        assert!(assignment("a.b").is_err());
+    }
 
     #[test]
     fn a_further_command_means_the_same_runs() {

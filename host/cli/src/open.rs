@@ -55,6 +55,11 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
+/// Who asks, for the records.
+pub(crate) fn user() -> Option<String> {
+    std::env::var("USER").ok().filter(|name| !name.is_empty())
+}
+
 /// Where tools and what they made are kept between projects.
 pub(crate) fn cache() -> PathBuf {
     of_user("XDG_CACHE_HOME", ".cache").unwrap_or_else(std::env::temp_dir).join("stepwell")

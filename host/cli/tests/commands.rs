@@ -7,8 +7,10 @@ use harness::{Project, Said, stepwell};
 use serde_json::{Value, json};
 
 /// What reads only, and so must answer alike to the letter.
-const READS: [&[&str]; 14] = [
+const READS: [&[&str]; 17] = [
     &["runs", "list"],
+    &["runs", "list", "--state", "succeeded", "--limit", "1"],
+    &["runs", "diff", "1", "1", "--all"],
     &["runs", "show", "1"],
     &["runs", "logs", "1"],
     &["runs", "logs", "1", "--step", "model"],
@@ -22,6 +24,7 @@ const READS: [&[&str]; 14] = [
     &["runs", "show", "77"],
     &["runs", "logs", "77"],
     &["model", "show", "absent"],
+    &["gc", "--dry-run", "--keep-runs", "1"],
 ];
 
 fn answers(project: &Project) -> Vec<Said> {
@@ -99,7 +102,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 33] = [
+    let helps: [(&[&str], &str); 37] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -111,6 +114,10 @@ fn help_says_what_a_command_is_for() {
         (&["runs", "resume"], "Go on with an interrupted run"),
         (&["runs", "cancel"], "Stop a run"),
         (&["runs", "rows"], "STEP.PORT"),
+        (&["runs", "rerun"], "what it had before that step stands"),
+        (&["runs", "replay"], "compare every output"),
+        (&["runs", "diff"], "How two runs differ"),
+        (&["gc"], "Say what would go"),
         (&["schedule"], "fire once they are deployed"),
         (&["schedule", "preview"], "why where clocks change"),
         (&["schedule", "list"], "All deployed schedules"),

@@ -75,7 +75,7 @@ impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
     /// A project that is deployed answers as it was deployed, and its folder does not.
     pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Readiness>, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let project = manifest::load(folder)?;
         if self.store.deployment(tenant, &project.name)?.is_some() {
             return Ok(Vec::new());
@@ -182,7 +182,7 @@ impl Server {
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
-        self.active(tenant)?;
+        self.active(tenant).map(drop)?;
         let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
         endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
     }

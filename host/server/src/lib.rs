@@ -11,6 +11,7 @@
 
 mod accounts;
 mod admission;
+mod again;
 mod authority;
 mod backfills;
 mod bell;
@@ -18,23 +19,31 @@ mod catalog;
 mod changes;
 mod declared;
 mod deploy;
+mod diff;
 mod difference;
 mod endpoints;
 mod fire;
 mod folder;
 mod follow;
+mod gc;
 mod handover;
 mod hooks;
 mod inspect;
 mod marks;
 mod notify;
+mod overrides;
 mod pins;
 mod plugins;
 mod private;
 mod project;
 mod reads;
+mod replay;
 mod report;
+mod rerun;
+mod retention;
 mod runs;
+#[cfg(test)]
+mod samples;
 mod schedules;
 mod secrets;
 mod share;
@@ -51,18 +60,25 @@ mod watch;
 pub use backfills::{BackfillLine, BackfillRequest};
 pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
+pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
 pub use endpoints::{EndpointInfo, Readiness, Served};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
+pub use gc::{Collected, GcRequest};
 pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
-pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use reads::{
+    AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
+};
+pub use replay::{Replayed, ReplayedOutput};
+pub use retention::Keep;
+pub use runs::RunOptions;
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
@@ -149,6 +165,8 @@ pub struct Server {
     triggers: triggers::Triggers,
     notifier: notify::Notifier,
     asking: watch::Asking,
+    /// Held by whoever forgets runs and sweeps.
+    collecting: Mutex<()>,
 }
 
 impl Server {
@@ -182,7 +200,7 @@ impl Server {
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (live, endpoints, secrets, deployed, deploying) = Default::default();
-        let (bell, triggers, notifier, asking) = Default::default();
+        let (bell, triggers, notifier, asking, collecting) = Default::default();
         Ok((
             Arc::new(Self {
                 options,
@@ -202,6 +220,7 @@ impl Server {
                 triggers,
                 notifier,
                 asking,
+                collecting,
             }),
             recovery,
         ))

@@ -1,13 +1,13 @@
 //! A project's folder -> plans, or everything that is wrong with it. What `check` shows is what `run` will do.
 
 use crate::catalog::Component;
-use crate::{Error, Notes, Repin, Server, pins};
+use crate::{Error, Notes, Repin, RunOptions, Server, overrides, pins};
 use manifest::{LockedPlugin, PluginSource, Project};
 use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, StepName, TenantId};
+use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,8 +68,8 @@ impl Server {
         repin: Repin,
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
-        self.active(tenant)?;
-        let project = load(folder, pipeline)?;
+        let _hold = self.active(tenant)?;
+        let project = load(folder, pipeline, &Settings::new())?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
             None if project.pipelines.is_empty() => return Err(no_pipelines()),
@@ -92,9 +92,10 @@ impl Server {
         tenant: &TenantId,
         folder: &Path,
         pipeline: Option<&str>,
+        options: &RunOptions,
         notes: Notes<'_>,
     ) -> Result<Plan, Error> {
-        let project = load(folder, pipeline)?;
+        let mut project = load(folder, pipeline, &options.settings)?;
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
@@ -105,6 +106,9 @@ impl Server {
                 return Err(vec![problem.hinted("name the one to run: `stepwell run NAME`")].into());
             }
         };
+        if let Some(pipeline) = project.pipelines.get_mut(&name) {
+            overrides::apply(pipeline, &options.params)?;
+        }
         let mut plans = self.plans(tenant, folder, &project, &[name], Repin::Never, notes)?;
         plans.pop().map(|(plan, _)| plan).ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
     }
@@ -185,7 +189,12 @@ impl Server {
 }
 
 /// The project, or all of it that the pipeline needs.
-fn load(folder: &Path, pipeline: Option<&str>) -> Result<Project, Vec<Problem>> {
+fn load(folder: &Path, pipeline: Option<&str>, settings: &Settings) -> Result<Project, Vec<Problem>> {
+    // No project leaves anything open yet.
+    let unknown = |name: &String| Problem::new(format!("the project has no setting `{name}`"));
+    if !settings.is_empty() {
+        return Err(settings.keys().map(unknown).collect());
+    }
     match pipeline {
         Some(name) => manifest::load_one(folder, name),
         None => manifest::load(folder),

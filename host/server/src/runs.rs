@@ -3,10 +3,25 @@
 use crate::follow::{Follow, LiveRun};
 use crate::{Error, Notes, Server, locked};
 use run::{CancelToken, RunEvent};
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use types::{Fault, RunId, RunState, TenantId};
+use types::{Fault, RunId, RunState, Settings, TenantId};
+
+/// What is otherwise for one run of a folder than its files say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunOptions {
+    /// Values of parameters, by `STEP.PARAMETER`.
+    pub params: Settings,
+    /// Values of what the project leaves open.
+    pub settings: Settings,
+    /// Every step is done, whatever is known of it.
+    pub no_cache: bool,
+    /// Who asks.
+    pub by: Option<String>,
+}
 
 impl Server {
     /// Plans a pipeline of a project's folder and starts it. It goes on whether anybody follows or not.
@@ -15,12 +30,23 @@ impl Server {
         tenant: &TenantId,
         folder: &Path,
         pipeline: Option<&str>,
+        options: &RunOptions,
         notes: Notes<'_>,
     ) -> Result<RunId, Error> {
-        self.active(tenant)?;
-        let plan = self.plan(tenant, folder, pipeline, notes)?;
+        let _hold = self.active(tenant)?;
+        let mut plan = self.plan(tenant, folder, pipeline, options, notes)?;
+        if options.no_cache {
+            plan.steps.iter_mut().for_each(|step| step.cache = false);
+        }
+        let overrides = options.params.iter().chain(&options.settings);
+        let overrides = overrides.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let begin = run::Begin { overrides, by: options.by.clone(), ..run::Begin::manual(&plan, folder) };
+        self.begin(tenant, begin)
+    }
+
+    /// Begins a run and has a thread of its own drive it.
+    pub(crate) fn begin(self: &Arc<Self>, tenant: &TenantId, begin: run::Begin<'_>) -> Result<RunId, Error> {
         let begun = std::sync::Mutex::new(Vec::new());
-        let begin = run::Begin::manual(&plan, folder);
         let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
         let begun = std::mem::take(&mut *locked(&begun));
         self.drive(tenant, run, begun)?;
@@ -29,7 +55,7 @@ impl Server {
 
     /// Goes on with a run that a crash or a stop left unfinished. Steps that were committed are not repeated.
     pub fn resume(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<RunState, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
             self.drive(tenant, run, Vec::new())?;
@@ -40,7 +66,7 @@ impl Server {
         Ok(found.state)
     }
 
-    /// Stops a run's attempts and ends it as cancelled.
+    /// Stops a run's attempts and ends it as cancelled; one that is interrupted is not gone on with for that.
     pub fn cancel(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
         self.known(tenant)?;
         if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
@@ -48,10 +74,13 @@ impl Server {
             return Ok(());
         }
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
-        Err(Error::Conflict(match found.state {
-            RunState::Running => format!("run {run} is interrupted: resume it first, then it can be cancelled"),
-            state => format!("run {run} {} already", state.ended()),
-        }))
+        if found.state != RunState::Running {
+            return Err(Error::Conflict(format!("run {run} {} already", found.state.ended())));
+        }
+        let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
+        self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
+        self.report(tenant, run);
+        Ok(())
     }
 
     /// What a run said and says, from its start.
@@ -121,24 +150,29 @@ impl Server {
         Ok(written.map_err(Fault::host)?)
     }
 
+    /// A report that cannot be written takes nothing from the run.
+    fn report(&self, tenant: &TenantId, run: RunId) {
+        if self.write_report(tenant, run).is_err() {
+            let _ = std::fs::remove_file(self.report_file(tenant, run));
+        }
+    }
+
     pub(crate) fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
         begun.iter().for_each(|event| live.say(event));
         let key = (tenant.clone(), run);
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
-        let server = Arc::clone(self);
+        let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
         std::thread::spawn(move || {
+            let _hold = hold;
             let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, None);
             let state = *driven.as_ref().unwrap_or(&RunState::Running);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
                 live.say(&RunEvent::RunInterrupted { run, fault });
             }
-            // A report that cannot be written takes nothing from the run.
-            if server.write_report(&key.0, run).is_err() {
-                let _ = std::fs::remove_file(server.report_file(&key.0, run));
-            }
+            server.report(&key.0, run);
             // Before anybody can see that it is over: who looks then finds it among those that ended.
             server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);

@@ -93,11 +93,11 @@ impl Server {
         })
     }
 
-    /// An error if there is no such tenant, or it is suspended.
-    pub(crate) fn active(&self, tenant: &TenantId) -> Result<(), Error> {
+    /// An error if there is no such tenant, or it is suspended. What is put for it is kept while the answer lives.
+    pub(crate) fn active(&self, tenant: &TenantId) -> Result<store::Hold, Error> {
         match self.known(tenant)?.suspended {
             true => Err(Error::Suspended(tenant.clone())),
-            false => Ok(()),
+            false => Ok(self.store.hold(tenant)),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::journal::Place;
 use crate::reads::{RunSummary, decode};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use types::{
     AliasMove, BackfillAsked, Deployment, Digest, ModelVersion, Record, RunHead, RunId, RunState, ScheduleState,
     TableRef,
@@ -163,7 +164,12 @@ fn passed_over(prefix: &[u8], place: &Place, view: &dyn View) -> Result<Vec<Op>>
 fn finished(run: RunId, state: RunState, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
     let Some(value) = view.get(&key::run(run))? else { return Ok(Vec::new()) };
     let entry = RunEntry { state, finished_us: Some(at_us), ..decode(&value)? };
-    Ok(vec![Op::put(key::run(run), encode(&entry)), Op::remove(key::open(run))])
+    let open = match state {
+        // No end at all; nothing of ours writes it.
+        RunState::Running => Op::put(key::open(run), encode(&())),
+        _ => Op::remove(key::open(run)),
+    };
+    Ok(vec![Op::put(key::run(run), encode(&entry)), open])
 }
 
 fn deployed(deployment: &Deployment, view: &dyn View) -> Result<Vec<Op>> {
@@ -194,6 +200,7 @@ fn forgotten(runs: &[RunId], view: &dyn View) -> Result<Vec<Op>> {
         }
         ops.extend([Op::remove(key::run(*run)), Op::remove(key::open(*run))]);
     }
+    let runs: BTreeSet<RunId> = runs.iter().copied().collect();
     for (key, value) in view.range(key::CACHED)? {
         if runs.contains(&decode::<Cached>(&value)?.run) {
             ops.push(Op::remove(key));
@@ -254,6 +261,7 @@ pub(crate) mod key {
     pub(crate) const LAST_RUN: &[u8] = b"last-run";
     pub(crate) const RUNS: &[u8] = b"run/";
     pub(crate) const MODELS: &[u8] = b"model/";
+    const RECORDS: &[u8] = b"record/";
     /// Runs that did not finish.
     pub(crate) const OPEN: &[u8] = b"open/";
     pub(crate) const CACHED: &[u8] = b"cached/";
@@ -272,7 +280,7 @@ pub(crate) mod key {
         join(&[RUNS, &run.0.to_be_bytes()])
     }
     pub(crate) fn records(run: RunId) -> Vec<u8> {
-        join(&[b"record/", &run.0.to_be_bytes()])
+        join(&[RECORDS, &run.0.to_be_bytes()])
     }
     pub(crate) fn record(run: RunId, sequence: u64) -> Vec<u8> {
         join(&[&records(run), &sequence.to_be_bytes()])
@@ -356,6 +364,10 @@ pub(crate) mod key {
     /// The run in what follows [`OPEN`].
     pub(crate) fn run_of(rest: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(rest.try_into().ok()?)))
+    }
+    /// The run whose record a key is of; none of any other key.
+    pub(crate) fn run_of_record(key: &[u8]) -> Option<RunId> {
+        Some(RunId(u64::from_be_bytes(*key.strip_prefix(RECORDS)?.first_chunk()?)))
     }
     /// The number in what follows [`versions`].
     pub(crate) fn number_of(rest: &[u8]) -> Option<u32> {

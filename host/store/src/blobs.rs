@@ -58,6 +58,7 @@ impl Store {
     fn keep(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest, from: &Path) -> Result<()> {
         let _no_deletion = self.writing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.entry(tenant)?;
+        self.young.insert(tenant, digest);
         let place = self.place(tenant, digest);
         let folder = place.parent().expect("a blob lies in a folder");
         self.folders.ensure(folder)?;
@@ -81,13 +82,15 @@ impl Store {
     }
 
     /// Where a blob lies or would lie.
-    fn place(&self, tenant: &TenantId, digest: Digest) -> PathBuf {
+    pub(crate) fn place(&self, tenant: &TenantId, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         tenant_folder(&self.data, tenant).join("blobs").join(&name[..2]).join(&name[2..])
     }
 
     fn present(&self, tenant: &TenantId, digest: Digest) -> Result<PathBuf> {
         self.entry(tenant)?;
+        // Before it is looked for: whoever finds it has it.
+        self.young.insert(tenant, digest);
         let path = self.place(tenant, digest);
         match path.symlink_metadata() {
             Ok(found) if found.is_file() => Ok(path),
@@ -117,7 +120,7 @@ fn holds(place: &Path, digest: Digest) -> Result<bool> {
 }
 
 /// Opens a stranger's file: not through a link of either kind, and without waiting at a pipe. Its length bounds what is read.
-fn open_regular(path: &Path) -> Result<(File, u64)> {
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     let file = match opened {
@@ -164,7 +167,7 @@ fn expect(path: &Path, expected: Digest, got: Digest) -> Result<()> {
     }
 }
 
-fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
+pub(crate) fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 

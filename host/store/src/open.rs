@@ -49,9 +49,10 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     for gone in installation.state().deleted() {
         deletion::purge(index.as_ref(), data, &folders, gone)?;
     }
-    let (tenants, writing, space) = (RwLock::new(tenants), RwLock::default(), Default::default());
+    let (tenants, writing) = (RwLock::new(tenants), RwLock::default());
+    let (space, young) = Default::default();
     let data = data.to_owned();
-    Ok((Store { data, installation, index, tenants, writing, folders, space }, recovery))
+    Ok((Store { data, installation, index, tenants, writing, folders, space, young }, recovery))
 }
 
 /// How far each tenant's part is, or why the index is not to be believed.

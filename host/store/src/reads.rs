@@ -7,6 +7,7 @@ use crate::open::journal_folder;
 use crate::{Result, Store};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use types::{
     AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, Passed, PipelineName, ProjectName, Record,
     RunHead, RunId, RunState, ScheduleState, TenantId,
@@ -35,6 +36,26 @@ impl Store {
     pub fn runs(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
         let entries: Vec<RunEntry> = self.list(tenant, key::RUNS)?;
         Ok(entries.into_iter().rev().map(RunEntry::summary).collect())
+    }
+
+    /// The newest runs that are wanted, the newest first, at most `most`. No more are read than that takes.
+    pub fn newest_runs(
+        &self,
+        tenant: &TenantId,
+        most: usize,
+        wanted: &dyn Fn(&RunSummary) -> bool,
+    ) -> Result<Vec<RunSummary>, Fault> {
+        let (mut runs, mut damage) = (Vec::new(), None);
+        let Some(tenant) = self.opened(tenant)?.filter(|_| most > 0) else { return Ok(runs) };
+        tenant.walls().each_back(key::RUNS, &mut |value| {
+            match decode(value).map(RunEntry::summary) {
+                Ok(run) if wanted(&run) => runs.push(run),
+                Ok(_) => {}
+                Err(error) => damage = Some(error),
+            }
+            if damage.is_some() || runs.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        damage.map_or(Ok(runs), |error| Err(error.into()))
     }
 
     /// The run of this number.

@@ -9,12 +9,18 @@ use api::{Line, RunRequest};
 use std::sync::{Arc, Mutex, PoisonError};
 use types::RunId;
 
-pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Failure> {
+pub(crate) async fn run(
+    args: &Args,
+    pipeline: Option<String>,
+    options: server::RunOptions,
+    explain: bool,
+) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let mut installation = open::installation(args).await?;
-    let request = RunRequest { folder: folder.clone(), pipeline };
-    let code = attend(args, &mut installation, &path(args, "runs"), &request).await;
-    code.map_err(|failure| failure.in_project(&folder))
+    let request = RunRequest { folder: folder.clone(), pipeline, options };
+    let show = RunShow::new(args.json, args.again()).explaining(explain);
+    let show = attend(args, &mut installation, &path(args, "runs"), &request, show).await;
+    show.map(|show| outcome::of_run(show.state())).map_err(|failure| failure.in_project(&folder))
 }
 
 /// Runs a pipeline of the folder's project as it was deployed.
@@ -38,8 +44,9 @@ pub(super) async fn attend(
     installation: &mut Installation,
     path: &str,
     request: &impl serde::Serialize,
-) -> Result<u8, Failure> {
-    let show = Mutex::new(RunShow::new(args.json, args.again()));
+    show: RunShow,
+) -> Result<RunShow, Failure> {
+    let show = Mutex::new(show);
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
     let listener = tokio::spawn(cancel_on_interrupt(
         Arc::clone(&started),
@@ -63,7 +70,7 @@ pub(super) async fn attend(
         anstream::print!("{}", crate::show::run_measures(&detail));
         show.conclude(run);
     }
-    Ok(outcome::of_run(show.state()))
+    Ok(show)
 }
 
 /// Who can cancel while the client is busy listening.

@@ -1,5 +1,6 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
+mod comparison;
 mod deployment;
 mod detail;
 mod plugin;
@@ -10,6 +11,7 @@ mod schedule;
 mod table;
 mod tenant;
 
+pub(crate) use comparison::{collected, replayed, run_diff};
 pub(crate) use deployment::{deployment, deployment_history, deployment_list, differences_of};
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};

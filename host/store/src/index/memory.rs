@@ -3,6 +3,7 @@
 use super::{Index, Op};
 use crate::Result;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 /// Forgets everything when it is dropped.
@@ -16,6 +17,13 @@ impl Index for MemoryIndex {
     fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
         let map = self.0.lock().expect("not poisoned");
         map.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).for_each(|(k, v)| visit(k, v));
+        Ok(())
+    }
+    fn scan_back(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+        let map = self.0.lock().expect("not poisoned");
+        let mut entries = map.iter().rev().filter(|(key, _)| key.starts_with(prefix));
+        // Enough is no error.
+        let _ = entries.try_for_each(|(key, value)| visit(key, value));
         Ok(())
     }
     fn commit(&self, ops: Vec<Op>) -> Result<()> {

@@ -4,6 +4,7 @@
 use super::{Index, Op, broken};
 use crate::{Error, Result};
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +53,17 @@ impl Index for SledIndex {
             for entry in db.scan_prefix(prefix) {
                 let (key, value) = entry?;
                 visit(&key, &value);
+            }
+            Ok(())
+        })
+    }
+    fn scan_back(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+        self.guarded(|db| {
+            for entry in db.scan_prefix(prefix).rev() {
+                let (key, value) = entry?;
+                if visit(&key, &value).is_break() {
+                    break;
+                }
             }
             Ok(())
         })

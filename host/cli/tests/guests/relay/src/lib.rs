@@ -1,14 +1,21 @@
 //! The numbers of any steps before it -> their sum and 1: next to no work, and an end that tells how many steps were passed.
 
-use stepwell::{DataType, Descriptor, Field, Inputs, Plugin, Result, Table, Tables, Transformer};
+use serde::Deserialize;
+use stepwell::{DataType, Descriptor, Field, Inputs, Plugin, Result, Table, Tables, Transformer, report};
 
 const COLUMN: &str = "count";
-/// Whatever it is told, it does the same.
+/// Whatever item it is told, it does the same; asked to, it says first that it began.
 const PARAMETERS: &str = r#"{
     "type": "object",
     "additionalProperties": false,
-    "properties": {"item": {"type": "integer", "default": 0}}
+    "properties": {"item": {"type": "integer", "default": 0}, "say": {"type": "boolean", "default": false}}
 }"#;
+
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    say: bool,
+}
 
 struct Relay;
 
@@ -22,6 +29,10 @@ impl Plugin for Relay {
 
 impl Transformer for Relay {
     fn run(inputs: Tables) -> Result<Tables> {
+        let Params { say } = stepwell::params()?;
+        if say {
+            report::info("began");
+        }
         let mut count = 1;
         for (_, before) in inputs.iter() {
             count += before.i64(COLUMN)?.iter().flatten().sum::<i64>();

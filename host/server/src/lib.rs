@@ -13,6 +13,7 @@ mod admission;
 mod authority;
 mod catalog;
 mod changes;
+mod described;
 mod endpoints;
 mod folder;
 mod follow;
@@ -111,6 +112,7 @@ pub struct Server {
     pool: Arc<worker::Pool>,
     accounts: Arc<accounts::Accounts>,
     admission: Arc<admission::Admission>,
+    described: described::Answers,
     dispatcher: run::Dispatcher,
     live: Mutex<BTreeMap<(TenantId, RunId), Arc<follow::LiveRun>>>,
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
@@ -139,9 +141,20 @@ impl Server {
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
-        let (live, endpoints, secrets) = Default::default();
-        let server =
-            Self { options, _folder: folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets };
+        let (described, live, endpoints, secrets) = Default::default();
+        let server = Self {
+            options,
+            _folder: folder,
+            store,
+            pool,
+            accounts,
+            admission,
+            described,
+            dispatcher,
+            live,
+            endpoints,
+            secrets,
+        };
         Ok((Arc::new(server), recovery))
     }
 

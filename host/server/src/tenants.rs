@@ -212,6 +212,7 @@ impl Server {
         folder::remove_all(&elsewhere)?;
         self.accounts.forget(tenant);
         self.admission.forget(tenant);
+        self.described.forget(tenant);
         let mut remains = self.store.remains(tenant).map_err(Fault::from)?;
         remains.extend(elsewhere.into_iter().filter(|folder| folder.symlink_metadata().is_ok()));
         Ok(Deletion { tenant: tenant.clone(), removed, remains })

@@ -36,6 +36,8 @@ const SEED: u64 = 0x5eed_0b5e_55ed_d1e5;
 const WORKERS_A_SERVER: u64 = 5;
 /// The longest time between two kills.
 const CALM_MS: u64 = 220;
+/// For a new server to tell somebody of a run, before anything of it is killed: else nothing would ever get far.
+const FIRST_RUN_MAX: Duration = Duration::from_secs(3);
 /// The server's index is spoiled before every so many starts.
 const SPOILED_EVERY: u64 = 6;
 /// Bits that are flipped in an index at once.
@@ -154,7 +156,7 @@ impl Trial {
             trial.write(&format!("pipelines/{pipeline}.toml"), text.as_bytes());
         }
         let point =
-            |id: u32| format!("{id},{},{},{}\n", id * 37 % 61, id * 53 % 47, if id % 3 == 0 { "a" } else { "b" });
+            |id: u32| format!("{id},{},{},{}\n", id * 37 % 61, id * 53 % 47, if id * 37 % 61 < 20 { "a" } else { "b" });
         let points: String = (0..60).map(point).collect();
         trial.write("data/points.csv", format!("id,x,y,label\n{points}").as_bytes());
         trial.write("data/rows.csv", b"id,value\n");
@@ -211,6 +213,22 @@ impl Trial {
         };
         let socket = Folder::socket(&self.data());
         waited(async { connected(&socket).await?.lines("POST", "/v1/tenants/default/runs", &request, hear).await })
+    }
+
+    fn told_of(&self) -> usize {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits for one more run to be told of, for a while.
+    fn is_told_of_more_within(&self, most: Duration) -> bool {
+        let (before, deadline) = (self.told_of(), Instant::now() + most);
+        while Instant::now() < deadline {
+            if self.told_of() > before {
+                return true;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        false
     }
 
     /// Whether a run of a pipeline has not ended, as far as a server says.
@@ -293,6 +311,8 @@ struct Tally {
     deleted: u64,
     flipped: u64,
     rebuilt: u64,
+    /// Servers that had told of a run before anything of theirs was killed.
+    busy: u64,
 }
 
 impl Tally {
@@ -318,6 +338,7 @@ fn kill_on(trial: &Trial, random: &mut Random) -> Tally {
         tally.deleted += u64::from(is_deleted);
         tally.flipped += u64::from(is_flipped);
         tally.rebuilt += u64::from(said.contains("rebuilt the index from the journal"));
+        tally.busy += u64::from(trial.is_told_of_more_within(FIRST_RUN_MAX));
         for _ in 0..random.below(WORKERS_A_SERVER + 1) {
             sleep(Duration::from_millis(random.below(CALM_MS)));
             tally.workers += u64::from(kill_a_worker(&serving, random));
@@ -369,6 +390,7 @@ fn no_kill_takes_or_doubles_anything() {
     });
     eprintln!("{tally:?} in {:.1?}", begin.elapsed());
     assert!(tally.rebuilt > 0, "no damage was noticed: {tally:?}");
+    assert!(tally.busy * 2 > tally.servers, "there was no load: {tally:?}");
     let quarantined = std::fs::read_dir(trial.data()).unwrap().map(|entry| entry.unwrap().file_name());
     let quarantined = quarantined.filter(|name| name.to_string_lossy().starts_with("quarantine-")).count() as u64;
     assert_eq!(quarantined, tally.rebuilt, "each index that was not believed is kept");

@@ -148,7 +148,7 @@ fn starting(built: &Built) -> Result<()> {
         history::lengthen(&project, pipeline, BEHIND)?;
         // The first brings the index up to the journal.
         drop(Served::start(&project)?);
-        let once = |_| Ok(Served::start(&project)?.started);
+        let once = |_| Served::start(&project).map(|served| served.started);
         let times = (0..LONG_ROUNDS).map(once).collect::<Result<Vec<_>>>()?;
         let best = times.iter().min().context("no rounds")?;
         figure("server.start_10k_runs_ms", Some(of), millis(*best), "ms", Some(1_000.0));
@@ -184,7 +184,7 @@ fn carried_out(runtime: &Runtime, served: &Arc<Served>, count: u64, most: Durati
                     client.run("one").await?;
                     done.fetch_add(1, Ordering::Relaxed);
                 }
-                Ok(())
+                anyhow::Ok(())
             });
         }
         ended(clients).await

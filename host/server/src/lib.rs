@@ -19,6 +19,7 @@ mod catalog;
 mod changes;
 mod declared;
 mod deploy;
+mod described;
 mod diff;
 mod difference;
 mod endpoints;
@@ -150,6 +151,7 @@ pub struct Server {
     pool: Arc<worker::Pool>,
     accounts: Arc<accounts::Accounts>,
     admission: Arc<admission::Admission>,
+    described: described::Answers,
     dispatcher: run::Dispatcher,
     live: Mutex<BTreeMap<(TenantId, RunId), Arc<follow::LiveRun>>>,
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
@@ -199,7 +201,7 @@ impl Server {
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
-        let (live, endpoints, secrets, deployed, deploying) = Default::default();
+        let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, asking, collecting) = Default::default();
         Ok((
             Arc::new(Self {
@@ -209,6 +211,7 @@ impl Server {
                 pool,
                 accounts,
                 admission,
+                described,
                 dispatcher,
                 live,
                 endpoints,

@@ -214,6 +214,7 @@ impl Server {
         crate::locked(&self.deployed).retain(|key, _| key.0 != *tenant);
         self.accounts.forget(tenant);
         self.admission.forget(tenant);
+        self.described.forget(tenant);
         let mut remains = self.store.remains(tenant).map_err(Fault::from)?;
         remains.extend(elsewhere.into_iter().filter(|folder| folder.symlink_metadata().is_ok()));
         Ok(Deletion { tenant: tenant.clone(), removed, remains })

@@ -146,7 +146,9 @@ fn write_new(path: &Path, source: impl Read, length: u64, digest: Digest, from: 
 
 /// Copies at most `length` bytes and returns the digest of what was copied.
 fn copy(source: impl Read, length: u64, target: &mut impl Write) -> std::io::Result<Digest> {
-    let (mut source, mut hasher, mut chunk) = (source.take(length), blake3::Hasher::new(), vec![0; CHUNK_BYTES]);
+    // Most blobs are a few kilobytes: a mebibyte of memory would cost more than copying them.
+    let chunk = usize::try_from(length).unwrap_or(CHUNK_BYTES).clamp(1, CHUNK_BYTES);
+    let (mut source, mut hasher, mut chunk) = (source.take(length), blake3::Hasher::new(), vec![0; chunk]);
     loop {
         match source.read(&mut chunk) {
             Ok(0) => return Ok(Digest::from_bytes(*hasher.finalize().as_bytes())),

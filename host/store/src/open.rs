@@ -27,6 +27,7 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     folders.ensure(&data.join("tenants"))?;
     let mut recovery = Recovery::default();
     let installation = Installation::open(&folders, data, &mut recovery)?;
+    let had_index = data.join("index").exists();
     let (index, parts) = read_index(&data.join("index"))?;
     let (logs, doubt) = open_logs(data, &folders, &installation, parts, &mut recovery)?;
     let index = match (index, doubt) {
@@ -45,6 +46,7 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
         recovery.replayed += replay(&log, &id, &walls)?;
         tenants.insert(id, Arc::new(Tenant::new(log, walls)));
     }
+    recovery.missing = !had_index && recovery.replayed > 0;
     index.flush()?;
     for gone in installation.state().deleted() {
         deletion::purge(index.as_ref(), data, &folders, gone)?;

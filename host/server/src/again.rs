@@ -32,7 +32,7 @@ impl Server {
         let cause = Cause::Rerun { of: run, from: from.clone() };
         let begin = past.begin(&past.stored.plan, cause, taken, by);
         self.expect_there(tenant, run, &begin.taken)?;
-        self.begin(tenant, begin)
+        self.begin(tenant, begin, None)
     }
 
     /// Computes again what a run computed, to be compared with it once it has ended: [`Server::replayed`].
@@ -45,7 +45,7 @@ impl Server {
         let rerun::Replay { plan, taken } = rerun::replay(&past.stored.plan, &past.view, run);
         let begin = past.begin(&plan, Cause::Replay { of: run }, taken, by);
         self.expect_there(tenant, run, &begin.taken)?;
-        self.begin(tenant, begin)
+        self.begin(tenant, begin, None)
     }
 
     /// A replay beside the run that it replays.

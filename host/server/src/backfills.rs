@@ -40,7 +40,7 @@ pub struct BackfillLine {
 impl Server {
     /// Takes a backfill of a deployed pipeline's schedule; its runs begin where schedules are kept.
     pub fn ask_backfill(&self, tenant: &TenantId, request: &BackfillRequest) -> Result<BackfillLine, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let (deployed, pipeline) = self.scheduled(tenant, &request.pipeline)?;
         let schedule = schedule_of(&deployed, &pipeline)?;
         let zone = schedule.zone();

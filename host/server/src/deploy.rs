@@ -89,7 +89,7 @@ impl Server {
         change: &SettingsChange,
         notes: Notes<'_>,
     ) -> Result<Prepared, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let name = declared::name(folder)?;
         let current = self.current_deployment(tenant, &name)?;
         let settings = changed(current.as_ref().map(|current| &current.deployment.settings), change);
@@ -115,7 +115,7 @@ impl Server {
         project: &ProjectName,
         version: Option<u32>,
     ) -> Result<Prepared, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let current = self.current_deployment(tenant, project)?.ok_or_else(|| never(project))?;
         let version = match version {
             Some(version) => version,
@@ -143,7 +143,7 @@ impl Server {
 
     /// Makes what was prepared the current version, and gives it.
     pub fn deploy(&self, tenant: &TenantId, prepared: &Prepared) -> Result<Deployment, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let _alone = locked(&self.deploying);
         let Prepared { project, content, settings, over, rollback_to, .. } = prepared;
         let current = self.current_deployment(tenant, project)?;

@@ -202,7 +202,7 @@ mod tests {
         let a = known(1, |run| vec![committed(run, "rows"), gave(run, "model", "measures", measures(0.5))]);
         let mut b = known(2, |run| {
             let rows = gave(run, "rows", "table", crate::samples::table("other rows"));
-            let finished = Record::RunFinished { run, state: types::RunState::Succeeded, at_us: 5_000 };
+            let finished = Record::RunFinished { run, state: types::RunState::Succeeded, at_us: 5_000, because: None };
             vec![rows, gave(run, "model", "measures", measures(0.75)), committed(run, "clean"), finished]
         });
         b.0.overrides.insert("model.depth".to_owned(), json!(4));

@@ -66,7 +66,7 @@ impl Server {
         pipeline: &PipelineName,
         spark: Spark,
     ) -> Result<Fired, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         if self.triggers.is_leaving() {
             return Err(Error::Conflict("the server is leaving: it starts nothing more".to_owned()));
         }
@@ -90,7 +90,7 @@ impl Server {
         match self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone())) {
             Ok(run) => {
                 let begun = std::mem::take(&mut *locked(&begun));
-                self.drive(tenant, run, begun)?;
+                self.drive(tenant, run, begun, None)?;
                 Ok(Fired::Begun(run))
             }
             // Somebody was faster: the store takes a cause once.

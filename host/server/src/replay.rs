@@ -106,7 +106,7 @@ mod tests {
 
     fn failed(run: RunId, step: &str, message: &str) -> Record {
         let (step, fault, receipt) = (name(step), Fault::guest(message), Default::default());
-        Record::AttemptFailed { run, step, attempt: Attempt(1), fault, receipt, at_us: 1 }
+        Record::AttemptFailed { run, step, attempt: Attempt(1), fault, receipt, at_us: 1, retry_at_us: None }
     }
 
     fn recorded(run: RunId, step: &str) -> Record {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use types::{Fault, RunId, RunState, Settings, TenantId};
+use types::{Fault, PipelineName, RunId, RunState, Settings, TenantId};
 
 /// What is otherwise for one run of a folder than its files say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct RunOptions {
     pub settings: Settings,
     /// Every step is done, whatever is known of it.
     pub no_cache: bool,
+    /// Where nothing can be taken from the cache, what differs from the pipeline's run before is told.
+    pub explain: bool,
     /// Who asks.
     pub by: Option<String>,
 }
@@ -41,15 +43,27 @@ impl Server {
         let overrides = options.params.iter().chain(&options.settings);
         let overrides = overrides.map(|(name, value)| (name.clone(), value.clone())).collect();
         let begin = run::Begin { overrides, by: options.by.clone(), ..run::Begin::manual(&plan, folder) };
-        self.begin(tenant, begin)
+        let before = if options.explain { self.last_success(tenant, &plan.pipeline)? } else { None };
+        self.begin(tenant, begin, before)
     }
 
-    /// Begins a run and has a thread of its own drive it.
-    pub(crate) fn begin(self: &Arc<Self>, tenant: &TenantId, begin: run::Begin<'_>) -> Result<RunId, Error> {
+    /// The newest run of a pipeline that succeeded.
+    fn last_success(&self, tenant: &TenantId, pipeline: &PipelineName) -> Result<Option<RunId>, Error> {
+        let wanted = |run: &store::RunSummary| run.head.pipeline == *pipeline && run.state == RunState::Succeeded;
+        Ok(self.store.newest_runs(tenant, 1, &wanted)?.first().map(|run| run.head.run))
+    }
+
+    /// Begins a run and has a thread of its own drive it; what is done anew is held against the run `before`.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        begin: run::Begin<'_>,
+        before: Option<RunId>,
+    ) -> Result<RunId, Error> {
         let begun = std::sync::Mutex::new(Vec::new());
         let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
         let begun = std::mem::take(&mut *locked(&begun));
-        self.drive(tenant, run, begun)?;
+        self.drive(tenant, run, begun, before)?;
         Ok(run)
     }
 
@@ -58,7 +72,7 @@ impl Server {
         let _hold = self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
-            self.drive(tenant, run, Vec::new())?;
+            self.drive(tenant, run, Vec::new(), None)?;
             if found.head.deployment.is_some() {
                 self.notify(tenant, &found.head, crate::notify::RESUMED, self.now_us());
             }
@@ -157,7 +171,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
+    pub(crate) fn drive(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        run: RunId,
+        begun: Vec<RunEvent>,
+        before: Option<RunId>,
+    ) -> Result<(), Fault> {
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
         begun.iter().for_each(|event| live.say(event));
@@ -166,7 +186,7 @@ impl Server {
         let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
         std::thread::spawn(move || {
             let _hold = hold;
-            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, None);
+            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
             let state = *driven.as_ref().unwrap_or(&RunState::Running);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.

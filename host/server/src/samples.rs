@@ -34,6 +34,7 @@ fn step(text: &str, work: Work) -> PlannedStep {
         pool: None,
         cache: true,
         each: None,
+        given: BTreeMap::new(),
     }
 }
 

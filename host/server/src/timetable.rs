@@ -65,7 +65,7 @@ impl Server {
 
     /// Holds a schedule, or lets it go on: what came meanwhile is passed over.
     pub fn pause_schedule(&self, tenant: &TenantId, pipeline: &str, paused: bool) -> Result<ScheduleLine, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let _alone = locked(&self.deploying);
         let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
         let schedule = backfills::schedule_of(&deployed, &pipeline)?;

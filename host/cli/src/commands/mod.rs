@@ -34,7 +34,8 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Run { pipeline, deployed: true, .. } => run::run_deployed(&args, pipeline.as_deref()).await,
         Command::Run { pipeline, param, set, no_cache, explain, .. } => {
             let (params, settings) = (param.iter().cloned().collect(), set.iter().cloned().collect());
-            let options = server::RunOptions { params, settings, no_cache: *no_cache, by: open::user() };
+            let options =
+                server::RunOptions { params, settings, no_cache: *no_cache, explain: *explain, by: open::user() };
             run::run(&args, pipeline.clone(), options, *explain).await
         }
         Command::Deploy { command: None, set, unset, yes } => deploy::deploy(&args, set, unset, *yes).await,

@@ -67,6 +67,7 @@ fn what_the_recording_lacks_is_left_out_with_all_behind_it() {
         fault: Fault::guest("no"),
         receipt: Default::default(),
         at_us: 1,
+        retry_at_us: None,
     };
     let view = view(RUN, vec![committed(RUN, "other"), committed(RUN, "rows"), failed]);
     let replayed = replay(&plan(), &view, RUN);

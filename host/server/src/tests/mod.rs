@@ -176,6 +176,7 @@ impl House {
             started_us: self.server.now_us(),
             deployment: Some(1),
             overrides: Settings::new(),
+            by: None,
         };
         self.server.store.append(&tenant(), &[Record::RunStarted(head)]).unwrap();
         run
@@ -183,7 +184,7 @@ impl House {
 
     fn end(&self, run: RunId) {
         let at_us = self.server.now_us();
-        let ended = Record::RunFinished { run, state: RunState::Succeeded, at_us };
+        let ended = Record::RunFinished { run, state: RunState::Succeeded, at_us, because: None };
         self.server.store.append(&tenant(), &[ended]).unwrap();
     }
 

@@ -27,13 +27,16 @@ const POSITION: &[u8] = b"position";
 /// One entry, key and value.
 pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
 
+/// Is shown an entry, key and value, and says whether it has seen enough.
+pub(crate) type VisitBack<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
 /// An ordered map that keeps a batch whole. What it holds may lag behind after a crash, but never skips a batch.
 pub(crate) trait Index: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
     /// Shows the entries whose keys begin with `prefix`, in order.
     fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()>;
     /// The same from the last entry backwards, until `visit` has seen enough.
-    fn scan_back(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()>;
+    fn scan_back(&self, prefix: &[u8], visit: VisitBack<'_>) -> Result<()>;
     /// All or none of the operations.
     fn commit(&self, ops: Vec<Op>) -> Result<()>;
     fn flush(&self) -> Result<()>;

@@ -1,10 +1,9 @@
 //! The index in sled 0.34. sled may lose what it has not flushed, may panic on damage and fails to see some of it: a panic
 //! is caught and becomes an error, after which the database is not touched again; the rest is `survey`'s to find.
 
-use super::{Index, Op, broken};
+use super::{Index, Op, VisitBack, broken};
 use crate::{Error, Result};
 use std::io::ErrorKind;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +56,7 @@ impl Index for SledIndex {
             Ok(())
         })
     }
-    fn scan_back(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+    fn scan_back(&self, prefix: &[u8], visit: VisitBack<'_>) -> Result<()> {
         self.guarded(|db| {
             for entry in db.scan_prefix(prefix).rev() {
                 let (key, value) = entry?;

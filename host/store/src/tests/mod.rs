@@ -2,6 +2,7 @@
 
 mod blobs;
 mod damage;
+mod deployments;
 mod group;
 mod installation;
 mod model;

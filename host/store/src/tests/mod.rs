@@ -3,6 +3,7 @@
 mod blobs;
 mod damage;
 mod gc;
+mod deployments;
 mod group;
 mod installation;
 mod model;

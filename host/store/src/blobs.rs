@@ -3,7 +3,7 @@
 //! A worker's file is always copied, never renamed into place: the worker may be hostile and alive, hold the file open,
 //! and write to it after any check. What is copied is hashed on its way, into a file that only this process ever opened.
 
-use crate::disk::sync_folder;
+use crate::disk::{Same, sync_folder};
 use crate::open::{incoming_folder, tenant_folder};
 use crate::{Error, Result, Store};
 use ports::Blobs;
@@ -54,7 +54,7 @@ impl Blobs for Store {
 
 impl Store {
     /// Copies `source` into a file of our own and, if it has the digest, gives it its name. Durable when it returns, also
-    /// if it was there: whoever put it may not have synced its name yet.
+    /// if it was there: whoever put it may not have synced its name yet, unless that is known.
     fn keep(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest, from: &Path) -> Result<()> {
         let _no_deletion = self.writing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.entry(tenant)?;
@@ -62,10 +62,10 @@ impl Store {
         let place = self.place(tenant, digest);
         let folder = place.parent().expect("a blob lies in a folder");
         self.folders.ensure(folder)?;
-        if holds(&place, digest)? {
+        if let Some(same) = holds(&place, digest)? {
             let got = copy(source, length, &mut std::io::sink()).map_err(Error::io("read", from))?;
             expect(from, digest, got)?;
-            return sync_folder(folder);
+            return self.folders.settle(&place, same);
         }
         self.take_space(tenant, length)?;
         let incoming = incoming_folder(&self.data, tenant);
@@ -103,18 +103,19 @@ impl Store {
     }
 }
 
-/// Whether the blob is there, whole. A data folder may have come with a stranger's project: what stands under the name of a
+/// The blob, if it is there, whole. A data folder may have come with a stranger's project: what stands under the name of a
 /// first-party plugin need not be that plugin, and is replaced then.
-fn holds(place: &Path, digest: Digest) -> Result<bool> {
+fn holds(place: &Path, digest: Digest) -> Result<Option<Same>> {
     if place.symlink_metadata().is_err() {
-        return Ok(false);
+        return Ok(None);
     }
     match open_regular(place) {
         Ok((file, length)) => {
+            let same = Same::of(&file.metadata().map_err(Error::io("examine", place))?);
             let found = copy(file, length, &mut std::io::sink()).map_err(Error::io("read", place))?;
-            Ok(found == digest)
+            Ok((found == digest).then_some(same))
         }
-        Err(Error::NotAFile { .. }) => Ok(false),
+        Err(Error::NotAFile { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

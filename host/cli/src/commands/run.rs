@@ -31,7 +31,8 @@ pub(crate) async fn run_deployed(args: &Args, pipeline: Option<&str>) -> Result<
     let project = open::project_name(args)?;
     let mut installation = open::installation(args).await?;
     let path = path(args, &format!("deployments/{project}/pipelines/{pipeline}/runs"));
-    attend(args, &mut installation, &path, &()).await
+    let show = attend(args, &mut installation, &path, &(), RunShow::new(args.json, args.again())).await?;
+    Ok(outcome::of_run(show.state()))
 }
 
 fn wrong_name(error: types::IdError) -> Failure {

@@ -205,8 +205,8 @@ impl Trial {
 
     /// Asks for a run and follows it to its end, or the server's.
     fn ask(&self, pipeline: &'static str) -> Result<(), Trouble> {
-        let (folder, pipeline, options) = (self.path().to_owned(), Some(pipeline.to_owned()), Default::default());
-        let request = RunRequest { folder, pipeline, options };
+        let (folder, options) = (self.path().to_owned(), Default::default());
+        let request = RunRequest { folder, pipeline: Some(pipeline.to_owned()), options };
         let hear = |line| {
             if let Line::Run { run } = line {
                 self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(run, pipeline);

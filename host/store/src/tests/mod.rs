@@ -2,8 +2,8 @@
 
 mod blobs;
 mod damage;
-mod gc;
 mod deployments;
+mod gc;
 mod group;
 mod installation;
 mod model;

@@ -85,7 +85,8 @@ impl Server {
         let Spark { cause: because, logical_time_us, beside } = spark;
         let version = Some(deployment.version);
         let manual = run::Begin::manual(plan, &content.project_dir);
-        let begin = run::Begin { cause: because, logical_time_us, deployment: version, beside, ..manual };
+        let by = (because != Cause::Manual).then(|| because.word().to_owned());
+        let begin = run::Begin { cause: because, logical_time_us, deployment: version, by, beside, ..manual };
         let begun = std::sync::Mutex::new(Vec::new());
         match self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone())) {
             Ok(run) => {

@@ -3,9 +3,10 @@
 
 use crate::{Error, Keep, Notes, Server, locked, retention};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use types::{Fault, ProjectName, RunId, TenantId};
 
 /// A word after so many blobs.
@@ -64,7 +65,13 @@ impl Server {
         for model in self.store.models(tenant)? {
             kept.extend(self.store.versions(tenant, &model.model)?.into_iter().map(|version| version.run));
         }
-        let keep = |_: &ProjectName| keep;
+        let said = |deployed: &Arc<crate::deploy::Deployed>| {
+            let manifest::Retention { runs, age_ms, .. } = deployed.project.retention?;
+            Some((deployed.project.name.clone(), Keep { runs, age_ms }))
+        };
+        let said: BTreeMap<ProjectName, Keep> = self.all_deployed(tenant)?.iter().filter_map(said).collect();
+        // What a deployed project says of its own runs is what holds for them.
+        let keep = |project: &ProjectName| said.get(project).copied().unwrap_or(keep);
         let runs = self.store.runs(tenant)?;
         // One whose thread still writes its report has ended only by its records.
         kept.extend(runs.iter().map(|run| run.head.run).filter(|run| self.is_live(tenant, *run)));

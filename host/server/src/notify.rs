@@ -105,7 +105,8 @@ impl Server {
         if self.triggers.is_leaving() && sent.is_err() {
             return;
         }
-        let may_fare_better = |error: &Error| matches!(error, Error::Fault(fault) if matches!(fault.kind, FaultKind::Transient { .. } | FaultKind::Host));
+        let passes = |kind: &FaultKind| matches!(kind, FaultKind::Transient { .. } | FaultKind::Host);
+        let may_fare_better = |error: &Error| matches!(error, Error::Fault(fault) if passes(&fault.kind));
         match (&sent, AGAIN_US.get(tries)) {
             (Err(error), Some(wait_us)) if may_fare_better(error) => {
                 let due_us = self.now_us() + wait_us;

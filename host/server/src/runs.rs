@@ -112,8 +112,9 @@ impl Server {
     }
 
     /// Resumes the unfinished runs of every tenant that is not suspended: what a server does when it starts. A run that
-    /// began in another folder than `project`, and is of no deployed version, is none of its business: the data folder may have come with a stranger's
-    /// project, and what a run may reach is relative to where it says that it began. Gives each, and whether it was resumed.
+    /// began in another folder than `project`, and is of no deployed version, is none of its business: the data folder may have
+    /// come with a stranger's project, and what a run may reach is relative to where it says that it began. Gives each, and
+    /// whether it was resumed.
     pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
         let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {

@@ -170,6 +170,10 @@ impl Server {
     fn follow_up(self: &Arc<Self>, tenant: &TenantId, ended: &RunSummary) -> Result<(), Error> {
         let RunSummary { head, state, finished_us } = ended;
         let (Some(version), Some(finished_us)) = (head.deployment, *finished_us) else { return Ok(()) };
+        // One that is run again to be compared is nobody's news.
+        if matches!(head.cause, Cause::Replay { .. }) {
+            return Ok(());
+        }
         if *state == RunState::Failed {
             self.notify(tenant, head, crate::notify::FAILED, finished_us);
         }

@@ -62,3 +62,26 @@ fn a_cause_starts_one_run() {
     let unknown = house.server.start_deployed(&tenant(), &project(), &pipeline("other")).unwrap_err();
     assert!(matches!(&unknown, Error::NotFound(text) if text.contains("it has `main`")), "{unknown}");
 }
+
+#[test]
+fn a_deployed_project_says_how_many_of_its_runs_are_kept_and_no_cause_is_forgotten() {
+    let house = House::new();
+    let prepared = house.prepare_with(&tenant(), "[retention]\nruns = 1\n", &[("main", STEP)]);
+    house.server.deploy(&tenant(), &prepared).unwrap();
+    let deployed = house.server.current_deployment(&tenant(), &project()).unwrap().unwrap();
+    let fire = |id: &str| {
+        let cause = Cause::Event { source: "shop".to_owned(), id: id.to_owned() };
+        let fired = house.server.fire(&tenant(), &deployed, &pipeline("main"), Spark::new(cause)).unwrap();
+        house.look();
+        fired
+    };
+    let first = fire("1").run();
+    (2..5).for_each(|id| drop(fire(&id.to_string())));
+    house.server.gc(&tenant(), &crate::GcRequest::default(), &|_| ()).unwrap();
+    assert_eq!(house.runs().len(), 1);
+    assert_eq!(fire("1"), Fired::Already(first));
+    // What is deployed is still there.
+    house.server.start_deployed(&tenant(), &project(), &pipeline("main")).unwrap();
+    house.look();
+    assert_eq!(house.runs().len(), 2);
+}

@@ -115,8 +115,13 @@ impl House {
 
     /// Stores a project of these pipelines, and says what deploying it would change.
     fn prepare(&self, tenant: &TenantId, pipelines: &[(&str, &str)]) -> Prepared {
+        self.prepare_with(tenant, "", pipelines)
+    }
+
+    /// The same with more in `stepwell.toml`.
+    fn prepare_with(&self, tenant: &TenantId, more: &str, pipelines: &[(&str, &str)]) -> Prepared {
         let texts = pipelines.iter().map(|(name, text)| (format!("pipelines/{name}.toml"), (*text).to_owned()));
-        let head = ("stepwell.toml".to_owned(), "name = \"shop\"\n".to_owned());
+        let head = ("stepwell.toml".to_owned(), format!("name = \"shop\"\n{more}"));
         let plan = |name: &str| Plan {
             project: project(),
             pipeline: pipeline(name),

@@ -207,7 +207,9 @@ impl Server {
             let moves = self.store.alias_history(tenant, model)?.into_iter().filter(|moved| moved.to == *version);
             // The first move is the registration's own; later ones are somebody's decision.
             let mut aliases = BTreeMap::new();
-            moves.for_each(|moved| drop(aliases.entry(moved.alias).or_insert(moved.from)));
+            for moved in moves {
+                aliases.entry(moved.alias).or_insert(moved.from);
+            }
             registered.push(Registration { model: model.clone(), version: *version, digest: found.digest, aliases });
         }
         Ok(registered)

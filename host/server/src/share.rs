@@ -29,8 +29,11 @@ pub(crate) struct Share {
 /// One that waits, by a number of its own: whoever comes later has a higher one.
 pub(crate) type Ticket = u64;
 
+/// The lowest one is next: by priority, then first come.
+type Place = (Reverse<i32>, Ticket);
+
 /// A tenant's attempts for the same pool, the next one first.
-type Line = BTreeSet<(Reverse<i32>, Ticket)>;
+type Line = BTreeSet<Place>;
 
 impl Share {
     pub(crate) fn new(slots: usize) -> Self {
@@ -56,7 +59,7 @@ impl Share {
         self.remove(tenant, &turn.pool, &(Reverse(turn.priority), ticket));
     }
 
-    fn remove(&mut self, tenant: &TenantId, pool: &Option<Pool>, place: &(Reverse<i32>, Ticket)) {
+    fn remove(&mut self, tenant: &TenantId, pool: &Option<Pool>, place: &Place) {
         let Some(lines) = self.waiting.get_mut(tenant) else { return };
         if let Some(line) = lines.get_mut(pool) {
             line.remove(place);
@@ -86,7 +89,7 @@ impl Share {
     }
 
     /// The tenant's attempt whose turn is next, among those whose pool has room.
-    fn next(&self, tenant: &TenantId) -> Option<((Reverse<i32>, Ticket), &Option<Pool>)> {
+    fn next(&self, tenant: &TenantId) -> Option<(Place, &Option<Pool>)> {
         // A pool without any place would have its attempts wait for ever.
         let room = |pool: &Pool| self.in_pool(tenant, pool) < pool.most.max(1);
         let lines = self.waiting.get(tenant)?.iter().filter(|(pool, _)| pool.as_ref().is_none_or(room));

@@ -29,11 +29,11 @@ pub(crate) struct Share {
 /// One that waits, by a number of its own: whoever comes later has a higher one.
 pub(crate) type Ticket = u64;
 
+/// The lowest one is next: by priority, then first come.
+type Place = (Reverse<i32>, Ticket);
+
 /// A tenant's attempts for the same pool, the next one first.
 type Line = BTreeSet<Place>;
-
-/// Where an attempt stands in a line: the highest priority first, then the oldest.
-type Place = (Reverse<i32>, Ticket);
 
 impl Share {
     pub(crate) fn new(slots: usize) -> Self {

@@ -69,7 +69,7 @@ impl<'a> Project<'a> {
 
 /// A step of the guest that takes from these.
 fn step(name: &str, before: &[String]) -> String {
-    let mut text = format!("[steps.{name}]\nplugin = \"./relay.wasm\"\n");
+    let mut text = format!("[steps.{name}]\nplugin = \"./relay.wasm\"\ncache = false\n");
     if !before.is_empty() {
         let wired: Vec<_> = before.iter().map(|before| format!("{before} = \"{before}.table\"")).collect();
         // Writing to a text does not fail.

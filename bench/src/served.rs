@@ -143,7 +143,11 @@ pub(crate) struct Asking {
 impl Asking {
     /// From asking for a run to being told of the first event that counts. Returns once the run has ended, which must be well.
     pub(crate) async fn until(&mut self, pipeline: &str, counts: impl Fn(&RunEvent) -> bool) -> Result<Duration> {
-        let request = RunRequest { folder: self.project.clone(), pipeline: Some(pipeline.to_owned()) };
+        let request = RunRequest {
+            folder: self.project.clone(),
+            pipeline: Some(pipeline.to_owned()),
+            options: Default::default(),
+        };
         let (mut told, mut state, begin) = (None, None, Instant::now());
         let hear = |line| {
             let Line::Event { event } = line else { return };

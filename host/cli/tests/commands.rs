@@ -57,9 +57,10 @@ fn reading_is_the_same_alone_and_beside_a_server() {
 #[test]
 fn running_is_the_same_alone_and_beside_a_server() {
     let project = Project::new();
-    let alone = (project.run(), project.stepwell(&["run", "train", "--json"]));
+    let run = || project.stepwell(&["run", "--no-cache"]);
+    let alone = (run(), project.stepwell(&["run", "train", "--no-cache", "--json"]));
     let serving = project.serve();
-    let beside = (project.run(), project.stepwell(&["run", "train", "--json"]));
+    let beside = (run(), project.stepwell(&["run", "train", "--no-cache", "--json"]));
     assert_eq!(without_numbers(&alone.0), without_numbers(&beside.0));
     assert_eq!(events(&alone.1), events(&beside.1));
     let runs = project.stepwell(&["runs", "list", "--json"]).json();

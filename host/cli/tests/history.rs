@@ -132,7 +132,7 @@ fn what_is_set_for_a_run_is_checked_and_recorded() {
 fn a_run_holds_everything_that_is_to_be_known_of_it() {
     let project = Project::new();
     project.run();
-    project.run();
+    project.stepwell(&["run", "--no-cache"]).expect("run", 0, &[]);
     let shown = show(&project, 2);
     for field in ["plan", "by", "logical_time_us", "overrides", "report"] {
         assert!(shown.get(field).is_some(), "{field}: {shown}");

@@ -28,9 +28,9 @@ impl Server {
     ) -> Result<RunId, Error> {
         let _hold = self.active(tenant)?;
         let past = self.past(tenant, run)?;
-        let taken = rerun::before(&past.stored.plan, &past.view, run, from)?;
+        let rerun::Again { plan, taken } = rerun::before(&past.stored.plan, &past.view, run, from)?;
         let cause = Cause::Rerun { of: run, from: from.clone() };
-        let begin = past.begin(&past.stored.plan, cause, taken, by);
+        let begin = past.begin(&plan, cause, taken, by);
         self.expect_there(tenant, run, &begin.taken)?;
         self.begin(tenant, begin, None)
     }
@@ -42,7 +42,7 @@ impl Server {
         if past.view.ended.is_none() {
             return Err(Error::Conflict(format!("run {run} has not ended; what has no end cannot be replayed")));
         }
-        let rerun::Replay { plan, taken } = rerun::replay(&past.stored.plan, &past.view, run);
+        let rerun::Again { plan, taken } = rerun::replay(&past.stored.plan, &past.view, run);
         let begin = past.begin(&plan, Cause::Replay { of: run }, taken, by);
         self.expect_there(tenant, run, &begin.taken)?;
         self.begin(tenant, begin, None)

@@ -7,9 +7,16 @@ use run::RunView;
 use std::collections::BTreeSet;
 use types::{Grants, Id, RunId, StepCommit, StepName, Taken};
 
-/// The commits that a run from `from` on takes: of each step that is neither that one nor after it. A step before it that did
-/// not commit is an error; any other is done anew.
-pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -> Result<Vec<StepCommit>, Error> {
+/// A plan some of whose steps are not carried out, because what they gave is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Again {
+    pub(crate) plan: Plan,
+    pub(crate) taken: Vec<StepCommit>,
+}
+
+/// A run from `from` on: it takes what each step gave that is neither that one nor after it, and does the others, whatever is
+/// cached. A step before it that did not commit is an error; any other is done anew.
+pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -> Result<Again, Error> {
     if plan.step(from).is_none() {
         return Err(no_step(plan, run, from));
     }
@@ -26,19 +33,14 @@ pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -
         return Err(Error::Conflict(format!("{message}; take --from an earlier step")));
     }
     let after = downstream(plan, &|step| step.name == *from);
-    Ok(taken(view, Taken::Rerun { run }, &|step| !after.contains(step)))
-}
-
-/// A plan whose steps compute again, and what of it is not computed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Replay {
-    pub(crate) plan: Plan,
-    pub(crate) taken: Vec<StepCommit>,
+    let mut plan = plan.clone();
+    plan.steps.iter_mut().filter(|step| after.contains(&step.name)).for_each(|step| step.cache = false);
+    Ok(Again { plan, taken: taken(view, Taken::Rerun { run }, &|step| !after.contains(step)) })
 }
 
 /// What of a run can be done again without asking or telling the outside world anything: steps that do either are taken from
 /// the recording, and where there is none, they and all behind them are left out. The others compute, whatever is cached.
-pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Replay {
+pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Again {
     let lost = |step: &PlannedStep| is_outside(step) && view.commit(&step.name).is_none();
     let gone = downstream(plan, &lost);
     let mut plan = plan.clone();
@@ -46,7 +48,7 @@ pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Replay {
     plan.steps.iter_mut().for_each(|step| step.cache = false);
     let outside: BTreeSet<_> = plan.steps.iter().filter(|step| is_outside(step)).map(|step| &step.name).collect();
     let taken = taken(view, Taken::Recording { run }, &|step| outside.contains(step));
-    Replay { plan, taken }
+    Again { plan, taken }
 }
 
 /// Whether a step's outputs come from beyond its inputs, or reach further than them.

@@ -41,14 +41,15 @@ impl World<'_> {
         let Some(driven) = self.server.driven.get_mut(&key) else { return Ok(false) };
         let is_cancelled = driven.abandoned || driven.stop.is_some();
         let Some(mut trial) = driven.attempts.remove(name) else { return Ok(false) };
+        let hangs = self.hangs_until(key, &trial).is_some_and(|until| self.mono_us < until);
         // It may be done before it looks whether it is to stop.
-        let stops = is_cancelled && (!trial.has_slot || !dice.once_in(3));
+        let stops = is_cancelled && (!trial.has_slot || hangs || !dice.once_in(3));
         let outcome = match () {
             () if stops && trial.ticket.is_some() => {
                 let fault = Fault::new(FaultKind::Cancelled, "cancelled");
                 Ok(Some((Err(fault), Receipt::default())))
             }
-            () if !trial.has_slot || self.hangs_until(key, &trial).is_some_and(|until| self.mono_us < until) => {
+            () if !trial.has_slot || hangs => {
                 self.put_back(key, name, trial);
                 return Ok(false);
             }

@@ -14,7 +14,7 @@ use trigger::Whose;
 use types::{Artifact, Cause, FaultKind, PipelineName, RunState};
 
 /// More than any script needs to come to rest.
-const ROUNDS_MAX: usize = 20_000;
+const ROUNDS_MAX: usize = 4_000;
 
 /// A run by what started it: the same in another course of the script.
 type Started = (usize, PipelineName, String);

@@ -1,7 +1,7 @@
 //! A tenant's disk: batches of records, whole or none, and blobs. What is known follows from the records alone.
 
 use crate::bugs::Bug;
-use crate::known::Known;
+use crate::known::{self, Known};
 use crate::script::{Tenant, When};
 use std::collections::BTreeSet;
 use types::{Digest, Record};
@@ -55,8 +55,13 @@ impl<'s> Disk<'s> {
             }
             Some(When::After) | None => {}
         }
+        for record in records {
+            if known::blobs_of(record).iter().any(|blob| !self.blobs.contains(blob)) {
+                return broken(format!("a record names a blob that is not there: {record:?}"));
+            }
+        }
         self.batches.push(records.to_vec());
-        records.iter().try_for_each(|record| self.known.apply(record, &self.blobs))?;
+        records.iter().try_for_each(|record| self.known.apply(record))?;
         self.known.settled()?;
         match dies {
             Some(_) => Err(Halt::Died),
@@ -72,7 +77,7 @@ impl<'s> Disk<'s> {
         self.torn.clear();
         self.known = Known::new(tenant, begins_us);
         for batch in &self.batches {
-            batch.iter().try_for_each(|record| self.known.apply(record, &self.blobs))?;
+            batch.iter().try_for_each(|record| self.known.apply(record))?;
             self.known.settled()?;
         }
         Ok(())

@@ -213,7 +213,8 @@ impl Draft {
 
     /// A step for each of several values or rows, one like it, and one that takes what both give.
     fn fan_out(&mut self, dice: &mut Dice) {
-        if self.tables.is_empty() {
+        let values = Each::Values { param: "depth".to_owned(), values: vec![1.into(), 2.into(), 3.into()] };
+        if self.tables.is_empty() || plan::static_items(&values).is_none() {
             return;
         }
         let rows = self.table(dice);
@@ -222,7 +223,7 @@ impl Draft {
             inputs: [(steps::port("a"), of)].into(),
         };
         let each = match dice.below(2) {
-            0 => Each::Values { param: "depth".to_owned(), values: vec![1.into(), 2.into(), 3.into()] },
+            0 => values,
             _ => Each::Rows { port: steps::port("a"), of: rows.clone(), by: "x".to_owned() },
         };
         let fan = self.add("fan", over(rows), &["table"], dice);

@@ -74,10 +74,10 @@ fn neighbours(server: &Arc<Server>, noop: &Path, project: &Path) -> Result<()> {
     let alone = p99();
     for run in 0..RUNS {
         let pipeline = ["loop", "native-memory", "log-flood", "loop"][run % 4];
-        server.start(&loud, project, Some(pipeline), &|_| {})?;
+        server.start(&loud, project, Some(pipeline), &Default::default(), &|_| {})?;
     }
     let beside = p99();
-    let waiting = server.runs(&loud)?.iter().filter(|run| run.live).count();
+    let waiting = server.runs(&loud, &Default::default())?.iter().filter(|run| run.live).count();
     ensure!(waiting > RUNS / 2, "the neighbour was not loud all the while: {waiting} runs were left");
     let value = beside.as_secs_f64() / alone.as_secs_f64();
     Figure { name: "tenant.neighbour_p99_ratio", of: None, value, unit: "ratio", goal: Some(2.0) }.print();

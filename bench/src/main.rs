@@ -5,16 +5,21 @@
 //!           a Server   --noop---> worker.*, tenant.*         with real workers
 //!  kernels: components --Probe--> kernel.*, train.*          in this process
 //!           two sides  --turns--> mlp.*, gbdt.*, sql.*       a process each: ours, and a rival's in Python
+//!  run:     `stepwell` --socket-> run.*, trigger.*, server.* the binary as a server, beside orchestrators in Python
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
 
 mod figure;
+mod history;
 mod installation;
 mod kernels;
 mod learners;
 mod ours;
 mod plugin;
+mod rivals;
+mod run;
+mod served;
 mod side;
 mod sql;
 mod steps;
@@ -48,6 +53,10 @@ fn main() -> Result<()> {
             kernels::measure(&components)?;
             learners::measure(&components, &python)?;
             sql::measure(&python)
+        }
+        ["run", stepwell, components, python] => {
+            let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
+            run::measure(&built, &absolute(python)?)
         }
         ["side", task, folder] => ours::take_turns(task, Path::new(folder)),
         _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),

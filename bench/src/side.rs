@@ -1,4 +1,5 @@
 //! Two processes that do one task in turns: ours (`ours.rs`) and a rival's (`bench/rivals/rival.py`), with as many threads each.
+//! A rival that orchestrates (`bench/rivals/flows.py`) has no such side of ours: a server takes the other turns.
 //!
 //! Both say `ready` once their data are there, then answer every line with what a turn took, as JSON. The rival draws the data
 //! and leaves them in a folder, from which ours reads them. Memory is measured from here, of both alike.
@@ -10,6 +11,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const RIVAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/rival.py");
+
+/// The script that has a rival run pipelines.
+pub(crate) const FLOWS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/flows.py");
 
 /// What a turn took, and what is compared beside it.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,7 +54,7 @@ pub(crate) fn quickest(sides: &mut [Side; 2], rounds: usize) -> Result<[Turn; 2]
 }
 
 impl Side {
-    fn start(command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut answers = BufReader::new(process.stdout.take().context("no output")?).lines();
         let first = answers.next().context("a side ended before it was ready")??;
@@ -61,7 +65,7 @@ impl Side {
         Ok(Self { process, answers, base_kib })
     }
 
-    fn turn(&mut self) -> Result<Turn> {
+    pub(crate) fn turn(&mut self) -> Result<Turn> {
         writeln!(self.process.stdin.as_mut().context("no input")?)?;
         let answer = self.answers.next().context("a side ended before its turn did")??;
         serde_json::from_str(&answer).with_context(|| format!("a side said `{answer}`"))
@@ -82,7 +86,7 @@ impl Drop for Side {
     }
 }
 
-fn status_kib(process: u32, name: &str) -> Result<u64> {
+pub(crate) fn status_kib(process: u32, name: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no `{name}`"))?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)

@@ -5,7 +5,7 @@ use crate::{guests, places, shell};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
-const AREAS: [&str; 2] = ["sandbox", "kernels"];
+const AREAS: [&str; 3] = ["sandbox", "kernels", "run"];
 
 /// The same step in every language that has an SDK, and where it lies; Rust's is among the guests of the tests.
 const Z_SCORES: [(&str, &str); 3] = [
@@ -25,14 +25,21 @@ pub(crate) fn run(area: &str) -> Result<()> {
     let release = places::target()?.join("release");
     let mut bench = std::process::Command::new(release.join("bench"));
     bench.arg(area);
-    if area == "sandbox" {
-        z_scores(&components)?;
-        bench.arg(release.join("stepwell")).arg(components);
-    } else {
-        component("bench/guests/kernels.py", &components.join("kernels/python.wasm"))?;
-        // As a server sets it for its workers: candle would take the cores that are physical.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components).arg(rivals()?);
+    match area {
+        "sandbox" => {
+            z_scores(&components)?;
+            bench.arg(release.join("stepwell")).arg(components);
+        }
+        "run" => {
+            bench.arg(release.join("stepwell")).arg(components).arg(rivals("rivals-flows", "bench/rivals/flows.txt")?);
+        }
+        _ => {
+            component("bench/guests/kernels.py", &components.join("kernels/python.wasm"))?;
+            // As a server sets it for its workers: candle would take the cores that are physical.
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let python = rivals("rivals", "bench/rivals/requirements.txt")?;
+            bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components).arg(python);
+        }
     }
     shell::run(&mut bench)
 }
@@ -52,16 +59,15 @@ fn component(source: &str, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The interpreter of an environment that has the rivals; made anew when other versions are pinned.
-fn rivals() -> Result<PathBuf> {
-    let pinned = places::root().join("bench/rivals/requirements.txt");
-    let environment = places::cache().join("rivals");
+/// The interpreter of an environment of this name that has the rivals pinned in a file; made anew when other versions are.
+fn rivals(name: &str, pinned: &str) -> Result<PathBuf> {
+    let (pinned, environment) = (places::root().join(pinned), places::cache().join(name));
     let (interpreter, installed) = (environment.join("bin/python"), environment.join("requirements.txt"));
     let wanted = std::fs::read(&pinned).context("nothing says which rivals")?;
     if std::fs::read(&installed).is_ok_and(|there| there == wanted) {
         return Ok(interpreter);
     }
-    eprintln!("installing the rivals in {} (once, some GB)", environment.display());
+    eprintln!("installing the rivals in {} (once; those of kernels have some GB)", environment.display());
     shell::run(shell::program("python3", &["-m", "venv", "--clear"]).arg(&environment))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
     shell::run(shell::program(&interpreter, &pip).arg(&pinned))?;

@@ -41,8 +41,8 @@ Commands:
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
            chunks, tables, frames, manifest, tensors, trees or requests. A failure prints its seed.
   bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
-           the machine's load. AREA is sandbox or kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
-           them beside ours. Let nothing else run meanwhile.
+           the machine's load. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
+           them beside ours, or run, which does so with Luigi and Dagster. Let nothing else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
            version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.

@@ -51,29 +51,34 @@ impl Room {
 
     /// Reads a body to its end, or says which bound it met.
     pub(crate) async fn read(&self, body: Body) -> Result<Taken, Refused> {
-        self.read_within(BODY_TIME_MAX, body).await
+        self.read_at_most(REQUEST_BYTES_MAX, body).await
     }
 
-    async fn read_within(&self, most: Duration, body: Body) -> Result<Taken, Refused> {
+    /// The same of a body that is to be smaller.
+    pub(crate) async fn read_at_most(&self, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
+        self.read_within(BODY_TIME_MAX, bytes_max, body).await
+    }
+
+    async fn read_within(&self, most: Duration, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
         // What it announces is refused before it is sent.
-        if body.size_hint().lower() > REQUEST_BYTES_MAX as u64 {
-            return Err(too_large());
+        if body.size_hint().lower() > bytes_max as u64 {
+            return Err(too_large(bytes_max));
         }
         let late = || {
             let text = format!("the request's body did not come within {most:?}");
             Refused::Said(StatusCode::REQUEST_TIMEOUT, text)
         };
-        timeout(most, self.read_all(body)).await.map_err(|_| late())?
+        timeout(most, self.read_all(bytes_max, body)).await.map_err(|_| late())?
     }
 
-    async fn read_all(&self, mut body: Body) -> Result<Taken, Refused> {
+    async fn read_all(&self, bytes_max: usize, mut body: Body) -> Result<Taken, Refused> {
         let mut taken = Taken { bytes: Vec::new(), place: None };
         while let Some(frame) = body.frame().await {
             let broken =
                 |error| Refused::Said(StatusCode::BAD_REQUEST, format!("the request's body breaks off: {error}"));
             let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-            if taken.bytes.len() + data.len() > REQUEST_BYTES_MAX {
-                return Err(too_large());
+            if taken.bytes.len() + data.len() > bytes_max {
+                return Err(too_large(bytes_max));
             }
             // Room is taken for what has come, not for what is announced: announcing is free.
             let more = self.take(data.len()).ok_or_else(full)?;
@@ -87,11 +92,14 @@ impl Room {
     }
 }
 
-fn too_large() -> Refused {
-    let text = format!(
-        "the request is larger than {} MiB, the most there may be; send fewer rows at a time",
-        REQUEST_BYTES_MAX >> 20
-    );
+fn too_large(bytes_max: usize) -> Refused {
+    let text = match bytes_max {
+        REQUEST_BYTES_MAX => format!(
+            "the request is larger than {} MiB, the most there may be; send fewer rows at a time",
+            REQUEST_BYTES_MAX >> 20
+        ),
+        less => format!("the request is larger than {} KiB, the most there may be here", less >> 10),
+    };
     Refused::Said(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
@@ -163,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
-        let refused = Room::new().read_within(Duration::from_millis(1), silent).await;
+        let refused = Room::new().read_within(Duration::from_millis(1), REQUEST_BYTES_MAX, silent).await;
         let Err(Refused::Said(status, text)) = refused else { panic!("nothing came, and was taken") };
         assert_eq!(
             (status, text.as_str()),

@@ -27,9 +27,9 @@ const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 /// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
 pub(crate) struct Public {
-    server: Arc<Server>,
-    tenant: TenantId,
-    room: Room,
+    pub(crate) server: Arc<Server>,
+    pub(crate) tenant: TenantId,
+    pub(crate) room: Room,
     /// Of each tenant its own: one whose requests are slow keeps no other waiting.
     turns: Turns,
 }
@@ -48,7 +48,7 @@ impl Public {
 }
 
 /// What a path names. A path that is no text names nothing.
-pub(crate) struct Named<T>(T);
+pub(crate) struct Named<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
     type Rejection = Refused;
@@ -101,7 +101,7 @@ fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
 
-fn encoded(value: &impl Serialize) -> Answer {
+pub(crate) fn encoded(value: &impl Serialize) -> Answer {
     let bytes = serde_json::to_vec(value).map_err(|error| ServeError::Host(error.to_string()))?;
     Ok(json(bytes).into_response())
 }
@@ -121,7 +121,7 @@ fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
 pub(crate) async fn no_route() -> Refused {
     Refused::Said(
         StatusCode::NOT_FOUND,
-        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME".to_owned(),
+        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME, signed calls go to POST /hooks/PROJECT/PIPELINE".to_owned(),
     )
 }
 

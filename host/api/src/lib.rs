@@ -7,8 +7,10 @@
 mod body;
 mod client;
 mod connections;
+mod deployments;
 mod error;
 mod guard;
+mod hooks;
 mod inference;
 mod lines;
 mod listen;
@@ -16,18 +18,21 @@ mod models;
 mod places;
 mod plugins;
 mod runs;
+mod schedules;
 mod tenants;
 
 pub use client::{Client, Trouble};
+pub use deployments::{PrepareRequest, RollbackRequest};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
 pub use plugins::{AddRequest, PluginsRequest};
-pub use runs::{CheckRequest, RunRequest, RunShown};
+pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
+pub use schedules::ScheduleRequest;
 pub use tenants::NewTenant;
 
 use axum::Router;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use server::Server;
 use std::sync::Arc;
 use types::TenantId;
@@ -52,14 +57,37 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/runs/{run}/events", get(runs::events))
         .route("/v1/tenants/{tenant}/runs/{run}/resume", post(runs::resume))
         .route("/v1/tenants/{tenant}/runs/{run}/cancel", post(runs::cancel))
+        .route("/v1/tenants/{tenant}/runs/{run}/rerun", post(runs::rerun))
+        .route("/v1/tenants/{tenant}/runs/{run}/replay", post(runs::replay))
+        .route("/v1/tenants/{tenant}/runs/{run}/diff/{other}", get(runs::diff))
+        .route("/v1/tenants/{tenant}/gc", post(runs::gc))
         .route("/v1/tenants/{tenant}/runs/{run}/rows/{output}", get(runs::rows))
         .route("/v1/tenants/{tenant}/models", get(models::list))
         .route("/v1/tenants/{tenant}/models/{model}", get(models::show))
+        .merge(by_itself())
         .fallback(error::no_route)
         .with_state(server)
 }
 
-/// The Open Inference Protocol v2 (REST), and beside it a plain route for application developers: one tenant's at the root,
+/// What runs by itself.
+fn by_itself() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/v1/tenants/{tenant}/deployments", get(deployments::list).post(deployments::deploy))
+        .route("/v1/tenants/{tenant}/prepare", post(deployments::prepare))
+        .route("/v1/tenants/{tenant}/deployments/{project}", get(deployments::current))
+        .route("/v1/tenants/{tenant}/deployments/{project}/history", get(deployments::history))
+        .route("/v1/tenants/{tenant}/deployments/{project}/rollback", post(deployments::prepare_rollback))
+        .route("/v1/tenants/{tenant}/deployments/{project}/versions/{version}", get(deployments::show))
+        .route("/v1/tenants/{tenant}/deployments/{project}/pipelines/{pipeline}/runs", post(deployments::run))
+        .route("/v1/tenants/{tenant}/schedules", get(schedules::list))
+        .route("/v1/tenants/{tenant}/schedules/pause", post(schedules::pause))
+        .route("/v1/tenants/{tenant}/schedules/resume", post(schedules::resume))
+        .route("/v1/tenants/{tenant}/schedules/history", post(schedules::history))
+        .route("/v1/tenants/{tenant}/backfills", get(schedules::backfills).post(schedules::ask_backfill))
+        .route("/v1/tenants/{tenant}/backfills/{number}", delete(schedules::end_backfill))
+}
+
+/// The Open Inference Protocol v2 (REST), beside it a plain route for application developers, and signed calls that start runs: one tenant's at the root,
 /// every tenant's beneath `/tenants/NAME`. Whoever asks is a stranger: every error is the protocol's JSON, and nothing is
 /// read, held or waited for without a bound.
 pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
@@ -85,4 +113,5 @@ fn endpoints() -> Router<inference::Public> {
         .route("/v2/models/{endpoint}/versions/{version}/ready", get(inference::version_ready))
         .route("/v2/models/{endpoint}/versions/{version}/infer", post(inference::version_infer))
         .route("/predict/{endpoint}", post(inference::predict))
+        .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use run::RunEvent;
 use serde::{Deserialize, Serialize};
-use server::{Added, CheckedPipeline, Listed};
+use server::{Added, CheckedPipeline, Collected, Listed, Prepared, Replayed};
 use std::convert::Infallible;
 use tokio::sync::mpsc::{Sender, channel};
 use types::RunId;
@@ -33,8 +33,18 @@ pub enum Line {
     Added {
         added: Box<Added>,
     },
+    Prepared {
+        prepared: Box<Prepared>,
+    },
     Plugins {
         plugins: Vec<Listed>,
+    },
+    /// A replay has ended: how it compares.
+    Replayed {
+        replayed: Box<Replayed>,
+    },
+    Collected {
+        collected: Box<Collected>,
     },
     /// The last line of what did not work.
     Refused {

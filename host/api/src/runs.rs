@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use server::{Repin, RunDetail, RunLine, Server, TableRows};
+use server::{GcRequest, Repin, RunDetail, RunDiff, RunLine, RunOptions, RunQuery, Server, TableRows};
 use std::path::PathBuf;
 use std::sync::Arc;
 use types::{Id, OutputRef, PortName, RunId, StepName, TenantId};
@@ -27,6 +27,25 @@ pub struct CheckRequest {
 pub struct RunRequest {
     pub folder: PathBuf,
     pub pipeline: Option<String>,
+    #[serde(default)]
+    pub options: RunOptions,
+}
+
+/// From where on a run is run again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RerunRequest {
+    pub from: StepName,
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
+/// Who wants a run replayed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayRequest {
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// A run, with what it is made of.
@@ -74,7 +93,8 @@ pub(crate) async fn start(
         let notes = |text| {
             speaker.say(Line::Note { text });
         };
-        let run = server.start(&tenant, &request.folder, request.pipeline.as_deref(), &notes)?;
+        let (folder, pipeline) = (&request.folder, request.pipeline.as_deref());
+        let run = server.start(&tenant, folder, pipeline, &request.options, &notes)?;
         speaker.say(Line::Run { run });
         follow(&server, &tenant, run, speaker)
     })
@@ -91,6 +111,55 @@ pub(crate) async fn resume(
     })
 }
 
+pub(crate) async fn rerun(
+    State(server): State<Arc<Server>>,
+    Path((tenant, run)): Path<(TenantId, RunId)>,
+    Json(request): Json<RerunRequest>,
+) -> Response {
+    lines(move |speaker| {
+        let run = server.rerun(&tenant, run, &request.from, request.by)?;
+        speaker.say(Line::Run { run });
+        follow(&server, &tenant, run, speaker)
+    })
+}
+
+pub(crate) async fn replay(
+    State(server): State<Arc<Server>>,
+    Path((tenant, run)): Path<(TenantId, RunId)>,
+    Json(request): Json<ReplayRequest>,
+) -> Response {
+    lines(move |speaker| {
+        let run = server.replay(&tenant, run, request.by)?;
+        speaker.say(Line::Run { run });
+        follow(&server, &tenant, run, speaker)?;
+        speaker.say(Line::Replayed { replayed: Box::new(server.replayed(&tenant, run)?) });
+        Ok(())
+    })
+}
+
+pub(crate) async fn diff(
+    State(server): State<Arc<Server>>,
+    Path((tenant, a, b)): Path<(TenantId, RunId, RunId)>,
+) -> Result<Json<RunDiff>, Refusal> {
+    Ok(Json(off_thread(move || server.diff(&tenant, a, b)).await?))
+}
+
+pub(crate) async fn gc(
+    State(server): State<Arc<Server>>,
+    Path(tenant): Path<TenantId>,
+    Json(request): Json<GcRequest>,
+) -> Response {
+    lines(move |speaker| {
+        // Nobody reading is no reason to stop.
+        let notes = |text| {
+            speaker.say(Line::Note { text });
+        };
+        let collected = Box::new(server.gc(&tenant, &request, &notes)?);
+        speaker.say(Line::Collected { collected });
+        Ok(())
+    })
+}
+
 pub(crate) async fn events(
     State(server): State<Arc<Server>>,
     Path((tenant, run)): Path<(TenantId, RunId)>,
@@ -98,7 +167,7 @@ pub(crate) async fn events(
     lines(move |speaker| follow(&server, &tenant, run, speaker))
 }
 
-fn follow(server: &Server, tenant: &TenantId, run: RunId, speaker: &Speaker) -> Result<(), server::Error> {
+pub(crate) fn follow(server: &Server, tenant: &TenantId, run: RunId, speaker: &Speaker) -> Result<(), server::Error> {
     // A reader that left does not stop the run.
     server.follow(tenant, run)?.all(|event| speaker.say(Line::Event { event }));
     Ok(())
@@ -115,8 +184,9 @@ pub(crate) async fn cancel(
 pub(crate) async fn list(
     State(server): State<Arc<Server>>,
     Path(tenant): Path<TenantId>,
+    Query(query): Query<RunQuery>,
 ) -> Result<Json<Vec<RunLine>>, Refusal> {
-    Ok(Json(off_thread(move || server.runs(&tenant)).await?))
+    Ok(Json(off_thread(move || server.runs(&tenant, &query)).await?))
 }
 
 pub(crate) async fn show(

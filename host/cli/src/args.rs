@@ -1,10 +1,14 @@
 //! What can be typed. The doc comments are the help.
 
+mod runs;
+
+pub(crate) use runs::Runs;
+
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use types::TenantId;
+use types::{ProjectName, TenantId};
 
 /// Runs machine-learning pipelines whose every step is a sandboxed WebAssembly component.
 ///
@@ -73,6 +77,21 @@ fn pasted(path: &Path) -> String {
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
+/// `NAME=VALUE`, read.
+pub(crate) type Assignment = (String, serde_json::Value);
+
+/// A value is JSON, or else a text.
+fn assignment(text: &str) -> Result<Assignment, String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
+}
+
+fn milliseconds(text: &str) -> Result<u64, String> {
+    let duration = types::parse_duration(text).map_err(|error| error.to_string())?;
+    u64::try_from(duration.as_millis()).map_err(|error| error.to_string())
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Walls {
     /// They run behind the others, with a warning
@@ -113,13 +132,68 @@ pub(crate) enum Command {
     Run {
         /// Which pipeline; needed if the project has several
         pipeline: Option<String>,
+        /// As it was deployed, whatever the folder says now
+        #[arg(long, requires = "pipeline", conflicts_with_all = ["param", "set", "no_cache", "explain"])]
+        deployed: bool,
+        /// Set a parameter of a step for this run: JSON, or else a text
+        #[arg(long, value_name = "STEP.NAME=VALUE", value_parser = assignment)]
+        param: Vec<Assignment>,
+        /// Set what the project leaves open for this run, likewise
+        #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+        set: Vec<Assignment>,
+        /// Do every step, also where an earlier run did the same
+        #[arg(long)]
+        no_cache: bool,
+        /// Say of each step why an earlier run's outputs stand for its own, or why they do not
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Have the project run by itself: store it as it is now, as a version that schedules and other triggers start
+    ///
+    /// Checks and plans every pipeline, shows what differs from the version that runs now, and asks. What is deployed stays as
+    /// it is whatever becomes of the folder; grants of files are still relative to it. A running `stepwell serve` starts the
+    /// runs and serves the endpoints.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Without a terminal it goes on by itself, but not if a step would reach more than before: \
+                  that needs --yes.\n\nExample: stepwell deploy --tenant acme --set region=eu"
+    )]
+    Deploy {
+        #[command(subcommand)]
+        command: Option<Deploy>,
+        /// Set a setting of the project for this tenant; those of the version before stay
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Take what the project says of a setting again
+        #[arg(long, value_name = "KEY")]
+        unset: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
-    /// Look at when pipelines are to run by themselves
+    /// Forget runs that need not be kept, and remove what nothing names any more
     ///
-    /// Schedules are checked and previewed. They do not fire yet.
+    /// Only the tenant's. Never what a run that has not ended needs, nor what is behind a registered version, nor a pipeline's
+    /// newest run that succeeded. Without --keep-runs and --older-than only what no run names any more goes. It may be
+    /// called while runs are under way.
+    Gc {
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Of each pipeline keep so many runs that have ended
+        #[arg(long, value_name = "NUMBER")]
+        keep_runs: Option<u32>,
+        /// Forget what ended longer ago, such as "90 d"
+        #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+        older_than: Option<u64>,
+    },
+    /// Look at when pipelines run by themselves, hold them, and run a past span again
+    ///
+    /// Schedules fire once they are deployed (`stepwell deploy`), while `stepwell serve` runs. A PIPELINE here may be written
+    /// as PROJECT/PIPELINE.
     #[command(subcommand)]
     Schedule(Schedule),
     /// Look at registered models
@@ -165,38 +239,11 @@ impl Command {
             Self::Check { .. }
                 | Self::Plugin(Plugin::Add { .. } | Plugin::List)
                 | Self::Run { .. }
+                | Self::Deploy { command: None, .. }
                 | Self::Serve { .. }
-                | Self::Runs(Runs::Resume { .. })
+                | Self::Runs(Runs::Resume { .. } | Runs::Rerun { .. } | Runs::Replay { .. })
         )
     }
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Runs {
-    /// All runs, the newest first
-    List,
-    /// A run: its steps, what they used and gave, its verdict
-    Show { run: u64 },
-    /// What the steps of a run logged
-    Logs {
-        run: u64,
-        /// Only this step
-        #[arg(long)]
-        step: Option<String>,
-    },
-    /// Go on with an interrupted run; steps that were committed are not repeated
-    Resume { run: u64 },
-    /// Stop a run
-    Cancel { run: u64 },
-    /// The first rows of a table that a step gave
-    Rows {
-        run: u64,
-        /// STEP.PORT, such as `parts.test`
-        output: String,
-        /// How many, at most 10,000
-        #[arg(long, default_value_t = 20)]
-        limit: u64,
-    },
 }
 
 #[derive(Subcommand)]
@@ -231,6 +278,64 @@ pub(crate) enum Schedule {
         /// How many rows at most, up to 10,000
         #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=10_000))]
         count: u16,
+    },
+    /// All deployed schedules
+    List,
+    /// Hold a schedule: what comes meanwhile is passed over
+    Pause { pipeline: String },
+    /// Let a held schedule go on from now
+    Resume { pipeline: String },
+    /// What became of a schedule's last instants: their runs, and why others did not run
+    History { pipeline: String },
+    /// Run a past span again, both ends included; without a pipeline, look at what was asked for
+    Backfill {
+        #[arg(requires_all = ["from", "to"], conflicts_with = "cancel")]
+        pipeline: Option<String>,
+        /// The first moment, as in `preview`
+        #[arg(long, value_name = "TIME", requires = "pipeline")]
+        from: Option<String>,
+        /// The last moment
+        #[arg(long, value_name = "TIME", requires = "pipeline")]
+        to: Option<String>,
+        /// `buffer-all` runs one after another, `allow` several beside each other
+        #[arg(long, value_name = "HOW", requires = "pipeline", value_parser = ["buffer-all", "allow"])]
+        overlap: Option<String>,
+        /// Which instants come first
+        #[arg(long, value_name = "WHICH", requires = "pipeline", value_parser = ["oldest", "newest"])]
+        order: Option<String>,
+        /// Begin no more runs of this one
+        #[arg(long, value_name = "NUMBER")]
+        cancel: Option<u64>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Deploy {
+    /// All deployed projects of the tenant
+    List,
+    /// All versions of a project
+    History {
+        /// [default: the one in the folder]
+        name: Option<ProjectName>,
+    },
+    /// A version: its pipelines, what starts them, its endpoints
+    Show {
+        /// A number [default: the current one]
+        version: Option<u32>,
+        /// Which project [default: the one in the folder]
+        #[arg(long, value_name = "NAME")]
+        name: Option<ProjectName>,
+    },
+    /// Bring an earlier version back, as a new one
+    Rollback {
+        /// A number [default: the one that ran before]
+        version: Option<u32>,
+        /// Which project [default: the one in the folder]
+        #[arg(long, value_name = "NAME")]
+        name: Option<ProjectName>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -448,6 +553,21 @@ fn limits() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_json_or_else_a_text() {
+        for (text, value) in [
+            ("a.b=3", serde_json::json!(3)),
+            ("a.b=[1, 2]", serde_json::json!([1, 2])),
+            ("a.b=eu", "eu".into()),
+            ("a.b=x=y", "x=y".into()),
+            ("a.b=\"3\"", "3".into()),
+            ("a.b=", "".into()),
+        ] {
+            assert_eq!(assignment(text), Ok(("a.b".to_owned(), value)), "{text}");
+        }
+        assert!(assignment("a.b").is_err());
+    }
 
     #[test]
     fn a_further_command_means_the_same_runs() {

@@ -36,6 +36,12 @@ pub(crate) fn inhabited(args: &Args) -> Result<PathBuf, Failure> {
     }
 }
 
+/// What the project in the folder is called.
+pub(crate) fn project_name(args: &Args) -> Result<types::ProjectName, Failure> {
+    let folder = project(args)?;
+    server::project_name(&folder).map_err(|error| Failure::from(error).in_folder(&folder))
+}
+
 /// The data folder, as other processes can find it.
 pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
     let data = match &args.data {
@@ -47,6 +53,11 @@ pub(crate) fn data(args: &Args) -> Result<PathBuf, Failure> {
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Who asks, for the records.
+pub(crate) fn user() -> Option<String> {
+    std::env::var("USER").ok().filter(|name| !name.is_empty())
 }
 
 /// Where tools and what they made are kept between projects.

@@ -7,8 +7,10 @@ use harness::{Project, Said, stepwell};
 use serde_json::{Value, json};
 
 /// What reads only, and so must answer alike to the letter.
-const READS: [&[&str]; 14] = [
+const READS: [&[&str]; 17] = [
     &["runs", "list"],
+    &["runs", "list", "--state", "succeeded", "--limit", "1"],
+    &["runs", "diff", "1", "1", "--all"],
     &["runs", "show", "1"],
     &["runs", "logs", "1"],
     &["runs", "logs", "1", "--step", "model"],
@@ -22,6 +24,7 @@ const READS: [&[&str]; 14] = [
     &["runs", "show", "77"],
     &["runs", "logs", "77"],
     &["model", "show", "absent"],
+    &["gc", "--dry-run", "--keep-runs", "1"],
 ];
 
 fn answers(project: &Project) -> Vec<Said> {
@@ -99,7 +102,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 25] = [
+    let helps: [(&[&str], &str); 37] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -111,8 +114,20 @@ fn help_says_what_a_command_is_for() {
         (&["runs", "resume"], "Go on with an interrupted run"),
         (&["runs", "cancel"], "Stop a run"),
         (&["runs", "rows"], "STEP.PORT"),
-        (&["schedule"], "They do not fire yet"),
+        (&["runs", "rerun"], "what it had before that step stands"),
+        (&["runs", "replay"], "compare every output"),
+        (&["runs", "diff"], "How two runs differ"),
+        (&["gc"], "Say what would go"),
+        (&["schedule"], "fire once they are deployed"),
         (&["schedule", "preview"], "why where clocks change"),
+        (&["schedule", "list"], "All deployed schedules"),
+        (&["schedule", "pause"], "Hold a schedule"),
+        (&["schedule", "resume"], "go on from now"),
+        (&["schedule", "history"], "why others did not run"),
+        (&["schedule", "backfill"], "both ends included"),
+        (&["deploy"], "shows what differs"),
+        (&["deploy", "history"], "All versions of a project"),
+        (&["deploy", "rollback"], "Bring an earlier version back"),
         (&["model"], "Look at registered models"),
         (&["model", "list"], "their versions and aliases"),
         (&["model", "show"], "what it needs and gives"),
@@ -184,13 +199,16 @@ fn a_schedule_is_previewed() {
 }
 
 #[test]
-fn check_says_that_a_schedule_does_not_fire() {
+fn check_says_whether_a_schedule_is_deployed() {
     let project = Project::new();
-    let silent = "nothing starts runs by schedules yet";
+    let silent = "has a schedule that is not deployed";
     assert!(!project.stepwell(&["check"]).err.contains(silent));
     project.edit(harness::TRAIN, "[steps.patients]", "[schedule]\ncron = \"@daily\"\n\n[steps.patients]");
-    let hint = "have something else call `stepwell run train`";
-    project.stepwell(&["check"]).expect("a schedule", 0, &["pipeline `train` is sound", silent, hint]);
+    project.stepwell(&["check"]).expect("a schedule", 0, &["pipeline `train` is sound", silent, "`stepwell deploy`"]);
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    assert!(!project.stepwell(&["check"]).err.contains(silent));
+    project.edit(harness::TRAIN, "@daily", "@hourly");
+    project.stepwell(&["check"]).expect("another schedule", 0, &[silent]);
 }
 
 #[test]

@@ -167,7 +167,8 @@ impl World {
         match deed {
             Deed::Run | Deed::Fail => {
                 let pipeline = Some(if matches!(deed, Deed::Run) { "good" } else { "bad" }.to_owned());
-                let said = self.lines("POST", &at("/runs"), &RunRequest { folder, pipeline });
+                let said =
+                    self.lines("POST", &at("/runs"), &RunRequest { folder, pipeline, options: Default::default() });
                 let ends = if matches!(deed, Deed::Run) { "\"succeeded\"" } else { "gave up" };
                 assert!(said.contains(ends), "{deed:?}: {said}");
                 tenant.runs += 1;

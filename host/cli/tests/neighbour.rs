@@ -72,10 +72,10 @@ fn a_quiet_tenant_waits_for_no_loud_one() {
     let project = loud_project(folder.path());
     for run in 0..RUNS {
         let pipeline = ["loop", "native-memory", "log-flood", "loop"][run % 4];
-        server.start(&loud, &project, Some(pipeline), &|_| {}).unwrap();
+        server.start(&loud, &project, Some(pipeline), &Default::default(), &|_| {}).unwrap();
     }
     let beside = dispatches(&server, &quiet, &plugin);
-    let running = server.runs(&loud).unwrap().iter().filter(|run| run.live).count();
+    let running = server.runs(&loud, &Default::default()).unwrap().iter().filter(|run| run.live).count();
     assert!(running >= RUNS / 2, "the neighbour was loud all the while: {running}");
     assert!(beside[ROUNDS - 1] < WAIT_MAX, "{:?}", beside[ROUNDS - 1]);
     let median = |sorted: &[Duration]| sorted[sorted.len() / 2];

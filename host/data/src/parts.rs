@@ -82,7 +82,8 @@ pub fn verify(reference: &TableRef) -> Result<(), Error> {
 }
 
 /// A stored table, its parts mapped. `path_of` says where a part lies. Types, sizes and names are verified: the parts may
-/// have been written by a worker that a guest took over. A part that stands in the table often is mapped once.
+/// have been written by a worker that a guest took over. So are the bytes, against the part's name: a disk that altered one
+/// must not give a result. A part that stands in the table often is mapped once.
 pub fn open(reference: &TableRef, path_of: impl Fn(&Digest) -> std::path::PathBuf) -> Result<Table, Error> {
     verify(reference)?;
     let mut opened: HashMap<Digest, RecordBatch> = HashMap::new();
@@ -90,7 +91,7 @@ pub fn open(reference: &TableRef, path_of: impl Fn(&Digest) -> std::path::PathBu
     for (i, digest) in reference.parts.iter().enumerate() {
         let batch = match opened.get(digest) {
             Some(batch) => batch.clone(),
-            None => decode::part(&map(&path_of(digest))?, &reference.schema)?,
+            None => decode::part(&named(digest, &path_of(digest))?, &reference.schema)?,
         };
         let (got, expected) = (batch.num_rows() as u64, rows_of_part(reference, i));
         if got != expected {
@@ -105,6 +106,18 @@ pub fn open(reference: &TableRef, path_of: impl Fn(&Digest) -> std::path::PathBu
 fn rows_of_part(reference: &TableRef, part: usize) -> u64 {
     let before = part as u64 * PART_ROWS as u64;
     (reference.rows - before).min(PART_ROWS as u64)
+}
+
+/// The bytes of a part, if they are those that its name says.
+fn named(digest: &Digest, path: &Path) -> Result<Buffer, Error> {
+    let bytes = map(path)?;
+    match Digest::of(&bytes) {
+        got if got == *digest => Ok(bytes),
+        got => {
+            let (path, expected, got) = (path.display(), digest.short(), got.short());
+            Err(Error::Damaged(format!("`{path}` was altered: expected bytes of digest {expected}, got {got}")))
+        }
+    }
 }
 
 /// The bytes of a file, mapped read-only. A blob is never changed in place, so the mapping stays true.

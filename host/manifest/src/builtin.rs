@@ -1,17 +1,20 @@
 //! The steps that the host does itself: their keys, ports and settings.
 
 use crate::Builtin;
-use crate::reader::{Reader, Value, cut, entries};
+use crate::reader::{Reader, Value, cut};
 use crate::step_table;
 use crate::value::alias;
 use std::ops::Range;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use types::{Bound, Requirement};
 
-pub(crate) const NAMES: [&str; 3] = ["predict", "gate", "register"];
+pub(crate) const NAMES: [&str; 4] = ["predict", "gate", "best", "register"];
+
+/// Which of two numbers is the better one.
+const PREFER: [&str; 2] = ["highest", "lowest"];
 
 /// Keys that only built-ins have.
-pub(crate) const OWN_KEYS: &[&str] = &["require", "name", "alias"];
+pub(crate) const OWN_KEYS: &[&str] = &["require", "name", "alias", "measure", "slice", "prefer"];
 
 /// The ports that a built-in must have and may have.
 #[derive(Clone, Copy)]
@@ -20,12 +23,13 @@ pub(crate) struct Ports {
     pub(crate) optional: &'static [&'static str],
 }
 
-/// Gate and register do no work that a limit could bound, so they take none.
+/// All but predict do no work that a limit could bound or a second attempt mend, so they take no such key.
 pub(crate) fn keys(name: &str) -> &'static [&'static str] {
     match name {
-        "predict" => &["builtin", "inputs", "seed", "limits"],
-        "gate" => &["builtin", "inputs", "require"],
-        _ => &["builtin", "inputs", "name", "alias"],
+        "predict" => &["builtin", "inputs", "seed", "limits", "when", "retry", "cache", "pool", "each"],
+        "gate" => &["builtin", "inputs", "require", "when"],
+        "best" => &["builtin", "inputs", "measure", "slice", "prefer", "when"],
+        _ => &["builtin", "inputs", "name", "alias", "when"],
     }
 }
 
@@ -33,6 +37,7 @@ pub(crate) fn ports(name: &str) -> Ports {
     match name {
         "predict" => Ports { required: &["rows", "model"], optional: &[] },
         "gate" => Ports { required: &["measures"], optional: &[] },
+        "best" => Ports { required: &["model", "measures"], optional: &[] },
         _ => Ports { required: &["model"], optional: &["verdict"] },
     }
 }
@@ -50,6 +55,7 @@ pub(crate) fn read(
     match builtin {
         "predict" => Some(Builtin::Predict),
         "gate" => gate(reader, &what, key, table),
+        "best" => best(reader, &what, key, table),
         _ => register(reader, &what, key, table),
     }
 }
@@ -83,39 +89,81 @@ fn gate(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>)
     Some(Builtin::Gate { require })
 }
 
+/// By which measure of all items' models the best is chosen.
+fn best(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>) -> Option<Builtin> {
+    let mut lacks = |name: &str, hint: &str| {
+        if table.get(name).is_none() {
+            reader.wrong_hinted(key.clone(), format!("{what} lacks `{name}`"), hint);
+        }
+    };
+    lacks("measure", "name one of those that the steps measure, such as `measure = \"roc_auc\"`");
+    lacks("prefer", "add `prefer = \"highest\"` or `prefer = \"lowest\"`");
+    let measure = name(reader, table, "measure");
+    let slice = name(reader, table, "slice");
+    let highest = table.get("prefer").and_then(|value| {
+        let word = reader.text("prefer", value)?;
+        if !PREFER.contains(&word) {
+            reader.unknown(value.span(), format!("`prefer` cannot be `{}`", cut(word)), word, &PREFER);
+            return None;
+        }
+        Some(word == PREFER[0])
+    });
+    Some(Builtin::Best { measure: measure?, slice, highest: highest? })
+}
+
+/// A text that is not empty.
+pub(crate) fn name(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<String> {
+    let value = table.get(key)?;
+    let text = reader.text(key, value)?;
+    if text.is_empty() {
+        reader.wrong(value.span(), format!("`{key}` is empty"));
+    }
+    Some(text.to_owned())
+}
+
 /// One element of `require` -> a requirement for each of its bounds.
 fn requirements(reader: &mut Reader, index: usize, value: &Value<'_>) -> Vec<Requirement> {
     let Some(table) = reader.table(&format!("require.{index}"), value) else { return Vec::new() };
     reader.keys(table, "a requirement", &["measure", "slice", "at_least", "at_most"]);
-    let text = |reader: &mut Reader, key: &str| {
-        let value = table.get(key)?;
-        let text = reader.text(key, value)?;
-        if text.is_empty() {
-            reader.wrong(value.span(), format!("`{key}` is empty"));
-        }
-        Some(text.to_owned())
-    };
-    let measure = text(reader, "measure");
-    let slice = text(reader, "slice");
+    bounded(reader, "a requirement", value.span(), table)
+}
+
+/// A measure and its bounds, in a table that may say more.
+pub(crate) fn bounded(reader: &mut Reader, what: &str, span: Range<usize>, table: &DeTable<'_>) -> Vec<Requirement> {
+    let measure = name(reader, table, "measure");
+    let slice = name(reader, table, "slice");
     if table.get("measure").is_none() {
-        reader.wrong_hinted(
-            value.span(),
-            "a requirement lacks its `measure`",
-            "name one of those that the step measures",
-        );
+        let message = format!("{what} lacks its `measure`");
+        reader.wrong_hinted(span.clone(), message, "name one of those that the step measures");
     }
     let bound = |reader: &mut Reader, key: &str| table.get(key).and_then(|value| reader.number(key, value));
     let (low, high) = (bound(reader, "at_least"), bound(reader, "at_most"));
-    if !entries(table).iter().any(|(key, ..)| matches!(*key, "at_least" | "at_most")) {
-        reader.wrong_hinted(value.span(), "a requirement lacks its bound", "add `at_least`, `at_most` or both");
-    }
-    if let (Some(low), Some(high)) = (low, high)
-        && low > high
-    {
-        reader.wrong(value.span(), format!("no number is at least {low} and at most {high}"));
-    }
+    bounds(reader, what, span, table, low.zip(high).is_some_and(|(low, high)| low > high));
     let Some(measure) = measure else { return Vec::new() };
     let bounds = [low.map(Bound::AtLeast), high.map(Bound::AtMost)];
     let requirement = |bound| Requirement { measure: measure.clone(), slice: slice.clone(), bound };
     bounds.into_iter().flatten().map(requirement).collect()
+}
+
+/// A table with bounds has one at least, and they do not cross.
+pub(crate) fn bounds(reader: &mut Reader, what: &str, span: Range<usize>, table: &DeTable<'_>, cross: bool) {
+    let written = |key: &str| table.get(key).map(as_written);
+    match (written("at_least"), written("at_most")) {
+        (None, None) => {
+            reader.wrong_hinted(span, format!("{what} lacks its bound"), "add `at_least`, `at_most` or both");
+        }
+        (Some(low), Some(high)) if cross => {
+            reader.wrong(span, format!("no number is at least {low} and at most {high}"));
+        }
+        _ => {}
+    }
+}
+
+/// A number as it stands in the file.
+fn as_written(value: &Value<'_>) -> String {
+    match value.get_ref() {
+        DeValue::Float(float) => float.as_str().to_owned(),
+        DeValue::Integer(integer) => integer.to_string(),
+        _ => String::new(),
+    }
 }

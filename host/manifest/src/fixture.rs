@@ -4,7 +4,7 @@ use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries, listed};
 use crate::sources::{text, unreadable};
 use crate::value::{grants, object};
-use crate::{Places, PluginSource, Source, Step};
+use crate::{Course, Places, PluginSource, Source, Step};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -73,6 +73,7 @@ impl Fixture {
             features: self.features.clone(),
             ignore: Vec::new(),
             slices: self.slices.clone(),
+            course: Course::default(),
             places: self.places.clone(),
         }
     }

@@ -53,7 +53,9 @@ impl File {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Places {
     file: Arc<File>,
-    marks: BTreeMap<Vec<String>, Mark>,
+    marks: Arc<Marks>,
+    /// A path that nobody wrote, and where what stands for it was written.
+    standing: Option<(Vec<String>, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -65,39 +67,24 @@ struct Mark {
 impl Places {
     /// Of a value under a key and of everything in it.
     pub(crate) fn of(file: &Arc<File>, key: Range<usize>, value: &Value<'_>) -> Self {
-        let mut places = Self { file: file.clone(), marks: BTreeMap::new() };
-        places.mark(&mut Vec::new(), key, value);
-        places
+        let mut marks = BTreeMap::new();
+        mark(&mut marks, &mut Vec::new(), key, value);
+        Self { file: file.clone(), marks: Arc::new(marks), standing: None }
     }
 
     /// Of all keys of a document.
     pub(crate) fn of_document(file: &Arc<File>, document: &DeTable<'_>) -> Self {
-        let mut places = Self { file: file.clone(), marks: BTreeMap::new() };
+        let mut marks = BTreeMap::new();
         for (name, span, value) in entries(document) {
-            places.mark(&mut vec![name.to_owned()], span, value);
+            mark(&mut marks, &mut vec![name.to_owned()], span, value);
         }
-        places
+        Self { file: file.clone(), marks: Arc::new(marks), standing: None }
     }
 
-    fn mark(&mut self, path: &mut Vec<String>, key: Range<usize>, value: &Value<'_>) {
-        self.marks.insert(path.clone(), Mark { key, value: value.span() });
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                for (name, span, value) in entries(table) {
-                    path.push(name.to_owned());
-                    self.mark(path, span, value);
-                    path.pop();
-                }
-            }
-            DeValue::Array(array) => {
-                for (index, value) in array.iter().enumerate() {
-                    path.push(index.to_string());
-                    self.mark(path, value.span(), value);
-                    path.pop();
-                }
-            }
-            _ => {}
-        }
+    /// The same, where what is written at one path stands for another.
+    pub(crate) fn standing_for(&self, path: &[&str], written: &[&str]) -> Self {
+        let owned = |path: &[&str]| path.iter().map(|key| (*key).to_owned()).collect();
+        Self { standing: Some((owned(path), owned(written))), ..self.clone() }
     }
 
     /// The value at the path, or the nearest value around it.
@@ -125,6 +112,11 @@ impl Places {
 
     fn nearest(&self, path: &[&str]) -> Option<(&Mark, bool)> {
         let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        if let Some((from, written)) = &self.standing
+            && path.starts_with(from)
+        {
+            path.splice(..from.len(), written.iter().cloned());
+        }
         let whole = path.len();
         loop {
             if let Some(mark) = self.marks.get(&path) {
@@ -132,5 +124,28 @@ impl Places {
             }
             path.pop()?;
         }
+    }
+}
+
+type Marks = BTreeMap<Vec<String>, Mark>;
+
+fn mark(marks: &mut Marks, path: &mut Vec<String>, key: Range<usize>, value: &Value<'_>) {
+    marks.insert(path.clone(), Mark { key, value: value.span() });
+    match value.get_ref() {
+        DeValue::Table(table) => {
+            for (name, span, value) in entries(table) {
+                path.push(name.to_owned());
+                mark(marks, path, span, value);
+                path.pop();
+            }
+        }
+        DeValue::Array(array) => {
+            for (index, value) in array.iter().enumerate() {
+                path.push(index.to_string());
+                mark(marks, path, value.span(), value);
+                path.pop();
+            }
+        }
+        _ => {}
     }
 }

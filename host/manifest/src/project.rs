@@ -1,12 +1,12 @@
 //! What a project says, checked: names are names, references resolve, limits are numbers. Made by [`crate::check`] alone.
 
 use crate::place::File;
-use crate::{Places, order};
+use crate::{Course, Each, Notify, Places, Retention, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
     EndpointName, Id, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
-    Requirement, Spot, StepName,
+    Requirement, Settings, Spot, StepName,
 };
 
 /// The plugin that carries out queries, and the parameter that holds one.
@@ -21,6 +21,14 @@ pub struct Project {
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// For all steps of all pipelines.
     pub limits: LimitsPatch,
+    /// The values that hold: the defaults, and over them what was set.
+    pub settings: Settings,
+    /// How many attempts may use each at a time.
+    pub pools: BTreeMap<String, u32>,
+    /// Which runs of it are kept, once it is deployed.
+    pub retention: Option<Retention>,
+    /// Who is told of runs that went wrong.
+    pub notify: Option<Notify>,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
 }
 
@@ -42,6 +50,14 @@ pub struct Pipeline {
     pub limits: LimitsPatch,
     /// When it is to run by itself.
     pub schedule: Option<trigger::Schedule>,
+    /// What else it is to run after.
+    pub triggers: Triggers,
+    /// The most that a run may take.
+    pub timeout_ms: Option<u64>,
+    /// Those with a higher one go first.
+    pub priority: i32,
+    /// Of the whole file.
+    pub places: Places,
     /// In the order of the file, at least one.
     pub steps: Vec<Step>,
 }
@@ -68,6 +84,7 @@ pub struct Step {
     pub features: Option<Vec<String>>,
     pub ignore: Vec<String>,
     pub slices: Vec<String>,
+    pub course: Course,
     pub places: Places,
 }
 
@@ -98,8 +115,19 @@ pub enum PluginSource {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Builtin {
     Predict,
-    Gate { require: Vec<Requirement> },
-    Register { name: ModelName, alias: Option<String> },
+    Gate {
+        require: Vec<Requirement>,
+    },
+    /// Of the models of a step with `each`, the one with the best measure.
+    Best {
+        measure: String,
+        slice: Option<String>,
+        highest: bool,
+    },
+    Register {
+        name: ModelName,
+        alias: Option<String>,
+    },
 }
 
 impl PluginSource {
@@ -127,12 +155,18 @@ impl Builtin {
         match self {
             Self::Predict => "predict",
             Self::Gate { .. } => "gate",
+            Self::Best { .. } => "best",
             Self::Register { .. } => "register",
         }
     }
 }
 
 impl Pipeline {
+    /// Where the value at a path of keys of the file stands, or the nearest value around it.
+    pub fn place_of(&self, path: &[&str]) -> Option<Place> {
+        self.places.value(path)
+    }
+
     /// The step of this name.
     pub fn step(&self, name: &StepName) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == *name)
@@ -148,9 +182,25 @@ impl Pipeline {
 }
 
 impl Step {
-    /// Every output that it takes, `fit` included.
+    /// Every output that must be there before it begins: what it takes, `fit` included, and what its conditions look at.
     pub fn takes(&self) -> impl Iterator<Item = &OutputRef> {
-        self.fit.iter().chain(self.inputs.values())
+        let looks_at = self.course.when.iter().filter_map(|(_, condition)| condition.of());
+        self.fit.iter().chain(self.inputs.values()).chain(looks_at)
+    }
+
+    /// The step for each value that its `each` gives a parameter; itself alone if it gives none. A value stands, for whoever asks
+    /// for its place, where `each` names it.
+    pub fn variants(&self) -> Vec<Step> {
+        let Some(Each::Values { param, values }) = &self.course.each else { return vec![self.clone()] };
+        let variant = |(index, value): (usize, &serde_json::Value)| {
+            let mut step = self.clone();
+            if let Some(params) = step.params.as_object_mut() {
+                params.insert(param.clone(), value.clone());
+            }
+            step.places = self.places.standing_for(&["params", param], &["each", "values", &index.to_string()]);
+            step
+        };
+        values.iter().enumerate().map(variant).collect()
     }
 
     /// The component, if the step has one.

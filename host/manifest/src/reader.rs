@@ -1,6 +1,7 @@
 //! A parsed TOML table -> typed values; what is not of the type becomes a problem, and reading goes on.
 
 use crate::place::File;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
@@ -16,6 +17,8 @@ const PROBLEMS_MAX: usize = 500;
 pub(crate) struct Reader {
     pub(crate) file: Arc<File>,
     pub(crate) problems: Vec<Problem>,
+    /// Where strings begin that could not be filled in: of what they say instead nothing is told.
+    unfilled: BTreeSet<usize>,
 }
 
 /// The entries in the order of the file (the map itself is sorted by key).
@@ -41,15 +44,21 @@ impl Reader {
         file: Arc<File>,
         read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Option<T>,
     ) -> (Option<T>, Vec<Problem>) {
-        let mut reader = Reader { file: file.clone(), problems: Vec::new() };
+        let (mut reader, table) = Reader::open(&file);
+        let value = table.and_then(|table| read(&mut reader, table.get_ref()));
+        (value, reader.problems)
+    }
+
+    /// Parses the text; none if it is not TOML, which is a problem.
+    pub(crate) fn open(file: &Arc<File>) -> (Reader, Option<Spanned<DeTable<'_>>>) {
+        let mut reader = Reader { file: file.clone(), problems: Vec::new(), unfilled: BTreeSet::new() };
         let (table, errors) = DeTable::parse_recoverable(&file.text);
         // Only the first: what follows a syntax error is mostly its echo.
         if let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start)) {
             let span = error.span().unwrap_or(file.text.len()..file.text.len());
             reader.wrong(span, format!("this is not TOML: {}", error.message()));
         }
-        let value = if errors.is_empty() { read(&mut reader, table.get_ref()) } else { None };
-        (value, reader.problems)
+        (reader, errors.is_empty().then_some(table))
     }
 
     pub(crate) fn wrong(&mut self, span: Range<usize>, message: impl Into<String>) {
@@ -71,9 +80,15 @@ impl Reader {
     }
 
     pub(crate) fn push(&mut self, span: Range<usize>, problem: Problem) {
-        if self.problems.len() < PROBLEMS_MAX {
+        if self.problems.len() < PROBLEMS_MAX && !self.unfilled.contains(&span.start) {
             self.problems.push(problem.at(Some(self.file.place(span))));
         }
+    }
+
+    /// The same of a string that stays as it is written.
+    pub(crate) fn unfilled(&mut self, span: Range<usize>, problem: Problem) {
+        self.push(span.clone(), problem);
+        self.unfilled.insert(span.start);
     }
 
     pub(crate) fn wrong_type(&mut self, key: &str, value: &Value<'_>, expected: &str) {
@@ -185,6 +200,16 @@ impl Reader {
         T::parse(text).map_err(|error| self.wrong_id(span, error)).ok()
     }
 
+    /// The name of a step that somebody writes: those of items are made from it.
+    pub(crate) fn step(&mut self, text: &str, span: Range<usize>) -> Option<StepName> {
+        let step = self.id::<StepName>(text, span.clone())?;
+        if step.is_item() {
+            self.wrong_id(span, IdError { what: "step name", text: text.to_owned() });
+            return None;
+        }
+        Some(step)
+    }
+
     pub(crate) fn wrong_id(&mut self, span: Range<usize>, error: IdError) {
         self.wrong(span, IdError { text: cut(&error.text), ..error }.to_string());
     }
@@ -197,7 +222,7 @@ impl Reader {
             self.wrong_hinted(value.span(), message, "name the step and one of its ports, such as \"parts.train\"");
             return None;
         };
-        let step = self.id::<StepName>(step, value.span());
+        let step = self.step(step, value.span());
         let port = self.id::<PortName>(port, value.span());
         Some(OutputRef { step: step?, port: port? })
     }

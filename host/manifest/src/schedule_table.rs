@@ -1,7 +1,7 @@
 //! A pipeline's `[schedule]` table -> a [`Schedule`]. What a cron expression means is `trigger`'s to say; here it gets its place.
 
 use crate::reader::{Reader, Value, cut};
-use crate::value::{milliseconds, truth};
+use crate::value::{duration, truth};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use trigger::{Choice, Draft, Expression, Moment, Schedule, Zone};
@@ -73,12 +73,6 @@ fn choice<T: Choice>(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Opt
         reader.unknown(value.span(), format!("`{key}` cannot be `{}`", cut(word)), word, &words);
     }
     choice
-}
-
-fn duration(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u64> {
-    let value = table.get(key)?;
-    let text = reader.text(key, value)?;
-    milliseconds(text).map_err(|message| reader.wrong(value.span(), message)).ok()
 }
 
 /// A date or a time of TOML, or a string that says one.

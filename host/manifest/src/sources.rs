@@ -161,6 +161,16 @@ pub(crate) fn missing_files(folder: &Path, project: &Project) -> Vec<Problem> {
 
 /// Fills in the queries of the steps whose plugin is a query's file.
 pub(crate) fn read_queries(folder: &Path, project: &mut Project) -> Vec<Problem> {
+    fill_queries(project, &mut |path| {
+        text_beneath(folder, path).map_err(|error| unreadable(&format!("./{path}"), &error))
+    })
+}
+
+/// Likewise, with the texts that `text` has.
+pub(crate) fn fill_queries(
+    project: &mut Project,
+    text: &mut dyn FnMut(&str) -> Result<String, Problem>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for step in project.pipelines.values_mut().flat_map(|pipeline| &mut pipeline.steps) {
         let Some(PluginSource::Sql(path)) = step.plugin().cloned() else { continue };
@@ -170,10 +180,10 @@ pub(crate) fn read_queries(folder: &Path, project: &mut Project) -> Vec<Problem>
             problems.push(problem.hinted("keep one: `plugin = \"sql\"` takes the query from `params`"));
             continue;
         }
-        match (text_beneath(folder, &path), step.params.as_object_mut()) {
+        match (text(&path), step.params.as_object_mut()) {
             (Ok(query), Some(params)) => drop(params.insert(QUERY.to_owned(), query.into())),
             (Ok(_), None) => {}
-            (Err(error), _) => problems.push(unreadable(&format!("./{path}"), &error).at(step.place_of(&["plugin"]))),
+            (Err(problem), _) => problems.push(problem.at(step.place_of(&["plugin"]))),
         }
     }
     problems

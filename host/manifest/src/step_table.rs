@@ -1,8 +1,10 @@
 //! One `[steps.NAME]` table -> a [`Step`], without a look at the other steps.
 
+use crate::course_table::{self, Beside, Named};
+use crate::pipeline_file::Around;
 use crate::reader::{Reader, Value, cut, entries};
 use crate::value::{grants, limits, object};
-use crate::{BUILT, Builtin, Places, PluginSource, Source, Step, builtin};
+use crate::{BUILT, Builtin, Course, Places, PluginSource, Source, Step, builtin};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -13,14 +15,17 @@ pub(crate) struct Draft {
     /// As written.
     pub(crate) name: String,
     /// What it takes, and where it says so.
-    pub(crate) takes: Vec<(OutputRef, Range<usize>)>,
+    pub(crate) takes: Vec<Named>,
+    /// What its conditions look at, likewise.
+    pub(crate) looks_at: Vec<Named>,
     /// None if a part of it could not be read.
     pub(crate) step: Option<Step>,
 }
 
 /// The keys of a step with a plugin. Those of a role are `plan`'s to refuse, which knows the role.
-const PLUGIN_KEYS: [&str; 12] = [
+const PLUGIN_KEYS: [&str; 17] = [
     "plugin", "inputs", "fit", "params", "seed", "grants", "limits", "label", "weight", "features", "ignore", "slices",
+    "when", "retry", "cache", "pool", "each",
 ];
 
 /// What a table says that does the work.
@@ -31,9 +36,15 @@ enum Kind {
     Unknown,
 }
 
-pub(crate) fn read(reader: &mut Reader, pipeline: &str, name: &str, key: Range<usize>, value: &Value<'_>) -> Draft {
-    let id = reader.id::<StepName>(name, key.clone());
-    let mut draft = Draft { name: name.to_owned(), takes: Vec::new(), step: None };
+pub(crate) fn read(
+    reader: &mut Reader,
+    around: &Around<'_>,
+    name: &str,
+    key: Range<usize>,
+    value: &Value<'_>,
+) -> Draft {
+    let id = reader.step(name, key.clone());
+    let mut draft = Draft { name: name.to_owned(), takes: Vec::new(), looks_at: Vec::new(), step: None };
     let Some(table) = reader.table(name, value) else { return draft };
     let kind = kind(reader, name, key.clone(), table);
     let allowed: Vec<&str> = match kind {
@@ -53,13 +64,17 @@ pub(crate) fn read(reader: &mut Reader, pipeline: &str, name: &str, key: Range<u
     };
     let seed = match table.get("seed") {
         Some(value) => reader.integer("seed", value, 0..1 << 64),
-        None => Some(seed(pipeline, name)),
+        None => Some(seed(around.pipeline, name)),
     };
+    let beside = Beside { step: name, inputs: &inputs.keys().collect(), pools: around.pools };
+    let (course, looks_at) = course_table::read(reader, table, &beside);
+    draft.looks_at = looks_at;
     let rest = Rest::read(reader, table);
     let places = Places::of(&reader.file, key, value);
     if let (Some(name), Some(source), Some(seed)) = (id, source, seed) {
         let inputs = inputs.into_iter().map(|(port, (output, _))| (port, output)).collect();
-        draft.step = Some(rest.step(name, source, inputs, fit.map(|(output, _)| output), seed, places));
+        let step = rest.step(name, source, inputs, fit.map(|(output, _)| output), seed, places);
+        draft.step = Some(Step { course, ..step });
     }
     draft
 }
@@ -206,6 +221,7 @@ impl Rest {
             features,
             ignore,
             slices,
+            course: Course::default(),
             places,
         }
     }

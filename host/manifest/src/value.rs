@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use types::{
     FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch, ModelName, Quantity, parse_bytes,
-    parse_duration,
+    parse_duration, secret_name,
 };
 
 /// The most that a count may be: every reader of JSON has this number exactly.
@@ -49,8 +49,15 @@ fn bytes(text: &str) -> Result<u64, String> {
     parse_bytes(text).map_err(|error| error.to_string())
 }
 
+/// A duration under a key, in milliseconds.
+pub(crate) fn duration(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u64> {
+    let value = table.get(key)?;
+    let text = reader.text(key, value)?;
+    milliseconds(text).map_err(|message| reader.wrong(value.span(), message)).ok()
+}
+
 /// A duration, such as `"10 min"`.
-pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
+fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     u64::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long"))
 }
@@ -134,13 +141,29 @@ fn http_grant(reader: &mut Reader, value: &Value<'_>) -> Option<HttpGrant> {
 
 /// The name of an alias: as strict as a model's, for it is part of a URL.
 pub(crate) fn alias(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<String> {
+    named(reader, "registry alias", text, span)
+}
+
+/// A name by the rule of all names, of something that has no type of its own.
+pub(crate) fn named(reader: &mut Reader, what: &'static str, text: &str, span: Range<usize>) -> Option<String> {
     match ModelName::parse(text) {
         Ok(_) => Some(text.to_owned()),
         Err(error) => {
-            reader.wrong_id(span, IdError { what: "registry alias", ..error });
+            reader.wrong_id(span, IdError { what, ..error });
             None
         }
     }
+}
+
+/// The name of a secret under the key `secret`.
+pub(crate) fn secret(reader: &mut Reader, table: &DeTable<'_>) -> Option<String> {
+    let value = table.get("secret")?;
+    let name = reader.text("secret", value)?;
+    if let Err(message) = secret_name(name) {
+        reader.wrong(value.span(), message);
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 /// TOML -> JSON. Datetimes become RFC 3339 texts; numbers that JSON has not are problems.

@@ -30,7 +30,7 @@ fn try_all(text: &str) {
 }
 
 /// Pieces of manifests, so that texts get past the syntax.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 71] = [
     "[steps.a]\n",
     "[steps.b]\n",
     "[steps]\n",
@@ -79,6 +79,29 @@ const WORDS: [&str; 48] = [
     "start = ",
     "end = ",
     "jitter = \"5 min\"\n",
+    "when = ",
+    "[{ rows = \"a.table\", at_least = 1 }]\n",
+    "[{ measures = \"b.measures\", measure = \"m\", at_most = 1 }]\n",
+    "[{ text = \"${mode}\", is = 3 }]\n",
+    "retry = ",
+    "{ attempts = 5, backoff = \"10 s\" }\n",
+    "pool = ",
+    "each = ",
+    "{ param = \"x\", values = [1, 2] }\n",
+    "{ rows = \"table\", by = \"x\" }\n",
+    "{ like = \"a\" }\n",
+    "\"best\"\n",
+    "[triggers]\n",
+    "after = ",
+    "files = ",
+    "source = { step = \"a\", every = \"5 min\" }\n",
+    "[settings]\n",
+    "mode = ",
+    "${mode}",
+    "$",
+    "[retention]\n",
+    "[notify]\n",
+    "[pools]\n",
 ];
 
 proptest! {

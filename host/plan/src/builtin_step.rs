@@ -1,9 +1,9 @@
 //! The steps that the host does itself -> what they take and give.
 
-use crate::known::{Given, Kind, Known, Rows, Steps, take};
+use crate::known::{Given, Kind, Known, Rows, Steps, find, take, trainer};
 use crate::plugin_step::{known, stop};
 use crate::{Work, served, wiring};
-use manifest::{Builtin, Pipeline, Step};
+use manifest::{Builtin, Pipeline, Source, Step};
 use types::{Field, Id, OutputRef, PortName, Problem};
 
 pub(crate) fn plan(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
@@ -14,6 +14,7 @@ pub(crate) fn plan(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &
             let work = Work::Gate { measures, require: require.clone() };
             Ok(known(work, [("verdict", Given::other(Kind::Verdict))]))
         }
+        Builtin::Best { measure, slice, highest } => best(step, steps, measure, slice.as_deref(), *highest),
         Builtin::Register { .. } => register(pipeline, step, builtin, steps),
     }
 }
@@ -25,8 +26,37 @@ fn input<'k>(step: &Step, steps: &'k Steps, port: &str, kind: Kind) -> Result<(O
         let message = format!("step `{}` lacks its input `{port}`", step.name);
         return Err(vec![Problem::new(message).at(step.place_of(&["inputs"]))]);
     };
-    let given = take(steps, step, &["inputs", port], output, &[kind]).map_err(|problem| vec![problem])?;
-    Ok((output.clone(), given))
+    let taken = match step.source {
+        // It looks at each item's by itself.
+        Source::Builtin(Builtin::Best { .. }) => find(steps, step, &["inputs", port], output, &[kind]),
+        _ => take(steps, step, &["inputs", port], output, &[kind]),
+    };
+    Ok((output.clone(), taken.map_err(|problem| vec![problem])?))
+}
+
+/// A model of several, and its measures: both are of the items of one step.
+fn best(step: &Step, steps: &Steps, measure: &str, slice: Option<&str>, highest: bool) -> Result<Known, Vec<Problem>> {
+    let found = (input(step, steps, "model", Kind::Model), input(step, steps, "measures", Kind::Measures));
+    let ((model, _), (measures, _)) = match found {
+        (Ok(model), Ok(measures)) => (model, measures),
+        (model, measures) => return Err([model.err(), measures.err()].into_iter().flatten().flatten().collect()),
+    };
+    let root = |output: &OutputRef| steps.get(&output.step).and_then(|known| known.root.as_ref());
+    let alone = [("model", &model), ("measures", &measures)].into_iter().filter(|(_, output)| root(output).is_none());
+    let alone = alone.map(|(port, output)| {
+        let message =
+            format!("step `{}` chooses among several; `{output}` is one, of a step without `each`", step.name);
+        Problem::new(message).at(step.place_of(&["inputs", port])).hinted("take it from a step with `each`")
+    });
+    stop(alone.collect())?;
+    if root(&model) != root(&measures) {
+        let message = format!("step `{}`: `{measures}` is not measured for the items of `{model}`", step.name);
+        let hint = format!("measure in a step with `each = {{ like = \"{}\" }}`", model.step);
+        return Err(vec![Problem::new(message).at(step.place_of(&["inputs", "measures"])).hinted(hint)]);
+    }
+    let (measure, slice) = (measure.to_owned(), slice.map(str::to_owned));
+    let work = Work::Best { model, measures, measure, slice, highest, parts: Vec::new() };
+    Ok(known(work, [("model", Given::other(Kind::Model)), ("measures", Given::other(Kind::Measures))]))
 }
 
 fn predict(step: &Step, steps: &Steps) -> Result<Known, Vec<Problem>> {
@@ -35,7 +65,7 @@ fn predict(step: &Step, steps: &Steps) -> Result<Known, Vec<Problem>> {
         (rows, model) => return Err([rows.err(), model.err()].into_iter().flatten().flatten().collect()),
     };
     let (model, _) = input(step, steps, "model", Kind::Model)?;
-    let trainer = steps.get(&model.step);
+    let trainer = trainer(steps, &model).map(|(_, known)| known);
     let (Some(training), Some(plugin)) =
         (trainer.and_then(|known| known.training.as_ref()), trainer.and_then(|known| known.work.plugin()))
     else {

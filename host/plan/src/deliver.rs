@@ -1,7 +1,7 @@
 //! A step with a sink -> the one thing that it brings out. What it gives is a receipt, which no step takes: so nothing hangs on
 //! a sink, and no path that is served goes through one.
 
-use crate::known::{Given, Kind, Known, Steps};
+use crate::known::{Given, Kind, Known, Steps, trainer};
 use crate::plugin_step::{Asked, known};
 use crate::{Work, wiring};
 use manifest::Step;
@@ -41,7 +41,7 @@ pub(crate) fn plan(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec
     let Some((port, what)) = asked.step.inputs.first_key_value() else {
         return Err(ports(asked.step, &descriptor));
     };
-    let trainer = steps.get(&what.step).filter(|_| port.as_str() == "model").and_then(|known| known.work.plugin());
+    let trainer = trainer(steps, what).filter(|_| port.as_str() == "model").and_then(|(_, known)| known.work.plugin());
     let work = Work::Deliver { plugin, what: what.clone(), trainer: trainer.cloned() };
     Ok(known(work, [("delivered", Given::other(Kind::Delivered))]))
 }

@@ -1,6 +1,6 @@
 //! What is known of the steps planned so far: what stands on their outputs, and how a row got there.
 
-use crate::Work;
+use crate::{Work, fan};
 use manifest::Step;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +16,8 @@ pub(crate) struct Known {
     pub(crate) reads: Vec<Field>,
     /// Of a trainer.
     pub(crate) training: Option<Training>,
+    /// Of a step that runs for several items: whose items they are.
+    pub(crate) root: Option<StepName>,
 }
 
 /// What a trainer learns from what.
@@ -76,6 +78,13 @@ pub(crate) enum Rows {
     Made(&'static str),
 }
 
+impl Kind {
+    /// Whether those of several items can be put together.
+    pub(crate) fn is_gathered(self) -> bool {
+        matches!(self, Self::Table | Self::Measures | Self::Findings)
+    }
+}
+
 impl Given {
     pub(crate) fn table(columns: Vec<Field>, rows: Rows) -> Self {
         Self { kind: Kind::Table, columns, rows }
@@ -91,8 +100,34 @@ pub(crate) fn port(name: &str) -> PortName {
     PortName::parse(name).expect("the host's own port names are well formed")
 }
 
-/// What stands on the output that a step takes at a path of keys, if it is of a kind that is wanted there.
+/// The step that trained a model: behind the best of several, the step whose items they are of.
+pub(crate) fn trainer<'k>(steps: &'k Steps, model: &OutputRef) -> Option<(&'k StepName, &'k Known)> {
+    let (name, known) = steps.get_key_value(&model.step)?;
+    match &known.work {
+        Work::Best { model, .. } => steps.get_key_value(&model.step),
+        _ => Some((name, known)),
+    }
+}
+
+/// What stands on the output that a step takes at a path of keys, if it is of a kind that is wanted there. From a step that runs
+/// for several items, a step that does not run for the same gets all of them together.
 pub(crate) fn take<'k>(
+    steps: &'k Steps,
+    step: &Step,
+    path: &[&str],
+    output: &OutputRef,
+    wanted: &[Kind],
+) -> Result<&'k Given, Problem> {
+    let given = find(steps, step, path, output, wanted)?;
+    let root = steps.get(&output.step).and_then(|known| known.root.as_ref());
+    match root.is_some() && root != fan::root(step, steps) && !given.kind.is_gathered() {
+        true => Err(fan::ungathered(step, path, output, given.kind)),
+        false => Ok(given),
+    }
+}
+
+/// Likewise, of any one item.
+pub(crate) fn find<'k>(
     steps: &'k Steps,
     step: &Step,
     path: &[&str],

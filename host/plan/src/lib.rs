@@ -12,8 +12,10 @@
 //! here; the run finds out. A step that could not be planned is not held against those that take from it.
 
 mod builtin_step;
+mod course;
 mod deliver;
 mod expand;
+mod fan;
 mod known;
 mod parameters;
 mod plugin_step;
@@ -31,7 +33,8 @@ pub use step::{Each, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Wo
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};
-use types::{Descriptor, Digest, Fault, Limits, PipelineName, Port, Problem, Retry};
+use std::collections::BTreeMap;
+use types::{Descriptor, Digest, Fault, Limits, PipelineName, Port, Problem};
 
 /// A plugin's answer, and the component that gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +55,7 @@ pub type Describe<'a> = dyn FnMut(&Step, Option<&[Port]>) -> Result<Described, P
 
 /// What is wrong with a step's parameters by its plugin's schema, where nothing is to be planned.
 pub fn check_parameters(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
-    parameters::check(step, descriptor)
+    parameters::check(std::slice::from_ref(step), descriptor)
 }
 
 /// Plans a pipeline, or says everything that is wrong with it.
@@ -66,22 +69,26 @@ pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<
         project: project.name.clone(),
         pipeline: pipeline.clone(),
         steps: Vec::new(),
-        timeout_ms: None,
-        priority: 0,
+        timeout_ms: found.timeout_ms,
+        priority: found.priority,
     };
     let mut problems = Vec::new();
     for step in found.in_order() {
         if step.takes().any(|output| !steps.contains_key(&output.step)) {
             continue;
         }
+        let wrong = course::check(step, &steps);
         match plan_step(found, step, &steps, plugins) {
-            Ok(known) => {
+            Ok(known) if wrong.is_empty() => {
+                let known = Known { root: fan::root(step, &steps).cloned(), ..known };
                 plan.steps.push(planned(step, &known, limits));
                 steps.insert(step.name.clone(), known);
             }
-            Err(wrong) => problems.extend(wrong),
+            Ok(_) => problems.extend(wrong),
+            Err(more) => problems.extend(wrong.into_iter().chain(more)),
         }
     }
+    problems.extend(course::source(found, &steps));
     // As a person reads them: from the top of the file.
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
@@ -116,12 +123,12 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         limits: step.limits.over(limits),
         grants: step.grants.clone(),
         outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
-        when: Vec::new(),
-        retry: Retry::default(),
-        pool: None,
-        cache: true,
-        each: None,
-        given: Default::default(),
+        when: step.course.when.iter().map(|(_, condition)| condition.clone()).collect(),
+        retry: step.course.retry,
+        pool: step.course.pool.clone(),
+        cache: step.course.cache,
+        each: fan::each(step),
+        given: BTreeMap::new(),
     }
 }
 

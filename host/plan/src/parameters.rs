@@ -13,7 +13,9 @@ use types::{Descriptor, Problem};
 /// More than anybody mends at once.
 const PROBLEMS_MAX: usize = 100;
 
-pub(crate) fn check(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
+/// Of a step, or of all its variants: each problem once.
+pub(crate) fn check(variants: &[Step], descriptor: &Descriptor) -> Vec<Problem> {
+    let Some(step) = variants.first() else { return Vec::new() };
     let unusable = |why: &str, hint: &str| {
         let message = format!("plugin `{}` has no usable schema of parameters: {why}", descriptor.name);
         vec![Problem::new(cut(&message)).at(step.place_of(&["plugin"])).hinted(hint)]
@@ -25,11 +27,15 @@ pub(crate) fn check(step: &Step, descriptor: &Descriptor) -> Vec<Problem> {
         Ok(validator) => validator,
         Err(error) => return unusable(&error.to_string(), "mend the JSON Schema in its `describe`"),
     };
-    validator
-        .iter_errors(&step.params)
-        .flat_map(|error| problems(step, descriptor, &error))
-        .take(PROBLEMS_MAX)
-        .collect()
+    let mut found: Vec<Problem> = Vec::new();
+    for step in variants {
+        for problem in validator.iter_errors(&step.params).flat_map(|error| problems(step, descriptor, &error)) {
+            if found.len() < PROBLEMS_MAX && !found.contains(&problem) {
+                found.push(problem);
+            }
+        }
+    }
+    found
 }
 
 fn problems(step: &Step, descriptor: &Descriptor, error: &ValidationError<'_>) -> Vec<Problem> {

@@ -1,7 +1,7 @@
 //! A step with a plugin -> what it does and gives, by its role. Trainers are in `train`, sinks in `deliver`.
 
 use crate::known::{Given, Kind, Known, Rows, Steps, port, take};
-use crate::{Describe, PlannedPlugin, Work, deliver, parameters, role, train, wiring};
+use crate::{Describe, PlannedPlugin, Work, deliver, fan, parameters, role, train, wiring};
 use manifest::Step;
 use std::collections::BTreeMap;
 use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation, Spot};
@@ -16,22 +16,30 @@ pub(crate) type Tables<'s> = BTreeMap<&'s PortName, Taken<'s>>;
 
 /// A step whose role and parameters were found right, and which can be asked what it makes of columns.
 pub(crate) struct Asked<'s, 'd> {
+    /// With the first of the values that it runs for.
     pub(crate) step: &'s Step,
+    /// With the others.
+    others: &'s [Step],
     pub(crate) tables: Tables<'s>,
     plugins: &'d mut Describe<'d>,
+    /// What the plugin said with the others.
+    said: Vec<Descriptor>,
 }
 
 pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Result<Known, Vec<Problem>> {
+    let variants = step.variants();
+    let (step, others) = variants.split_first().ok_or_else(Vec::new)?;
     let mut plugins =
         |step: &Step, ports: Option<&[Port]>| plugins(step, ports).map_err(|problem| placed(step, problem));
     let about = plugins(step, None).map_err(|problem| vec![problem])?.descriptor;
     let role = role::of(step, &about).map_err(|problem| vec![problem])?;
     let mut problems = role::keys(step, role, &about);
-    problems.extend(parameters::check(step, &about));
+    problems.extend(parameters::check(&variants, &about));
+    problems.extend(fan::role(step, role, &about));
     problems.extend(role_ports(step, role, &about));
     let tables = tables(step, role, steps, &mut problems);
     stop(problems)?;
-    let asked = Asked { step, tables, plugins: &mut plugins };
+    let asked = Asked { step, others, tables, plugins: &mut plugins, said: Vec::new() };
     match role {
         Role::Collector => collect(asked),
         Role::Validator => check(asked),
@@ -108,6 +116,12 @@ impl Asked<'_, '_> {
         let described = (self.plugins)(self.step, Some(ports)).map_err(|problem| vec![problem])?;
         let descriptor = described.descriptor;
         stop(wiring::contradictions(self.step, &descriptor, ports))?;
+        for other in self.others {
+            let said = (self.plugins)(other, Some(ports)).map_err(|problem| vec![problem])?.descriptor;
+            stop(wiring::contradictions(other, &said, ports))?;
+            stop(fan::unlike(other, &descriptor, &said).into_iter().collect())?;
+            self.said.push(said);
+        }
         let parameters = self.step.params.clone();
         let (name, imports) = (descriptor.name.clone(), descriptor.imports.clone());
         let plugin = PlannedPlugin { name, component: described.component, parameters, imports };
@@ -124,9 +138,13 @@ impl Asked<'_, '_> {
     /// The columns that the descriptor reads at the manifest's ports, against those that stand there.
     pub(crate) fn wiring(&self, descriptor: &Descriptor, made_up: &[&str]) -> Result<(), Vec<Problem>> {
         let mut problems = wiring::described_ports(self.step, descriptor, made_up);
-        for (port, taken) in &self.tables {
-            let (port, wants) = (types::Id::as_str(*port), wiring::reads(descriptor, types::Id::as_str(*port)));
-            problems.extend(wiring::columns(self.step, &["inputs", port], taken.output, taken.columns, wants));
+        for said in [descriptor].into_iter().chain(&self.said) {
+            for (port, taken) in &self.tables {
+                let (port, wants) = (types::Id::as_str(*port), wiring::reads(said, types::Id::as_str(*port)));
+                let wrong = wiring::columns(self.step, &["inputs", port], taken.output, taken.columns, wants);
+                // What one value wants in vain, the next one mostly wants too.
+                problems.extend(wrong.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>());
+            }
         }
         stop(problems)
     }
@@ -158,7 +176,7 @@ impl Asked<'_, '_> {
 
 pub(crate) fn known<const N: usize>(work: Work, given: [(&str, Given); N]) -> Known {
     let given = given.into_iter().map(|(name, given)| (port(name), given)).collect();
-    Known { work, given, reads: Vec::new(), training: None }
+    Known { work, given, reads: Vec::new(), training: None, root: None }
 }
 
 fn collect(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
@@ -200,7 +218,7 @@ fn transform(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
         |output: &types::Output| (output.name.clone(), Given::table(output.columns.clone(), rows(&output.rows)));
     let given = descriptor.outputs.iter().map(given).collect();
     let work = Work::Transform { plugin, inputs: inputs.clone() };
-    Ok(Known { work, given, reads: Vec::new(), training: None })
+    Ok(Known { work, given, reads: Vec::new(), training: None, root: None })
 }
 
 /// Described once, with the port `rows`: one state must suit every input, so all have the columns that it is fitted on.
@@ -229,6 +247,8 @@ fn fit(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let base = fitted.unwrap_or(first);
     let (descriptor, plugin) = asked.describe(&[Port { name: port("rows"), columns: base.columns.to_vec() }])?;
     let mut problems = fit_key(step, &descriptor);
+    problems
+        .extend(asked.others.iter().zip(&asked.said).filter_map(|(other, said)| fan::reads(other, &descriptor, said)));
     problems.extend(wiring::columns(step, &path, base.output, base.columns, wiring::reads(&descriptor, "rows")));
     for (port, taken) in &asked.tables {
         problems.extend(unlike(step, port, taken, &base));
@@ -243,7 +263,7 @@ fn fit(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let reads = wiring::reads(&descriptor, "rows").to_vec();
     let names = reads.iter().map(|field| field.name.clone()).collect();
     let work = Work::Fit { plugin, fit: step.fit.clone(), inputs: step.inputs.clone(), reads: names };
-    Ok(Known { work, given, reads, training: None })
+    Ok(Known { work, given, reads, training: None, root: None })
 }
 
 /// `fit` is there if and only if the plugin learns; and no input may hide the state.

@@ -5,7 +5,7 @@
 //! than serve other values than the model was trained on.
 
 use crate::ServedPath;
-use crate::known::{Known, Rows, Steps, Training};
+use crate::known::{Known, Rows, Steps, Training, trainer};
 use manifest::{Pipeline, Step};
 use std::collections::BTreeSet;
 use types::{Field, OutputRef, Problem, StepName};
@@ -29,7 +29,8 @@ pub(crate) fn path(
         let place = place.or_else(|| register.place_of(&["inputs", "model"]));
         vec![Problem::new(message).at(place).hinted(hint)]
     };
-    let Some(training) = steps.get(&model.step).and_then(|known| known.training.as_ref()) else {
+    let trained = trainer(steps, model).and_then(|(name, known)| Some((name, known.training.as_ref()?)));
+    let Some((trainer, training)) = trained else {
         return Err(refuse(&model.step, format!("`{model}` is made by no trainer"), "register what a trainer gives"));
     };
     let (fitted, collected, source) = way(steps, &training.train, &refuse)?;
@@ -49,7 +50,7 @@ pub(crate) fn path(
         return Err(refuse(&source.step, message, "every column comes from the collector or a fitted step"));
     }
     let steps = fitted.into_iter().rev().map(|fitted| fitted.name).collect();
-    Ok(ServedPath { steps, trainer: Some(model.step.clone()), request })
+    Ok(ServedPath { steps, trainer: Some(trainer.clone()), request })
 }
 
 type Way<'k> = (Vec<Fitted<'k>>, &'k [Field], OutputRef);
@@ -71,6 +72,15 @@ fn way<'k>(
         let next = match &given.rows {
             Rows::Collected => return Ok((fitted, &given.columns, here)),
             Rows::Unchanged(from) => from.clone(),
+            Rows::Fitted(_) if known.root.is_some() => {
+                let message =
+                    format!("step `{}` learns for each of several items, so a request would not know which", here.step);
+                return Err(refuse(
+                    &here.step,
+                    message,
+                    "remove its `each`: what stands between a request and its model runs once",
+                ));
+            }
             Rows::Fitted(from) => {
                 let before = steps.get(&from.step).and_then(|known| known.given.get(&from.port));
                 let before = before.map_or(&[][..], |given| &given.columns);

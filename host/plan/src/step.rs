@@ -46,7 +46,7 @@ pub struct PlannedStep {
     /// It runs once for each of these.
     #[serde(default)]
     pub each: Option<Each>,
-    /// Inputs that an item has literally, instead of what its work names.
+    /// Of one of a step's items: tables that stand at its ports in place of what its work names.
     #[serde(default)]
     pub given: BTreeMap<PortName, TableRef>,
 }
@@ -114,19 +114,28 @@ pub enum Work {
     Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
     /// Gives `delivered`, which no step takes. `trainer` is the plugin behind a model.
     Deliver { plugin: PlannedPlugin, what: OutputRef, trainer: Option<PlannedPlugin> },
-    /// Gives what the items of a step give, together. Made by [`crate::expand`] alone.
-    Gather { parts: Vec<StepName>, takes: Vec<OutputRef> },
-    /// Gives `model` and `measures` of the item whose measure is best. `parts` are the items' models and measures, once known.
+    /// Gives `verdict`. Carried out by `models::gate`, without a worker.
+    Gate { measures: OutputRef, require: Vec<Requirement> },
+    /// Gives `model` and `measures`: those of the item with the best value of a measure. Carried out by the host.
     Best {
         model: OutputRef,
         measures: OutputRef,
         measure: String,
         slice: Option<String>,
+        /// Whether the highest is the best.
         highest: bool,
+        /// Model and measures of each item, once the items are known.
+        #[serde(default)]
         parts: Vec<(OutputRef, OutputRef)>,
     },
-    /// Gives `verdict`. Carried out by `models::gate`, without a worker.
-    Gate { measures: OutputRef, require: Vec<Requirement> },
+    /// Gives what the items of a step gave: of tables their rows one after another, of measures and findings all of them. It stands
+    /// for the step to those that do not run for its items; made by [`crate::expand`] alone. Carried out by the host.
+    Gather {
+        /// The steps of the items, in order.
+        parts: Vec<StepName>,
+        /// Every output of theirs, part by part: what cannot be gathered is awaited all the same.
+        takes: Vec<OutputRef>,
+    },
     /// Gives `version`. Runs only under a verdict that passed, if it takes one.
     Register {
         model: OutputRef,
@@ -144,7 +153,7 @@ pub enum Work {
 pub struct ServedPath {
     /// The row-wise steps, in order; each is a [`Work::Fit`] of the plan.
     pub steps: Vec<StepName>,
-    /// The step whose model answers: a [`Work::Train`].
+    /// The step whose model answers: a [`Work::Train`]. If it ran for several items, the one whose model was chosen.
     pub trainer: Option<StepName>,
     /// The columns that a request must bring.
     pub request: Vec<Field>,
@@ -162,9 +171,9 @@ impl Work {
             Self::Predict { .. } => "predict",
             Self::Evaluate { .. } => "evaluate",
             Self::Deliver { .. } => "deliver",
-            Self::Gather { .. } => "gather",
-            Self::Best { .. } => "best",
             Self::Gate { .. } => "gate",
+            Self::Best { .. } => "best",
+            Self::Gather { .. } => "gather",
             Self::Register { .. } => "register",
         }
     }
@@ -182,12 +191,32 @@ impl Work {
             Self::Predict { rows, model, .. } => vec![rows, model],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
-            Self::Gather { takes, .. } => takes.iter().collect(),
-            Self::Best { model, measures, parts, .. } => match parts.is_empty() {
-                true => vec![model, measures],
-                false => parts.iter().flat_map(|(model, measures)| [model, measures]).collect(),
-            },
             Self::Gate { measures, .. } => vec![measures],
+            Self::Best { model, measures, parts, .. } if parts.is_empty() => vec![model, measures],
+            Self::Best { parts, .. } => parts.iter().flat_map(|(model, measures)| [model, measures]).collect(),
+            Self::Gather { takes, .. } => takes.iter().collect(),
+            Self::Register { model, verdict, measures, .. } => {
+                [model].into_iter().chain(verdict).chain(measures).collect()
+            }
+        }
+    }
+
+    /// Likewise, to be changed.
+    pub(crate) fn inputs_mut(&mut self) -> Vec<&mut OutputRef> {
+        match self {
+            Self::Collect { .. } => Vec::new(),
+            Self::Transform { inputs, .. } => inputs.values_mut().collect(),
+            Self::Fit { fit, inputs, .. } => fit.iter_mut().chain(inputs.values_mut()).collect(),
+            Self::Check { rows, reference, .. } => [rows].into_iter().chain(reference).collect(),
+            Self::Train { train, validation, initial, .. } => {
+                [train].into_iter().chain(validation).chain(initial).collect()
+            }
+            Self::Predict { rows, model, .. } => vec![rows, model],
+            Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
+            Self::Deliver { what, .. } => vec![what],
+            Self::Gate { measures, .. } => vec![measures],
+            Self::Best { model, measures, .. } => vec![model, measures],
+            Self::Gather { takes, .. } => takes.iter_mut().collect(),
             Self::Register { model, verdict, measures, .. } => {
                 [model].into_iter().chain(verdict).chain(measures).collect()
             }
@@ -205,7 +234,21 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
-            Self::Gather { .. } | Self::Best { .. } | Self::Gate { .. } | Self::Register { .. } => None,
+            Self::Gate { .. } | Self::Best { .. } | Self::Gather { .. } | Self::Register { .. } => None,
+        }
+    }
+
+    pub(crate) fn plugin_mut(&mut self) -> Option<&mut PlannedPlugin> {
+        match self {
+            Self::Collect { plugin }
+            | Self::Transform { plugin, .. }
+            | Self::Fit { plugin, .. }
+            | Self::Check { plugin, .. }
+            | Self::Train { plugin, .. }
+            | Self::Predict { plugin, .. }
+            | Self::Evaluate { plugin, .. }
+            | Self::Deliver { plugin, .. } => Some(plugin),
+            Self::Gate { .. } | Self::Best { .. } | Self::Gather { .. } | Self::Register { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A step with a trainer -> the columns that it learns from, and what its predictor will give.
 
-use crate::known::{Given, Kind, Known, Steps, Training, port};
+use crate::known::{Given, Kind, Known, Steps, Training, port, trainer};
 use crate::plugin_step::{Asked, known, stop};
 use crate::{Work, wiring};
 use types::{Digest, Field, OutputRef, Port, Problem};
@@ -39,7 +39,7 @@ pub(crate) fn plan(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec
 
 /// A model that this plugin did not make: its files mean nothing to it.
 fn foreign(asked: &Asked<'_, '_>, model: &OutputRef, component: Digest, steps: &Steps) -> Option<Problem> {
-    let maker = steps.get(&model.step).and_then(|known| known.work.plugin())?;
+    let maker = trainer(steps, model).and_then(|(_, known)| known.work.plugin())?;
     if maker.component == component {
         return None;
     }

@@ -25,6 +25,9 @@ pub struct Dispatcher {
     driven: Mutex<BTreeSet<(TenantId, RunId)>>,
 }
 
+/// The longest name of who asked for a run.
+const BY_CHARS_MAX: usize = 64;
+
 /// What a run begins with.
 #[derive(Debug, Clone)]
 pub struct Begin<'a> {
@@ -36,6 +39,8 @@ pub struct Begin<'a> {
     pub logical_time_us: Option<i64>,
     pub deployment: Option<u32>,
     pub overrides: Settings,
+    /// Who asked for it; cut at [`BY_CHARS_MAX`].
+    pub by: Option<String>,
     /// What steps need not do, because it is there.
     pub taken: Vec<StepCommit>,
     /// Records that are to be true if and only if the run began.
@@ -45,9 +50,9 @@ pub struct Begin<'a> {
 impl<'a> Begin<'a> {
     /// Because somebody asked for it, now.
     pub fn manual(plan: &'a Plan, project_dir: &'a Path) -> Self {
-        let (overrides, taken, beside) = Default::default();
+        let (overrides, by, taken, beside) = Default::default();
         let (cause, logical_time_us, deployment) = (Cause::Manual, None, None);
-        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, taken, beside }
+        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, by, taken, beside }
     }
 }
 
@@ -85,7 +90,7 @@ impl Dispatcher {
 
     /// Records that a run began; [`Self::drive`] does its work.
     pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<RunId, Fault> {
-        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, taken, beside } = begin;
+        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, taken, beside } = begin;
         check_order(plan).map_err(Fault::host)?;
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
         let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
@@ -100,6 +105,7 @@ impl Dispatcher {
             started_us: now_us,
             deployment,
             overrides,
+            by: by.map(|by| by.chars().take(BY_CHARS_MAX).collect()),
         };
         let taken = taken.into_iter().map(|commit| Record::StepCommitted { run, commit, at_us: now_us });
         let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(taken).chain(beside).collect();
@@ -135,6 +141,22 @@ impl Dispatcher {
         }
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
+    }
+
+    /// Ends a run as cancelled that nobody drives, without going on with it; gives how it ended, if it had ended already.
+    pub fn cancel(&self, tenant: &TenantId, run: RunId, observer: Observer) -> Result<RunState, Fault> {
+        let _claim = self.claim(tenant, run)?;
+        let view = RunView::of(&self.journal.run_records(tenant, run)?);
+        if view.head.is_none() {
+            return Err(Fault::invalid(format!("there is no run {run}")));
+        }
+        if let Some(state) = view.ended {
+            return Ok(state);
+        }
+        let (state, at_us) = (RunState::Cancelled, self.clock.now_us());
+        self.journal.append(tenant, &[Record::RunFinished { run, state, at_us, because: None }])?;
+        observer(&RunEvent::RunFinished { run, state, at_us, because: None });
+        Ok(state)
     }
 
     /// The folder that the run's grants are relative to.

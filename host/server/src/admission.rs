@@ -5,7 +5,7 @@
 use crate::accounts::Accounts;
 use crate::share::{Share, Ticket};
 use crate::{folder, locked};
-use ports::{Call, Outcome, Page, StepRunner, Watch, Watched};
+use ports::{Call, Outcome, Page, StepRunner, Turn, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,12 +40,13 @@ struct Queue {
 struct Slot<'a> {
     admission: &'a Admission,
     tenant: &'a TenantId,
+    turn: &'a Turn,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let mut queue = locked(&self.admission.queue);
-        queue.share.end(self.tenant);
+        queue.share.end(self.tenant, self.turn);
         self.admission.settle(&mut queue);
     }
 }
@@ -119,20 +120,21 @@ impl Admission {
         locked(&self.queue).share.forget(tenant);
     }
 
-    /// A slot, once it is the tenant's turn.
-    fn slot<'a>(&'a self, tenant: &'a TenantId, watch: &dyn Watch) -> Result<Slot<'a>, Fault> {
-        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+    /// A slot, once it is the attempt's turn.
+    fn slot<'a>(&'a self, tenant: &'a TenantId, turn: &'a Turn, watch: &dyn Watch) -> Result<Slot<'a>, Fault> {
         let mut queue = locked(&self.queue);
-        queue.share.wait(tenant, ticket);
+        // Under the lock: whoever comes later has a higher one.
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        queue.share.wait(tenant, ticket, turn);
         queue.sleepers.insert(ticket, std::thread::current());
         self.settle(&mut queue);
-        self.tell_quota(tenant, &queue, ticket, watch);
+        self.tell_why(tenant, turn, &queue, ticket, watch);
         loop {
             if queue.called.remove(&ticket) {
-                return Ok(Slot { admission: self, tenant });
+                return Ok(Slot { admission: self, tenant, turn });
             }
             if watch.cancelled() {
-                queue.share.leave(tenant, ticket);
+                queue.share.leave(tenant, ticket, turn);
                 queue.sleepers.remove(&ticket);
                 self.settle(&mut queue);
                 return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
@@ -143,12 +145,23 @@ impl Admission {
         }
     }
 
-    /// An attempt that waits for its own tenant's says so: a quota, not a neighbour, is to blame.
-    fn tell_quota(&self, tenant: &TenantId, queue: &Queue, ticket: Ticket, watch: &dyn Watch) {
+    /// An attempt that waits for its own tenant's says so: a quota or a pool, not a neighbour, is to blame.
+    fn tell_why(&self, tenant: &TenantId, turn: &Turn, queue: &Queue, ticket: Ticket, watch: &dyn Watch) {
+        if queue.called.contains(&ticket) {
+            return;
+        }
         let (most, running) = (self.most(tenant), queue.share.running(tenant));
-        if !queue.called.contains(&ticket) && running >= most {
-            let message = format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once");
-            watch.hear(Watched::Log { level: "info".to_owned(), message });
+        let tell = |message: String| watch.hear(Watched::Log { level: "info".to_owned(), message });
+        if running >= most {
+            tell(format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once"));
+        }
+        if let Some(pool) = turn.pool.as_ref().filter(|pool| queue.share.in_pool(tenant, pool) >= pool.most) {
+            tell(format!(
+                "waits: {} of {} are in the pool `{}`",
+                queue.share.in_pool(tenant, pool),
+                pool.most,
+                pool.name
+            ));
         }
     }
 
@@ -178,7 +191,7 @@ impl Admission {
 
     fn queued(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
         self.store.entry(tenant)?;
-        let _slot = self.slot(tenant, watch)?;
+        let _slot = self.slot(tenant, &call.turn, watch)?;
         self.attempt(tenant, call, watch)
     }
 

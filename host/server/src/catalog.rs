@@ -171,10 +171,10 @@ impl Server {
         task: Task,
     ) -> Result<Descriptor, Fault> {
         let call = describing(step, project, component, parameters, task);
-        match self.admission.at_once(tenant, &call, &Aside).result? {
+        self.described.or_ask(tenant, &call, || match self.admission.at_once(tenant, &call, &Aside).result? {
             Answer::Described { descriptor } => Ok(*descriptor),
             _ => Err(Fault::host("a worker answered a description with something else")),
-        }
+        })
     }
 
     pub(crate) fn log_file(&self, tenant: &TenantId, run: types::RunId) -> PathBuf {

@@ -1,12 +1,13 @@
 //! Served names -> predictions: each endpoint answers with the version under its alias, loaded in a worker of its own.
 
+use crate::deploy::Deployed;
 use crate::{Error, Server, locked};
 use data::Table;
 use ports::ServedModel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, TenantId};
+use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, ProjectName, TenantId};
 use worker::ServingWorker;
 
 /// The most that one request may use: its rows are bounded, so its time is.
@@ -22,6 +23,8 @@ const REQUEST_LIMITS: Limits = Limits {
 
 /// A served name and what answers under it.
 pub(crate) struct Endpoint {
+    /// The deployed project that names it; none of a folder's.
+    of: Option<ProjectName>,
     model: ModelName,
     alias: String,
     loaded: RwLock<Option<Arc<Loaded>>>,
@@ -30,6 +33,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    fn new(of: Option<ProjectName>, model: &ModelName, alias: &str) -> Self {
+        let (model, alias) = (model.clone(), alias.to_owned());
+        Self { of, model, alias, loaded: RwLock::new(None), loading: Mutex::new(()) }
+    }
+
     /// Ends its worker; the next request loads anew.
     pub(crate) fn unload(&self) {
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -65,12 +73,55 @@ pub struct Served {
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
+    /// A project that is deployed answers as it was deployed, and its folder does not.
     pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Readiness>, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let project = manifest::load(folder)?;
-        let mut told = Vec::new();
+        if self.store.deployment(tenant, &project.name)?.is_some() {
+            return Ok(Vec::new());
+        }
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, &endpoint.model, &endpoint.alias);
+        }
+        Ok(self.readiness(tenant, project.endpoints.keys()))
+    }
+
+    /// Serves the endpoints of every tenant's deployed projects likewise, as far as they can be read.
+    pub fn serve_deployments(&self) -> Result<Vec<(TenantId, Readiness)>, Error> {
+        let mut told = Vec::new();
+        for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
+            for deployed in self.all_deployed(&tenant)? {
+                self.serve_deployed(&tenant, &deployed);
+                let ready = self.readiness(&tenant, deployed.project.endpoints.keys());
+                told.extend(ready.into_iter().map(|ready| (tenant.clone(), ready)));
+            }
+        }
+        Ok(told)
+    }
+
+    /// Answers from now on as a version of a project says. What stays the same keeps what it has loaded, and a request that is
+    /// under way keeps what it began with.
+    pub(crate) fn serve_deployed(&self, tenant: &TenantId, deployed: &Deployed) {
+        let project = &deployed.project;
+        let mut endpoints = locked(&self.endpoints);
+        let is_gone = |(whose, name): &(TenantId, EndpointName), endpoint: &Arc<Endpoint>| {
+            whose == tenant && endpoint.of.as_ref() == Some(&project.name) && !project.endpoints.contains_key(name)
+        };
+        endpoints.retain(|key, endpoint| !is_gone(key, endpoint));
+        for (name, said) in &project.endpoints {
+            let key = (tenant.clone(), name.clone());
+            let of = Some(project.name.clone());
+            let is_same =
+                |known: &Arc<Endpoint>| (&known.model, &known.alias, &known.of) == (&said.model, &said.alias, &of);
+            if !endpoints.get(&key).is_some_and(is_same) {
+                endpoints.insert(key, Arc::new(Endpoint::new(of, &said.model, &said.alias)));
+            }
+        }
+    }
+
+    fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
+        let mut told = Vec::new();
+        for name in names {
             let version = self.loaded(tenant, name).map(|loaded| loaded.version.version);
             told.push((
                 name.clone(),
@@ -80,18 +131,13 @@ impl Server {
                 }),
             ));
         }
-        Ok(told)
+        told
     }
 
     /// Answers under a name with whatever version has the alias at the time.
     pub fn serve(&self, tenant: &TenantId, name: &EndpointName, model: &ModelName, alias: &str) {
-        let endpoint = Endpoint {
-            model: model.clone(),
-            alias: alias.to_owned(),
-            loaded: RwLock::new(None),
-            loading: Mutex::new(()),
-        };
-        locked(&self.endpoints).insert((tenant.clone(), name.clone()), Arc::new(endpoint));
+        let endpoint = Arc::new(Endpoint::new(None, model, alias));
+        locked(&self.endpoints).insert((tenant.clone(), name.clone()), endpoint);
     }
 
     /// The endpoints of a tenant, by name.
@@ -136,7 +182,7 @@ impl Server {
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
-        self.active(tenant)?;
+        self.active(tenant).map(drop)?;
         let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
         endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
     }

@@ -23,7 +23,7 @@ impl Server {
     /// How long an attempt takes that does next to nothing, from being asked for to being answered: its turn, a warm worker, a
     /// fresh instance of the component. For benchmarks.
     pub fn noop(&self, tenant: &TenantId, file: &Path) -> Result<Duration, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let component = std::fs::read(file).map_err(Fault::host)?;
         let call = describing("noop", self.store.put(tenant, &component)?);
         let begin = Instant::now();
@@ -34,7 +34,7 @@ impl Server {
     /// Compiles and describes the component in a file, or says why no pipeline could use it. Leaves it among the tenant's
     /// blobs.
     pub fn inspect(&self, tenant: &TenantId, file: &Path) -> Result<Inspected, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let component = manifest::read_file(file, COMPONENT_BYTES_MAX)
             .map_err(|error| Fault::invalid(format!("cannot read `{name}`: {error}")))?;

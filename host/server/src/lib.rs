@@ -6,43 +6,83 @@
 //! ```text
 //!  project folder --project::plan--> Plan --runs::start--> run::Dispatcher --> admission --> worker::Pool
 //!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
+//!  deployed version, instant or event ----fire--> run::Dispatcher
 //! ```
 
 mod accounts;
 mod admission;
+mod again;
 mod authority;
+mod backfills;
+mod bell;
 mod catalog;
 mod changes;
+mod declared;
+mod deploy;
+mod described;
+mod diff;
+mod difference;
 mod endpoints;
+mod fire;
 mod folder;
 mod follow;
+mod gc;
+mod handover;
+mod hooks;
 mod inspect;
 mod marks;
+mod notify;
+mod overrides;
 mod pins;
 mod plugins;
 mod private;
 mod project;
 mod reads;
+mod replay;
 mod report;
+mod rerun;
+mod retention;
 mod runs;
+#[cfg(test)]
+mod samples;
+mod schedules;
 mod secrets;
 mod share;
+mod signing;
 mod tenants;
+#[cfg(test)]
+mod tests;
+mod timetable;
 mod timing;
 mod trial;
+mod triggers;
+mod watch;
 
+pub use backfills::{BackfillLine, BackfillRequest};
 pub use changes::{Change, Changes};
+pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
+pub use diff::{About, DiffRow, RunDiff};
+pub use difference::{Differs, How};
 pub use endpoints::{EndpointInfo, Readiness, Served};
+pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
+pub use gc::{Collected, GcRequest};
+pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
-pub use reads::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
+pub use reads::{
+    AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
+};
+pub use replay::{Replayed, ReplayedOutput};
+pub use retention::Keep;
+pub use runs::RunOptions;
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
+pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
 pub use timing::TIMED_ROWS;
 pub use trial::Tried;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
@@ -50,7 +90,7 @@ pub use worker::{Wall, WallPolicy, WallState, Walls};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use types::{EndpointName, Fault, Problem, RunId, TenantId};
+use types::{EndpointName, Fault, Problem, ProjectName, RunId, TenantId};
 
 /// What the command line decides for an installation.
 #[derive(Debug, Clone)]
@@ -111,17 +151,39 @@ pub struct Server {
     pool: Arc<worker::Pool>,
     accounts: Arc<accounts::Accounts>,
     admission: Arc<admission::Admission>,
+    described: described::Answers,
     dispatcher: run::Dispatcher,
     live: Mutex<BTreeMap<(TenantId, RunId), Arc<follow::LiveRun>>>,
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
     /// Held by whoever writes a secret.
     secrets: Mutex<()>,
+    clock: Arc<dyn ports::Clock>,
+    /// Current versions of projects, as they were read last.
+    deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
+    /// Held from looking up what is deployed, settled or asked for to recording what follows it.
+    deploying: Mutex<()>,
+    /// Wakes the loop that keeps schedules.
+    bell: bell::Bell,
+    triggers: triggers::Triggers,
+    notifier: notify::Notifier,
+    asking: watch::Asking,
+    /// Held by whoever forgets runs and sweeps.
+    collecting: Mutex<()>,
 }
 
 impl Server {
     /// Opens an installation that [`Folder::lock`] gave, if it is the user's. The recovery says what a crash left and what was
     /// done about it.
     pub fn open(folder: Folder, options: Options) -> Result<(Arc<Self>, store::Recovery), Error> {
+        Self::open_at(folder, options, Arc::new(folder::SystemClock))
+    }
+
+    /// The same under another clock.
+    pub(crate) fn open_at(
+        folder: Folder,
+        options: Options,
+        clock: Arc<dyn ports::Clock>,
+    ) -> Result<(Arc<Self>, store::Recovery), Error> {
         private::ensure(&options.cache, "cache folder", "remove it, or name another parent in XDG_CACHE_HOME")?;
         private::ensure(&options.state, "state folder", "remove it, or name another parent in XDG_STATE_HOME")?;
         // Before anything in it is believed.
@@ -132,17 +194,39 @@ impl Server {
         for gone in store.deleted() {
             folder::remove_all(&folder::elsewhere(&options, &gone))?;
         }
-        let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::new(folder::SystemClock)));
+        let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::clone(&clock)));
         let pool = Arc::new(pool(&options, &store, &accounts));
         let (kept, workers, used) = (Arc::clone(&store), Arc::clone(&pool), Arc::clone(&accounts));
         let admission = admission::Admission::new(kept, workers, used, folder::layout(&options), options.slots);
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
-        let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::new(folder::SystemClock), options.slots);
-        let (live, endpoints, secrets) = Default::default();
-        let server =
-            Self { options, _folder: folder, store, pool, accounts, admission, dispatcher, live, endpoints, secrets };
-        Ok((Arc::new(server), recovery))
+        let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
+        let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
+        let (bell, triggers, notifier, asking, collecting) = Default::default();
+        Ok((
+            Arc::new(Self {
+                options,
+                _folder: folder,
+                store,
+                pool,
+                accounts,
+                admission,
+                described,
+                dispatcher,
+                live,
+                endpoints,
+                secrets,
+                clock,
+                deployed,
+                deploying,
+                bell,
+                triggers,
+                notifier,
+                asking,
+                collecting,
+            }),
+            recovery,
+        ))
     }
 
     /// The walls round workers on this machine, or, where all are required, the one that is missing.

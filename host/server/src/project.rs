@@ -1,13 +1,13 @@
 //! A project's folder -> plans, or everything that is wrong with it. What `check` shows is what `run` will do.
 
 use crate::catalog::Component;
-use crate::{Error, Notes, Repin, Server, pins};
+use crate::{Error, Notes, Repin, RunOptions, Server, overrides, pins};
 use manifest::{LockedPlugin, PluginSource, Project};
 use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, StepName, TenantId};
+use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,17 +68,20 @@ impl Server {
         repin: Repin,
         notes: Notes<'_>,
     ) -> Result<Vec<CheckedPipeline>, Error> {
-        self.active(tenant)?;
-        let project = load(folder, pipeline)?;
+        let _hold = self.active(tenant)?;
+        let project = load(folder, pipeline, &Settings::new())?;
         let names = match pipeline {
             Some(name) => vec![find(&project, name)?],
             None if project.pipelines.is_empty() => return Err(no_pipelines()),
             None => project.pipelines.keys().cloned().collect(),
         };
         let plans = self.plans(tenant, folder, &project, &names, repin, notes)?;
+        let deployed = self.current_deployment(tenant, &project.name)?;
         let checked = |(plan, bounded): &(Plan, Bounded)| {
-            let pipeline = project.pipelines.get(&plan.pipeline);
-            checked(plan, bounded, pipeline.is_some_and(|pipeline| pipeline.schedule.is_some()))
+            let own = project.pipelines.get(&plan.pipeline).map(|pipeline| &pipeline.schedule);
+            let kept = deployed.as_ref().and_then(|deployed| deployed.project.pipelines.get(&plan.pipeline));
+            let kept = kept.map(|pipeline| &pipeline.schedule);
+            checked(plan, bounded, matches!(own, Some(Some(_))) && own != kept)
         };
         Ok(plans.iter().map(checked).collect())
     }
@@ -89,9 +92,10 @@ impl Server {
         tenant: &TenantId,
         folder: &Path,
         pipeline: Option<&str>,
+        options: &RunOptions,
         notes: Notes<'_>,
     ) -> Result<Plan, Error> {
-        let project = load(folder, pipeline)?;
+        let mut project = load(folder, pipeline, &options.settings)?;
         let name = match (pipeline, project.pipelines.keys().next()) {
             (Some(name), _) => find(&project, name)?,
             (None, Some(only)) if project.pipelines.len() == 1 => only.clone(),
@@ -102,11 +106,14 @@ impl Server {
                 return Err(vec![problem.hinted("name the one to run: `stepwell run NAME`")].into());
             }
         };
+        if let Some(pipeline) = project.pipelines.get_mut(&name) {
+            overrides::apply(pipeline, &options.params)?;
+        }
         let mut plans = self.plans(tenant, folder, &project, &[name], Repin::Never, notes)?;
         plans.pop().map(|(plan, _)| plan).ok_or_else(|| types::Fault::host("a pipeline was planned to nothing").into())
     }
 
-    fn plans(
+    pub(crate) fn plans(
         &self,
         tenant: &TenantId,
         folder: &Path,
@@ -182,14 +189,19 @@ impl Server {
 }
 
 /// The project, or all of it that the pipeline needs.
-fn load(folder: &Path, pipeline: Option<&str>) -> Result<Project, Vec<Problem>> {
+fn load(folder: &Path, pipeline: Option<&str>, settings: &Settings) -> Result<Project, Vec<Problem>> {
+    // No project leaves anything open yet.
+    let unknown = |name: &String| Problem::new(format!("the project has no setting `{name}`"));
+    if !settings.is_empty() {
+        return Err(settings.keys().map(unknown).collect());
+    }
     match pipeline {
         Some(name) => manifest::load_one(folder, name),
         None => manifest::load(folder),
     }
 }
 
-fn no_pipelines() -> Error {
+pub(crate) fn no_pipelines() -> Error {
     let problem = Problem::new("the project has no pipelines");
     vec![problem.hinted("write one as `pipelines/NAME.toml`")].into()
 }
@@ -205,7 +217,7 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
     Err(vec![Problem { hint, ..problem }].into())
 }
 
-fn checked(plan: &Plan, bounded: &Bounded, is_scheduled: bool) -> CheckedPipeline {
+fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline {
     let path = plan.steps.iter().find_map(|step| match &step.work {
         Work::Register { served, .. } => Some(served),
         _ => None,
@@ -221,13 +233,13 @@ fn checked(plan: &Plan, bounded: &Bounded, is_scheduled: bool) -> CheckedPipelin
         steps: steps.collect(),
         request: path.map(|path| path.request.clone()).unwrap_or_default(),
         served: path.map(|path| path.steps.iter().chain(&path.trainer).cloned().collect()).unwrap_or_default(),
-        warnings: bounded.warnings.iter().cloned().chain(is_scheduled.then(|| fires_not(plan))).collect(),
+        warnings: bounded.warnings.iter().cloned().chain(fires_later.then(|| fires_once_deployed(plan))).collect(),
         lowered: bounded.lowered.clone(),
     }
 }
 
 /// Nobody is to wait for a run that does not come.
-fn fires_not(plan: &Plan) -> Problem {
-    let message = format!("pipeline `{}` has a schedule, and nothing starts runs by schedules yet", plan.pipeline);
-    Problem::new(message).hinted(format!("until then have something else call `stepwell run {}`", plan.pipeline))
+fn fires_once_deployed(plan: &Plan) -> Problem {
+    let message = format!("pipeline `{}` has a schedule that is not deployed: it fires once it is", plan.pipeline);
+    Problem::new(message).hinted("`stepwell deploy` does it; a running `stepwell serve` then starts the runs")
 }

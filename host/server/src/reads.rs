@@ -1,13 +1,14 @@
 //! What people ask about: runs, their steps and tables, models. Serializable twins of what the store holds.
 
+use crate::diff::state_of;
 use crate::runs::no_run;
 use crate::{Error, Server};
 use ports::{Blobs, Journal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Field, Id, ModelName, ModelVersion, OutputRef, PipelineName, PortName, ProjectName, Receipt, RunId,
-    RunState, StepName, TenantId,
+    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, ModelVersion, OutputRef, PipelineName,
+    PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -20,21 +21,84 @@ pub struct RunLine {
     pub project: ProjectName,
     pub pipeline: PipelineName,
     pub state: RunState,
+    /// Why it began.
+    pub cause: Cause,
     /// Whether a thread of the server drives it; a running run that is not live waits to be resumed.
     pub live: bool,
     pub started_us: i64,
     pub finished_us: Option<i64>,
 }
 
-/// A run with its steps.
+/// Which runs are listed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunQuery {
+    pub pipeline: Option<PipelineName>,
+    pub state: Option<RunStanding>,
+    /// None: [`RunQuery::LIMIT`].
+    pub limit: Option<usize>,
+}
+
+impl RunQuery {
+    pub const LIMIT: usize = 50;
+    pub const LIMIT_MAX: usize = 10_000;
+}
+
+/// How a run stands: as its state, but that one which nobody drives is not running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStanding {
+    Running,
+    Interrupted,
+    Succeeded,
+    Rejected,
+    Failed,
+    Cancelled,
+}
+
+impl RunLine {
+    /// How it stands.
+    pub fn standing(&self) -> RunStanding {
+        match (self.state, self.live) {
+            (RunState::Running, true) => RunStanding::Running,
+            (RunState::Running, false) => RunStanding::Interrupted,
+            (RunState::Succeeded, _) => RunStanding::Succeeded,
+            (RunState::Rejected, _) => RunStanding::Rejected,
+            (RunState::Failed, _) => RunStanding::Failed,
+            (RunState::Cancelled, _) => RunStanding::Cancelled,
+        }
+    }
+}
+
+/// A run with its steps: everything that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunDetail {
     #[serde(rename = "summary")]
     pub line: RunLine,
     pub logical_time_us: i64,
+    /// Who asked for it.
+    pub by: Option<String>,
+    /// The deployed version that ran; none of a run of a folder.
+    pub deployment: Option<u32>,
+    /// What was set for this run alone.
+    pub overrides: Settings,
+    /// Names the version of the pipeline: equal digest, equal steps, wiring, plugins and settings.
+    pub plan: Digest,
     pub steps: Vec<StepDetail>,
+    /// Versions that it registered.
+    pub registered: Vec<Registration>,
     /// A page for people, once the run has ended.
     pub report: Option<std::path::PathBuf>,
+}
+
+/// A version that a run registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    pub model: ModelName,
+    pub version: u32,
+    pub digest: Digest,
+    /// Aliases that it got, each with the version that had it before: what to go back to.
+    pub aliases: BTreeMap<String, Option<u32>>,
 }
 
 /// A step of a run.
@@ -43,14 +107,50 @@ pub struct StepDetail {
     pub step: StepName,
     pub work: String,
     pub plugin: Option<String>,
+    /// Names the version of the plugin.
+    pub component: Option<Digest>,
+    pub parameters: Option<serde_json::Value>,
+    pub seed: u64,
+    pub limits: Limits,
+    pub grants: Grants,
+    pub inputs: Vec<StepInput>,
     /// `waiting`, `running`, `committed`, `failed`, `skipped`.
     pub state: String,
+    pub started_us: Option<i64>,
+    pub ended_us: Option<i64>,
     /// How many attempts began.
     pub attempts: u32,
+    /// Those that ended, in order.
+    pub ended_attempts: Vec<AttemptDetail>,
     pub outputs: BTreeMap<PortName, Artifact>,
     pub receipt: Option<Receipt>,
+    /// Names the work for the cache, where it has a name.
+    pub key: Option<Digest>,
+    /// Where its outputs are from, if it did not run.
+    pub taken: Option<Taken>,
+    /// What it ran for, where that is more than once.
+    pub items: Vec<String>,
     /// Why it failed or was skipped.
     pub because: Option<String>,
+}
+
+/// What a step took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepInput {
+    /// `STEP.PORT`.
+    pub from: String,
+    /// None while it is not there.
+    pub artifact: Option<run::OutputSummary>,
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptDetail {
+    pub attempt: u32,
+    pub ended_us: Option<i64>,
+    /// None of the one that committed.
+    pub fault: Option<Fault>,
+    pub receipt: Receipt,
 }
 
 /// Rows of a stored table.
@@ -71,22 +171,17 @@ pub struct ModelList {
 }
 
 impl Server {
-    /// All runs, the newest first.
-    pub fn runs(&self, tenant: &TenantId) -> Result<Vec<RunLine>, Error> {
+    /// The newest of the runs that are asked for.
+    pub fn runs(&self, tenant: &TenantId, query: &RunQuery) -> Result<Vec<RunLine>, Error> {
         self.known(tenant)?;
-        Ok(self.store.runs(tenant)?.into_iter().map(|run| self.line(tenant, run)).collect())
-    }
-
-    fn line(&self, tenant: &TenantId, run: store::RunSummary) -> RunLine {
-        RunLine {
-            run: run.head.run,
-            project: run.head.project,
-            pipeline: run.head.pipeline,
-            state: run.state,
-            live: self.is_live(tenant, run.head.run),
-            started_us: run.head.started_us,
-            finished_us: run.finished_us,
-        }
+        let most = query.limit.unwrap_or(RunQuery::LIMIT).min(RunQuery::LIMIT_MAX);
+        let is_live = |run: &store::RunSummary| self.is_live(tenant, run.head.run);
+        let wanted = |run: &store::RunSummary| {
+            query.pipeline.as_ref().is_none_or(|pipeline| run.head.pipeline == *pipeline)
+                && query.state.is_none_or(|state| line(run.clone(), is_live(run)).standing() == state)
+        };
+        let runs = self.store.newest_runs(tenant, most, &wanted)?;
+        Ok(runs.into_iter().map(|run| (is_live(&run), run)).map(|(live, run)| line(run, live)).collect())
     }
 
     /// A run with its steps.
@@ -95,11 +190,29 @@ impl Server {
         let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let records = self.store.run_records(tenant, run)?;
         let view = run::RunView::of(&records);
-        let plan = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?.plan;
-        let logical_time_us = summary.head.logical_time_us;
-        let steps = plan.steps.iter().map(|step| detail(step, &view)).collect();
+        let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
+        let stored = run::StoredPlan::load(self.store.as_ref(), tenant, plan)?.plan;
+        let steps: Vec<_> = stored.steps.iter().map(|step| detail(step, &view)).collect();
+        let registered = self.registered(tenant, &steps)?;
         let report = Some(self.report_file(tenant, run)).filter(|file| file.exists());
-        Ok(RunDetail { line: self.line(tenant, summary), logical_time_us, steps, report })
+        let line = line(summary, self.is_live(tenant, run));
+        Ok(RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, registered, report })
+    }
+
+    fn registered(&self, tenant: &TenantId, steps: &[StepDetail]) -> Result<Vec<Registration>, Error> {
+        let mut registered = Vec::new();
+        for artifact in steps.iter().flat_map(|step| step.outputs.values()) {
+            let Artifact::Version { model, version } = artifact else { continue };
+            let Some(found) = self.store.version(tenant, model, *version)? else { continue };
+            let moves = self.store.alias_history(tenant, model)?.into_iter().filter(|moved| moved.to == *version);
+            // The first move is the registration's own; later ones are somebody's decision.
+            let mut aliases = BTreeMap::new();
+            for moved in moves {
+                aliases.entry(moved.alias).or_insert(moved.from);
+            }
+            registered.push(Registration { model: model.clone(), version: *version, digest: found.digest, aliases });
+        }
+        Ok(registered)
     }
 
     /// The first rows of a table that a step gave.
@@ -153,25 +266,65 @@ impl Server {
     }
 }
 
+fn line(run: store::RunSummary, live: bool) -> RunLine {
+    RunLine {
+        run: run.head.run,
+        project: run.head.project,
+        pipeline: run.head.pipeline,
+        state: run.state,
+        cause: run.head.cause,
+        live,
+        started_us: run.head.started_us,
+        finished_us: run.finished_us,
+    }
+}
+
 fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
-    use run::Status;
-    let commit = view.commit(&step.name);
-    let failed = view.steps.get(&step.name).and_then(|step| step.failures.last()).map(|failure| &failure.receipt);
-    let (state, because) = match view.status(&step.name) {
-        Status::Waiting => ("waiting", None),
-        Status::Running { .. } => ("running", None),
-        Status::Committed { .. } => ("committed", None),
-        Status::Failed { fault } => ("failed", Some(fault.message.clone())),
-        Status::Skipped { because } => ("skipped", Some(because.clone())),
+    let (commit, seen) = (view.commit(&step.name), view.steps.get(&step.name));
+    let plugin = step.work.plugin();
+    let (state, because) = state_of(view.status(&step.name));
+    let ended_attempts = ended_attempts(seen, commit);
+    let input = |from: &OutputRef| {
+        let artifact = view.output(from).map(run::OutputSummary::of);
+        StepInput { from: from.to_string(), artifact }
     };
+    let label = |item: &types::Item| item.label.clone();
     StepDetail {
         step: step.name.clone(),
         work: step.work.name().to_owned(),
-        plugin: step.work.plugin().map(|plugin| plugin.name.as_str().to_owned()),
+        plugin: plugin.map(|plugin| plugin.name.as_str().to_owned()),
+        component: plugin.map(|plugin| plugin.component),
+        parameters: plugin.map(|plugin| plugin.parameters.clone()),
+        seed: step.seed,
+        limits: step.limits,
+        grants: step.grants.clone(),
+        inputs: step.work.inputs().into_iter().map(input).collect(),
         state: state.to_owned(),
-        attempts: view.steps.get(&step.name).map_or(0, |step| step.attempts),
+        started_us: seen.and_then(|seen| seen.started_us),
+        ended_us: seen.and_then(|seen| seen.ended_us),
+        attempts: seen.map_or(0, |seen| seen.attempts),
         outputs: commit.map(|commit| commit.outputs.clone()).unwrap_or_default(),
-        receipt: commit.map(|commit| &commit.receipt).or(failed).cloned(),
-        because,
+        receipt: ended_attempts.last().map(|last| last.receipt.clone()),
+        ended_attempts,
+        key: commit.and_then(|commit| commit.key),
+        taken: commit.and_then(|commit| commit.taken),
+        items: seen.and_then(|seen| seen.items.as_ref()).into_iter().flatten().map(label).collect(),
+        because: because.map(str::to_owned),
     }
+}
+
+fn ended_attempts(seen: Option<&run::StepView>, commit: Option<&StepCommit>) -> Vec<AttemptDetail> {
+    let failed = seen.into_iter().flat_map(|seen| &seen.failures).map(|failure| AttemptDetail {
+        attempt: failure.attempt.0,
+        ended_us: Some(failure.at_us),
+        fault: Some(failure.fault.clone()),
+        receipt: failure.receipt.clone(),
+    });
+    let committed = commit.filter(|commit| commit.taken.is_none()).map(|commit| AttemptDetail {
+        attempt: commit.attempt.0,
+        ended_us: seen.and_then(|seen| seen.ended_us),
+        fault: None,
+        receipt: commit.receipt.clone(),
+    });
+    failed.chain(committed).collect()
 }

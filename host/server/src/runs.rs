@@ -3,10 +3,27 @@
 use crate::follow::{Follow, LiveRun};
 use crate::{Error, Notes, Server, locked};
 use run::{CancelToken, RunEvent};
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use types::{Fault, RunId, RunState, TenantId};
+use types::{Fault, PipelineName, RunId, RunState, Settings, TenantId};
+
+/// What is otherwise for one run of a folder than its files say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunOptions {
+    /// Values of parameters, by `STEP.PARAMETER`.
+    pub params: Settings,
+    /// Values of what the project leaves open.
+    pub settings: Settings,
+    /// Every step is done, whatever is known of it.
+    pub no_cache: bool,
+    /// Where nothing can be taken from the cache, what differs from the pipeline's run before is told.
+    pub explain: bool,
+    /// Who asks.
+    pub by: Option<String>,
+}
 
 impl Server {
     /// Plans a pipeline of a project's folder and starts it. It goes on whether anybody follows or not.
@@ -15,29 +32,55 @@ impl Server {
         tenant: &TenantId,
         folder: &Path,
         pipeline: Option<&str>,
+        options: &RunOptions,
         notes: Notes<'_>,
     ) -> Result<RunId, Error> {
-        self.active(tenant)?;
-        let plan = self.plan(tenant, folder, pipeline, notes)?;
+        let _hold = self.active(tenant)?;
+        let mut plan = self.plan(tenant, folder, pipeline, options, notes)?;
+        if options.no_cache {
+            plan.steps.iter_mut().for_each(|step| step.cache = false);
+        }
+        let overrides = options.params.iter().chain(&options.settings);
+        let overrides = overrides.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let begin = run::Begin { overrides, by: options.by.clone(), ..run::Begin::manual(&plan, folder) };
+        let before = if options.explain { self.last_success(tenant, &plan.pipeline)? } else { None };
+        self.begin(tenant, begin, before)
+    }
+
+    /// The newest run of a pipeline that succeeded.
+    fn last_success(&self, tenant: &TenantId, pipeline: &PipelineName) -> Result<Option<RunId>, Error> {
+        let wanted = |run: &store::RunSummary| run.head.pipeline == *pipeline && run.state == RunState::Succeeded;
+        Ok(self.store.newest_runs(tenant, 1, &wanted)?.first().map(|run| run.head.run))
+    }
+
+    /// Begins a run and has a thread of its own drive it; what is done anew is held against the run `before`.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        begin: run::Begin<'_>,
+        before: Option<RunId>,
+    ) -> Result<RunId, Error> {
         let begun = std::sync::Mutex::new(Vec::new());
-        let begin = run::Begin::manual(&plan, folder);
         let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
         let begun = std::mem::take(&mut *locked(&begun));
-        self.drive(tenant, run, begun)?;
+        self.drive(tenant, run, begun, before)?;
         Ok(run)
     }
 
     /// Goes on with a run that a crash or a stop left unfinished. Steps that were committed are not repeated.
     pub fn resume(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<RunState, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
-            self.drive(tenant, run, Vec::new())?;
+            self.drive(tenant, run, Vec::new(), None)?;
+            if found.head.deployment.is_some() {
+                self.notify(tenant, &found.head, crate::notify::RESUMED, self.now_us());
+            }
         }
         Ok(found.state)
     }
 
-    /// Stops a run's attempts and ends it as cancelled.
+    /// Stops a run's attempts and ends it as cancelled; one that is interrupted is not gone on with for that.
     pub fn cancel(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
         self.known(tenant)?;
         if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
@@ -45,10 +88,13 @@ impl Server {
             return Ok(());
         }
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
-        Err(Error::Conflict(match found.state {
-            RunState::Running => format!("run {run} is interrupted: resume it first, then it can be cancelled"),
-            state => format!("run {run} {} already", state.ended()),
-        }))
+        if found.state != RunState::Running {
+            return Err(Error::Conflict(format!("run {run} {} already", found.state.ended())));
+        }
+        let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
+        self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
+        self.report(tenant, run);
+        Ok(())
     }
 
     /// What a run said and says, from its start.
@@ -66,14 +112,17 @@ impl Server {
     }
 
     /// Resumes the unfinished runs of every tenant that is not suspended: what a server does when it starts. A run that
-    /// began in another folder than `project` is none of its business: the data folder may have come with a stranger's
-    /// project, and what a run may reach is relative to where it says that it began. Gives each, and whether it was resumed.
+    /// began in another folder than `project`, and is of no deployed version, is none of its business: the data folder may have
+    /// come with a stranger's project, and what a run may reach is relative to where it says that it began. Gives each, and
+    /// whether it was resumed.
     pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
         let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
             for unfinished in self.store.unfinished(&tenant)? {
                 let run = unfinished.head.run;
-                let here = self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
+                let is_deployed = unfinished.head.deployment.is_some();
+                let here =
+                    is_deployed || self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
                 if here {
                     self.resume(&tenant, run)?;
                 }
@@ -85,6 +134,7 @@ impl Server {
 
     /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.
     pub fn leave(&self) {
+        self.leave_triggers();
         self.leave_runs(|_| true);
     }
 
@@ -115,23 +165,37 @@ impl Server {
         Ok(written.map_err(Fault::host)?)
     }
 
-    fn drive(self: &Arc<Self>, tenant: &TenantId, run: RunId, begun: Vec<RunEvent>) -> Result<(), Fault> {
+    /// A report that cannot be written takes nothing from the run.
+    fn report(&self, tenant: &TenantId, run: RunId) {
+        if self.write_report(tenant, run).is_err() {
+            let _ = std::fs::remove_file(self.report_file(tenant, run));
+        }
+    }
+
+    pub(crate) fn drive(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        run: RunId,
+        begun: Vec<RunEvent>,
+        before: Option<RunId>,
+    ) -> Result<(), Fault> {
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
         begun.iter().for_each(|event| live.say(event));
         let key = (tenant.clone(), run);
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
-        let server = Arc::clone(self);
+        let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
         std::thread::spawn(move || {
-            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, None);
+            let _hold = hold;
+            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
+            let state = *driven.as_ref().unwrap_or(&RunState::Running);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
                 live.say(&RunEvent::RunInterrupted { run, fault });
             }
-            // A report that cannot be written takes nothing from the run.
-            if server.write_report(&key.0, run).is_err() {
-                let _ = std::fs::remove_file(server.report_file(&key.0, run));
-            }
+            server.report(&key.0, run);
+            // Before anybody can see that it is over: who looks then finds it among those that ended.
+            server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);
             live.end();
         });

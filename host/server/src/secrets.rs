@@ -11,23 +11,10 @@ use types::{Fault, TenantId};
 
 /// Longest value: a key or a token, with room for a chain of certificates.
 const VALUE_BYTES_MAX: usize = 64 << 10;
-const NAME_CHARS_MAX: usize = 64;
 
-/// Checks the name of a secret: it may become a part of a header or of an environment.
+/// Checks the name of a secret.
 pub fn secret_name(name: &str) -> Result<(), Error> {
-    let follows = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    let well_formed = name.len() <= NAME_CHARS_MAX
-        && name.bytes().next().is_some_and(|first| first.is_ascii_uppercase())
-        && name.bytes().all(follows);
-    match well_formed {
-        true => Ok(()),
-        false => {
-            let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-            let message =
-                format!("`{shown}` is no name of a secret: expected 1 to 64 of `A-Z 0-9 _`, beginning with a letter");
-            Err(Fault::invalid(message).into())
-        }
-    }
+    types::secret_name(name).map_err(|message| Fault::invalid(message).into())
 }
 
 /// The secrets as they are now, for an attempt's doors.

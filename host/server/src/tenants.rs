@@ -1,7 +1,6 @@
 //! Tenants: who there is, what each may and has used, and how one goes.
 
 use crate::{Error, Server, folder};
-use ports::Clock;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,11 +93,11 @@ impl Server {
         })
     }
 
-    /// An error if there is no such tenant, or it is suspended.
-    pub(crate) fn active(&self, tenant: &TenantId) -> Result<(), Error> {
+    /// An error if there is no such tenant, or it is suspended. What is put for it is kept while the answer lives.
+    pub(crate) fn active(&self, tenant: &TenantId) -> Result<store::Hold, Error> {
         match self.known(tenant)?.suspended {
             true => Err(Error::Suspended(tenant.clone())),
-            false => Ok(()),
+            false => Ok(self.store.hold(tenant)),
         }
     }
 
@@ -186,7 +185,9 @@ impl Server {
 
     /// Lets it go on.
     pub fn resume_tenant(&self, tenant: &TenantId) -> Result<(), Error> {
-        self.record(InstallationRecord::TenantResumed { tenant: tenant.clone(), at_us: self.now_us() })
+        self.record(InstallationRecord::TenantResumed { tenant: tenant.clone(), at_us: self.now_us() })?;
+        self.bell.ring();
+        Ok(())
     }
 
     /// Removes a tenant with all that it has, and looks whether anything is left.
@@ -210,8 +211,10 @@ impl Server {
         }
         self.store.delete(tenant, removed, self.now_us()).map_err(Fault::from)?;
         folder::remove_all(&elsewhere)?;
+        crate::locked(&self.deployed).retain(|key, _| key.0 != *tenant);
         self.accounts.forget(tenant);
         self.admission.forget(tenant);
+        self.described.forget(tenant);
         let mut remains = self.store.remains(tenant).map_err(Fault::from)?;
         remains.extend(elsewhere.into_iter().filter(|folder| folder.symlink_metadata().is_ok()));
         Ok(Deletion { tenant: tenant.clone(), removed, remains })
@@ -223,10 +226,6 @@ impl Server {
             store::Error::Taken { .. } => Error::Conflict(error.to_string()),
             error => Fault::from(error).into(),
         })
-    }
-
-    fn now_us(&self) -> i64 {
-        folder::SystemClock.now_us()
     }
 }
 

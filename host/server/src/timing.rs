@@ -20,7 +20,7 @@ impl Server {
     /// Times a stored component that is fitted on, and applied to, one column of numbers, of which every eighth is null: that
     /// column's name is `column`, in parameters and tables. The answer has a time for each of [`TIMED_ROWS`].
     pub fn time(&self, tenant: &TenantId, component: Digest, params: &Value, column: &str) -> Result<Times, Error> {
-        self.active(tenant)?;
+        let _hold = self.active(tenant)?;
         let columns = vec![Field { name: column.to_owned(), data_type: DataType::Float64, nullable: true }];
         let ask = |task| self.asked(tenant, component, params, task);
         let port = Port { name: PortName::parse("rows").map_err(Fault::host)?, columns: columns.clone() };

@@ -6,10 +6,14 @@ use crate::journal::Place;
 use crate::reads::{RunSummary, decode};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use types::{
     AliasMove, BackfillAsked, Deployment, Digest, ModelVersion, Record, RunHead, RunId, RunState, ScheduleState,
     TableRef,
 };
+
+/// Records of a schedule's passed instants that can be looked up; each may tell of many.
+pub(crate) const PASSED_KEPT: usize = 200;
 
 /// A run as the index holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,11 +65,15 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
             _ => Vec::new(),
         },
         Record::Deployed(deployment) => deployed(deployment, view)?,
-        Record::ScheduleSettled { project, pipeline, settled_us, waiting, .. } => {
+        Record::ScheduleSettled { project, pipeline, settled_us, waiting, passed } => {
             let key = key::schedule(project, pipeline);
             let before: ScheduleState = found(view, &key)?.unwrap_or_default();
             let after = ScheduleState { settled_us: *settled_us, waiting: waiting.clone(), ..before };
-            vec![Op::put(key, encode(&after))]
+            let mut ops = vec![Op::put(key, encode(&after))];
+            if !passed.is_empty() {
+                ops.extend(passed_over(&key::passed(project, pipeline), place, view)?);
+            }
+            ops
         }
         Record::SchedulePaused { project, pipeline, paused, .. } => {
             let key = key::schedule(project, pipeline);
@@ -143,11 +151,25 @@ fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {
     Ok(ops)
 }
 
+/// Where instants were passed over, the last few times.
+fn passed_over(prefix: &[u8], place: &Place, view: &dyn View) -> Result<Vec<Op>> {
+    let known = view.range(prefix)?;
+    let old = known.len().saturating_sub(PASSED_KEPT - 1);
+    let gone = known.into_iter().take(old).map(|(key, _)| Op::remove(key));
+    let key = [prefix, &place.sequence.to_be_bytes()].concat();
+    Ok(gone.chain([Op::put(key, encode(place))]).collect())
+}
+
 /// Says nothing of a run that never started: there is no head to show.
 fn finished(run: RunId, state: RunState, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
     let Some(value) = view.get(&key::run(run))? else { return Ok(Vec::new()) };
     let entry = RunEntry { state, finished_us: Some(at_us), ..decode(&value)? };
-    Ok(vec![Op::put(key::run(run), encode(&entry)), Op::remove(key::open(run))])
+    let open = match state {
+        // No end at all; nothing of ours writes it.
+        RunState::Running => Op::put(key::open(run), encode(&())),
+        _ => Op::remove(key::open(run)),
+    };
+    Ok(vec![Op::put(key::run(run), encode(&entry)), open])
 }
 
 fn deployed(deployment: &Deployment, view: &dyn View) -> Result<Vec<Op>> {
@@ -178,6 +200,7 @@ fn forgotten(runs: &[RunId], view: &dyn View) -> Result<Vec<Op>> {
         }
         ops.extend([Op::remove(key::run(*run)), Op::remove(key::open(*run))]);
     }
+    let runs: BTreeSet<RunId> = runs.iter().copied().collect();
     for (key, value) in view.range(key::CACHED)? {
         if runs.contains(&decode::<Cached>(&value)?.run) {
             ops.push(Op::remove(key));
@@ -238,6 +261,7 @@ pub(crate) mod key {
     pub(crate) const LAST_RUN: &[u8] = b"last-run";
     pub(crate) const RUNS: &[u8] = b"run/";
     pub(crate) const MODELS: &[u8] = b"model/";
+    const RECORDS: &[u8] = b"record/";
     /// Runs that did not finish.
     pub(crate) const OPEN: &[u8] = b"open/";
     pub(crate) const CACHED: &[u8] = b"cached/";
@@ -256,7 +280,7 @@ pub(crate) mod key {
         join(&[RUNS, &run.0.to_be_bytes()])
     }
     pub(crate) fn records(run: RunId) -> Vec<u8> {
-        join(&[b"record/", &run.0.to_be_bytes()])
+        join(&[RECORDS, &run.0.to_be_bytes()])
     }
     pub(crate) fn record(run: RunId, sequence: u64) -> Vec<u8> {
         join(&[&records(run), &sequence.to_be_bytes()])
@@ -313,6 +337,10 @@ pub(crate) mod key {
     pub(crate) fn schedule(project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
         of_pipeline(b"schedule/", project, pipeline)
     }
+    /// Records that tell of passed instants, by their sequence.
+    pub(crate) fn passed(project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
+        join(&[&of_pipeline(b"passed/", project, pipeline), b"\0"])
+    }
     pub(crate) fn backfill(number: u64) -> Vec<u8> {
         join(&[BACKFILLS, &number.to_be_bytes()])
     }
@@ -336,6 +364,10 @@ pub(crate) mod key {
     /// The run in what follows [`OPEN`].
     pub(crate) fn run_of(rest: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(rest.try_into().ok()?)))
+    }
+    /// The run whose record a key is of; none of any other key.
+    pub(crate) fn run_of_record(key: &[u8]) -> Option<RunId> {
+        Some(RunId(u64::from_be_bytes(*key.strip_prefix(RECORDS)?.first_chunk()?)))
     }
     /// The number in what follows [`versions`].
     pub(crate) fn number_of(rest: &[u8]) -> Option<u32> {

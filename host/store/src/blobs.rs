@@ -3,7 +3,7 @@
 //! A worker's file is always copied, never renamed into place: the worker may be hostile and alive, hold the file open,
 //! and write to it after any check. What is copied is hashed on its way, into a file that only this process ever opened.
 
-use crate::disk::sync_folder;
+use crate::disk::{Same, sync_folder};
 use crate::open::{incoming_folder, tenant_folder};
 use crate::{Error, Result, Store};
 use ports::Blobs;
@@ -54,17 +54,18 @@ impl Blobs for Store {
 
 impl Store {
     /// Copies `source` into a file of our own and, if it has the digest, gives it its name. Durable when it returns, also
-    /// if it was there: whoever put it may not have synced its name yet.
+    /// if it was there: whoever put it may not have synced its name yet, unless that is known.
     fn keep(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest, from: &Path) -> Result<()> {
         let _no_deletion = self.writing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.entry(tenant)?;
+        self.young.insert(tenant, digest);
         let place = self.place(tenant, digest);
         let folder = place.parent().expect("a blob lies in a folder");
         self.folders.ensure(folder)?;
-        if holds(&place, digest)? {
+        if let Some(same) = holds(&place, digest)? {
             let got = copy(source, length, &mut std::io::sink()).map_err(Error::io("read", from))?;
             expect(from, digest, got)?;
-            return sync_folder(folder);
+            return self.folders.settle(&place, same);
         }
         self.take_space(tenant, length)?;
         let incoming = incoming_folder(&self.data, tenant);
@@ -81,13 +82,15 @@ impl Store {
     }
 
     /// Where a blob lies or would lie.
-    fn place(&self, tenant: &TenantId, digest: Digest) -> PathBuf {
+    pub(crate) fn place(&self, tenant: &TenantId, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         tenant_folder(&self.data, tenant).join("blobs").join(&name[..2]).join(&name[2..])
     }
 
     fn present(&self, tenant: &TenantId, digest: Digest) -> Result<PathBuf> {
         self.entry(tenant)?;
+        // Before it is looked for: whoever finds it has it.
+        self.young.insert(tenant, digest);
         let path = self.place(tenant, digest);
         match path.symlink_metadata() {
             Ok(found) if found.is_file() => Ok(path),
@@ -100,24 +103,25 @@ impl Store {
     }
 }
 
-/// Whether the blob is there, whole. A data folder may have come with a stranger's project: what stands under the name of a
+/// The blob, if it is there, whole. A data folder may have come with a stranger's project: what stands under the name of a
 /// first-party plugin need not be that plugin, and is replaced then.
-fn holds(place: &Path, digest: Digest) -> Result<bool> {
+fn holds(place: &Path, digest: Digest) -> Result<Option<Same>> {
     if place.symlink_metadata().is_err() {
-        return Ok(false);
+        return Ok(None);
     }
     match open_regular(place) {
         Ok((file, length)) => {
+            let same = Same::of(&file.metadata().map_err(Error::io("examine", place))?);
             let found = copy(file, length, &mut std::io::sink()).map_err(Error::io("read", place))?;
-            Ok(found == digest)
+            Ok((found == digest).then_some(same))
         }
-        Err(Error::NotAFile { .. }) => Ok(false),
+        Err(Error::NotAFile { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Opens a stranger's file: not through a link of either kind, and without waiting at a pipe. Its length bounds what is read.
-fn open_regular(path: &Path) -> Result<(File, u64)> {
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     let file = match opened {
@@ -143,7 +147,9 @@ fn write_new(path: &Path, source: impl Read, length: u64, digest: Digest, from: 
 
 /// Copies at most `length` bytes and returns the digest of what was copied.
 fn copy(source: impl Read, length: u64, target: &mut impl Write) -> std::io::Result<Digest> {
-    let (mut source, mut hasher, mut chunk) = (source.take(length), blake3::Hasher::new(), vec![0; CHUNK_BYTES]);
+    // Most blobs are a few kilobytes: a mebibyte of memory would cost more than copying them.
+    let chunk = usize::try_from(length).unwrap_or(CHUNK_BYTES).clamp(1, CHUNK_BYTES);
+    let (mut source, mut hasher, mut chunk) = (source.take(length), blake3::Hasher::new(), vec![0; chunk]);
     loop {
         match source.read(&mut chunk) {
             Ok(0) => return Ok(Digest::from_bytes(*hasher.finalize().as_bytes())),
@@ -164,7 +170,7 @@ fn expect(path: &Path, expected: Digest, got: Digest) -> Result<()> {
     }
 }
 
-fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
+pub(crate) fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 

@@ -28,6 +28,7 @@ impl Store {
             open.close("the tenant was deleted");
         }
         self.space.forget(tenant);
+        self.young.forget(tenant);
         purge(self.index.as_ref(), &self.data, &self.folders, tenant)
     }
 

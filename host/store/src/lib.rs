@@ -20,6 +20,7 @@ mod blobs;
 mod deletion;
 mod disk;
 mod error;
+mod gc;
 mod index;
 mod installation;
 mod journal;
@@ -30,12 +31,15 @@ mod space;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod young;
 
 pub use apply::BackfillEntry;
 pub use error::Error;
+pub use gc::Swept;
 pub use installation::TenantEntry;
 pub use reads::{ModelSummary, RunSummary};
 pub use recovery::{Rebuilt, Recovery, Torn};
+pub use young::Hold;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,10 +56,11 @@ pub struct Store {
     index: Arc<dyn index::Index>,
     /// Those that were opened: at open, or by their first record.
     tenants: RwLock<BTreeMap<TenantId, Arc<tenant::Tenant>>>,
-    /// Held by whoever writes a tenant's files; a deletion waits for all of them.
+    /// Held by whoever writes a tenant's files; whoever removes any waits for all of them.
     writing: RwLock<()>,
     folders: disk::Folders,
     space: space::Space,
+    young: Arc<young::Young>,
 }
 
 impl Store {

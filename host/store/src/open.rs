@@ -27,6 +27,7 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     folders.ensure(&data.join("tenants"))?;
     let mut recovery = Recovery::default();
     let installation = Installation::open(&folders, data, &mut recovery)?;
+    let had_index = data.join("index").exists();
     let (index, parts) = read_index(&data.join("index"))?;
     let (logs, doubt) = open_logs(data, &folders, &installation, parts, &mut recovery)?;
     let index = match (index, doubt) {
@@ -45,13 +46,15 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
         recovery.replayed += replay(&log, &id, &walls)?;
         tenants.insert(id, Arc::new(Tenant::new(log, walls)));
     }
+    recovery.missing = !had_index && recovery.replayed > 0;
     index.flush()?;
     for gone in installation.state().deleted() {
         deletion::purge(index.as_ref(), data, &folders, gone)?;
     }
-    let (tenants, writing, space) = (RwLock::new(tenants), RwLock::default(), Default::default());
+    let (tenants, writing) = (RwLock::new(tenants), RwLock::default());
+    let (space, young) = Default::default();
     let data = data.to_owned();
-    Ok((Store { data, installation, index, tenants, writing, folders, space }, recovery))
+    Ok((Store { data, installation, index, tenants, writing, folders, space, young }, recovery))
 }
 
 /// How far each tenant's part is, or why the index is not to be believed.

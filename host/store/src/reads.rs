@@ -1,13 +1,16 @@
 //! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
 
-use crate::apply::{BackfillEntry, RunEntry, key};
+use crate::apply::{BackfillEntry, PASSED_KEPT, RunEntry, key};
 use crate::index::View;
+use crate::journal::{self, Place};
+use crate::open::journal_folder;
 use crate::{Result, Store};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use types::{
-    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, PipelineName, ProjectName, RunHead, RunId,
-    RunState, ScheduleState, TenantId,
+    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, Passed, PipelineName, ProjectName, Record,
+    RunHead, RunId, RunState, ScheduleState, TenantId,
 };
 
 /// A run, without its records.
@@ -33,6 +36,26 @@ impl Store {
     pub fn runs(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
         let entries: Vec<RunEntry> = self.list(tenant, key::RUNS)?;
         Ok(entries.into_iter().rev().map(RunEntry::summary).collect())
+    }
+
+    /// The newest runs that are wanted, the newest first, at most `most`. No more are read than that takes.
+    pub fn newest_runs(
+        &self,
+        tenant: &TenantId,
+        most: usize,
+        wanted: &dyn Fn(&RunSummary) -> bool,
+    ) -> Result<Vec<RunSummary>, Fault> {
+        let (mut runs, mut damage) = (Vec::new(), None);
+        let Some(tenant) = self.opened(tenant)?.filter(|_| most > 0) else { return Ok(runs) };
+        tenant.walls().each_back(key::RUNS, &mut |value| {
+            match decode(value).map(RunEntry::summary) {
+                Ok(run) if wanted(&run) => runs.push(run),
+                Ok(_) => {}
+                Err(error) => damage = Some(error),
+            }
+            if damage.is_some() || runs.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        damage.map_or(Ok(runs), |error| Err(error.into()))
     }
 
     /// The run of this number.
@@ -81,6 +104,23 @@ impl Store {
         pipeline: &PipelineName,
     ) -> Result<Option<ScheduleState>, Fault> {
         self.look(tenant, &key::schedule(project, pipeline))
+    }
+
+    /// The last instants that a schedule passed over, rising.
+    pub fn passed(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+    ) -> Result<Vec<Passed>, Fault> {
+        let places: Vec<Place> = self.list(tenant, &key::passed(project, pipeline))?;
+        let records = journal::read(&journal_folder(&self.data, tenant), &places)?;
+        let of = |record| match record {
+            Record::ScheduleSettled { passed, .. } => passed,
+            _ => Vec::new(),
+        };
+        let all: Vec<_> = records.into_iter().flat_map(of).collect();
+        Ok(all.into_iter().rev().take(PASSED_KEPT).rev().collect())
     }
 
     /// All backfills, ascending.

@@ -12,6 +12,8 @@ pub struct Recovery {
     pub torn: Vec<Torn>,
     /// Records that the index did not yet reflect.
     pub replayed: u64,
+    /// There was no index, and something to be in it.
+    pub missing: bool,
     pub rebuilt: Option<Rebuilt>,
 }
 
@@ -37,7 +39,7 @@ pub struct Rebuilt {
 impl Recovery {
     /// Whether nothing was damaged; that the index lagged behind is no damage.
     pub fn is_clean(&self) -> bool {
-        self.torn.is_empty() && self.rebuilt.is_none()
+        self.torn.is_empty() && self.rebuilt.is_none() && !self.missing
     }
 }
 
@@ -55,6 +57,9 @@ impl fmt::Display for Recovery {
         if let Some(rebuilt) = &self.rebuilt {
             let place = rebuilt.quarantine.display();
             lines.push(format!("rebuilt the index from the journal: {}; the old one is in `{place}`", rebuilt.why));
+        }
+        if self.missing {
+            lines.push("built the index from the journal: there was none".to_owned());
         }
         if self.replayed > 0 {
             lines.push(format!("replayed {} records into the index", self.replayed));

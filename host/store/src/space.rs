@@ -75,7 +75,7 @@ impl Store {
         }
     }
 
-    /// Takes back what was counted for a blob that did not come to be.
+    /// Takes back what was counted for a blob that did not come to be, or went.
     pub(crate) fn give_space_back(&self, tenant: &TenantId, bytes: u64) {
         if let Some(taken) = self.space.taken().get_mut(tenant) {
             taken.blobs = taken.blobs.saturating_sub(bytes);

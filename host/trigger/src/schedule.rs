@@ -118,6 +118,11 @@ impl Schedule {
     pub fn is_paused(&self) -> bool {
         self.paused
     }
+
+    /// The same schedule, held or not.
+    pub fn with_paused(self, paused: bool) -> Self {
+        Self { paused, ..self }
+    }
 }
 
 fn clashes(draft: &Draft) -> Vec<Clash> {

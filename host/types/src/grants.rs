@@ -264,6 +264,17 @@ pub fn policy_command(line: &str) -> String {
     format!("stepwell tenant policy NAME --allow '{}'", line.replace('\'', r"'\''"))
 }
 
+/// Whether a text names a secret, which may become a part of a header or of an environment. The error is a lowercase fragment.
+pub fn secret_name(name: &str) -> Result<(), String> {
+    let follows = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = name.bytes().next().is_some_and(|first| first.is_ascii_uppercase());
+    if begins && name.len() <= 64 && name.bytes().all(follows) {
+        return Ok(());
+    }
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    Err(format!("`{shown}` is no name of a secret: expected 1 to 64 of `A-Z 0-9 _`, beginning with a letter"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

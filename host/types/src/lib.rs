@@ -36,7 +36,7 @@ pub use deployment::{BackfillAsked, Deployment, Passed, ScheduleState, Settings,
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
-pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command};
+pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command, secret_name};
 pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };

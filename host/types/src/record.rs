@@ -66,6 +66,9 @@ pub struct RunHead {
     /// What was set for this run alone: `STEP.PARAMETER`, or the name of a setting.
     #[serde(default)]
     pub overrides: Settings,
+    /// Who asked for it, as far as that is known: a user's name, or what of the server started it.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// Which try of a step: counted from 1.

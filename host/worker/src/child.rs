@@ -334,7 +334,7 @@ impl Doors for SocketDoors {
         let digest = Digest::of(bytes);
         let file = self.scratch.join(digest.to_string());
         std::fs::write(&file, bytes)
-            .map_err(|error| Fault::host(format!("cannot write to the scratch folder: {error}")))?;
+            .map_err(|error| Fault::host(format!("cannot write `{}`: {error}", file.display())))?;
         Ok(SavedFile { name: digest.to_string(), digest, bytes: bytes.len() as u64 })
     }
 }

@@ -1,7 +1,9 @@
 //! One file a command: ask the installation, show the answer, say the exit code.
 
 mod check;
+mod deploy;
 mod doctor;
+mod gc;
 mod init;
 mod model;
 pub(crate) mod plugin;
@@ -13,6 +15,7 @@ mod serve;
 mod tenant;
 
 use crate::args::{Args, Command};
+use crate::open;
 use crate::outcome::Failure;
 use server::Repin;
 
@@ -28,9 +31,21 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
             };
             check::check(&args, pipeline.clone(), repin).await
         }
-        Command::Run { pipeline } => run::run(&args, pipeline.clone()).await,
+        Command::Run { pipeline, deployed: true, .. } => run::run_deployed(&args, pipeline.as_deref()).await,
+        Command::Run { pipeline, param, set, no_cache, explain, .. } => {
+            let (params, settings) = (param.iter().cloned().collect(), set.iter().cloned().collect());
+            let options =
+                server::RunOptions { params, settings, no_cache: *no_cache, explain: *explain, by: open::user() };
+            run::run(&args, pipeline.clone(), options, *explain).await
+        }
+        Command::Deploy { command: None, set, unset, yes } => deploy::deploy(&args, set, unset, *yes).await,
+        Command::Deploy { command: Some(command), .. } => deploy::versions(&args, command).await,
+        Command::Gc { dry_run, keep_runs, older_than } => {
+            let keep = server::Keep { runs: *keep_runs, age_ms: *older_than };
+            gc::gc(&args, &server::GcRequest { dry_run: *dry_run, keep }).await
+        }
         Command::Runs(runs) => runs::runs(&args, runs).await,
-        Command::Schedule(schedule) => schedule::schedule(&args, schedule),
+        Command::Schedule(schedule) => schedule::schedule(&args, schedule).await,
         Command::Model(model) => model::model(&args, model).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,

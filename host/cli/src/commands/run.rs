@@ -9,12 +9,34 @@ use api::{Line, RunRequest};
 use std::sync::{Arc, Mutex, PoisonError};
 use types::RunId;
 
-pub(crate) async fn run(args: &Args, pipeline: Option<String>) -> Result<u8, Failure> {
+pub(crate) async fn run(
+    args: &Args,
+    pipeline: Option<String>,
+    options: server::RunOptions,
+    explain: bool,
+) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let mut installation = open::installation(args).await?;
-    let request = RunRequest { folder: folder.clone(), pipeline };
-    let code = attend(args, &mut installation, &path(args, "runs"), &request).await;
-    code.map_err(|failure| failure.in_project(&folder))
+    let request = RunRequest { folder: folder.clone(), pipeline, options };
+    let show = RunShow::new(args.json, args.again()).explaining(explain);
+    let show = attend(args, &mut installation, &path(args, "runs"), &request, show).await;
+    show.map(|show| outcome::of_run(show.state())).map_err(|failure| failure.in_project(&folder))
+}
+
+/// Runs a pipeline of the folder's project as it was deployed.
+pub(crate) async fn run_deployed(args: &Args, pipeline: Option<&str>) -> Result<u8, Failure> {
+    let unnamed = || Failure::user("which pipeline is not said");
+    // It becomes part of a path.
+    let pipeline: types::PipelineName = pipeline.ok_or_else(unnamed)?.parse().map_err(wrong_name)?;
+    let project = open::project_name(args)?;
+    let mut installation = open::installation(args).await?;
+    let path = path(args, &format!("deployments/{project}/pipelines/{pipeline}/runs"));
+    let show = attend(args, &mut installation, &path, &(), RunShow::new(args.json, args.again())).await?;
+    Ok(outcome::of_run(show.state()))
+}
+
+fn wrong_name(error: types::IdError) -> Failure {
+    Failure::user(error.to_string())
 }
 
 /// Asks for a run at a path and shows it until it ends. Ctrl-C cancels it, once; a second one leaves at once.
@@ -23,8 +45,9 @@ pub(super) async fn attend(
     installation: &mut Installation,
     path: &str,
     request: &impl serde::Serialize,
-) -> Result<u8, Failure> {
-    let show = Mutex::new(RunShow::new(args.json, args.again()));
+    show: RunShow,
+) -> Result<RunShow, Failure> {
+    let show = Mutex::new(show);
     let started: Arc<Mutex<Option<RunId>>> = Arc::default();
     let listener = tokio::spawn(cancel_on_interrupt(
         Arc::clone(&started),
@@ -48,7 +71,7 @@ pub(super) async fn attend(
         anstream::print!("{}", crate::show::run_measures(&detail));
         show.conclude(run);
     }
-    Ok(outcome::of_run(show.state()))
+    Ok(show)
 }
 
 /// Who can cancel while the client is busy listening.

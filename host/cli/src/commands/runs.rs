@@ -3,19 +3,22 @@
 use super::{path, print_json, told};
 use crate::args::{Args, Runs};
 use crate::open;
-use crate::outcome::Failure;
-use crate::show;
-use api::Line;
+use crate::outcome::{self, Failure};
+use crate::show::{self, RunShow};
+use api::{Line, ReplayRequest, RerunRequest};
 use run::RunEvent;
-use server::{RunDetail, RunLine, TableRows};
-use types::{Id, OutputRef, PortName, StepName};
+use server::{RunDetail, RunDiff, RunLine, TableRows};
+use types::{Id, OutputRef, PortName, RunState, StepName};
 
 pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     let mut installation = open::installation(args).await?;
     let client = &mut installation.client;
     match command {
-        Runs::List => {
-            let runs: Vec<RunLine> = client.get(&path(args, "runs")).await?;
+        Runs::List { pipeline, state, limit } => {
+            let mut query = format!("runs?limit={limit}");
+            query.extend(pipeline.iter().map(|pipeline| format!("&pipeline={pipeline}")));
+            query.extend(state.iter().map(|state| format!("&state={state}")));
+            let runs: Vec<RunLine> = client.get(&path(args, &query)).await?;
             if args.json {
                 return print_json(&runs);
             }
@@ -37,7 +40,17 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
                 let state = found.line.state.ended();
                 return Err(Failure::user(format!("run {run} {state} already; there is nothing to resume")));
             }
-            super::run::attend(args, &mut installation, &path(args, &format!("runs/{run}/resume")), &()).await
+            again(args, &mut installation, &format!("runs/{run}/resume"), &()).await
+        }
+        Runs::Rerun { run, from } => {
+            let request = RerunRequest { from: from.clone(), by: open::user() };
+            again(args, &mut installation, &format!("runs/{run}/rerun"), &request).await
+        }
+        Runs::Replay { run } => replay(args, &mut installation, *run).await,
+        Runs::Diff { a, b, all } => {
+            let mut diff: RunDiff = client.get(&path(args, &format!("runs/{a}/diff/{b}"))).await?;
+            diff.rows.retain(|row| *all || !row.same);
+            told(args, &diff, &show::run_diff(&diff))
         }
         Runs::Cancel { run } => {
             client.post(&path(args, &format!("runs/{run}/cancel"))).await?;
@@ -51,6 +64,34 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             }
             anstream::print!("{}", show::rows(&rows));
             Ok(0)
+        }
+    }
+}
+
+/// A run that goes on from what another one has.
+async fn again(
+    args: &Args,
+    installation: &mut open::Installation,
+    rest: &str,
+    request: &impl serde::Serialize,
+) -> Result<u8, Failure> {
+    let shown = RunShow::new(args.json, args.again());
+    let shown = super::run::attend(args, installation, &path(args, rest), request, shown).await?;
+    Ok(outcome::of_run(shown.state()))
+}
+
+/// What counts is whether the replay came out the same, however the run ended.
+async fn replay(args: &Args, installation: &mut open::Installation, run: u64) -> Result<u8, Failure> {
+    let (request, shown) = (ReplayRequest { by: open::user() }, RunShow::new(args.json, args.again()));
+    let rest = path(args, &format!("runs/{run}/replay"));
+    let shown = super::run::attend(args, installation, &rest, &request, shown).await?;
+    match (shown.state(), shown.replayed()) {
+        (Some(RunState::Cancelled) | None, _) | (_, None) => Ok(outcome::of_run(shown.state())),
+        (_, Some(replayed)) => {
+            if !args.json {
+                anstream::print!("{}", show::replayed(replayed));
+            }
+            Ok(if replayed.same { 0 } else { outcome::FAILED })
         }
     }
 }

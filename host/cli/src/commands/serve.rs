@@ -34,14 +34,11 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
         server::Error::Problems(problems) => Failure::problems(problems).in_project(&folder),
         error => api::Trouble::from(error).into(),
     })?;
-    for (endpoint, version) in &endpoints {
-        match version {
-            Ok(version) => anstream::eprintln!("endpoint `{endpoint}` serves version {version}"),
-            Err(fault) => {
-                anstream::eprintln!("endpoint `{endpoint}` is not ready: {}", show::tame_lines(&fault.to_string()))
-            }
-        }
-    }
+    endpoints.iter().for_each(|ready| tell(&tenant, ready));
+    let deployed = Arc::clone(&server);
+    let deployed = tokio::task::spawn_blocking(move || deployed.serve_deployments()).await.map_err(Failure::ours)?;
+    deployed.map_err(api::Trouble::from)?.iter().for_each(|(tenant, ready)| tell(tenant, ready));
+    server.keep_triggers(|text| anstream::eprintln!("{}", show::tame_lines(&text)));
     let json = args.json;
     let say = move |listening: &api::Listening| {
         let address = listening.address;
@@ -66,6 +63,16 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     tokio::select! {
         served = api::listen(server, TenantId::default_tenant(), &socket, tcp, stop, say) => served.map(|()| 0).map_err(Failure::from),
         () = times(2) => Ok(CANCELLED),
+    }
+}
+
+fn tell(tenant: &TenantId, (endpoint, version): &server::Readiness) {
+    let whose = if tenant.is_default() { String::new() } else { format!(" of tenant `{tenant}`") };
+    match version {
+        Ok(version) => anstream::eprintln!("endpoint `{endpoint}`{whose} serves version {version}"),
+        Err(fault) => {
+            anstream::eprintln!("endpoint `{endpoint}`{whose} is not ready: {}", show::tame_lines(&fault.to_string()))
+        }
     }
 }
 

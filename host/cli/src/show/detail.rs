@@ -1,9 +1,9 @@
 //! Runs, tables and models, whole.
 
-use super::progress::{delivered, measures};
+use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
 use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
-use types::{Artifact, Finding, ModelVersion, RunState, Verdict};
+use types::{Artifact, Cause, Finding, ModelVersion, RunState, Verdict};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
@@ -13,9 +13,10 @@ pub(crate) fn run_list(runs: &[RunLine]) -> String {
     let rows = runs.iter().map(|run| {
         let pipeline = format!("{}/{}", run.project, run.pipeline);
         let took = run.finished_us.map(|end| duration((end - run.started_us).max(0) as u64)).unwrap_or_default();
-        vec![run.run.to_string(), pipeline, state(run), instant(run.started_us), took]
+        let cause = run.cause.word().to_owned();
+        vec![run.run.to_string(), pipeline, state(run), cause, instant(run.started_us), took]
     });
-    table(&["run", "pipeline", "state", "started (UTC)", "took"], rows.collect())
+    table(&["run", "pipeline", "state", "cause", "started (UTC)", "took"], rows.collect())
 }
 
 fn state(run: &RunLine) -> String {
@@ -32,6 +33,7 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     text += &format!("started {} UTC", instant(line.started_us));
     text +=
         &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
+    text += &began(run);
     let head = ["step", "does", "plugin", "state", "tries", "gave", "took"];
     text += &table(&head, run.steps.iter().map(step_row).collect());
     text += &used(&run.steps);
@@ -42,6 +44,27 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
         text += &format!("\nreport: {}\n", report.display());
     }
     text
+}
+
+/// Why a run began and what was set for it, where there is something to tell.
+fn began(run: &RunDetail) -> String {
+    let mut lines = Vec::new();
+    match &run.line.cause {
+        Cause::Manual => {}
+        Cause::Rerun { of, from } => lines.push(format!("run {of} again from `{from}` on")),
+        Cause::Replay { of } => lines.push(format!("replays run {of}")),
+        Cause::Upstream { pipeline, run } => lines.push(format!("after run {run} of `{pipeline}`")),
+        Cause::Data { what } => lines.push(format!("new data: {}", tame(what))),
+        Cause::Event { source, id } => lines.push(format!("event {} of {}", tame(id), tame(source))),
+        Cause::Schedule { at_us } => lines.push(format!("scheduled for {} UTC", instant(*at_us))),
+        Cause::Backfill { backfill, at_us } => {
+            lines.push(format!("backfill {backfill}, for {} UTC", instant(*at_us)));
+        }
+    }
+    lines.extend(run.deployment.map(|version| format!("deployed version {version}")));
+    let set = run.overrides.iter().map(|(name, value)| format!("set: {} = {}", tame(name), tame(&value.to_string())));
+    lines.extend(set);
+    if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
 }
 
 fn step_row(step: &StepDetail) -> Vec<String> {
@@ -55,7 +78,7 @@ fn step_row(step: &StepDetail) -> Vec<String> {
         step.step.to_string(),
         step.work.clone(),
         step.plugin.clone().unwrap_or_default(),
-        step.state.clone(),
+        if step.taken.is_some() { "taken".to_owned() } else { step.state.clone() },
         step.attempts.to_string(),
         outputs.collect::<Vec<_>>().join(", "),
         if wall_us > 0 { duration(wall_us) } else { String::new() },
@@ -97,6 +120,9 @@ fn measured_table(found: &[types::Measure]) -> String {
 
 fn step_notes(step: &StepDetail) -> String {
     let mut text = String::new();
+    if let Some(taken) = step.taken {
+        text += &format!("\n`{}` was taken: {}\n", step.step, from(taken));
+    }
     if let Some(because) = &step.because {
         text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame_lines(because));
     }

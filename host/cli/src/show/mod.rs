@@ -1,5 +1,7 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
+mod comparison;
+mod deployment;
 mod detail;
 mod plugin;
 mod problem;
@@ -9,12 +11,14 @@ mod schedule;
 mod table;
 mod tenant;
 
+pub(crate) use comparison::{collected, replayed, run_diff};
+pub(crate) use deployment::{deployment, deployment_history, deployment_list, differences_of};
 pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;
 pub(crate) use recording::{alike, differences, recording};
-pub(crate) use schedule::schedule_preview;
+pub(crate) use schedule::{backfill_list, schedule_history, schedule_list, schedule_preview};
 pub(crate) use table::table;
 pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
 

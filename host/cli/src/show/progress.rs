@@ -4,6 +4,7 @@ use super::{BAD, GOOD, duration, faint, measure, styled, tame, tame_lines};
 use api::Line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use run::{OutputSummary, RunEvent};
+use server::Replayed;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -21,13 +22,26 @@ pub(crate) struct RunShow {
     registered: Vec<String>,
     /// How a command about the same runs begins.
     again: String,
+    explains: bool,
+    replayed: Option<Box<Replayed>>,
 }
 
 impl RunShow {
     pub(crate) fn new(json: bool, again: String) -> Self {
         let terminal = std::io::stderr().is_terminal() && !json;
         let (bars, running, registered) = (MultiProgress::new(), BTreeMap::new(), Vec::new());
-        Self { json, bars, running, terminal, width: 0, state: None, registered, again }
+        let (state, explains, replayed) = (None, false, None);
+        Self { json, bars, running, terminal, width: 0, state, registered, again, explains, replayed }
+    }
+
+    /// Whether it says of each step why it runs although there is a cache.
+    pub(crate) fn explaining(self, explains: bool) -> Self {
+        Self { explains, ..self }
+    }
+
+    /// How the run compares with the one that it replays.
+    pub(crate) fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_deref()
     }
 
     pub(crate) fn state(&self) -> Option<RunState> {
@@ -45,15 +59,18 @@ impl RunShow {
 
     pub(crate) fn hear(&mut self, line: Line) {
         if self.json {
-            if let Line::Event { event: RunEvent::RunFinished { state, .. } } = &line {
-                self.state = Some(*state);
-            }
             anstream::println!("{}", serde_json::to_string(&line).unwrap_or_default());
+            match line {
+                Line::Event { event: RunEvent::RunFinished { state, .. } } => self.state = Some(state),
+                Line::Replayed { replayed } => self.replayed = Some(replayed),
+                _ => {}
+            }
             return;
         }
         match line {
             Line::Note { text } => self.bars.suspend(|| anstream::eprintln!("{}", faint(&tame(&text)))),
             Line::Event { event } => self.event(event),
+            Line::Replayed { replayed } => self.replayed = Some(replayed),
             _ => {}
         }
     }
@@ -83,6 +100,20 @@ impl RunShow {
             RunEvent::StepSkipped { step, because } => {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
+            RunEvent::StepTaken { step, taken, outputs, .. } => {
+                self.end(&step);
+                let why = faint(&format!("({})", from(taken)));
+                self.say(&format!("{} {}  {}  {why}", faint("="), self.name(&step), gave(&outputs)));
+            }
+            RunEvent::CacheMissed { step, because } if self.explains => {
+                self.say(&format!(
+                    "{} {}  {}",
+                    faint("?"),
+                    self.name(&step),
+                    faint(&format!("runs: {}", tame(&because)))
+                ));
+            }
+            RunEvent::CacheMissed { .. } => {}
             RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
             RunEvent::Delivered { location, repeated, .. } => {
                 self.say(&format!("{} {}", styled("delivered", GOOD), delivered(&location, repeated)));
@@ -99,15 +130,12 @@ impl RunShow {
             RunEvent::RunInterrupted { fault, .. } => {
                 self.say(&format!("{}: {}", styled("interrupted", BAD), tame(&fault.to_string())));
             }
-            RunEvent::StepTaken { step, taken, outputs, .. } => self.taken(&step, taken, &outputs),
             RunEvent::StepExpanded { step, items } => {
                 self.end(&step);
                 let labels = items.iter().take(3).map(|label| tame(label)).collect::<Vec<_>>().join(", ");
                 let more = if items.len() > 3 { ", .." } else { "" };
                 self.say(&format!("  {}  runs for each of {}: {labels}{more}", self.name(&step), items.len()));
             }
-            // Told where somebody asks for it.
-            RunEvent::CacheMissed { .. } => {}
             RunEvent::RunFinished { state, because, .. } => {
                 if let Some(because) = because {
                     self.say(&format!("{} {}", styled("x", BAD), tame(&because)));
@@ -163,18 +191,7 @@ impl RunShow {
         let told = receipt.used().filter(|(kind, share)| *kind == LimitKind::Memory || share.is_near());
         cost.extend(told.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))));
         let (mark, name, cost) = (styled("+", GOOD), self.name(step), faint(&format!("({})", cost.join(", "))));
-        self.say(&format!("{mark} {name}  {input}{}  {cost}", listed(outputs)));
-    }
-
-    fn taken(&mut self, step: &StepName, taken: Taken, outputs: &BTreeMap<PortName, OutputSummary>) {
-        self.end(step);
-        let (from, run) = match taken {
-            Taken::Cache { run } => ("as in", run),
-            Taken::Rerun { run } => ("kept from", run),
-            Taken::Recording { run } => ("recorded in", run),
-        };
-        let (mark, name) = (faint("="), self.name(step));
-        self.say(&format!("{mark} {name}  {}  {}", listed(outputs), faint(&format!("({from} run {run})"))));
+        self.say(&format!("{mark} {name}  {input}{}  {cost}", gave(outputs)));
     }
 
     fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
@@ -206,6 +223,25 @@ impl RunShow {
     }
 }
 
+/// What a step gave, in a line.
+fn gave(outputs: &BTreeMap<PortName, OutputSummary>) -> String {
+    let one = |(port, output): (&PortName, &OutputSummary)| match output.rows {
+        Some(rows) => format!("{port} {rows} rows"),
+        None if output.kind == port.to_string() => output.kind.clone(),
+        None => format!("{port} {}", output.kind),
+    };
+    outputs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Where the outputs of a step are from that did not run.
+pub(super) fn from(taken: Taken) -> String {
+    match taken {
+        Taken::Cache { run } => format!("run {run} did the same work on the same inputs"),
+        Taken::Rerun { run } => format!("as in run {run}"),
+        Taken::Recording { run } => format!("as recorded by run {run}"),
+    }
+}
+
 /// What a run leaves that did not succeed, for its last line.
 fn left(registered: &[String]) -> String {
     match registered {
@@ -223,16 +259,6 @@ pub(super) fn delivered(location: &str, repeated: bool) -> String {
 pub(super) fn measures(measures: &[types::Measure]) -> Vec<Vec<String>> {
     let slice = |found: &types::Measure| found.slice.as_deref().unwrap_or("all rows").to_owned();
     measures.iter().map(|found| vec![found.name.clone(), slice(found), measure(found)]).collect()
-}
-
-/// Outputs in a line.
-fn listed(outputs: &BTreeMap<PortName, OutputSummary>) -> String {
-    let one = |(port, output): (&PortName, &OutputSummary)| match output.rows {
-        Some(rows) => format!("{port} {rows} rows"),
-        None if output.kind == port.to_string() => output.kind.clone(),
-        None => format!("{port} {}", output.kind),
-    };
-    outputs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,7 +1,67 @@
-//! A schedule for a person's eyes.
+//! Schedules for a person's eyes: what one will do, what deployed ones do, what became of their instants.
 
-use super::{table, tame};
+use super::{instant, table, tame};
+use server::{BackfillLine, ScheduleHistory, ScheduleLine};
 use trigger::{Preview, Row};
+use types::Why;
+
+pub(crate) fn schedule_list(lines: &[ScheduleLine]) -> String {
+    if lines.is_empty() {
+        return "no deployed pipeline has a schedule\n".to_owned();
+    }
+    let row = |line: &ScheduleLine| {
+        let next = match (line.paused, line.next_us) {
+            (true, _) => "paused".to_owned(),
+            (false, Some(next)) => instant(next),
+            (false, None) => "never".to_owned(),
+        };
+        let name = format!("{}/{}", line.project, line.pipeline);
+        vec![name, line.cron.clone(), line.zone.clone(), next, line.waiting.len().to_string()]
+    };
+    table(&["pipeline", "cron", "zone", "next (UTC)", "waiting"], lines.iter().map(row).collect())
+}
+
+pub(crate) fn schedule_history(history: &ScheduleHistory) -> String {
+    let ran = history.runs.iter().map(|run| {
+        let of = run.backfill.map(|number| format!("backfill {number}")).unwrap_or_default();
+        (run.at_us, vec![instant(run.at_us), format!("run {} {}", run.run, run.state), of])
+    });
+    let passed = history
+        .passed
+        .iter()
+        .map(|passed| (passed.at_us, vec![instant(passed.at_us), "no run".to_owned(), because(passed.why).to_owned()]));
+    let mut rows: Vec<_> = ran.chain(passed).collect();
+    rows.sort_by_key(|(at_us, _)| *at_us);
+    match rows.is_empty() {
+        true => "nothing has come yet\n".to_owned(),
+        false => table(&["instant (UTC)", "what came of it", "why"], rows.into_iter().map(|(_, row)| row).collect()),
+    }
+}
+
+fn because(why: Why) -> &'static str {
+    match why {
+        Why::Paused => "the schedule was paused",
+        Why::TooOld => "missed, longer ago than `catch_up`",
+        Why::Missed => "missed, and nothing is made up for",
+        Why::Superseded => "a later one runs in its place",
+        Why::Overlap => "an earlier run was under way",
+        Why::Full => "too many waited",
+    }
+}
+
+pub(crate) fn backfill_list(lines: &[BackfillLine]) -> String {
+    if lines.is_empty() {
+        return "no backfill was asked for\n".to_owned();
+    }
+    let row = |line: &BackfillLine| {
+        let asked = &line.asked;
+        let name = format!("{}/{}", asked.project, asked.pipeline);
+        let state = if line.ended_us.is_some() { "ended" } else { "going on" };
+        let begun = format!("{} of {}", line.begun, line.runs);
+        vec![asked.number.to_string(), name, instant(asked.from_us), instant(asked.to_us), begun, state.to_owned()]
+    };
+    table(&["number", "pipeline", "from (UTC)", "to (UTC)", "begun", "state"], lines.iter().map(row).collect())
+}
 
 /// What it is, then a row each time it comes or clocks leave it out.
 pub(crate) fn schedule_preview(preview: &Preview) -> String {

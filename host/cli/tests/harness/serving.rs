@@ -28,8 +28,17 @@ impl Serving {
 
     /// The same, with the project's endpoints as a tenant's.
     pub(crate) fn of_tenant(folder: &Path, tenant: &str) -> Self {
+        Self::under(folder, &["--tenant", tenant])
+    }
+
+    /// The same, with a data folder elsewhere.
+    pub(crate) fn of_data(folder: &Path, data: &Path) -> Self {
+        Self::under(folder, &["--data", data.to_str().unwrap()])
+    }
+
+    fn under(folder: &Path, options: &[&str]) -> Self {
         let said = NamedTempFile::new().unwrap();
-        let mut command = command(folder, &["--tenant", tenant, "serve", "--listen", "127.0.0.1:0", "--json"]);
+        let mut command = command(folder, &[options, &["serve", "--listen", "127.0.0.1:0", "--json"]].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said.reopen().unwrap());
         let mut child = command.spawn().expect("`stepwell serve` starts");
         let mut line = String::new();

@@ -205,6 +205,23 @@ fn a_table_has_the_parts_that_its_rows_take() {
 }
 
 #[test]
+fn an_altered_part_is_named_and_gives_nothing() {
+    let (folder, sound) = laid_out(600);
+    let path_of = |part: &Digest| -> PathBuf { folder.path().join(part.to_string()) };
+    let file = path_of(&sound.parts[0]);
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Within a value, where no structure shows it.
+    let at = bytes.windows(8).position(|bytes| bytes == 300_i64.to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let error = open(&sound, path_of).unwrap_err().to_string();
+    assert!(error.contains(&format!("`{}` was altered", file.display())), "{error}");
+    bytes[at] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(open(&sound, path_of).unwrap().rows(), 600);
+}
+
+#[test]
 fn columns_are_bounded_in_number_and_name() {
     let fields = |count: usize, name: &str| {
         let field = |i| Field { name: format!("{name}{i}"), data_type: DataType::Int64, nullable: false };

@@ -22,6 +22,11 @@ pub(crate) fn port(name: &str) -> PortName {
     PortName::parse(name).unwrap()
 }
 
+pub(crate) fn output(text: &str) -> types::OutputRef {
+    let (step, port) = text.split_once('.').unwrap();
+    types::OutputRef { step: Id::parse(step).unwrap(), port: Id::parse(port).unwrap() }
+}
+
 /// What a fake says, piece by piece.
 pub(crate) struct Said(pub(crate) Descriptor);
 
@@ -221,8 +226,10 @@ fn odd(name: &str, ports: &[Port]) -> Said {
 
 /// A project whose pipeline `train` has these steps.
 pub(crate) fn project(steps: &str) -> manifest::Project {
-    let sources =
-        Sources { project: "name = \"case\"".into(), pipelines: [("train".to_owned(), steps.to_owned())].into() };
+    let sources = Sources {
+        project: "name = \"case\"\npools.gpu = 1".into(),
+        pipelines: [("train".to_owned(), steps.to_owned())].into(),
+    };
     manifest::check(&sources).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 

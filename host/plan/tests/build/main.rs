@@ -1,5 +1,7 @@
 //! `plan::build` with fake plugins: what it refuses, and what it plans.
 
+mod course;
+mod expansion;
 mod fake;
 mod planned;
 mod policy;

@@ -1,10 +1,13 @@
 //! Runs, driven to their end over fakes of every port: no process, no wasm, no sleep.
 
 mod answers;
+mod cached;
 mod choices;
 mod collect;
+mod conditions;
 mod course;
 mod fakes;
+mod items;
 mod plans;
 mod resume;
 mod retry;

@@ -127,6 +127,12 @@ pub(crate) fn whole(auc_at_least: f64) -> Plan {
     ])
 }
 
+/// The same plan, granted nothing: what its steps give follows from what they are given.
+pub(crate) fn closed(mut plan: Plan) -> Plan {
+    plan.steps.iter_mut().for_each(|step| step.grants = types::Grants::default());
+    plan
+}
+
 /// A stored table of one column `x`.
 pub(crate) fn stored(values: &[i64], blobs: &FakeBlobs) -> TableRef {
     let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();

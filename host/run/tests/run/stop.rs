@@ -49,6 +49,19 @@ fn a_cancelled_run_stays_cancelled_after_a_crash() {
 }
 
 #[test]
+fn a_run_that_was_left_is_cancelled_without_going_on() {
+    let (world, _) = stopped(CancelToken::leave);
+    let cancel = || world.dispatcher.cancel(&world.tenant, RunId(1), &|event| world.hear(event));
+    assert_eq!(cancel(), Ok(RunState::Cancelled));
+    assert_eq!((world.view(1).ended, world.calls("train")), (Some(RunState::Cancelled), 1));
+    let ends =
+        || world.events.lock().unwrap().iter().filter(|event| matches!(event, RunEvent::RunFinished { .. })).count();
+    assert_eq!((cancel(), ends()), (Ok(RunState::Cancelled), 1), "once");
+    assert_eq!(world.drive(RunId(1)), Ok(RunState::Cancelled));
+    assert!(world.dispatcher.cancel(&world.tenant, RunId(7), &|_| {}).is_err());
+}
+
+#[test]
 fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));

@@ -1,6 +1,6 @@
 //! The index as a map in memory: what sled is held against in tests.
 
-use super::{Index, Op};
+use super::{Index, Op, VisitBack};
 use crate::Result;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,6 +16,13 @@ impl Index for MemoryIndex {
     fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
         let map = self.0.lock().expect("not poisoned");
         map.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).for_each(|(k, v)| visit(k, v));
+        Ok(())
+    }
+    fn scan_back(&self, prefix: &[u8], visit: VisitBack<'_>) -> Result<()> {
+        let map = self.0.lock().expect("not poisoned");
+        let mut entries = map.iter().rev().filter(|(key, _)| key.starts_with(prefix));
+        // Enough is no error.
+        let _ = entries.try_for_each(|(key, value)| visit(key, value));
         Ok(())
     }
     fn commit(&self, ops: Vec<Op>) -> Result<()> {

@@ -16,21 +16,27 @@ use crate::journal::Mark;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use types::{Digest, Id, TenantId};
 
 /// Raised whenever `apply` derives something else; an index of another format is rebuilt.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const POSITION: &[u8] = b"position";
 
 /// One entry, key and value.
 pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
+
+/// Is shown an entry, key and value, and says whether it has seen enough.
+pub(crate) type VisitBack<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 /// An ordered map that keeps a batch whole. What it holds may lag behind after a crash, but never skips a batch.
 pub(crate) trait Index: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
     /// Shows the entries whose keys begin with `prefix`, in order.
     fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()>;
+    /// The same from the last entry backwards, until `visit` has seen enough.
+    fn scan_back(&self, prefix: &[u8], visit: VisitBack<'_>) -> Result<()>;
     /// All or none of the operations.
     fn commit(&self, ops: Vec<Op>) -> Result<()>;
     fn flush(&self) -> Result<()>;
@@ -88,6 +94,16 @@ impl Walls {
 
     pub(crate) fn position(&self) -> Result<Option<Position>> {
         self.get(POSITION)?.map(|value| crate::reads::decode(&value)).transpose()
+    }
+
+    /// Shows the entries under a prefix, in order, without keeping any.
+    pub(crate) fn each(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        self.index.scan(&self.key(prefix), &mut |key, value| visit(&key[self.prefix.len()..], value))
+    }
+
+    /// Shows the values under a prefix from the last one backwards, until `visit` has seen enough.
+    pub(crate) fn each_back(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<()> {
+        self.index.scan_back(&self.key(prefix), &mut |_, value| visit(value))
     }
 
     /// Makes the changes and moves the position to `mark`, as one. One thread at a time for a tenant.

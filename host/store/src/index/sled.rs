@@ -1,7 +1,7 @@
 //! The index in sled 0.34. sled may lose what it has not flushed, may panic on damage and fails to see some of it: a panic
 //! is caught and becomes an error, after which the database is not touched again; the rest is `survey`'s to find.
 
-use super::{Index, Op, broken};
+use super::{Index, Op, VisitBack, broken};
 use crate::{Error, Result};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +52,17 @@ impl Index for SledIndex {
             for entry in db.scan_prefix(prefix) {
                 let (key, value) = entry?;
                 visit(&key, &value);
+            }
+            Ok(())
+        })
+    }
+    fn scan_back(&self, prefix: &[u8], visit: VisitBack<'_>) -> Result<()> {
+        self.guarded(|db| {
+            for entry in db.scan_prefix(prefix).rev() {
+                let (key, value) = entry?;
+                if visit(&key, &value).is_break() {
+                    break;
+                }
             }
             Ok(())
         })

@@ -87,6 +87,10 @@ fn check_rebuilt(data: &Path, is_quarantined: bool, break_index: impl FnOnce(&Pa
 fn a_deleted_index_grows_again() {
     let data = written(&story());
     check_rebuilt(data.path(), false, |index| fs::remove_dir_all(index).expect("removed"));
+    fs::remove_dir_all(data.path().join("index")).expect("removed");
+    let (_, recovery) = open(data.path());
+    assert!(recovery.missing && !recovery.is_clean(), "{recovery}");
+    assert!(recovery.to_string().contains("there was none"), "{recovery}");
 }
 
 #[test]

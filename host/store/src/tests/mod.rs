@@ -2,6 +2,8 @@
 
 mod blobs;
 mod damage;
+mod deployments;
+mod gc;
 mod group;
 mod installation;
 mod model;

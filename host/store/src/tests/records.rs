@@ -21,6 +21,7 @@ pub(super) fn started(run: u64) -> Record {
         started_us: 2,
         deployment: None,
         overrides: Default::default(),
+        by: None,
     })
 }
 

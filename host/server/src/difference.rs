@@ -1,0 +1,233 @@
+//! Two contents of a project -> what the newer one runs, reaches and serves that the older one did not. Pure.
+
+use crate::deploy::Content;
+use manifest::{Notify, Project, Triggers};
+use plan::{PlannedStep, Work};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use types::{Grants, Settings, StepName};
+
+/// How something differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    Added,
+    Removed,
+    Changed,
+    /// A step reaches what it did not.
+    Widened,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differs {
+    pub how: How,
+    /// For people: "step `main/train`: plugin `logistic` 1a2b3c4d5e6f -> 6f5e4d3c2b1a".
+    pub what: String,
+}
+
+/// A content with what its texts say.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) project: &'a Project,
+    pub(crate) settings: &'a Settings,
+}
+
+/// All that differs; everything, where nothing was deployed before.
+pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
+    let mut found = Found(Vec::new());
+    let none = Settings::new();
+    found.each("setting", old.map_or(&none, |old| old.settings), new.settings, |value| value.to_string());
+    found.pipelines(old, new);
+    let endpoints = |side: Side<'_>| -> BTreeMap<_, _> {
+        let shown = |endpoint: &manifest::Endpoint| format!("model `{}`, alias `{}`", endpoint.model, endpoint.alias);
+        side.project.endpoints.iter().map(|(name, endpoint)| (name.clone(), shown(endpoint))).collect()
+    };
+    found.each("endpoint", &old.map(endpoints).unwrap_or_default(), &endpoints(new), String::clone);
+    let notified = |side: Side<'_>| side.project.notify.as_ref().map(told);
+    found.one("who is told of runs", old.and_then(notified), notified(new));
+    let folder = |side: Side<'_>| side.content.project_dir.display().to_string();
+    if let Some(old) = old {
+        found.one("the project's folder", Some(folder(old)), Some(folder(new)));
+    }
+    found.0
+}
+
+struct Found(Vec<Differs>);
+
+impl Found {
+    fn say(&mut self, how: How, what: impl Into<String>) {
+        self.0.push(Differs { how, what: what.into() });
+    }
+
+    /// What there is one of.
+    fn one(&mut self, what: &str, old: Option<String>, new: Option<String>) {
+        match (old, new) {
+            (None, Some(new)) => self.say(How::Added, format!("{what}: {new}")),
+            (Some(old), None) => self.say(How::Removed, format!("{what}: {old}")),
+            (Some(old), Some(new)) if old != new => self.say(How::Changed, format!("{what}: {old} -> {new}")),
+            _ => {}
+        }
+    }
+
+    /// What there are several of, by name.
+    fn each<K: Ord + Display, V>(
+        &mut self,
+        kind: &str,
+        old: &BTreeMap<K, V>,
+        new: &BTreeMap<K, V>,
+        shown: impl Fn(&V) -> String,
+    ) {
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            self.one(&format!("{kind} `{name}`"), old.get(name).map(&shown), new.get(name).map(&shown));
+        }
+    }
+
+    fn pipelines(&mut self, old: Option<Side<'_>>, new: Side<'_>) {
+        let plans = |side: Side<'_>| side.content.plans.keys().cloned().collect::<BTreeSet<_>>();
+        let (before, now) = (old.map(plans).unwrap_or_default(), plans(new));
+        for name in before.union(&now) {
+            if !now.contains(name) {
+                self.say(How::Removed, format!("pipeline `{name}`"));
+                continue;
+            }
+            if !before.contains(name) {
+                self.say(How::Added, format!("pipeline `{name}`"));
+            }
+            let starts = |side: Side<'_>| side.project.pipelines.get(name).map(starts).unwrap_or_default();
+            let (mut then, mut today) = (old.map(starts).unwrap_or_default(), starts(new));
+            for kind in ["schedule", "triggers"] {
+                self.one(&format!("{kind} of pipeline `{name}`"), then.remove(kind), today.remove(kind));
+            }
+            let steps = |side: Side<'_>| -> BTreeMap<StepName, PlannedStep> {
+                let plan = side.content.plans.get(name).into_iter();
+                plan.flat_map(|plan| &plan.steps).map(|step| (step.name.clone(), step.clone())).collect()
+            };
+            self.steps(name, &old.map(steps).unwrap_or_default(), &steps(new));
+        }
+    }
+
+    fn steps(
+        &mut self,
+        pipeline: &impl Display,
+        old: &BTreeMap<StepName, PlannedStep>,
+        new: &BTreeMap<StepName, PlannedStep>,
+    ) {
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            let what = format!("step `{pipeline}/{name}`");
+            match (old.get(name), new.get(name)) {
+                (None, Some(step)) => {
+                    self.say(How::Added, format!("{what}: {}", does(&step.work)));
+                    self.grants(&what, &Grants::default(), &step.grants);
+                }
+                (Some(_), None) => self.say(How::Removed, what),
+                (Some(old), Some(new)) => self.step(&what, old, new),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn step(&mut self, what: &str, old: &PlannedStep, new: &PlannedStep) {
+        self.one(&format!("{what}: plugin"), plugin(&old.work), plugin(&new.work));
+        self.one(&format!("{what}: does"), Some(does(&old.work)), Some(does(&new.work)));
+        let parameters = |step: &PlannedStep| -> BTreeMap<String, String> {
+            let object = step.work.plugin().and_then(|plugin| plugin.parameters.as_object());
+            object
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), types::sentence(value.to_string())))
+                .collect()
+        };
+        self.each(&format!("{what}: parameter"), &parameters(old), &parameters(new), String::clone);
+        self.grants(what, &old.grants, &new.grants);
+        let before = self.0.len();
+        let rest = |step: &PlannedStep| {
+            let PlannedStep { seed, limits, when, retry, pool, cache, each, .. } = step.clone();
+            format!("{:?}", (seed, limits, when, retry, pool, cache, each))
+        };
+        let inputs =
+            |step: &PlannedStep| step.work.inputs().iter().map(|input| format!("`{input}`")).collect::<Vec<_>>();
+        let wired = |step: &PlannedStep| Some(inputs(step).join(", "));
+        self.one(&format!("{what}: takes"), wired(old), wired(new));
+        if rest(old) != rest(new) {
+            self.say(How::Changed, format!("{what}: limits, conditions, retries or seed"));
+        }
+        if self.0.len() == before && without_plugin(&old.work) != without_plugin(&new.work) {
+            self.say(How::Changed, format!("{what}: how it does it"));
+        }
+    }
+
+    fn grants(&mut self, what: &str, old: &Grants, new: &Grants) {
+        let lines = |grants: &Grants| manifest::grant_lines(grants).join(", ");
+        let (more, less) = (new.beyond(old), old.beyond(new));
+        if !more.is_empty() {
+            self.say(How::Widened, format!("{what} may newly reach {}", lines(&more)));
+        }
+        if !less.is_empty() {
+            self.say(How::Changed, format!("{what} may no longer reach {}", lines(&less)));
+        }
+    }
+}
+
+fn does(work: &Work) -> String {
+    match work.plugin() {
+        Some(plugin) => format!("{} with `{}`", work.name(), plugin.name),
+        None => work.name().to_owned(),
+    }
+}
+
+fn plugin(work: &Work) -> Option<String> {
+    work.plugin().map(|plugin| format!("`{}` {}", plugin.name, plugin.component.short()))
+}
+
+/// What is not told of elsewhere.
+fn without_plugin(work: &Work) -> Option<serde_json::Value> {
+    let mut value = serde_json::to_value(work).ok()?;
+    value.as_object_mut()?.remove("plugin");
+    Some(value)
+}
+
+/// What starts a pipeline by itself, a line each.
+pub(crate) fn starts_shown(pipeline: &manifest::Pipeline) -> Vec<String> {
+    starts(pipeline).into_iter().map(|(kind, what)| format!("{kind}: {what}")).collect()
+}
+
+/// What starts a pipeline by itself, by kind.
+fn starts(pipeline: &manifest::Pipeline) -> BTreeMap<&'static str, String> {
+    let mut starts = BTreeMap::new();
+    if let Some(schedule) = &pipeline.schedule {
+        starts.insert("schedule", said(schedule));
+    }
+    if pipeline.triggers != Triggers::default() {
+        starts.insert("triggers", shown(&pipeline.triggers));
+    }
+    starts
+}
+
+fn said(schedule: &trigger::Schedule) -> String {
+    let paused = if schedule.is_paused() { ", paused" } else { "" };
+    // What else it says is rarely changed: that it did is told by a digest.
+    let rest = types::Digest::of(format!("{schedule:?}").as_bytes()).short();
+    format!("`{}` in {}{paused} ({})", schedule.expression(), schedule.zone(), &rest[..6])
+}
+
+fn told(notify: &Notify) -> String {
+    let on: Vec<_> = notify.on.iter().map(|occasion| occasion.word()).collect();
+    let signed = notify.secret.as_ref().map(|secret| format!(", signed with `{secret}`")).unwrap_or_default();
+    format!("{} of {}{signed}", notify.url, on.join(", "))
+}
+
+fn shown(triggers: &Triggers) -> String {
+    let Triggers { after, files, source, webhook, .. } = triggers;
+    let list = |what: &str, names: Vec<String>| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let quoted = |name: &dyn Display| format!("`{name}`");
+    let parts = [
+        list("after", after.iter().map(|name| quoted(name)).collect()),
+        list("files", files.iter().map(|name| quoted(name)).collect()),
+        source.as_ref().map(|(step, ms)| format!("source `{step}` every {}", types::Quantity::Milliseconds(*ms))),
+        webhook.as_ref().map(|secret| format!("webhook signed with `{secret}`")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,107 @@
+//! `stepwell gc`: forgets the runs of a tenant that need not be kept, and removes what nothing names any more. It is safe beside
+//! runs and checks that are under way: [`store::Store::sweep`] says why.
+
+use crate::{Error, Keep, Notes, Server, locked, retention};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use types::{Fault, ProjectName, RunId, TenantId};
+
+/// A word after so many blobs.
+const NOTE_EVERY: u64 = 20_000;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GcRequest {
+    /// Say what would go, and remove nothing.
+    pub dry_run: bool,
+    /// What is kept of each pipeline's runs.
+    pub keep: Keep,
+}
+
+/// What went, or would.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Collected {
+    pub tenant: TenantId,
+    pub dry_run: bool,
+    /// Forgotten, the oldest first.
+    pub runs: Vec<RunId>,
+    pub blobs: u64,
+    pub bytes: u64,
+    pub blobs_kept: u64,
+}
+
+impl Server {
+    /// Forgets runs and removes blobs. One at a time; whoever comes meanwhile waits.
+    pub fn gc(&self, tenant: &TenantId, request: &GcRequest, notes: Notes<'_>) -> Result<Collected, Error> {
+        self.known(tenant)?;
+        let _alone = locked(&self.collecting);
+        let runs = self.forgettable(tenant, request.keep)?;
+        if !request.dry_run {
+            // Records first: what a crash leaves undone behind them, the next one does.
+            self.store.forget_runs(tenant, &runs, self.now_us())?;
+            self.remove_pages_of_none(tenant)?;
+        }
+        let without: BTreeSet<RunId> = runs.iter().copied().collect();
+        let mut looked = 0;
+        let mut tell = |swept: &store::Swept| {
+            looked += 1;
+            if looked % NOTE_EVERY == 0 {
+                notes(format!("looked at {looked} blobs; {} of them go", swept.blobs));
+            }
+            ControlFlow::Continue(())
+        };
+        let swept = self.store.sweep(tenant, &without, request.dry_run, &mut tell)?;
+        let (tenant, dry_run) = (tenant.clone(), request.dry_run);
+        Ok(Collected { tenant, dry_run, runs, blobs: swept.blobs, bytes: swept.bytes, blobs_kept: swept.kept })
+    }
+
+    /// The runs that need not be kept: neither live, nor behind a version of the registry.
+    fn forgettable(&self, tenant: &TenantId, keep: Keep) -> Result<Vec<RunId>, Error> {
+        let mut kept: BTreeSet<RunId> = BTreeSet::new();
+        for model in self.store.models(tenant)? {
+            kept.extend(self.store.versions(tenant, &model.model)?.into_iter().map(|version| version.run));
+        }
+        let said = |deployed: &Arc<crate::deploy::Deployed>| {
+            let manifest::Retention { runs, age_ms, .. } = deployed.project.retention?;
+            Some((deployed.project.name.clone(), Keep { runs, age_ms }))
+        };
+        let said: BTreeMap<ProjectName, Keep> = self.all_deployed(tenant)?.iter().filter_map(said).collect();
+        // What a deployed project says of its own runs is what holds for them.
+        let keep = |project: &ProjectName| said.get(project).copied().unwrap_or(keep);
+        let runs = self.store.runs(tenant)?;
+        // One whose thread still writes its report has ended only by its records.
+        kept.extend(runs.iter().map(|run| run.head.run).filter(|run| self.is_live(tenant, *run)));
+        Ok(retention::beyond(&runs, &keep, &kept, self.now_us()))
+    }
+
+    /// Removes logs and reports of runs that nobody knows.
+    fn remove_pages_of_none(&self, tenant: &TenantId) -> Result<(), Error> {
+        let known: BTreeSet<RunId> = self.store.runs(tenant)?.into_iter().map(|run| run.head.run).collect();
+        for file in [self.log_file(tenant, RunId(0)), self.report_file(tenant, RunId(0))] {
+            for (run, path) in pages(file.parent().unwrap_or(&self.options.data))? {
+                if !known.contains(&run) && self.store.run(tenant, run)?.is_none() && !self.is_live(tenant, run) {
+                    std::fs::remove_file(&path).map_err(Fault::host)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of a folder that are a run's, by its number.
+fn pages(folder: &Path) -> Result<Vec<(RunId, std::path::PathBuf)>, Fault> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Fault::host)?,
+    };
+    let page = |path: std::path::PathBuf| {
+        let stem = path.file_stem()?.to_str()?;
+        let number = stem.strip_prefix("run-").unwrap_or(stem).parse().ok()?;
+        Some((RunId(number), path))
+    };
+    Ok(entries.flatten().filter_map(|entry| page(entry.path())).collect())
+}

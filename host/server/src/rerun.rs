@@ -1,0 +1,102 @@
+//! A run that was -> what another one need not do: everything before a step, or everything that the outside world has a say in.
+//! Pure.
+
+use crate::Error;
+use plan::{Plan, PlannedStep, Work};
+use run::RunView;
+use std::collections::BTreeSet;
+use types::{Grants, Id, RunId, StepCommit, StepName, Taken};
+
+/// The commits that a run from `from` on takes: of each step that is neither that one nor after it. A step before it that did
+/// not commit is an error; any other is done anew.
+pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -> Result<Vec<StepCommit>, Error> {
+    if plan.step(from).is_none() {
+        return Err(no_step(plan, run, from));
+    }
+    let needed = upstream(plan, from);
+    let missing: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|step| needed.contains(&step.name) && view.commit(&step.name).is_none())
+        .map(|step| format!("`{}`", step.name))
+        .collect();
+    if !missing.is_empty() {
+        let message =
+            format!("run {run} cannot be run again from `{from}`: before it {} did not commit", missing.join(", "));
+        return Err(Error::Conflict(format!("{message}; take --from an earlier step")));
+    }
+    let after = downstream(plan, &|step| step.name == *from);
+    Ok(taken(view, Taken::Rerun { run }, &|step| !after.contains(step)))
+}
+
+/// A plan whose steps compute again, and what of it is not computed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Replay {
+    pub(crate) plan: Plan,
+    pub(crate) taken: Vec<StepCommit>,
+}
+
+/// What of a run can be done again without asking or telling the outside world anything: steps that do either are taken from
+/// the recording, and where there is none, they and all behind them are left out. The others compute, whatever is cached.
+pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Replay {
+    let lost = |step: &PlannedStep| is_outside(step) && view.commit(&step.name).is_none();
+    let gone = downstream(plan, &lost);
+    let mut plan = plan.clone();
+    plan.steps.retain(|step| !gone.contains(&step.name));
+    plan.steps.iter_mut().for_each(|step| step.cache = false);
+    let outside: BTreeSet<_> = plan.steps.iter().filter(|step| is_outside(step)).map(|step| &step.name).collect();
+    let taken = taken(view, Taken::Recording { run }, &|step| outside.contains(step));
+    Replay { plan, taken }
+}
+
+/// Whether a step's outputs come from beyond its inputs, or reach further than them.
+fn is_outside(step: &PlannedStep) -> bool {
+    let acts = matches!(step.work, Work::Collect { .. } | Work::Deliver { .. } | Work::Register { .. });
+    acts || step.grants != Grants::default()
+}
+
+/// The commits of these steps and of their items, as those of a run that does not carry them out.
+fn taken(view: &RunView, from: Taken, wanted: &dyn Fn(&StepName) -> bool) -> Vec<StepCommit> {
+    let committed = view.steps.keys().filter_map(|step| view.commit(step));
+    let committed = committed.filter(|commit| wanted(&whole(&commit.step)));
+    committed.map(|commit| StepCommit { key: None, taken: Some(from), ..commit.clone() }).collect()
+}
+
+/// The step that another is an item of, or itself.
+pub(crate) fn whole(step: &StepName) -> StepName {
+    let name = step.as_str().split_once('@').map(|(name, _)| name);
+    name.and_then(|name| StepName::parse(name).ok()).unwrap_or_else(|| step.clone())
+}
+
+/// The steps that `is_first` picks and all that take from them, directly or not.
+fn downstream(plan: &Plan, is_first: &dyn Fn(&PlannedStep) -> bool) -> BTreeSet<StepName> {
+    let mut after = BTreeSet::new();
+    // A step stands after those it takes from.
+    for step in &plan.steps {
+        if is_first(step) || step.needs().iter().any(|output| after.contains(&output.step)) {
+            after.insert(step.name.clone());
+        }
+    }
+    after
+}
+
+/// The steps that one takes from, directly or not.
+fn upstream(plan: &Plan, of: &StepName) -> BTreeSet<StepName> {
+    let mut before = BTreeSet::new();
+    for step in plan.steps.iter().rev() {
+        if step.name == *of || before.contains(&step.name) {
+            before.extend(step.needs().into_iter().map(|output| output.step.clone()));
+        }
+    }
+    before
+}
+
+fn no_step(plan: &Plan, run: RunId, step: &StepName) -> Error {
+    let known: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+    let near = types::nearest(step.as_str(), known.iter().copied());
+    let hint = near.map_or_else(|| format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+    Error::NotFound(format!("run {run} has no step `{step}`; {hint}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Deployed schedules: each instant once, whatever the clock does and whoever dies.
+
+use super::*;
+use crate::BackfillRequest;
+use types::Why;
+
+#[test]
+fn an_instant_fires_once_however_often_and_whenever_one_looks() {
+    let house = House::new();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    house.look();
+    assert_eq!(house.minutes(), [] as [i64; 0], "nothing before its deployment");
+    for minutes in [5, 10, 10, 3, 10, 19, 20] {
+        house.set(minutes);
+        house.look();
+    }
+    assert_eq!(house.minutes(), [10, 20]);
+    assert!(house.runs().iter().all(|run| run.state == RunState::Succeeded && run.head.deployment == Some(1)));
+    let house = house.again();
+    house.look();
+    house.set(30);
+    house.look();
+    assert_eq!(house.minutes(), [10, 20, 30], "a restart changes nothing");
+}
+
+#[test]
+fn a_look_says_when_the_next_is_due() {
+    let house = House::new();
+    house.deploy(&[("main", &every("30 * * * *", "")), ("other", &every("45 * * * *", ""))]);
+    assert_eq!(house.server.look(), Some(BEGIN_US + 30 * MINUTE_US));
+    house.set(31);
+    assert_eq!(house.server.look(), Some(BEGIN_US + 45 * MINUTE_US));
+}
+
+#[test]
+fn what_was_missed_is_made_up_for_as_the_schedule_says() {
+    for (missed, ran) in [("latest", vec![60]), ("all", vec![10, 20, 30, 40, 50, 60]), ("none", vec![])] {
+        let house = House::new();
+        house.deploy(&[("main", &every("*/10 * * * *", &format!("missed = \"{missed}\"\n")))]);
+        house.set(65);
+        (0..8).for_each(|_| house.look());
+        assert_eq!(house.minutes(), ran, "{missed}");
+        let passed: Vec<_> = house.passed().iter().map(|(minute, _)| *minute).collect();
+        let rest: Vec<_> = [10, 20, 30, 40, 50, 60].into_iter().filter(|minute| !ran.contains(minute)).collect();
+        assert_eq!(passed, rest, "{missed}: no instant is lost");
+    }
+}
+
+#[test]
+fn an_instant_during_a_run_is_passed_over_or_waits() {
+    for (overlap, ran, passed) in [
+        ("skip", vec![10], vec![(20, Why::Overlap)]),
+        ("buffer-one", vec![10, 20], vec![]),
+        ("allow", vec![10, 20], vec![]),
+    ] {
+        let house = House::new();
+        house.deploy(&[("main", &every("*/10 * * * *", &format!("overlap = \"{overlap}\"\n")))]);
+        let run = house.under_way(Cause::Schedule { at_us: BEGIN_US + 10 * MINUTE_US });
+        house.set(20);
+        // The first instant has its run: it is settled and starts no second one.
+        house.look();
+        house.end(run);
+        house.look();
+        assert_eq!(house.minutes(), ran, "{overlap}");
+        let told: Vec<_> = house.passed().into_iter().filter(|(minute, _)| *minute == 20).collect();
+        assert_eq!(told, passed, "{overlap}");
+    }
+}
+
+#[test]
+fn a_held_schedule_passes_its_instants_and_goes_on_from_now() {
+    let house = House::new();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    assert!(house.server.pause_schedule(&tenant(), "main", true).unwrap().paused);
+    assert!(house.server.pause_schedule(&tenant(), "shop/main", true).is_err(), "twice");
+    house.set(10);
+    house.look();
+    house.set(25);
+    let line = house.server.pause_schedule(&tenant(), "main", false).unwrap();
+    assert_eq!(line.next_us, Some(BEGIN_US + 30 * MINUTE_US));
+    house.look();
+    house.set(30);
+    house.look();
+    assert_eq!(house.minutes(), [30]);
+    assert_eq!(house.passed(), [(10, Why::Paused), (20, Why::Paused)]);
+    let history = house.server.schedule_history(&tenant(), "main").unwrap();
+    assert_eq!((history.runs.len(), history.passed.len()), (1, 2));
+    for unknown in ["other", "shop/other", "other/main", "a b", ""] {
+        assert!(house.server.pause_schedule(&tenant(), unknown, true).is_err(), "{unknown}");
+    }
+}
+
+#[test]
+fn another_version_takes_over_without_losing_or_doubling() {
+    let house = House::new();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    house.set(10);
+    house.look();
+    house.set(15);
+    assert_eq!(house.deploy(&[("main", &every("*/10 * * * *", ""))]), 2, "the same schedule goes on");
+    // The instant of 20 is due when the schedule changes, and nobody has looked.
+    house.set(20);
+    assert_eq!(house.deploy(&[("main", &every("5 * * * *", ""))]), 3);
+    house.look();
+    assert_eq!(house.minutes(), [10, 20], "by the old rules");
+    assert_eq!(house.runs()[1].head.deployment, Some(3));
+    house.set(65);
+    house.look();
+    assert_eq!(house.minutes(), [10, 20, 65]);
+    // One that was away begins anew.
+    house.deploy(&[("main", STEP)]);
+    house.set(200);
+    house.look();
+    house.deploy(&[("main", &every("5 * * * *", ""))]);
+    house.look();
+    assert_eq!(house.minutes(), [10, 20, 65]);
+}
+
+#[test]
+fn a_backfill_runs_all_of_its_span_in_order_and_goes_on_after_a_restart() {
+    let house = House::new();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    let ask = |from: &str, to: &str, order: &str| BackfillRequest {
+        pipeline: "main".to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        overlap: None,
+        order: Some(order.to_owned()),
+    };
+    let asked = ask("2026-03-01T23:30:00", "2026-03-01T23:50:00", "newest");
+    let line = house.server.ask_backfill(&tenant(), &asked).unwrap();
+    assert_eq!((line.asked.number, line.runs, line.begun), (1, 3, 0));
+    house.look();
+    assert_eq!(house.minutes(), [-10]);
+    let house = house.again();
+    (0..3).for_each(|_| house.look());
+    assert_eq!(house.minutes(), [-10, -20, -30]);
+    let lines = house.server.backfills(&tenant()).unwrap();
+    assert_eq!((lines[0].begun, lines[0].ended_us), (3, Some(BEGIN_US)));
+    let second = house.server.ask_backfill(&tenant(), &ask("2026-03-01", "2026-03-01", "oldest")).unwrap();
+    assert_eq!((second.asked.number, second.runs), (2, 144));
+    house.look();
+    house.server.end_backfill(&tenant(), 2).unwrap();
+    assert!(house.server.end_backfill(&tenant(), 2).is_err(), "it has ended");
+    house.look();
+    assert_eq!(house.minutes().len(), 4);
+    for (from, to, order) in [("2026-03-01", "2026-02-01", "oldest"), ("soon", "2026-03-01", "oldest")] {
+        assert!(house.server.ask_backfill(&tenant(), &ask(from, to, order)).is_err(), "{from} {to}");
+    }
+    assert!(house.server.ask_backfill(&tenant(), &ask("2026-03-01", "2026-03-01", "first")).is_err());
+}
+
+#[test]
+fn what_fails_for_one_tenant_is_told_once_and_stops_no_other() {
+    let house = House::new();
+    let acme: TenantId = "acme".parse().unwrap();
+    house.server.create_tenant(&acme, None).unwrap();
+    let broken = house.server.deploy(&acme, &house.prepare(&acme, &[("main", &every("*/10 * * * *", ""))])).unwrap();
+    let blob = house.server.store.path(&acme, broken.content).unwrap();
+    std::fs::remove_file(&blob).unwrap();
+    locked(&house.server.deployed).clear();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    let said: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let hears = Arc::clone(&said);
+    house.server.triggers.hear(move |text| locked(&hears).push(text));
+    for minutes in [10, 11, 12, 13] {
+        house.set(minutes);
+        house.look();
+    }
+    assert_eq!(house.minutes(), [10]);
+    let said = locked(&said);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("tenant `acme`: "), "{said:?}");
+}
+
+#[test]
+fn a_suspended_tenants_schedules_stand_still_and_are_made_up_for() {
+    let house = House::new();
+    let acme: TenantId = "acme".parse().unwrap();
+    house.server.create_tenant(&acme, None).unwrap();
+    house.server.deploy(&acme, &house.prepare(&acme, &[("main", &every("*/10 * * * *", ""))])).unwrap();
+    house.server.suspend_tenant(&acme).unwrap();
+    house.set(25);
+    house.look();
+    assert!(house.server.store.runs(&acme).unwrap().is_empty());
+    house.server.resume_tenant(&acme).unwrap();
+    house.look();
+    let runs = house.server.store.runs(&acme).unwrap();
+    assert_eq!(runs.iter().map(|run| run.head.logical_time_us).collect::<Vec<_>>(), [BEGIN_US + 20 * MINUTE_US]);
+}

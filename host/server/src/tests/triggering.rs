@@ -1,0 +1,132 @@
+//! What starts a deployed pipeline beside its schedule: another pipeline, a signed call, files that change.
+
+use super::*;
+use crate::signing::{Key, Message};
+use crate::watch::Watches;
+use crate::{Fired, HookCall, HookRefused};
+
+fn after(name: &str) -> String {
+    format!("{STEP}\n[triggers]\nafter = [\"{name}\"]\n")
+}
+
+impl House {
+    /// How many runs of a pipeline there are.
+    fn count(&self, name: &str) -> usize {
+        self.runs().iter().filter(|run| run.head.pipeline == pipeline(name)).count()
+    }
+
+    fn start(&self, name: &str) {
+        self.server.start_deployed(&tenant(), &project(), &pipeline(name)).unwrap();
+        self.look();
+    }
+
+    /// A right call, as of now, of this event.
+    fn call(&self, id: &str) -> HookCall {
+        let (timestamp, body) = ((self.server.now_us() / 1_000_000).to_string(), b"{}".to_vec());
+        let signature = Key::of(b"secret").sign(Message { id, timestamp: &timestamp, body: &body });
+        let headers =
+            [("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", signature)];
+        HookCall { headers: headers.map(|(name, value)| (name.to_owned(), value)).into(), body }
+    }
+
+    fn hook(&self, name: &str, call: &HookCall) -> Result<Fired, HookRefused> {
+        self.server.hook(&tenant(), "shop", name, call)
+    }
+}
+
+#[test]
+fn a_pipeline_follows_each_success_once_also_after_a_restart() {
+    let house = House::new();
+    let pipelines = [("first", STEP), ("then", &after("first")), ("last", &after("then"))];
+    house.deploy(&pipelines);
+    // Nobody looks while this one ends.
+    house.server.start_deployed(&tenant(), &project(), &pipeline("first")).unwrap();
+    let house = house.again();
+    house.server.triggers.hear(drop);
+    (0..4).for_each(|_| house.look());
+    assert_eq!(["first", "then", "last"].map(|name| house.count(name)), [1, 1, 1]);
+    house.start("first");
+    (0..4).for_each(|_| house.look());
+    assert_eq!(["first", "then", "last"].map(|name| house.count(name)), [2, 2, 2]);
+    let causes: Vec<_> = house.runs().iter().map(|run| run.head.cause.clone()).collect();
+    assert_eq!(causes[1], Cause::Upstream { pipeline: pipeline("first"), run: RunId(1) });
+    let house = house.again();
+    (0..2).for_each(|_| house.look());
+    assert_eq!(house.runs().len(), 6);
+}
+
+#[test]
+fn a_version_that_came_later_makes_no_followers_of_what_ran_before() {
+    let house = House::new();
+    house.deploy(&[("first", STEP), ("then", STEP)]);
+    house.start("first");
+    house.deploy(&[("first", STEP), ("then", &after("first"))]);
+    (0..2).for_each(|_| house.look());
+    assert_eq!(house.count("then"), 0);
+    house.start("first");
+    let house = house.again();
+    (0..2).for_each(|_| house.look());
+    assert_eq!(house.count("then"), 1);
+}
+
+#[test]
+fn a_signed_call_starts_one_run_an_event() {
+    let house = House::new();
+    house.deploy(&[("main", &format!("{STEP}\n[triggers]\nwebhook = {{ secret = \"HOOK\" }}\n")), ("silent", STEP)]);
+    let unsigned = |name: &str, call: &HookCall| matches!(house.hook(name, call), Err(HookRefused::Unsigned));
+    assert!(unsigned("main", &house.call("1")), "there is no such secret yet");
+    house.server.set_secret(&tenant(), "HOOK", b"secret").unwrap();
+    let first = house.hook("main", &house.call("1")).unwrap();
+    assert_eq!(first, Fired::Begun(RunId(1)));
+    assert_eq!(house.hook("main", &house.call("1")).unwrap(), Fired::Already(RunId(1)));
+    for name in ["silent", "other", "", "a/b"] {
+        assert!(unsigned(name, &house.call("2")), "{name}");
+    }
+    let late = house.call("2");
+    house.set(6);
+    assert!(unsigned("main", &late), "it was overheard");
+    assert!(unsigned("main", &HookCall { body: b"[]".to_vec(), ..house.call("2") }));
+    assert!(unsigned("main", &HookCall::default()));
+    let long = house.hook("main", &house.call(&"x".repeat(257)));
+    assert!(matches!(long, Err(HookRefused::NoEvent(_))), "{long:?}");
+    house.look();
+    let waiting: Vec<_> = (0..100).map(|n| house.under_way(Cause::Data { what: n.to_string() })).collect();
+    assert!(matches!(house.hook("main", &house.call("3")), Err(HookRefused::Full)));
+    assert_eq!(house.hook("main", &house.call("1")).unwrap(), Fired::Already(RunId(1)), "what has begun is told");
+    house.end(waiting[0]);
+    assert!(matches!(house.hook("main", &house.call("3")), Ok(Fired::Begun(_))));
+}
+
+#[test]
+fn files_that_have_changed_and_stand_still_start_one_run() {
+    let house = House::new();
+    house.deploy(&[("main", &format!("{STEP}\n[triggers]\nfiles = [\"incoming/*.csv\"]\n"))]);
+    let file = |name: &str| house.folder.path().join("incoming").join(name);
+    std::fs::create_dir(house.folder.path().join("incoming")).unwrap();
+    std::fs::write(file("a.csv"), "1").unwrap();
+    let mut watches = Watches::default();
+    let mut look = || house.server.watch_all(&tenant(), &mut watches);
+    let wait = || house.look();
+    (0..3).for_each(|_| look());
+    assert_eq!(house.count("main"), 0, "what was there is taken note of");
+    std::fs::write(file("b.csv"), "1").unwrap();
+    look();
+    assert_eq!(house.count("main"), 0, "it may still be written");
+    std::fs::write(file("b.csv"), "12").unwrap();
+    look();
+    assert_eq!(house.count("main"), 0, "it still is");
+    (0..3).for_each(|_| look());
+    wait();
+    assert_eq!(house.count("main"), 1);
+    // During a run that files started, a change waits.
+    let run = house.under_way(Cause::Data { what: String::new() });
+    std::fs::remove_file(file("a.csv")).unwrap();
+    (0..3).for_each(|_| look());
+    assert_eq!(house.count("main"), 2, "the one that is under way");
+    house.end(run);
+    (0..3).for_each(|_| look());
+    wait();
+    assert_eq!(house.count("main"), 3);
+    let cause = house.runs()[2].head.cause.clone();
+    assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned() });
+}

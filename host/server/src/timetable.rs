@@ -1,0 +1,150 @@
+//! What people ask of deployed schedules, and how they hold them.
+
+use crate::deploy::Deployed;
+use crate::{Error, Server, backfills, handover, locked};
+use ports::Journal;
+use serde::{Deserialize, Serialize};
+use trigger::Whose;
+use types::{Cause, Passed, PipelineName, ProjectName, Record, RunId, RunState, ScheduleState, TenantId};
+
+/// Runs that a history shows.
+const RUNS_MAX: usize = 200;
+
+/// A deployed schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleLine {
+    pub project: ProjectName,
+    pub pipeline: PipelineName,
+    pub version: u32,
+    pub cron: String,
+    pub zone: String,
+    /// By its manifest, or by a person.
+    pub paused: bool,
+    /// When it comes next, whether it is paused or not; none if it does not come any more.
+    pub next_us: Option<i64>,
+    /// Instants that wait for a run to end.
+    pub waiting: Vec<i64>,
+    /// Everything up to here is settled.
+    pub settled_us: i64,
+}
+
+/// What became of a schedule's instants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleHistory {
+    pub project: ProjectName,
+    pub pipeline: PipelineName,
+    /// The last ones, rising.
+    pub runs: Vec<ScheduledRun>,
+    /// Likewise.
+    pub passed: Vec<Passed>,
+}
+
+/// A run for an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledRun {
+    pub at_us: i64,
+    pub run: RunId,
+    pub state: RunState,
+    /// The backfill that it is of.
+    pub backfill: Option<u64>,
+    pub started_us: i64,
+}
+
+impl Server {
+    /// The deployed schedules of a tenant.
+    pub fn schedules(&self, tenant: &TenantId) -> Result<Vec<ScheduleLine>, Error> {
+        self.known(tenant)?;
+        let mut lines = Vec::new();
+        for deployed in self.all_deployed(tenant)? {
+            for (pipeline, _) in deployed.schedules() {
+                lines.push(self.schedule_line(tenant, &deployed, pipeline)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Holds a schedule, or lets it go on: what came meanwhile is passed over.
+    pub fn pause_schedule(&self, tenant: &TenantId, pipeline: &str, paused: bool) -> Result<ScheduleLine, Error> {
+        let _hold = self.active(tenant)?;
+        let _alone = locked(&self.deploying);
+        let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
+        let schedule = backfills::schedule_of(&deployed, &pipeline)?;
+        let project = deployed.deployment.project.clone();
+        let now_us = self.now_us();
+        let state = self.state_of(tenant, &deployed, &pipeline)?;
+        if state.paused == paused {
+            let word = if paused { "paused already" } else { "not paused" };
+            return Err(Error::Conflict(format!("schedule of `{project}/{pipeline}` is {word}")));
+        }
+        let mut records = Vec::new();
+        if !paused {
+            let whose = Whose { tenant, pipeline: &pipeline };
+            let (waiting, passed) = handover::settled(schedule, &state, whose, now_us);
+            let (project, pipeline) = (project.clone(), pipeline.clone());
+            let settled_us = now_us.max(state.settled_us);
+            records.push(Record::ScheduleSettled { project, pipeline, settled_us, waiting, passed });
+        }
+        records.push(Record::SchedulePaused { project, pipeline: pipeline.clone(), paused, at_us: now_us });
+        self.store.append(tenant, &records)?;
+        self.bell.ring();
+        self.schedule_line(tenant, &deployed, &pipeline)
+    }
+
+    /// What became of a schedule's last instants.
+    pub fn schedule_history(&self, tenant: &TenantId, pipeline: &str) -> Result<ScheduleHistory, Error> {
+        self.known(tenant)?;
+        let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
+        let project = deployed.deployment.project.clone();
+        let scheduled = |run: store::RunSummary| {
+            let is_its = run.head.project == project && run.head.pipeline == pipeline;
+            let (at_us, backfill) = match run.head.cause {
+                Cause::Schedule { at_us } if is_its => (at_us, None),
+                Cause::Backfill { backfill, at_us } if is_its => (at_us, Some(backfill)),
+                _ => return None,
+            };
+            let (run, state, started_us) = (run.head.run, run.state, run.head.started_us);
+            Some(ScheduledRun { at_us, run, state, backfill, started_us })
+        };
+        let mut runs: Vec<_> = self.store.runs(tenant)?.into_iter().filter_map(scheduled).take(RUNS_MAX).collect();
+        runs.sort_by_key(|run| (run.at_us, run.run));
+        let passed = self.store.passed(tenant, &project, &pipeline)?;
+        Ok(ScheduleHistory { project, pipeline, runs, passed })
+    }
+
+    /// How far a schedule is; before it was looked at, as far as its deployment.
+    pub(crate) fn state_of(
+        &self,
+        tenant: &TenantId,
+        deployed: &Deployed,
+        pipeline: &PipelineName,
+    ) -> Result<ScheduleState, Error> {
+        let deployment = &deployed.deployment;
+        let state = self.store.schedule(tenant, &deployment.project, pipeline)?;
+        let fresh = || ScheduleState { settled_us: deployment.deployed_us, ..ScheduleState::default() };
+        Ok(state.unwrap_or_else(fresh))
+    }
+
+    fn schedule_line(
+        &self,
+        tenant: &TenantId,
+        deployed: &Deployed,
+        pipeline: &PipelineName,
+    ) -> Result<ScheduleLine, Error> {
+        let schedule = backfills::schedule_of(deployed, pipeline)?;
+        let ScheduleState { settled_us, waiting, paused } = self.state_of(tenant, deployed, pipeline)?;
+        let whose = Whose { tenant, pipeline };
+        let after_us = settled_us.max(self.now_us());
+        let next = schedule.instants(after_us, i64::MAX).next();
+        Ok(ScheduleLine {
+            project: deployed.deployment.project.clone(),
+            pipeline: pipeline.clone(),
+            version: deployed.deployment.version,
+            cron: schedule.expression().to_string(),
+            zone: schedule.zone().to_string(),
+            paused: paused || schedule.is_paused(),
+            next_us: next.map(|instant| schedule.starts_us(whose, instant.at_us)),
+            waiting,
+            settled_us,
+        })
+    }
+}

@@ -1,0 +1,351 @@
+//! What is watched, and how it was seen last -> a run when it has moved. Files of the project are looked at every few
+//! seconds; a collector is asked now and then whether its source has more than was committed.
+//!
+//! While a run that such a move started is under way, nothing more is started: the move is still there when it has ended.
+
+use crate::deploy::Deployed;
+use crate::fire::Spark;
+use crate::triggers::in_words;
+use crate::{Error, Server, locked};
+use ports::{Assignment, Call, Journal, Page, StepRunner, Task, Watch, Watched};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use types::{
+    Cause, Digest, Fault, FaultKind, FileGrant, Grants, PipelineName, ProjectName, Record, StepName, TenantId,
+};
+
+/// How often files are looked at. What is still being written differs from one look to the next.
+const POLL: Duration = Duration::from_secs(5);
+/// Files that one pipeline may watch.
+const FILES_MAX: usize = 10_000;
+
+/// A pipeline of a tenant's project.
+type Whose = (TenantId, ProjectName, PipelineName);
+
+/// What the watching loop remembers.
+#[derive(Default)]
+pub(crate) struct Watches {
+    /// How files were found by the last look.
+    files: BTreeMap<Whose, Digest>,
+    /// When a source was last asked.
+    asked: BTreeMap<Whose, i64>,
+    /// What was told of whose fault, so that it is told once.
+    told: BTreeMap<Whose, String>,
+}
+
+/// Pipelines whose source is being asked.
+pub(crate) type Asking = Mutex<BTreeSet<Whose>>;
+
+impl Server {
+    pub(crate) fn keep_watches(self: &Arc<Self>) {
+        let mut watches = Watches::default();
+        while !self.triggers.is_leaving() {
+            for tenant in self.store.tenants() {
+                if self.active(&tenant).is_ok() {
+                    self.watch_all(&tenant, &mut watches);
+                }
+            }
+            self.triggers.polling.sleep(POLL);
+        }
+    }
+
+    /// Looks at all that a tenant's pipelines watch.
+    pub(crate) fn watch_all(self: &Arc<Self>, tenant: &TenantId, watches: &mut Watches) {
+        // A version that cannot be read is told of by the loop that keeps schedules.
+        for deployed in self.all_deployed(tenant).unwrap_or_default() {
+            for pipeline in deployed.content.plans.keys() {
+                let whose = (tenant.clone(), deployed.project.name.clone(), pipeline.clone());
+                let looked = self.watch_files(&whose, &deployed, &mut watches.files);
+                self.tell_once(&whose, looked, &mut watches.told);
+                self.ask_source_if_due(&whose, &deployed, &mut watches.asked);
+            }
+        }
+    }
+
+    fn tell_once(&self, whose: &Whose, looked: Result<(), Error>, told: &mut BTreeMap<Whose, String>) {
+        let Err(error) = looked else { return drop(told.remove(whose)) };
+        let text = in_words(&error);
+        if told.get(whose) != Some(&text) {
+            let (tenant, project, pipeline) = whose;
+            self.triggers.say(format!("tenant `{tenant}`: files of `{project}/{pipeline}` are not watched: {text}"));
+            told.insert(whose.clone(), text);
+        }
+    }
+
+    fn watch_files(
+        self: &Arc<Self>,
+        whose: &Whose,
+        deployed: &Deployed,
+        before: &mut BTreeMap<Whose, Digest>,
+    ) -> Result<(), Error> {
+        let (tenant, project, pipeline) = whose;
+        let patterns = deployed.triggers(pipeline).files;
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        self.expect_allowed(tenant, &patterns)?;
+        let now = found(&deployed.content.project_dir, &patterns)?;
+        let watch = format!("files {}", Digest::of_json(&patterns).short());
+        let moved = Record::WatchMoved {
+            project: project.clone(),
+            pipeline: pipeline.clone(),
+            watch: watch.clone(),
+            seen: now,
+        };
+        let is_stable = before.insert(whose.clone(), now) == Some(now);
+        match self.store.watched(tenant, project, pipeline, &watch)? {
+            // The first look only takes note of what is there.
+            None => Ok(self.store.append(tenant, &[moved])?),
+            Some(seen) if seen == now || !is_stable || self.is_under_way(whose)? => Ok(()),
+            Some(_) => {
+                let what = format!("files changed: {}", patterns.join(", "));
+                let spark = Spark::new(Cause::Data { what: types::sentence(what) }).beside(moved);
+                self.fire(tenant, deployed, pipeline, spark).map(drop)
+            }
+        }
+    }
+
+    /// A tenant that may not grant a folder may not watch it either.
+    fn expect_allowed(&self, tenant: &TenantId, patterns: &[String]) -> Result<(), Error> {
+        let policy = self.known(tenant)?.policy.grants;
+        let folders = patterns.iter().map(|pattern| FileGrant { path: divided(pattern).0.to_owned(), write: false });
+        let beyond = Grants { files: folders.collect(), ..Grants::default() }.beyond(&policy);
+        match manifest::grant_lines(&beyond).first() {
+            None => Ok(()),
+            Some(line) => {
+                let fault = Fault::new(FaultKind::Denied, "the tenant's policy does not allow it");
+                Err(fault.hinted(types::policy_command(line)).into())
+            }
+        }
+    }
+
+    /// Whether a run is under way that a move has started.
+    fn is_under_way(&self, (tenant, project, pipeline): &Whose) -> Result<bool, Error> {
+        let is_its = |head: &types::RunHead| {
+            head.project == *project && head.pipeline == *pipeline && matches!(head.cause, Cause::Data { .. })
+        };
+        Ok(self.under_way(tenant)?.iter().any(is_its))
+    }
+
+    /// Asks on a thread of its own: one source that takes its time holds up nobody.
+    fn ask_source_if_due(self: &Arc<Self>, whose: &Whose, deployed: &Arc<Deployed>, asked: &mut BTreeMap<Whose, i64>) {
+        let Some((step, every_ms)) = deployed.triggers(&whose.2).source else { return };
+        let (now_us, every_us) = (self.now_us(), i64::try_from(every_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
+        // Also after the clock went back.
+        let is_due = asked.get(whose).is_none_or(|&last| !(last..last.saturating_add(every_us)).contains(&now_us));
+        if !is_due || !locked(&self.asking).insert(whose.clone()) {
+            return;
+        }
+        asked.insert(whose.clone(), now_us);
+        let (server, whose, deployed) = (Arc::clone(self), whose.clone(), Arc::clone(deployed));
+        std::thread::spawn(move || {
+            if let Err(error) = server.ask_source(&whose, &deployed, &step)
+                && !server.triggers.is_leaving()
+            {
+                let (tenant, project, pipeline) = &whose;
+                let why = in_words(&error);
+                server.triggers.say(format!("tenant `{tenant}`: source of `{project}/{pipeline}`: {why}"));
+            }
+            locked(&server.asking).remove(&whose);
+        });
+    }
+
+    fn ask_source(self: &Arc<Self>, whose: &Whose, deployed: &Deployed, step: &StepName) -> Result<(), Error> {
+        let (tenant, project, pipeline) = whose;
+        if self.is_under_way(whose)? {
+            return Ok(());
+        }
+        let Some(page) = self.next_page(tenant, deployed, pipeline, step)? else { return Ok(()) };
+        let (watch, seen) = (format!("source {step}"), Digest::of(page.cursor.as_bytes()));
+        if self.store.watched(tenant, project, pipeline, &watch)? == Some(seen) {
+            return Ok(());
+        }
+        let moved = Record::WatchMoved { project: project.clone(), pipeline: pipeline.clone(), watch, seen };
+        let what = format!("the source of `{step}` has more: {} rows at least", page.table.rows);
+        self.fire(tenant, deployed, pipeline, Spark::new(Cause::Data { what }).beside(moved)).map(drop)
+    }
+
+    /// The page behind the committed cursor, if it has rows or leads on. It is looked at and not kept.
+    fn next_page(
+        &self,
+        tenant: &TenantId,
+        deployed: &Deployed,
+        pipeline: &PipelineName,
+        name: &StepName,
+    ) -> Result<Option<Page>, Error> {
+        let missing = || Fault::invalid(format!("`{name}` is no collector of `{pipeline}`"));
+        let plan = deployed.content.plans.get(pipeline).ok_or_else(missing)?;
+        let step = plan.step(name).ok_or_else(missing)?;
+        let (source, plugin) = run::source_of(plan, step).zip(step.work.plugin()).ok_or_else(missing)?;
+        let cursor = self.store.source(tenant, source)?.and_then(|state| state.cursor);
+        let assignment = Assignment {
+            component: plugin.component,
+            parameters: plugin.parameters.clone(),
+            seed: step.seed,
+            logical_time_us: self.now_us(),
+            limits: step.limits,
+            checkpoint: None,
+            task: Task::Collect { cursor: cursor.clone() },
+        };
+        let (who, base) = (format!("step `{name}`"), deployed.content.project_dir.clone());
+        let call = Call { who, assignment, grants: step.grants.clone(), base, turn: Default::default() };
+        let glance = Glance { server: self, page: Mutex::default() };
+        let outcome = self.admission.run(tenant, &call, &glance);
+        let page = glance.page.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let has_moved = |page: &Page| cursor.as_ref().is_some_and(|cursor| page.restarted || page.cursor != *cursor);
+        let leads_on = |page: &Page| page.table.rows > 0 || has_moved(page);
+        match (page, outcome.result) {
+            (Some(page), _) => Ok(Some(page).filter(leads_on)),
+            (None, Ok(_)) => Ok(None),
+            (None, Err(fault)) => Err(fault.into()),
+        }
+    }
+}
+
+/// Takes the first page and stops there: nothing is committed.
+struct Glance<'a> {
+    server: &'a Server,
+    page: Mutex<Option<Page>>,
+}
+
+impl Watch for Glance<'_> {
+    fn hear(&self, _: Watched) {}
+
+    fn cancelled(&self) -> bool {
+        self.server.triggers.is_leaving() || locked(&self.page).is_some()
+    }
+
+    fn page(&self, page: Page) -> Result<(), Fault> {
+        locked(&self.page).get_or_insert(page);
+        Err(Fault::new(FaultKind::Cancelled, "one page is all that was asked for"))
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// The folder of a pattern, and what its last part is to be.
+fn divided(pattern: &str) -> (&str, &str) {
+    match pattern.rsplit_once('/') {
+        Some((folder, name)) => (folder, name),
+        None => (".", pattern),
+    }
+}
+
+/// Whether a name is one that a pattern means; `*` stands for any run of characters, but not for hidden files.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((front, back)) = pattern.split_once('*') else { return pattern == name };
+    let rest = name.strip_prefix(front).filter(|rest| rest.len() >= back.len());
+    rest.is_some_and(|rest| rest.ends_with(back)) && (!front.is_empty() || !name.starts_with('.'))
+}
+
+/// Names all that the patterns find: names, sizes and times of change, in order. A folder that is not there has no files;
+/// no link is followed.
+fn found(project: &Path, patterns: &[String]) -> Result<Digest, Fault> {
+    let mut files = BTreeSet::new();
+    for pattern in patterns {
+        let (folder, name) = divided(pattern);
+        let cannot = |error: rustix::io::Errno| Fault::invalid(format!("`{folder}` cannot be looked at: {error}"));
+        let entries = match open_beneath(project, folder) {
+            Err(rustix::io::Errno::NOENT) => continue,
+            opened => opened.and_then(rustix::fs::Dir::new).map_err(cannot)?,
+        };
+        let mut listed = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(cannot)?;
+            let file = entry.file_name().to_string_lossy().into_owned();
+            if matches(name, &file) {
+                listed.push(file);
+            }
+            if listed.len() + files.len() > FILES_MAX {
+                return Err(Fault::invalid(format!("`{pattern}` finds more than {FILES_MAX} files")));
+            }
+        }
+        files.extend(described(project, folder, &listed).map_err(cannot)?);
+    }
+    Ok(Digest::of_json(&files))
+}
+
+/// A folder of the project, by no link.
+fn open_beneath(project: &Path, folder: &str) -> rustix::io::Result<std::os::fd::OwnedFd> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = open(project, flags | OFlags::PATH, Mode::empty())?;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    openat2(&root, folder, flags | OFlags::RDONLY, Mode::empty(), beneath)
+}
+
+/// Of those that are files: name, size, seconds and nanoseconds of the last change.
+fn described(project: &Path, folder: &str, names: &[String]) -> rustix::io::Result<Vec<(String, i64, i64, u64)>> {
+    use rustix::fs::{AtFlags, FileType, statat};
+    let opened = open_beneath(project, folder)?;
+    let mut described = Vec::new();
+    for name in names {
+        // One that has just gone is gone.
+        let Ok(stat) = statat(&opened, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+            described.push((format!("{folder}/{name}"), stat.st_size, stat.st_mtime, stat.st_mtime_nsec));
+        }
+    }
+    Ok(described)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_star_stands_for_anything_but_hidden_files() {
+        for (pattern, name, is_meant) in [
+            ("*.csv", "a.csv", true),
+            ("*.csv", ".csv", false),
+            ("*.csv", ".a.csv", false),
+            ("*", "a", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("rows.csv", "rows.csv", true),
+            ("rows.csv", "rows.csv2", false),
+            (".h*", ".hidden", true),
+        ] {
+            assert_eq!(matches(pattern, name), is_meant, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_changes_with_names_sizes_and_times_and_follows_no_link() {
+        let [project, elsewhere] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let patterns = ["data/*.csv".to_owned(), "one.txt".to_owned()];
+        let look = || found(project.path(), &patterns).unwrap();
+        let nothing = look();
+        std::fs::create_dir(project.path().join("data")).unwrap();
+        assert_eq!(look(), nothing, "an empty folder is like none");
+        std::fs::write(project.path().join("data/a.csv"), "1").unwrap();
+        let one = look();
+        assert_ne!(one, nothing);
+        assert_eq!(look(), one);
+        std::fs::write(project.path().join("data/other.txt"), "1").unwrap();
+        std::fs::create_dir(project.path().join("data/folder.csv")).unwrap();
+        std::os::unix::fs::symlink("a.csv", project.path().join("data/link.csv")).unwrap();
+        assert_eq!(look(), one, "what is no file, and what is not meant");
+        std::fs::write(project.path().join("data/a.csv"), "12").unwrap();
+        assert_ne!(look(), one, "another size");
+        std::fs::write(elsewhere.path().join("b.csv"), "1").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), project.path().join("out")).unwrap();
+        for out in ["out/*.csv", "../*.csv"] {
+            assert!(found(project.path(), &[out.to_owned()]).is_err(), "{out}");
+        }
+    }
+
+    #[test]
+    fn more_files_than_are_watched_are_refused() {
+        let project = tempfile::tempdir().unwrap();
+        for number in 0..=FILES_MAX {
+            std::fs::File::create(project.path().join(format!("{number}.csv"))).unwrap();
+        }
+        let refused = found(project.path(), &["*.csv".to_owned()]).unwrap_err();
+        assert!(refused.message.contains("more than 10000 files"), "{refused}");
+    }
+}

@@ -24,7 +24,7 @@ type Outcome = (std::result::Result<Outputs, Fault>, Receipt);
 impl World<'_> {
     /// When an attempt that hangs will have used its time up.
     pub(crate) fn hangs_until(&self, key: Key, trial: &Trial) -> Option<i64> {
-        let hangs = trial.has_slot && self.trouble(key, &trial.step) == Trouble::Hang;
+        let hangs = trial.has_slot && trial.ticket.is_some() && self.trouble(key, &trial.step) == Trouble::Hang;
         hangs.then_some(trial.since_mono_us + LIMIT_US)
     }
 

@@ -22,12 +22,12 @@ impl World<'_> {
             Kind::Work => self.work(&mut dice),
             Kind::Wait => self.wait().and_then(|_| self.look_in_time()),
             Kind::Pass => {
-                let seconds = [20, 70, 300, 1_200, 3_600, 3_600, 10_800, 40_000][dice.below(8)];
+                let seconds = [20, 70, 300, 600, 1_200, 1_800, 3_600, 10_800][dice.below(8)];
                 self.pass((seconds + dice.below(60) as i64) * 1_000_000);
                 self.look_in_time()
             }
             Kind::Leap => {
-                let seconds = [-7_200, -3_600, -90, -1, 1, 90, 3_600, 50_000][dice.below(8)];
+                let seconds = [-7_200, -3_600, -90, -1, 1, 90, 3_600, 14_000][dice.below(8)];
                 self.wall_us += seconds * 1_000_000;
                 Ok(())
             }

@@ -113,8 +113,8 @@ impl Script {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let begins_us = (BEGINNINGS[dice.below(BEGINNINGS.len())] + dice.below(7_200) as i64) * 1_000_000;
-        let tenants = (0..1 + dice.below(3)).map(|number| tenant(number, &mut dice)).collect();
-        let moves = (0..20 + dice.below(70)).map(|_| random_move(&mut dice)).collect();
+        let tenants = (0..[1, 1, 2, 3][dice.below(4)]).map(|number| tenant(number, &mut dice)).collect();
+        let moves = (0..12 + dice.below(50)).map(|_| random_move(&mut dice)).collect();
         Self { begins_us, slots: 1 + dice.below(4), tenants, moves }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn next_page(
     since_us: i64,
 ) -> Option<(TableRef, String, bool)> {
     let (round, number) = place(cursor);
-    let grown = source.grows_us.map_or(0, |each_us| (since_us / each_us).clamp(0, 200) as u32);
+    let grown = source.grows_us.map_or(0, |each_us| (since_us / each_us).clamp(0, 6) as u32);
     let restarts = round == 0 && source.restart_after == Some(number);
     let next = if restarts { (1, 1) } else { (round, number + 1) };
     let is_there = restarts || number < source.pages + grown;

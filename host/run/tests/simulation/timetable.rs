@@ -25,7 +25,7 @@ impl fmt::Display for Timetable {
 }
 
 pub(crate) fn random(dice: &mut Dice) -> Timetable {
-    let minute = dice.among(&["*/20", "*/15", "0,30", "30", "7", "0"]);
+    let minute = dice.among(&["*/20", "0,30", "30", "7", "0"]);
     let hour = dice.among(&["*", "*", "*/2", "0-3", "1,2", "2"]);
     let day = dice.among(&["* * *", "* * *", "* * *", "1,15 * *", "* * 0", "13 * 1-5"]);
     let (text, zone) = (

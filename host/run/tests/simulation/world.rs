@@ -120,6 +120,7 @@ impl<'s> World<'s> {
             started_us: self.wall_us,
             deployment: Some(1),
             overrides: Settings::new(),
+            by: None,
         };
         let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(beside).collect();
         self.append(tenant, &records)?;

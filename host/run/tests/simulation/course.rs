@@ -99,7 +99,7 @@ impl World<'_> {
     }
 
     /// Each loop takes an event, each attempt does the next thing; whether anything was done.
-    fn everyone(&mut self, dice: &mut Dice) -> Result<bool> {
+    pub(crate) fn everyone(&mut self, dice: &mut Dice) -> Result<bool> {
         let mut moved = false;
         for key in self.server.driven.keys().copied().collect::<Vec<Key>>() {
             moved |= self.turn(key)?;

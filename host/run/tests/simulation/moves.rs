@@ -195,17 +195,7 @@ impl World<'_> {
         for key in self.server.driven.keys().copied().collect::<Vec<_>>() {
             self.stop(key, Stop::Leave);
         }
-        let mut moved = true;
-        while moved {
-            moved = false;
-            for key in self.server.driven.keys().copied().collect::<Vec<_>>() {
-                moved |= self.turn(key)?;
-                let names = self.server.driven.get(&key).map(|driven| driven.attempts.keys().cloned().collect());
-                for name in names.unwrap_or(Vec::new()) {
-                    moved |= self.act(key, &name, dice)?;
-                }
-            }
-        }
+        while self.everyone(dice)? {}
         match self.server.driven.keys().next() {
             Some(key) => crate::disk::broken(format!("run {} does not leave", key.run)),
             None => Err(Halt::Died),

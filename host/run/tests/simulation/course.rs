@@ -128,7 +128,10 @@ impl World<'_> {
 
     fn check_end(&self) -> Result<()> {
         self.check()?;
-        for (run, view) in self.disks.iter().flat_map(|disk| &disk.known.runs) {
+        let disks = self.disks.iter().enumerate();
+        let all = disks.flat_map(|(tenant, disk)| disk.known.runs.iter().map(move |(run, view)| (tenant, run, view)));
+        for (tenant, run, view) in all {
+            self.check_cancelled(Key { tenant, run: *run }, view)?;
             let Some(state) = view.ended else { return broken(format!("run {run} has no end")) };
             let is_open = |step: &&run::StepView| !step.status.is_final();
             if let (RunState::Succeeded | RunState::Rejected, Some(step)) = (state, view.steps.values().find(is_open)) {
@@ -136,6 +139,16 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Nothing but a word from somebody ends a run as cancelled; attempts of one that is out of time look alike.
+    fn check_cancelled(&self, key: Key, view: &RunView) -> Result<()> {
+        let has_timeout = |head| self.pipeline(key.tenant, head).plan().timeout_ms.is_some();
+        let is_free = self.cancelled.contains(&key) || view.head.as_ref().is_none_or(has_timeout);
+        match view.ended == Some(RunState::Cancelled) && !is_free {
+            true => broken(format!("run {} was cancelled, and nobody said so", key.run)),
+            false => Ok(()),
+        }
     }
 
     /// Of the runs whose end does not depend on when things happened.

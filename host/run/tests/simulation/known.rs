@@ -11,8 +11,8 @@ use plan::{Plan, PlannedStep};
 use run::{RunView, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Artifact, Attempt, BackfillAsked, Cause, Digest, Item, ModelName, PipelineName, Record, RunHead, RunId, StepCommit,
-    StepName,
+    Artifact, Attempt, BackfillAsked, Cause, Digest, FaultKind, Item, ModelName, PipelineName, Record, RunHead, RunId,
+    StepCommit, StepName,
 };
 
 /// What a tenant's records say.
@@ -96,6 +96,7 @@ impl<'s> Known<'s> {
                 self.commit(version.run, commit)
             }
             Record::StepExpanded { run, .. } => self.unended(*run),
+            Record::AttemptFailed { run, step, fault, retry_at_us: Some(_), .. } => self.retry(*run, step, &fault.kind),
             Record::AttemptFailed { run, step, .. } | Record::StepSkipped { run, step, .. } => {
                 self.open_step(*run, step)
             }
@@ -201,6 +202,20 @@ impl<'s> Known<'s> {
             return broken(format!("run {run}: attempt {} of `{step}` follows attempt {before}", attempt.0));
         }
         self.inputs_committed(run, step).map(drop)
+    }
+
+    /// Patience has an end: so many attempts as the plan says, and one death of a worker.
+    fn retry(&self, run: RunId, step: &StepName, kind: &FaultKind) -> Result<()> {
+        self.open_step(run, step)?;
+        let most = self.plans[&run].step(step).map_or(0, |planned| planned.retry.attempts as usize);
+        let alike =
+            |failure: &&run::Failure| std::mem::discriminant(&failure.fault.kind) == std::mem::discriminant(kind);
+        let failures = self.runs[&run].steps.get(step).map_or(&[][..], |view| &view.failures);
+        let most = if *kind == FaultKind::Crash { most.min(2) } else { most };
+        match failures.iter().filter(alike).count() + 1 < most {
+            true => Ok(()),
+            false => broken(format!("run {run}: `{step}` is tried again though it failed often enough")),
+        }
     }
 
     fn inputs_committed(&self, run: RunId, step: &StepName) -> Result<&PlannedStep> {

@@ -114,6 +114,7 @@ impl Draft {
         let mut step = steps::planned(name, work, outputs);
         step.retry = Retry { attempts: [1, 3, 3, 4][dice.below(4)], ..Retry::default() };
         step.cache = !dice.once_in(4);
+        step.seed = dice.below(2) as u64;
         let of = |port: &&str| steps::output(name, port);
         self.tables.extend(outputs.iter().filter(|port| **port == "table").map(of));
         self.steps.push(step);

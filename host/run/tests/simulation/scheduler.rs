@@ -91,6 +91,9 @@ impl World<'_> {
 
     /// Tells a loop to stop; the first word counts.
     pub(crate) fn stop(&mut self, key: Key, stop: Stop) {
+        if stop == Stop::Cancel {
+            self.cancelled.insert(key);
+        }
         if let Some(driven) = self.server.driven.get_mut(&key) {
             driven.stop.get_or_insert(stop);
             driven.inbox.push_back(Event::Woken);

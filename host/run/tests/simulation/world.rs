@@ -23,6 +23,8 @@ pub(crate) struct World<'s> {
     /// The server dies at its next write.
     pub dies: Option<When>,
     pub server: Server,
+    /// Runs that somebody did not want any more.
+    pub cancelled: BTreeSet<Key>,
     /// What somebody was told of each tenant's runs.
     told: Vec<BTreeSet<Fact>>,
 }
@@ -39,6 +41,7 @@ impl<'s> World<'s> {
             is_full: false,
             dies: None,
             server: Server::new(script),
+            cancelled: BTreeSet::new(),
             told: vec![BTreeSet::new(); script.tenants.len()],
         }
     }

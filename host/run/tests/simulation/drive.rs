@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use types::{Artifact, Attempt, Digest, Receipt, RunId, StepCommit, StepName};
 
+/// More than the longest delay between attempts.
+const LONGEST_US: i64 = 60_000_000;
+
 impl World<'_> {
     /// Lets a loop take its next event; false if there is none.
     pub(crate) fn turn(&mut self, key: Key) -> Result<bool> {
@@ -129,6 +132,9 @@ impl World<'_> {
                     self.host_work(driven, planned, attempt, Doing::Split)?;
                 }
                 Order::WakeAt(_) if self.has(Bug::Oversleeps) => {}
+                Order::WakeAt(at_us) if self.is_too_long(driven, at_us) => {
+                    return broken(format!("run {}: a step waits for as long as the clock went back", key.run));
+                }
                 Order::WakeAt(at_us) => {
                     let wake = self.mono_us + (at_us - self.wall_us).max(0);
                     driven.wake_mono_us = Some(driven.wake_mono_us.map_or(wake, |earlier| earlier.min(wake)));
@@ -142,6 +148,11 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// No step asks for more patience than this; a run's own time may be any.
+    fn is_too_long(&self, driven: &Driven, at_us: i64) -> bool {
+        driven.course.plan().timeout_ms.is_none() && at_us - self.wall_us > LONGEST_US
     }
 
     fn attempt(&mut self, key: Key, driven: &mut Driven, name: &StepName, attempt: Attempt) -> Result<()> {

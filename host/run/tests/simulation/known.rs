@@ -92,6 +92,10 @@ impl<'s> Known<'s> {
                     return broken(format!("version {} was registered after version {last}", version.version));
                 }
                 *last = version.version;
+                let named = Artifact::Version { model: version.model.clone(), version: version.version };
+                if !commit.outputs.values().eq([&named]) {
+                    return broken(format!("version {} is committed as {:?}", version.version, commit.outputs));
+                }
                 self.kept.extend(version.predictor.state.iter().map(|file| file.digest));
                 self.commit(version.run, commit)
             }

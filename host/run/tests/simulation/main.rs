@@ -34,8 +34,6 @@ use bugs::Bug;
 use script::Script;
 
 const SEEDS: u64 = 2_000;
-/// A bug that is planted is found under one of the first seeds.
-const SEEDS_OF_BUGS: u64 = 400;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
@@ -66,7 +64,7 @@ fn trouble_changes_nothing_that_counts() {
 fn bugs_that_are_planted_are_found_and_cut_down() {
     for bug in Bug::ALL {
         let fails = |script: &Script| course::fault(script, Some(bug)).is_some();
-        let seed = (0..SEEDS_OF_BUGS).find(|seed| fails(&Script::of(*seed)));
+        let seed = (0..SEEDS).find(|seed| fails(&Script::of(*seed)));
         let seed = seed.unwrap_or_else(|| panic!("{bug:?} is not found"));
         let smallest = shrink::shrink(&Script::of(seed), &fails);
         let what = course::fault(&smallest, Some(bug)).expect("it still fails");

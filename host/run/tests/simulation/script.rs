@@ -115,7 +115,7 @@ impl Script {
         let begins_us = (BEGINNINGS[dice.below(BEGINNINGS.len())] + dice.below(7_200) as i64) * 1_000_000;
         let tenants = (0..[1, 1, 2, 3][dice.below(4)]).map(|number| tenant(number, &mut dice)).collect();
         let moves = (0..12 + dice.below(50)).map(|_| random_move(&mut dice)).collect();
-        Self { begins_us, slots: 1 + dice.below(4), tenants, moves }
+        Self { begins_us, slots: [1, 1, 2, 3][dice.below(4)], tenants, moves }
     }
 
     /// The same without what must change nothing.

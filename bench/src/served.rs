@@ -69,7 +69,7 @@ impl<'a> Project<'a> {
 
 /// A step of the guest that takes from these.
 fn step(name: &str, before: &[String]) -> String {
-    let mut text = format!("[steps.{name}]\nplugin = \"./relay.wasm\"\n");
+    let mut text = format!("[steps.{name}]\nplugin = \"./relay.wasm\"\ncache = false\n");
     if !before.is_empty() {
         let wired: Vec<_> = before.iter().map(|before| format!("{before} = \"{before}.table\"")).collect();
         // Writing to a text does not fail.
@@ -143,7 +143,11 @@ pub(crate) struct Asking {
 impl Asking {
     /// From asking for a run to being told of the first event that counts. Returns once the run has ended, which must be well.
     pub(crate) async fn until(&mut self, pipeline: &str, counts: impl Fn(&RunEvent) -> bool) -> Result<Duration> {
-        let request = RunRequest { folder: self.project.clone(), pipeline: Some(pipeline.to_owned()) };
+        let request = RunRequest {
+            folder: self.project.clone(),
+            pipeline: Some(pipeline.to_owned()),
+            options: Default::default(),
+        };
         let (mut told, mut state, begin) = (None, None, Instant::now());
         let hear = |line| {
             let Line::Event { event } = line else { return };

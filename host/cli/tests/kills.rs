@@ -54,17 +54,21 @@ const END_MAX: Duration = Duration::from_secs(120);
 const CHAIN: &str = r#"
 [steps.first]
 plugin = "./relay.wasm"
+cache = false
 
 [steps.left]
 plugin = "./relay.wasm"
+cache = false
 inputs = { before = "first.table" }
 
 [steps.right]
 plugin = "./relay.wasm"
+cache = false
 inputs = { before = "first.table" }
 
 [steps.last]
 plugin = "./relay.wasm"
+cache = false
 inputs = { left = "left.table", right = "right.table" }
 "#;
 /// Rows of a file that grows, a few pages a run.
@@ -76,6 +80,7 @@ grants = { files = ["data"] }
 
 [steps.checked]
 plugin = "schema"
+cache = false
 inputs = { table = "rows.table" }
 params = { columns = { id = { type = "int64", unique = true } } }
 "#;
@@ -88,12 +93,14 @@ grants = { files = ["data"] }
 
 [steps.parts]
 plugin = "split"
+cache = false
 inputs = { table = "rows.table" }
 params = { fractions = { train = 0.75, test = 0.25 }, stratify = "label" }
 seed = 7
 
 [steps.model]
 plugin = "logistic"
+cache = false
 inputs = { train = "parts.train" }
 label = "label"
 ignore = ["id"]
@@ -105,6 +112,7 @@ inputs = { rows = "parts.test", model = "model.model" }
 
 [steps.measured]
 plugin = "classification"
+cache = false
 inputs = { candidate = "predicted.table" }
 params = { label = "label", positive = "b", resamples = 0 }
 

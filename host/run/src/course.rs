@@ -125,6 +125,11 @@ impl Course {
         &self.plan
     }
 
+    /// A step as it is to run: where it takes the best of several models, with the plugin as that one was trained.
+    pub fn step(&self, name: &StepName) -> Option<PlannedStep> {
+        self.plan.step(name).map(|step| own::with_winner(&self.plan, &self.view, step))
+    }
+
     pub fn stored(&self) -> &StoredPlan {
         &self.stored
     }
@@ -198,7 +203,7 @@ impl Course {
 
     /// Begins a step; true if it has ended already.
     fn start(&mut self, name: &StepName, now: &Now, turn: &mut Turn) -> bool {
-        let Some(step) = self.plan.step(name).cloned() else { return false };
+        let Some(step) = self.step(name) else { return false };
         if let (None, Ok(work)) = (&step.each, WorkName::of(&step, &self.view)) {
             self.busy.insert(name.clone());
             turn.orders.push(Order::Find { step: name.clone(), name: work.digest() });
@@ -247,7 +252,7 @@ impl Course {
             Err(because) => {
                 turn.told.push(RunEvent::CacheMissed { step: name.clone(), because });
                 self.names.insert(name.clone(), work);
-                if let (Some(step), None) = (self.plan.step(&name).cloned(), self.stopping(now)) {
+                if let (Some(step), None) = (self.step(&name), self.stopping(now)) {
                     self.attempt(&step, now, turn);
                 }
             }

@@ -1,6 +1,7 @@
 //! Starts runs and drives them to their end. One dispatcher a process: it is what keeps two runs from giving a model the same
 //! version number, or from committing the same rows of a source twice.
 
+use crate::course::committed;
 use crate::drive::Drive;
 use crate::{CancelToken, Observer, RunEvent, RunView};
 use plan::Plan;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{Cause, Digest, Fault, Record, RunHead, RunId, RunState, Settings, StepCommit, TenantId};
+use types::{Cause, Digest, Fault, Item, Record, RunHead, RunId, RunState, Settings, StepCommit, StepName, TenantId};
 
 /// Turns plans into runs. Shared by all tenants and threads.
 pub struct Dispatcher {
@@ -41,6 +42,8 @@ pub struct Begin<'a> {
     pub overrides: Settings,
     /// Who asked for it; cut at [`BY_CHARS_MAX`].
     pub by: Option<String>,
+    /// What steps run for, where another run found that out.
+    pub items: Vec<(StepName, Vec<Item>)>,
     /// What steps need not do, because it is there.
     pub taken: Vec<StepCommit>,
     /// Records that are to be true if and only if the run began.
@@ -50,9 +53,9 @@ pub struct Begin<'a> {
 impl<'a> Begin<'a> {
     /// Because somebody asked for it, now.
     pub fn manual(plan: &'a Plan, project_dir: &'a Path) -> Self {
-        let (overrides, by, taken, beside) = Default::default();
+        let (overrides, by, items, taken, beside) = Default::default();
         let (cause, logical_time_us, deployment) = (Cause::Manual, None, None);
-        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, by, taken, beside }
+        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, by, items, taken, beside }
     }
 }
 
@@ -90,7 +93,8 @@ impl Dispatcher {
 
     /// Records that a run began; [`Self::drive`] does its work.
     pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<RunId, Fault> {
-        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, taken, beside } = begin;
+        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, items, taken, beside } =
+            begin;
         check_order(plan).map_err(Fault::host)?;
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
         let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
@@ -107,8 +111,10 @@ impl Dispatcher {
             overrides,
             by: by.map(|by| by.chars().take(BY_CHARS_MAX).collect()),
         };
+        let told: Vec<_> = taken.iter().flat_map(|commit| committed(commit, now_us)).collect();
+        let items = items.into_iter().map(|(step, items)| Record::StepExpanded { run, step, items });
         let taken = taken.into_iter().map(|commit| Record::StepCommitted { run, commit, at_us: now_us });
-        let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(taken).chain(beside).collect();
+        let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(items).chain(taken).chain(beside).collect();
         self.journal.append(tenant, &records)?;
         observer(&RunEvent::RunStarted {
             run,
@@ -117,6 +123,7 @@ impl Dispatcher {
             steps: plan.steps.iter().map(|step| step.name.clone()).collect(),
             at_us: now_us,
         });
+        told.iter().for_each(observer);
         Ok(run)
     }
 

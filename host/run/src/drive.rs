@@ -308,7 +308,7 @@ impl<'a> Drive<'a> {
     }
 
     fn planned(&self, name: &StepName) -> Result<PlannedStep, Fault> {
-        let step = self.course.plan().step(name).cloned();
+        let step = self.course.step(name);
         step.ok_or_else(|| Fault::host(format!("the plan has no step `{name}`")))
     }
 

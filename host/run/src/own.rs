@@ -92,18 +92,36 @@ pub(crate) fn registration(
 /// it is.
 fn with_trainer<'p>(plan: &'p Plan, view: &RunView, step: &PlannedStep) -> Cow<'p, Plan> {
     let Work::Register { model, .. } = &step.work else { return Cow::Borrowed(plan) };
-    let Some(Work::Best { parts, .. }) = plan.step(&model.step).map(|step| &step.work) else {
-        return Cow::Borrowed(plan);
-    };
-    let registered = view.output(model).map(Artifact::digest);
-    let item = parts.iter().find(|(part, _)| view.output(part).map(Artifact::digest) == registered);
-    let mut plan = plan.clone();
-    for planned in &mut plan.steps {
+    let Some(winner) = winner(plan, view, model) else { return Cow::Borrowed(plan) };
+    let mut changed = plan.clone();
+    for planned in &mut changed.steps {
         if let (Work::Register { served, .. }, true) = (&mut planned.work, planned.name == step.name) {
-            served.trainer = item.map(|(part, _)| part.step.clone());
+            served.trainer = Some(winner.step.clone());
         }
     }
-    Cow::Owned(plan)
+    Cow::Owned(changed)
+}
+
+/// A step that takes the best of several models, with the plugin as the winner was trained; any other as it is.
+pub(crate) fn with_winner(plan: &Plan, view: &RunView, step: &PlannedStep) -> PlannedStep {
+    let mut step = step.clone();
+    let (model, plugin) = match &mut step.work {
+        Work::Predict { model, plugin, .. } => (model, Some(plugin)),
+        Work::Deliver { what, trainer, .. } => (what, trainer.as_mut()),
+        _ => return step,
+    };
+    let winner = winner(plan, view, model).and_then(|winner| plan.step(&winner.step)?.work.plugin());
+    if let (Some(winner), Some(plugin)) = (winner, plugin) {
+        plugin.clone_from(winner);
+    }
+    step
+}
+
+/// Of a choice among several models, the output that it chose.
+fn winner<'p>(plan: &'p Plan, view: &RunView, model: &OutputRef) -> Option<&'p OutputRef> {
+    let Work::Best { parts, .. } = &plan.step(&model.step)?.work else { return None };
+    let chosen = view.output(model).map(Artifact::digest)?;
+    parts.iter().map(|(part, _)| part).find(|part| view.output(part).map(Artifact::digest) == Some(chosen))
 }
 
 /// What is told of a registration.

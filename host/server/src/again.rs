@@ -101,12 +101,16 @@ impl Past {
         taken: Vec<StepCommit>,
         by: Option<String>,
     ) -> Begin<'a> {
+        let kept = |step: &StepName| taken.iter().any(|commit| commit.step == *step);
+        let expanded = self.view.steps.iter().filter(|(step, _)| kept(step));
+        let items = expanded.filter_map(|(step, view)| Some((step.clone(), view.items.clone()?))).collect();
         Begin {
             cause,
             logical_time_us: Some(self.head.logical_time_us),
             deployment: self.head.deployment,
             overrides: self.head.overrides.clone(),
             by,
+            items,
             taken,
             ..Begin::manual(plan, &self.stored.project_dir)
         }

@@ -190,14 +190,9 @@ impl Server {
 
 /// The project, or all of it that the pipeline needs.
 fn load(folder: &Path, pipeline: Option<&str>, settings: &Settings) -> Result<Project, Vec<Problem>> {
-    // No project leaves anything open yet.
-    let unknown = |name: &String| Problem::new(format!("the project has no setting `{name}`"));
-    if !settings.is_empty() {
-        return Err(settings.keys().map(unknown).collect());
-    }
     match pipeline {
-        Some(name) => manifest::load_one(folder, name),
-        None => manifest::load(folder),
+        Some(name) => manifest::load_one_with(folder, name, settings),
+        None => manifest::load_with(folder, settings),
     }
 }
 

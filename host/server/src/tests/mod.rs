@@ -155,6 +155,11 @@ impl House {
     /// Looks once, and waits for the runs that begin to end.
     fn look(&self) {
         self.server.look();
+        self.wait();
+    }
+
+    /// Waits for the runs that are driven to end.
+    fn wait(&self) {
         let begin = Instant::now();
         while !locked(&self.server.live).is_empty() {
             assert!(begin.elapsed() < DEADLINE, "a run does not end");

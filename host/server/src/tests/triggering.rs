@@ -41,6 +41,7 @@ fn a_pipeline_follows_each_success_once_also_after_a_restart() {
     house.deploy(&pipelines);
     // Nobody looks while this one ends.
     house.server.start_deployed(&tenant(), &project(), &pipeline("first")).unwrap();
+    house.wait();
     let house = house.again();
     house.server.triggers.hear(drop);
     (0..4).for_each(|_| house.look());
@@ -106,7 +107,6 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     std::fs::write(file("a.csv"), "1").unwrap();
     let mut watches = Watches::default();
     let mut look = || house.server.watch_all(&tenant(), &mut watches);
-    let wait = || house.look();
     (0..3).for_each(|_| look());
     assert_eq!(house.count("main"), 0, "what was there is taken note of");
     std::fs::write(file("b.csv"), "1").unwrap();
@@ -116,7 +116,7 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     look();
     assert_eq!(house.count("main"), 0, "it still is");
     (0..3).for_each(|_| look());
-    wait();
+    house.wait();
     assert_eq!(house.count("main"), 1);
     // During a run that files started, a change waits.
     let run = house.under_way(Cause::Data { what: String::new() });
@@ -125,7 +125,7 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     assert_eq!(house.count("main"), 2, "the one that is under way");
     house.end(run);
     (0..3).for_each(|_| look());
-    wait();
+    house.wait();
     assert_eq!(house.count("main"), 3);
     let cause = house.runs()[2].head.cause.clone();
     assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned() });

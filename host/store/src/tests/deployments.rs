@@ -36,6 +36,7 @@ fn started(run: u64, cause: Cause, deployment: Option<u32>) -> Record {
         started_us: 2,
         deployment,
         overrides: Settings::new(),
+        by: None,
     })
 }
 

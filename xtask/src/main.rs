@@ -39,7 +39,8 @@ Commands:
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
-           chunks, tables, frames, manifest, tensors, trees or requests. A failure prints its seed.
+           chunks, tables, frames, manifest, tensors, trees, queries, requests or simulation. A failure
+           prints its seed.
   bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
            the machine's load. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
            them beside ours, or run, which does so with Luigi and Dagster. Let nothing else run meanwhile.

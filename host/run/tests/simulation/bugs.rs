@@ -1,0 +1,49 @@
+//! Bugs to be planted in the world round the machine, each of a kind that somebody could make: the simulation must find them.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The journal says that a batch is on disk before it is.
+    AcknowledgesTooEarly,
+    /// What happened is told before it is on disk.
+    TellsTooEarly,
+    /// A version's number is looked up long before it is taken.
+    NumbersTooEarly,
+    /// A resumed run starts from a view that lacks the last records.
+    ResumesFromAnOldView,
+    /// The time for which a run waits never comes.
+    Oversleeps,
+    /// The loop does not hear of the end of an attempt whose worker died.
+    LosesAnEnd,
+    /// A page is committed without a look at where the source is.
+    CommitsPagesBlindly,
+    /// The cache does not care for the run's logical time.
+    CachesTheTime,
+    /// What a schedule decided is not written down.
+    ForgetsWhatIsSettled,
+    /// What a schedule decided is written down before the run begins, in a batch of its own.
+    SettlesTooEarly,
+    /// The sweep does not know of the pages of sources.
+    SweepsPages,
+    /// The sweep takes what an attempt has just left.
+    SweepsWhatIsYoung,
+    /// The same tenant always comes first.
+    IsUnfair,
+}
+
+impl Bug {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::AcknowledgesTooEarly,
+        Self::TellsTooEarly,
+        Self::NumbersTooEarly,
+        Self::ResumesFromAnOldView,
+        Self::Oversleeps,
+        Self::LosesAnEnd,
+        Self::CommitsPagesBlindly,
+        Self::CachesTheTime,
+        Self::ForgetsWhatIsSettled,
+        Self::SettlesTooEarly,
+        Self::SweepsPages,
+        Self::SweepsWhatIsYoung,
+        Self::IsUnfair,
+    ];
+}

@@ -24,7 +24,7 @@ fn what_is_not_behind_the_step_is_taken() {
         ("clean", vec!["other", "rows"]),
         ("sent", vec!["clean", "model", "other", "rows"]),
     ] {
-        let taken = before(&plan(), &all, RUN, &name(from)).unwrap();
+        let taken = before(&plan(), &all, RUN, &name(from)).unwrap().taken;
         assert_eq!(names(&taken), expected, "from {from}");
         assert!(taken.iter().all(|commit| commit.taken == Some(Taken::Rerun { run: RUN }) && commit.key.is_none()));
     }
@@ -33,7 +33,10 @@ fn what_is_not_behind_the_step_is_taken() {
 #[test]
 fn a_step_before_it_must_have_committed_and_no_other() {
     let text = |view: &RunView, from: &str| before(&plan(), view, RUN, &name(from)).unwrap_err().to_string();
-    assert_eq!(names(&before(&plan(), &after(&["rows", "clean"]), RUN, &name("model")).unwrap()), ["clean", "rows"]);
+    assert_eq!(
+        names(&before(&plan(), &after(&["rows", "clean"]), RUN, &name("model")).unwrap().taken),
+        ["clean", "rows"]
+    );
     let said = text(&after(&["other"]), "model");
     assert!(said.contains("before it `rows`, `clean` did not commit"), "{said}");
     let said = text(&after(&[]), "modle");
@@ -43,9 +46,9 @@ fn a_step_before_it_must_have_committed_and_no_other() {
 #[test]
 fn items_go_with_their_step() {
     let with_items = after(&["rows", "clean@0", "clean@1", "clean"]);
-    let taken = before(&plan(), &with_items, RUN, &name("model")).unwrap();
+    let taken = before(&plan(), &with_items, RUN, &name("model")).unwrap().taken;
     assert_eq!(names(&taken), ["clean", "clean@0", "clean@1", "rows"]);
-    assert_eq!(names(&before(&plan(), &with_items, RUN, &name("clean")).unwrap()), ["rows"]);
+    assert_eq!(names(&before(&plan(), &with_items, RUN, &name("clean")).unwrap().taken), ["rows"]);
 }
 
 #[test]

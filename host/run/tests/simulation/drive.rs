@@ -199,8 +199,8 @@ impl World<'_> {
     }
 
     fn planned(&self, driven: &Driven, name: &StepName) -> Result<PlannedStep> {
-        match driven.course.plan().step(name) {
-            Some(step) => Ok(step.clone()),
+        match driven.course.step(name) {
+            Some(step) => Ok(step),
             None => broken(format!("the plan has no step `{name}`")),
         }
     }

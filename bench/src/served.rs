@@ -3,7 +3,7 @@
 use crate::Built;
 use crate::side::status_kib;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use api::{Client, Line, RunRequest, Trouble};
+use api::{Client, Line, Trouble};
 use run::RunEvent;
 use server::Folder;
 use std::fmt::Write;
@@ -17,7 +17,8 @@ use types::RunState;
 /// The steps of pipeline `linear`, and those beside each other in `fan`.
 pub(crate) const LINEAR: usize = 10;
 pub(crate) const FAN: usize = 100;
-const RUNS: &str = "/v1/tenants/default/runs";
+/// What asks for runs of the deployed project.
+const PIPELINES: &str = "/v1/tenants/default/deployments/measured/pipelines";
 
 /// A project of the guest `relay`: pipelines `one`, `say`, `linear` and `fan`.
 pub(crate) struct Project<'a> {
@@ -26,7 +27,7 @@ pub(crate) struct Project<'a> {
 }
 
 impl<'a> Project<'a> {
-    /// With its data folder made, its plugin compiled and pinned, and every pipeline run once.
+    /// With its data folder made, its plugin compiled and pinned, every pipeline run once, and deployed.
     pub(crate) fn new(built: &'a Built) -> Result<Self> {
         let project = Self { built, folder: tempfile::tempdir()? };
         project.write("stepwell.toml", b"name = \"measured\"\n")?;
@@ -37,6 +38,8 @@ impl<'a> Project<'a> {
             let ran = project.command(&["run", name]).output()?;
             ensure!(ran.status.success(), "`{name}` does not run: {}", String::from_utf8_lossy(&ran.stderr));
         }
+        let deployed = project.command(&["deploy", "--yes"]).output()?;
+        ensure!(deployed.status.success(), "it is not deployed: {}", String::from_utf8_lossy(&deployed.stderr));
         Ok(project)
     }
 
@@ -94,7 +97,6 @@ fn fan() -> String {
 pub(crate) struct Served {
     child: Child,
     socket: PathBuf,
-    project: PathBuf,
     /// From the process's start to its listening.
     pub(crate) started: Duration,
 }
@@ -107,8 +109,7 @@ impl Served {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let started = begin.elapsed();
-        let (socket, project) = (Folder::socket(&project.data()), project.path().to_owned());
-        let served = Self { child, socket, project, started };
+        let served = Self { child, socket: Folder::socket(&project.data()), started };
         ensure!(line.contains("listening"), "the server said `{line}`");
         Ok(served)
     }
@@ -116,7 +117,7 @@ impl Served {
     /// A client with a connection of its own.
     pub(crate) async fn client(&self) -> Result<Asking> {
         let client = Client::there(&self.socket).await.context("the server does not listen")?;
-        Ok(Asking { client, project: self.project.clone() })
+        Ok(Asking { client })
     }
 
     pub(crate) fn resident_kib(&self) -> Result<u64> {
@@ -134,20 +135,15 @@ impl Drop for Served {
     }
 }
 
-/// Somebody who asks for runs, one after the other.
+/// Somebody who asks for runs of what is deployed, one after the other.
 pub(crate) struct Asking {
     client: Client,
-    project: PathBuf,
 }
 
 impl Asking {
     /// From asking for a run to being told of the first event that counts. Returns once the run has ended, which must be well.
     pub(crate) async fn until(&mut self, pipeline: &str, counts: impl Fn(&RunEvent) -> bool) -> Result<Duration> {
-        let request = RunRequest {
-            folder: self.project.clone(),
-            pipeline: Some(pipeline.to_owned()),
-            options: Default::default(),
-        };
+        let path = format!("{PIPELINES}/{pipeline}/runs");
         let (mut told, mut state, begin) = (None, None, Instant::now());
         let hear = |line| {
             let Line::Event { event } = line else { return };
@@ -158,7 +154,7 @@ impl Asking {
                 state = Some(ended);
             }
         };
-        let heard = self.client.lines("POST", RUNS, &request, hear).await;
+        let heard = self.client.lines("POST", &path, &(), hear).await;
         heard.map_err(|trouble| match trouble {
             Trouble::Refused(status, body) => anyhow!("{pipeline} was refused with {status}: {body:?}"),
             Trouble::Broken(why) => anyhow!(why),

@@ -68,10 +68,10 @@ fn running_is_the_same_alone_and_beside_a_server() {
     assert_eq!(numbers, [4, 3, 2, 1]);
     drop(serving);
     project.edit(harness::TRAIN, "at_least = 0.99", "at_least = 0.9999");
-    let alone = project.stepwell(&["run"]);
+    let alone = run();
     alone.expect("a gate that fails, alone", 4, &["run 5 rejected"]);
     let _serving = project.serve();
-    let beside = project.stepwell(&["run"]);
+    let beside = run();
     beside.expect("a gate that fails, beside a server", 4, &["run 6 rejected"]);
     assert_eq!(without_numbers(&alone), without_numbers(&beside));
 }

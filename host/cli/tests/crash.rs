@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::LazyLock;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use support::Project;
 
@@ -123,11 +123,19 @@ impl Running {
 
     /// The step of the next `step_committed` event.
     fn next_commit(&self) -> String {
+        self.next_commit_if_any().unwrap()
+    }
+
+    /// The same; none if the process ends without one.
+    fn next_commit_if_any(&self) -> Option<String> {
         loop {
-            let line = self.lines.recv_timeout(LINE_MAX).unwrap();
+            let line = match self.lines.recv_timeout(LINE_MAX) {
+                Err(RecvTimeoutError::Disconnected) => return None,
+                line => line.unwrap(),
+            };
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["event"]["event"] == "step_committed" {
-                return line["event"]["step"].as_str().unwrap().to_owned();
+                return Some(line["event"]["step"].as_str().unwrap().to_owned());
             }
         }
     }
@@ -221,17 +229,15 @@ fn a_run_killed_at_every_attempt_to_resume_ends() {
     let running = Running::start(&project, &["run"]);
     let mut committed = vec![running.next_commit()];
     running.kill(&project);
-    while committed.len() < STEPS - 1 {
+    // What was told of may be less than what was committed: the last steps, which the host does itself, are one record with the end.
+    while project.answer(&["runs", "list"])[0]["state"] == "running" {
         let resuming = Running::start(&project, &["runs", "resume", "1"]);
-        let next = resuming.next_commit();
+        let Some(next) = resuming.next_commit_if_any() else { continue };
         assert!(!committed.contains(&next), "`{next}` was committed twice");
         committed.push(next);
         resuming.kill(&project);
     }
-    let list = project.answer(&["runs", "list"]);
-    if list[0]["state"] == "running" {
-        project.stepwell(&["runs", "resume", "1"]).succeeded();
-    }
+    assert!(committed.len() > STEPS / 2, "{committed:?}");
     assert_ends_undisturbed(&project);
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 use store::Store;
 use tempfile::TempDir;
 use types::{Digest, Record, RunId, TenantId};
@@ -61,8 +62,13 @@ impl Room {
     }
 
     fn remount(&self, how: &str) {
-        let mounted = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status().unwrap();
-        assert!(mounted.success(), "cannot mount {} {how}", self.0.display());
+        let mount = || Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status().unwrap();
+        // A worker whose server has gone may hold a file for a moment longer.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !mount().success() {
+            assert!(Instant::now() < deadline, "cannot mount {} {how}", self.0.display());
+            std::thread::yield_now();
+        }
     }
 
     /// Leaves so much of it, until the file that is given is removed.

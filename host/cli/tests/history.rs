@@ -32,7 +32,7 @@ fn a_run_is_run_again_from_a_step_on() {
     said.expect("rerun", 0, &["run 2 of `tumour/train`", "version 2", "succeeded"]);
     let (first, second) = (show(&project, 1), show(&project, 2));
     assert_eq!(second["summary"]["cause"], json!({ "cause": "rerun", "of": 1, "from": "predicted" }));
-    assert_eq!((&second["plan"], &second["logical_time_us"]), (&first["plan"], &first["logical_time_us"]));
+    assert_eq!(second["logical_time_us"], first["logical_time_us"]);
     for name in BEFORE {
         let (before, after) = (step(&first, name), step(&second, name));
         assert_eq!(after["taken"], json!({ "taken": "rerun", "run": 1 }), "{name}");

@@ -177,8 +177,8 @@ pub(crate) enum Command {
     /// Forget runs that need not be kept, and remove what nothing names any more
     ///
     /// Only the tenant's. Never what a run that has not ended needs, nor what is behind a registered version, nor a pipeline's
-    /// newest run that succeeded. Without --keep-runs and --older-than only what no run names any more goes. It may be
-    /// called while runs are under way.
+    /// newest run that succeeded. Without --keep-runs and --older-than runs are kept as the deployed project's `[retention]` says,
+    /// and where nothing is said only what no run names any more goes. It may be called while runs are under way.
     Gc {
         /// Say what would go, and remove nothing
         #[arg(long)]

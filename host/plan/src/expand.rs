@@ -28,7 +28,7 @@ pub fn static_items(each: &Each) -> Option<Vec<Item>> {
     let Each::Values { param, values } = each else { return None };
     let item = |value: &Value| {
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Item { label: format!("{param} = {shown}"), value: Some(value.clone()), table: None }
+        Item { label: format!("{param}={shown}"), value: Some(value.clone()), table: None }
     };
     Some(values.iter().map(item).collect())
 }
@@ -219,7 +219,7 @@ mod tests {
         let each =
             Each::Values { param: "depth".into(), values: vec![3.into(), "low".into(), true.into(), 0.5.into()] };
         let labels: Vec<_> = static_items(&each).unwrap().into_iter().map(|item| item.label).collect();
-        assert_eq!(labels, ["depth = 3", "depth = low", "depth = true", "depth = 0.5"]);
+        assert_eq!(labels, ["depth=3", "depth=low", "depth=true", "depth=0.5"]);
         let like = Each::Like { step: Id::parse("train").unwrap() };
         assert_eq!(static_items(&like), None);
     }

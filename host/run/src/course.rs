@@ -9,13 +9,14 @@
 
 use crate::cache::{self, WorkName};
 use crate::call::who;
+use crate::decide::out_of_time;
 use crate::outputs::Outputs;
 use crate::{Action, Circumstances, OutputSummary, RunEvent, RunView, Stop, StoredPlan, decide, own, retry};
 use plan::{Each, Plan, PlannedStep, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, Item, ModelName, Receipt, Record, Retry, RunId, RunState, StepCommit,
-    StepName, Taken, recorded_bytes,
+    Artifact, Attempt, Digest, Fault, FaultKind, Item, LimitKind, ModelName, Receipt, Record, Retry, RunId, RunState,
+    StepCommit, StepName, Taken, recorded_bytes,
 };
 
 /// What happened.
@@ -273,8 +274,21 @@ impl Course {
             }
             // Stopped because the server leaves: as if it had died, so that the next one begins the attempt anew.
             Err(fault) if fault.kind == FaultKind::Cancelled && now.stop == Some(Stop::Leave) => {}
-            Err(fault) => self.fail(step, attempt, fault, receipt, now, turn),
+            Err(fault) => {
+                let fault = self.told_why(&step, fault, now);
+                self.fail(step, attempt, fault, receipt, now, turn);
+            }
         }
+    }
+
+    /// An attempt that was told to end because the run's time is up failed for that; nobody cancelled it.
+    fn told_why(&self, step: &StepName, fault: Fault, now: &Now) -> Fault {
+        let is_up = self.deadline_us().is_some_and(|deadline| now.at_us >= deadline);
+        if fault.kind != FaultKind::Cancelled || now.stop.is_some() || !is_up {
+            return fault;
+        }
+        let whose = self.plan.step(step).map_or_else(|| format!("step `{step}`"), who);
+        Fault::new(FaultKind::Limit { limit: LimitKind::Wall }, format!("{whose}: {}", out_of_time(&self.plan)))
     }
 
     fn split(

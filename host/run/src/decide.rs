@@ -76,7 +76,7 @@ pub fn decide(plan: &Plan, view: &RunView, now: &Circumstances) -> Vec<Action> {
     }
 }
 
-fn out_of_time(plan: &Plan) -> String {
+pub(crate) fn out_of_time(plan: &Plan) -> String {
     let most = types::Quantity::Milliseconds(plan.timeout_ms.unwrap_or_default());
     format!("the run took longer than the pipeline's `timeout`, {most}")
 }
@@ -97,6 +97,8 @@ fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
     }
     let missing = inputs.iter().find_map(|input| match view.status(&input.step) {
         Status::Failed { .. } => Some(format!("step `{}` failed", input.step)),
+        // What gathers items is the step that people know.
+        Status::Skipped { because } if matches!(step.work, Work::Gather { .. }) => Some(because.clone()),
         Status::Skipped { .. } => Some(format!("step `{}` was skipped", input.step)),
         _ => None,
     });

@@ -1,7 +1,7 @@
 //! Starts runs and drives them to their end. One dispatcher a process: it is what keeps two runs from giving a model the same
 //! version number, or from committing the same rows of a source twice.
 
-use crate::course::committed;
+use crate::course::{committed, expanded};
 use crate::drive::Drive;
 use crate::{CancelToken, Observer, RunEvent, RunView};
 use plan::Plan;
@@ -75,6 +75,13 @@ impl StoredPlan {
         let stored: Self = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         check_order(&stored.plan).map_err(damaged)?;
         Ok(stored)
+    }
+}
+
+impl StoredPlan {
+    /// The plan as a run carries it out: with the items of its steps, as far as they are known.
+    pub fn expanded(&self, view: &RunView) -> Plan {
+        expanded(&self.plan, view)
     }
 }
 

@@ -43,7 +43,7 @@ fn best(
     for (model, measures) in parts {
         let taken = measured(step, view, measures)?;
         let Some(value) = taken.iter().find(&wanted).map(|measure| measure.value) else {
-            return Err(Fault::invalid(format!("{}: `{measures}` lacks the measure that is to decide", who(step))));
+            return Err(undecided(step, measures, taken));
         };
         let is_better = |(so_far, ..): &(f64, _, _)| if highest { value > *so_far } else { value < *so_far };
         if best.as_ref().is_none_or(is_better) {
@@ -63,6 +63,14 @@ fn best(
         outputs.insert(port.clone(), artifact);
     }
     Ok(outputs)
+}
+
+fn undecided(step: &PlannedStep, from: &OutputRef, taken: &[Measure]) -> Fault {
+    let Work::Best { measure, slice, .. } = &step.work else { return wrong_input(step, from, "measures", None) };
+    let of = |slice: &Option<String>| slice.as_ref().map(|slice| format!(" of {slice}")).unwrap_or_default();
+    let there: Vec<_> = taken.iter().take(20).map(|taken| format!("{}{}", taken.name, of(&taken.slice))).collect();
+    let message = format!("{}: `{from}` has no measure `{measure}{}`", who(step), of(slice));
+    Fault::invalid(message).hinted(format!("it has {}", there.join(", ")))
 }
 
 /// The record of a version; the fault is the step's.

@@ -58,7 +58,7 @@ impl Server {
             )));
         };
         let past = self.past(tenant, of)?;
-        Ok(compare(&past.stored.plan, (of, &past.view), (run, &replay.view, &replay.stored.plan)))
+        Ok(compare(&past.stored.expanded(&past.view), (of, &past.view), (run, &replay.view, &replay.stored.plan)))
     }
 
     /// How two runs differ, of what pipelines they may be.
@@ -66,7 +66,8 @@ impl Server {
         self.known(tenant)?;
         let known = |run: RunId| -> Result<Known, Error> {
             let Past { head, stored, view } = self.past(tenant, run)?;
-            Ok((head, stored.plan, view))
+            let plan = stored.expanded(&view);
+            Ok((head, plan, view))
         };
         Ok(diff(&known(a)?, &known(b)?))
     }

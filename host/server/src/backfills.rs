@@ -55,6 +55,10 @@ impl Server {
         if plan.instants().is_empty() {
             return Err(Fault::invalid(format!("the schedule of `{pipeline}` has no instant in that span")).into());
         }
+        if plan.instants().iter().any(|instant| instant.at_us > self.now_us()) {
+            let fault = Fault::invalid(format!("the span reaches beyond now, and `{pipeline}` has instants there"));
+            return Err(fault.hinted("a backfill is of the past; what is to come the schedule runs itself").into());
+        }
         let _alone = locked(&self.deploying);
         let number = self.store.backfills(tenant)?.last().map_or(0, |last| last.asked.number) + 1;
         let asked = BackfillAsked {

@@ -2,8 +2,9 @@
 
 use crate::deploy::Content;
 use manifest::{Notify, Project, Triggers};
-use plan::{PlannedStep, Work};
+use plan::{Plan, PlannedStep, Work};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use types::{Grants, Settings, StepName};
@@ -48,6 +49,8 @@ pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
     found.each("endpoint", &old.map(endpoints).unwrap_or_default(), &endpoints(new), String::clone);
     let notified = |side: Side<'_>| side.project.notify.as_ref().map(told);
     found.one("who is told of runs", old.and_then(notified), notified(new));
+    let kept = |side: Side<'_>| side.project.retention.as_ref().map(retained);
+    found.one("which runs are kept", old.and_then(kept), kept(new));
     let folder = |side: Side<'_>| side.content.project_dir.display().to_string();
     if let Some(old) = old {
         found.one("the project's folder", Some(folder(old)), Some(folder(new)));
@@ -101,6 +104,9 @@ impl Found {
             for kind in ["schedule", "triggers"] {
                 self.one(&format!("{kind} of pipeline `{name}`"), then.remove(kind), today.remove(kind));
             }
+            let courses = |side: Side<'_>| side.content.plans.get(name).map(course).unwrap_or_default();
+            let (then, today) = (old.map(courses).unwrap_or_default(), courses(new));
+            self.each(&format!("pipeline `{name}`:"), &then, &today, String::clone);
             let steps = |side: Side<'_>| -> BTreeMap<StepName, PlannedStep> {
                 let plan = side.content.plans.get(name).into_iter();
                 plan.flat_map(|plan| &plan.steps).map(|step| (step.name.clone(), step.clone())).collect()
@@ -143,17 +149,11 @@ impl Found {
         self.each(&format!("{what}: parameter"), &parameters(old), &parameters(new), String::clone);
         self.grants(what, &old.grants, &new.grants);
         let before = self.0.len();
-        let rest = |step: &PlannedStep| {
-            let PlannedStep { seed, limits, when, retry, pool, cache, each, .. } = step.clone();
-            format!("{:?}", (seed, limits, when, retry, pool, cache, each))
-        };
+        self.each(&format!("{what}:"), &keys(old), &keys(new), String::clone);
         let inputs =
             |step: &PlannedStep| step.work.inputs().iter().map(|input| format!("`{input}`")).collect::<Vec<_>>();
         let wired = |step: &PlannedStep| Some(inputs(step).join(", "));
         self.one(&format!("{what}: takes"), wired(old), wired(new));
-        if rest(old) != rest(new) {
-            self.say(How::Changed, format!("{what}: limits, conditions, retries or seed"));
-        }
         if self.0.len() == before && without_plugin(&old.work) != without_plugin(&new.work) {
             self.say(How::Changed, format!("{what}: how it does it"));
         }
@@ -169,6 +169,34 @@ impl Found {
             self.say(How::Changed, format!("{what} may no longer reach {}", lines(&less)));
         }
     }
+}
+
+/// What the other keys of a step say, each in its stored form.
+fn keys(step: &PlannedStep) -> BTreeMap<String, String> {
+    let PlannedStep { seed, limits, when, retry, pool, cache, each, .. } = step;
+    let said = json!({ "seed": seed, "limits": limits, "when": when, "retry": retry, "pool": pool, "cache": cache, "each": each });
+    let mut keys = BTreeMap::new();
+    for (key, value) in said.as_object().into_iter().flatten() {
+        match value.as_object().filter(|_| matches!(key.as_str(), "limits" | "retry")) {
+            Some(parts) => keys.extend(parts.iter().map(|(part, value)| (format!("{key}.{part}"), value.to_string()))),
+            None if !value.is_null() => drop(keys.insert(key.clone(), types::sentence(value.to_string()))),
+            None => {}
+        }
+    }
+    keys
+}
+
+/// What a whole pipeline may take, and before whom it begins.
+fn course(plan: &Plan) -> BTreeMap<&'static str, String> {
+    let timeout = plan.timeout_ms.map(|most| ("timeout", types::Quantity::Milliseconds(most).to_string()));
+    let priority = (plan.priority != 0).then(|| ("priority", plan.priority.to_string()));
+    timeout.into_iter().chain(priority).collect()
+}
+
+fn retained(retention: &manifest::Retention) -> String {
+    let runs = retention.runs.map(|runs| format!("{runs} runs of a pipeline"));
+    let age = retention.age_ms.map(|age| format!("{} of them", types::Quantity::Milliseconds(age)));
+    runs.into_iter().chain(age).collect::<Vec<_>>().join(", ")
 }
 
 fn does(work: &Work) -> String {

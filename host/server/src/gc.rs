@@ -70,8 +70,9 @@ impl Server {
             Some((deployed.project.name.clone(), Keep { runs, age_ms }))
         };
         let said: BTreeMap<ProjectName, Keep> = self.all_deployed(tenant)?.iter().filter_map(said).collect();
-        // What a deployed project says of its own runs is what holds for them.
-        let keep = |project: &ProjectName| said.get(project).copied().unwrap_or(keep);
+        // What a deployed project says of its own runs holds for them, unless whoever asks says otherwise.
+        let is_asked = keep != Keep::default();
+        let keep = |project: &ProjectName| said.get(project).copied().filter(|_| !is_asked).unwrap_or(keep);
         let runs = self.store.runs(tenant)?;
         // One whose thread still writes its report has ended only by its records.
         kept.extend(runs.iter().map(|run| run.head.run).filter(|run| self.is_live(tenant, *run)));

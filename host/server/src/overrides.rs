@@ -34,6 +34,12 @@ fn set(pipeline: &mut Pipeline, name: &str, value: &serde_json::Value) -> Result
     let Source::Plugin(_) = &found.source else {
         return Err(Problem::new(format!("step `{step}` has no parameters: it is a built-in")));
     };
+    if let Some(manifest::Each::Values { param, .. }) = &found.course.each
+        && param == key
+    {
+        let problem = Problem::new(format!("step `{step}` runs for each of several values of `{key}`"));
+        return Err(problem.hinted("one value for all of them cannot be set; change `each` in the file"));
+    }
     if let Some(params) = found.params.as_object_mut() {
         params.insert(key.to_owned(), value.clone());
     }

@@ -191,7 +191,7 @@ impl Server {
         let records = self.store.run_records(tenant, run)?;
         let view = run::RunView::of(&records);
         let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
-        let stored = run::StoredPlan::load(self.store.as_ref(), tenant, plan)?.plan;
+        let stored = run::StoredPlan::load(self.store.as_ref(), tenant, plan)?.expanded(&view);
         let steps: Vec<_> = stored.steps.iter().map(|step| detail(step, &view)).collect();
         let registered = self.registered(tenant, &steps)?;
         let report = Some(self.report_file(tenant, run)).filter(|file| file.exists());

@@ -43,7 +43,7 @@ pub(crate) fn compare(plan: &Plan, recorded: (RunId, &RunView), replayed: (RunId
         after.commit(step).is_some_and(|commit| matches!(commit.taken, Some(Taken::Recording { .. })))
     };
     let (mut outputs, mut taken, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for step in names(plan, before) {
+    for step in plan.steps.iter().map(|step| step.name.clone()) {
         match () {
             () if is_taken(&step) => taken.push(step),
             () if replayed_plan.step(&crate::rerun::whole(&step)).is_none() => left_out.push(step),
@@ -52,15 +52,6 @@ pub(crate) fn compare(plan: &Plan, recorded: (RunId, &RunView), replayed: (RunId
     }
     let same = outputs.iter().all(|output: &ReplayedOutput| output.same);
     Replayed { run, of, outputs, taken, left_out, same }
-}
-
-/// The steps in the order of the plan, each behind its items.
-fn names(plan: &Plan, view: &RunView) -> Vec<StepName> {
-    let items = |of: &StepName| -> Vec<StepName> {
-        let count = view.steps.get(of).and_then(|step| step.items.as_ref()).map_or(0, Vec::len);
-        (0..count).map(|index| of.item(index)).collect()
-    };
-    plan.steps.iter().flat_map(|step| items(&step.name).into_iter().chain([step.name.clone()])).collect()
 }
 
 fn compared(step: &StepName, before: &RunView, after: &RunView) -> Vec<ReplayedOutput> {

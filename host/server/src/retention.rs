@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::RunSummary;
-use types::{PipelineName, ProjectName, RunId, RunState};
+use types::{Cause, PipelineName, ProjectName, RunId, RunState};
 
 /// How many of a pipeline's runs are kept, and how long: one that either says goes. None: no bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,9 @@ pub(crate) fn beyond(
     for run in runs {
         let Some(finished_us) = run.finished_us else { continue };
         let seen = seen.entry((&run.head.project, &run.head.pipeline)).or_default();
-        let is_newest_good = run.state == RunState::Succeeded && !std::mem::replace(&mut seen.good, true);
+        // One that only held another up to itself stands for nothing new.
+        let is_good = run.state == RunState::Succeeded && !matches!(run.head.cause, Cause::Replay { .. });
+        let is_newest_good = is_good && !std::mem::replace(&mut seen.good, true);
         let keep = keep(&run.head.project);
         let too_many = keep.runs.is_some_and(|most| seen.ended >= most);
         // A clock that went back makes nothing old.

@@ -82,6 +82,13 @@ fn an_attempt_that_runs_when_time_is_up_is_told_to_end() {
         })
     });
     let plan = plan::Plan { timeout_ms: Some(4 * 3_600_000), ..whole(0.8) };
-    assert_eq!(world.run(&plan), RunState::Failed);
-    assert!(world.view(1).because.is_some());
+    // Also where nothing comes after it.
+    let to_its_end = plan::Plan { steps: plan.steps[..5].to_vec(), ..plan.clone() };
+    for plan in [plan, to_its_end] {
+        let run = world.start(&plan).unwrap();
+        assert_eq!(world.drive(run).unwrap(), RunState::Failed);
+        let (_, steps) = essence(&world.view(run.0));
+        let expected = "failed: step `train` (plugin `net`): the run took longer than the pipeline's `timeout`, 4 h";
+        assert_eq!(steps["train"], expected);
+    }
 }

@@ -187,7 +187,7 @@ fn the_best_of_several_is_registered_as_it_was_trained() {
     let view = world.view(1);
     let Some(Artifact::Measures { measures }) = view.output(&output("evaluate.measures")) else { panic!() };
     let slices: Vec<_> = measures.iter().map(|measure| measure.slice.clone().unwrap()).collect();
-    assert_eq!(slices, ["depth = 2", "depth = 5", "depth = 9"]);
+    assert_eq!(slices, ["depth=2", "depth=5", "depth=9"]);
 }
 
 #[test]

@@ -33,6 +33,12 @@ pub fn static_items(each: &Each) -> Option<Vec<Item>> {
     Some(values.iter().map(item).collect())
 }
 
+/// How many steps run for the items of a step, itself included.
+pub fn family(plan: &Plan, step: &StepName) -> usize {
+    let roots = roots(plan);
+    roots.values().filter(|root| Some(**root) == roots.get(step).copied()).count()
+}
+
 /// Makes a step of every item of every step whose items are known. `items` is asked about steps that run for values or rows; a
 /// step that runs like another has that one's. Steps whose items are not known yet stay as they are.
 pub fn expand(plan: &Plan, items: &dyn Fn(&StepName) -> Option<Vec<Item>>) -> Plan {

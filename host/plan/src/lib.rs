@@ -27,9 +27,9 @@ mod step;
 mod train;
 mod wiring;
 
-pub use expand::{expand, static_items};
+pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
-pub use step::{Each, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+pub use step::{Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};
@@ -89,9 +89,26 @@ pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<
         }
     }
     problems.extend(course::source(found, &steps));
+    problems.extend(too_many(found, &plan));
     // As a person reads them: from the top of the file.
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
+}
+
+/// Steps whose items, with all that run like them, would be more steps than a run can keep in mind.
+fn too_many(pipeline: &Pipeline, plan: &Plan) -> Vec<Problem> {
+    let steps = |step: &PlannedStep| match &step.each {
+        Some(Each::Values { values, .. }) => family(plan, &step.name).saturating_mul(values.len()),
+        _ => 0,
+    };
+    let beyond = plan.steps.iter().filter(|step| steps(step) > FANNED_MAX);
+    let problem = |step: &PlannedStep| {
+        let (name, got) = (&step.name, steps(step));
+        let message =
+            format!("step `{name}` and those that run like it would be {got} steps, expected at most {FANNED_MAX}");
+        Problem::new(message).at(pipeline.step(name).and_then(|step| step.place_of(&["each"])))
+    };
+    beyond.map(problem).collect()
 }
 
 /// What a plugin could not be described for, as a problem of the step that names it.

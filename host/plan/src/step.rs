@@ -65,6 +65,8 @@ pub enum Each {
 
 /// The most items of a step.
 pub const ITEMS_MAX: usize = 1_000;
+/// The most steps that the items of one step make, with those of all that run like it.
+pub const FANNED_MAX: usize = 20_000;
 
 /// The component of a step and its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

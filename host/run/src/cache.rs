@@ -35,6 +35,9 @@ impl WorkName {
             ("contract and kernels".to_owned(), Digest::of_json(&(CONTRACT, KERNELS))),
             ("component".to_owned(), Digest::of_json(&plugin.component)),
             ("seed".to_owned(), Digest::of_json(&step.seed)),
+            // A plugin may make do with less where it meets one.
+            ("limits".to_owned(), Digest::of_json(&step.limits)),
+            ("columns that it gives".to_owned(), Digest::of_json(&step.outputs)),
         ]);
         parts.extend(parameters(&plugin.parameters));
         parts.extend(inputs(step, view));

@@ -252,7 +252,10 @@ impl Course {
             }
             Err(because) => {
                 turn.told.push(RunEvent::CacheMissed { step: name.clone(), because });
-                self.names.insert(name.clone(), work);
+                // What an attempt goes on from may hold what an earlier one saw of the world.
+                if self.view.steps.get(&name).is_none_or(|view| view.checkpoint.is_none()) {
+                    self.names.insert(name.clone(), work);
+                }
                 if let (Some(step), None) = (self.step(&name), self.stopping(now)) {
                     self.attempt(&step, now, turn);
                 }
@@ -301,14 +304,28 @@ impl Course {
     ) {
         self.busy.remove(&step);
         match result {
+            Ok(items) if self.fanned(&step, items.len()) > plan::FANNED_MAX => {
+                let fault = too_many(&step, self.fanned(&step, items.len()));
+                self.fail(step, attempt, fault, Receipt::default(), now, turn);
+            }
             Ok(items) => {
+                let record = Record::StepExpanded { run: self.run, step: step.clone(), items: items.clone() };
+                if recorded_bytes(&record) > now.record_bytes_max {
+                    let fault = too_large(&step).hinted("fewer values or fewer columns");
+                    return self.fail(step, attempt, fault, Receipt::default(), now, turn);
+                }
                 let labels = items.iter().map(|item| item.label.clone()).collect();
-                self.record(Record::StepExpanded { run: self.run, step: step.clone(), items }, turn);
+                self.record(record, turn);
                 turn.told.push(RunEvent::StepExpanded { step, items: labels });
                 self.plan = expanded(&self.stored.plan, &self.view);
             }
             Err(fault) => self.fail(step, attempt, fault, Receipt::default(), now, turn),
         }
+    }
+
+    /// The steps that so many items of one make, with those of all that run like it.
+    fn fanned(&self, step: &StepName, items: usize) -> usize {
+        plan::family(&self.stored.plan, step).saturating_mul(items)
     }
 
     /// Commit, version and alias are one record, so a crash leaves all of them or none; and since the step is then committed, a
@@ -397,6 +414,11 @@ fn items(plan: &Plan, view: &RunView, name: &StepName) -> Option<Vec<Item>> {
 
 fn too_large_of(step: &PlannedStep) -> Fault {
     Fault { message: format!("{}: what it gives is too large to be recorded", who(step)), ..too_large(&step.name) }
+}
+
+fn too_many(step: &StepName, got: usize) -> Fault {
+    let most = plan::FANNED_MAX;
+    Fault::invalid(format!("step `{step}` and those that run like it would be {got} steps, expected at most {most}"))
 }
 
 fn too_large(step: &StepName) -> Fault {

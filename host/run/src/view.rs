@@ -19,6 +19,8 @@ pub struct RunView {
     pub ended_us: Option<i64>,
     /// Why it ended so, where no step is to blame.
     pub because: Option<String>,
+    /// Somebody does not want it any more.
+    pub cancel_asked: bool,
 }
 
 /// How far a step is.
@@ -125,6 +127,7 @@ impl RunView {
             Record::StepExpanded { step, items, .. } => {
                 self.change(step, |view| (view.items, view.status) = (Some(items.clone()), Status::Waiting));
             }
+            Record::CancelAsked { .. } => self.cancel_asked = true,
             // No run's: `run_of` says so.
             _ => {}
         }
@@ -160,11 +163,11 @@ impl RunView {
         self.ended.unwrap_or(RunState::Running)
     }
 
-    /// Whether an attempt ended because somebody cancelled the run.
+    /// Whether somebody cancelled the run.
     pub(crate) fn is_cancelled(&self) -> bool {
         let cancelled =
             |view: &StepView| matches!(&view.status, Status::Failed { fault } if fault.kind == FaultKind::Cancelled);
-        self.steps.values().any(cancelled)
+        self.cancel_asked || self.steps.values().any(cancelled)
     }
 }
 
@@ -212,7 +215,7 @@ fn run_of(record: &Record) -> Option<RunId> {
         | Record::AttemptFailed { run, .. }
         | Record::StepSkipped { run, .. }
         | Record::RunFinished { run, .. } => Some(*run),
-        Record::StepExpanded { run, .. } => Some(*run),
+        Record::StepExpanded { run, .. } | Record::CancelAsked { run, .. } => Some(*run),
         Record::VersionRegistered { version, .. } => Some(version.run),
         Record::AliasMoved(_)
         | Record::Deployed(_)

@@ -167,6 +167,11 @@ impl Server {
             return Err(Fault::invalid(message).into());
         }
         let state = |pipeline: &PipelineName| self.store.schedule(tenant, project, pipeline);
+        // Nothing keeps it between the question and the answer.
+        let plugins = new.content.plans.values().flat_map(|plan| &plan.steps).filter_map(|step| step.work.plugin());
+        plugins
+            .map(|plugin| plugin.component)
+            .try_for_each(|component| self.store.path(tenant, component).map(drop))?;
         let mut records = handover::records(tenant, current.as_deref(), &new, &state)?;
         records.push(Record::Deployed(deployment.clone()));
         self.store.append(tenant, &records)?;
@@ -244,8 +249,9 @@ impl Server {
     /// The current versions with their contents.
     pub(crate) fn all_deployed(&self, tenant: &TenantId) -> Result<Vec<Arc<Deployed>>, Error> {
         let current = self.store.deployments(tenant)?;
-        let read = current.iter().map(|deployment| self.current_deployment(tenant, &deployment.project));
-        Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        // One that cannot be read, whose content is gone or damaged, stops no other: who asks for it alone is told.
+        let read = current.iter().filter_map(|deployment| self.current_deployment(tenant, &deployment.project).ok());
+        Ok(read.flatten().collect())
     }
 
     fn read_deployed(&self, tenant: &TenantId, deployment: Deployment) -> Result<Deployed, Error> {

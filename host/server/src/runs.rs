@@ -2,12 +2,14 @@
 
 use crate::follow::{Follow, LiveRun};
 use crate::{Error, Notes, Server, locked};
+use ports::Journal;
 use run::{CancelToken, RunEvent};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use types::{Fault, PipelineName, RunId, RunState, Settings, TenantId};
+use types::{Fault, PipelineName, Record, RunId, RunState, Settings, TenantId};
 
 /// What is otherwise for one run of a folder than its files say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -83,7 +85,10 @@ impl Server {
     /// Stops a run's attempts and ends it as cancelled; one that is interrupted is not gone on with for that.
     pub fn cancel(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
         self.known(tenant)?;
-        if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
+        let live = locked(&self.live).get(&(tenant.clone(), run)).map(Arc::clone);
+        if let Some(live) = live {
+            // Whoever is told that it is cancelled finds it so after a crash, too.
+            self.store.append(tenant, &[Record::CancelAsked { run, at_us: self.now_us() }])?;
             live.cancel.cancel();
             return Ok(());
         }
@@ -118,15 +123,14 @@ impl Server {
     pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
         let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
-            for unfinished in self.store.unfinished(&tenant)? {
+            // What of one tenant is damaged stops no other; `runs resume` says what it is.
+            for unfinished in self.store.unfinished(&tenant).unwrap_or_default() {
                 let run = unfinished.head.run;
                 let is_deployed = unfinished.head.deployment.is_some();
                 let here =
                     is_deployed || self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
-                if here {
-                    self.resume(&tenant, run)?;
-                }
-                found.push((tenant.clone(), run, here));
+                let resumed = here && self.resume(&tenant, run).is_ok();
+                found.push((tenant.clone(), run, resumed));
             }
         }
         Ok(found)
@@ -185,9 +189,13 @@ impl Server {
         let key = (tenant.clone(), run);
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
         let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
-        std::thread::spawn(move || {
+        let (registered, kept) = (key.clone(), Arc::clone(&live));
+        let drive = move || {
             let _hold = hold;
-            let driven = server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
+            let driven = || server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
+            // Whoever waits for its end hears of one, whatever happens.
+            let driven = catch_unwind(AssertUnwindSafe(driven))
+                .unwrap_or_else(|_| Err(Fault::host(format!("run {run}: its loop panicked; this is a bug of ours"))));
             let state = *driven.as_ref().unwrap_or(&RunState::Running);
             if let Err(fault) = driven {
                 // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
@@ -198,8 +206,13 @@ impl Server {
             server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);
             live.end();
-        });
-        Ok(())
+        };
+        let spawned = std::thread::Builder::new().spawn(drive);
+        spawned.map(drop).map_err(|error| {
+            locked(&self.live).remove(&registered);
+            kept.end();
+            Fault::host(format!("run {run} stands still: no thread for it: {error}"))
+        })
     }
 }
 

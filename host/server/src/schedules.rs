@@ -14,6 +14,8 @@ use types::{Cause, Passed, PipelineName, Record, RunHead, ScheduleState, TenantI
 
 /// Decisions on one schedule in one look; the next look goes on.
 const ROUNDS_MAX: usize = 100;
+/// Runs of one schedule at once, where it lets them run beside each other; others wait for one of them to end.
+const BESIDE_MAX: usize = 16;
 
 /// A schedule of a tenant's deployed pipeline.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ impl Server {
             let running: Vec<_> = under_way.iter().filter_map(|head| instant_of(kept, head)).collect();
             let whose = Whose { tenant: kept.tenant, pipeline: kept.pipeline };
             let standing = Standing { whose, settled_us: state.settled_us, running: &running, waiting: &state.waiting };
-            let decision = due(&schedule, standing, now_us);
+            let decision = few(due(&schedule, standing, now_us), running.len());
             let wake = decision.wake_us;
             self.cancel_instants(kept, &decision.cancel, &under_way);
             self.carry_out(kept, &state, decision)?;
@@ -93,6 +95,13 @@ impl Kept<'_> {
         let (project, pipeline) = (self.deployed.deployment.project.clone(), self.pipeline.clone());
         Record::ScheduleSettled { project, pipeline, settled_us, waiting, passed }
     }
+}
+
+/// The decision with no more to begin than may run beside what runs already.
+fn few(mut decision: Decision, running: usize) -> Decision {
+    let more = decision.fire.split_off(decision.fire.len().min(BESIDE_MAX.saturating_sub(running)));
+    decision.waiting.splice(0..0, more);
+    decision
 }
 
 /// The instant of this schedule for which a run is.

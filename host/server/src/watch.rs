@@ -86,6 +86,7 @@ impl Server {
             return Ok(());
         }
         self.expect_allowed(tenant, &patterns)?;
+        self.expect_open(&deployed.content.project_dir, &patterns)?;
         let now = found(&deployed.content.project_dir, &patterns)?;
         let watch = format!("files {}", Digest::of_json(&patterns).short());
         let moved = Record::WatchMoved {
@@ -118,6 +119,16 @@ impl Server {
                 let fault = Fault::new(FaultKind::Denied, "the tenant's policy does not allow it");
                 Err(fault.hinted(types::policy_command(line)).into())
             }
+        }
+    }
+
+    /// What lies in the data folder tells of other tenants, by its names and times alone. No link leads there: none is followed.
+    fn expect_open(&self, project: &Path, patterns: &[String]) -> Result<(), Error> {
+        let Ok(data) = self.options.data.canonicalize() else { return Ok(()) };
+        let within = |folder: &&str| project.join(folder).canonicalize().is_ok_and(|folder| folder.starts_with(&data));
+        match patterns.iter().map(|pattern| divided(pattern).0).find(within) {
+            None => Ok(()),
+            Some(folder) => Err(Fault::new(FaultKind::Denied, format!("`{folder}` is Stepwell's own")).into()),
         }
     }
 
@@ -254,14 +265,15 @@ fn found(project: &Path, patterns: &[String]) -> Result<Digest, Fault> {
             opened => opened.and_then(rustix::fs::Dir::new).map_err(cannot)?,
         };
         let mut listed = Vec::new();
-        for entry in entries {
+        for (looked_at, entry) in entries.enumerate() {
             let entry = entry.map_err(cannot)?;
             let file = entry.file_name().to_string_lossy().into_owned();
             if matches(name, &file) {
                 listed.push(file);
             }
-            if listed.len() + files.len() > FILES_MAX {
-                return Err(Fault::invalid(format!("`{pattern}` finds more than {FILES_MAX} files")));
+            // Others in the folder cost as much.
+            if looked_at + files.len() > FILES_MAX {
+                return Err(Fault::invalid(format!("`{pattern}` is looked for among more than {FILES_MAX} files")));
             }
         }
         files.extend(described(project, folder, &listed).map_err(cannot)?);

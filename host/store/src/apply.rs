@@ -95,6 +95,7 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         Record::AttemptStarted { .. }
         | Record::CheckpointSaved { .. }
         | Record::StepExpanded { .. }
+        | Record::CancelAsked { .. }
         | Record::AttemptFailed { .. }
         | Record::StepSkipped { .. } => Vec::new(),
     };
@@ -114,6 +115,7 @@ fn run_of(record: &Record) -> Option<RunId> {
         | Record::CheckpointSaved { run, .. }
         | Record::StepCommitted { run, .. }
         | Record::StepExpanded { run, .. }
+        | Record::CancelAsked { run, .. }
         | Record::AttemptFailed { run, .. }
         | Record::StepSkipped { run, .. }
         | Record::RunFinished { run, .. } => Some(*run),

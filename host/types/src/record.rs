@@ -228,6 +228,11 @@ pub enum Record {
         #[serde(default)]
         retry_at_us: Option<i64>,
     },
+    /// Somebody does not want the run any more.
+    CancelAsked {
+        run: RunId,
+        at_us: i64,
+    },
     /// What a step with `each` runs for: its items, in order.
     StepExpanded {
         run: RunId,

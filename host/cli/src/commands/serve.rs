@@ -21,8 +21,8 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
         match is_ours {
             true => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
             false => anstream::eprintln!(
-                "run {run} of tenant `{tenant}` is unfinished and began in another folder; \
-                 `stepwell runs resume {run}` goes on with it there"
+                "run {run} of tenant `{tenant}` is unfinished and not resumed: it began in another folder, or cannot be read; \
+                 `stepwell runs resume {run}` goes on with it, or says why not"
             ),
         }
     }

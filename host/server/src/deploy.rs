@@ -246,12 +246,21 @@ impl Server {
         Ok(Arc::new(self.read_deployed(tenant, found.ok_or_else(missing)?)?))
     }
 
-    /// The current versions with their contents.
+    /// The current versions with their contents, as far as these can be read: one that is damaged stops no other.
     pub(crate) fn all_deployed(&self, tenant: &TenantId) -> Result<Vec<Arc<Deployed>>, Error> {
-        let current = self.store.deployments(tenant)?;
-        // One that cannot be read, whose content is gone or damaged, stops no other: who asks for it alone is told.
-        let read = current.iter().filter_map(|deployment| self.current_deployment(tenant, &deployment.project).ok());
-        Ok(read.flatten().collect())
+        Ok(self.deployed_and_damaged(tenant)?.0)
+    }
+
+    /// The same, and why the first of the others cannot be read.
+    pub(crate) fn deployed_and_damaged(&self, tenant: &TenantId) -> Result<(Vec<Arc<Deployed>>, Option<Error>), Error> {
+        let (mut all, mut damaged) = (Vec::new(), None);
+        for deployment in self.store.deployments(tenant)? {
+            match self.current_deployment(tenant, &deployment.project) {
+                Ok(deployed) => all.extend(deployed),
+                Err(error) => damaged = damaged.or(Some(error)),
+            }
+        }
+        Ok((all, damaged))
     }
 
     fn read_deployed(&self, tenant: &TenantId, deployment: Deployment) -> Result<Deployed, Error> {

@@ -32,14 +32,15 @@ impl Server {
         // Neither another version nor a pause comes between what is read and what is recorded.
         let _alone = locked(&self.deploying);
         let mut wake = None;
-        for deployed in self.all_deployed(tenant)? {
+        let (all, damaged) = self.deployed_and_damaged(tenant)?;
+        for deployed in all {
             for (pipeline, schedule) in deployed.schedules() {
                 let kept = Kept { tenant, deployed: &deployed, pipeline, schedule };
                 wake = earliest(wake, self.settle_schedule(kept)?);
             }
         }
         self.go_on_with_backfills(tenant)?;
-        Ok(wake)
+        damaged.map_or(Ok(wake), Err)
     }
 
     fn settle_schedule(self: &Arc<Self>, kept: Kept<'_>) -> Result<Option<i64>, Error> {

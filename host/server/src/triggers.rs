@@ -17,7 +17,7 @@ use types::{Cause, Fault, Id, RunId, RunState, TenantId};
 
 /// The longest sleep between two looks: an instant is late a minute after it, and clocks are set while nobody looks.
 const SLEEP_MAX: Duration = Duration::from_secs(20);
-const AGAIN_US: i64 = 60_000_000;
+const AGAIN_US: i64 = 30_000_000;
 /// How long ago a run may have ended whose followers are still made up for.
 const CATCH_UP_US: i64 = 7 * 86_400_000_000;
 

@@ -203,7 +203,7 @@ fn items_that_cannot_be() {
         (
             "[steps.s]\nplugin = \"split\"\ninputs.table = \"data.table\"\neach = { param = \"x\", values = [3, \"3\", 4] }\n",
             expect![[r#"
-                7:36: step `s` runs twice for `x = 3`
+                7:36: step `s` runs twice for `x=3`
                     hint: remove one of the two
             "#]],
         ),

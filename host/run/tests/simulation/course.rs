@@ -165,6 +165,7 @@ impl World<'_> {
         let is_chance = (collects && of.source.grows_us.is_some())
             || view.ended == Some(RunState::Cancelled)
             || view.because.is_some()
+            || view.steps.values().any(is_out_of_time)
             || view
                 .steps
                 .values()
@@ -193,4 +194,9 @@ fn ended(status: &Status) -> String {
         Status::Skipped { because } => format!("skipped: {because}"),
         other => format!("{other:?}"),
     }
+}
+
+/// Whether the run's time was up while it ran.
+fn is_out_of_time(step: &run::StepView) -> bool {
+    matches!(&step.status, Status::Failed { fault } if fault.message.contains("the pipeline's `timeout`"))
 }

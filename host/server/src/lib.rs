@@ -79,7 +79,7 @@ pub use reads::{
 };
 pub use replay::{Replayed, ReplayedOutput};
 pub use retention::Keep;
-pub use runs::RunOptions;
+pub use runs::{Resumed, RunOptions};
 pub use secrets::secret_name;
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};

@@ -27,6 +27,9 @@ pub struct RunOptions {
     pub by: Option<String>,
 }
 
+/// A run that was unfinished when the server started: whether it goes on; none if it began in another folder.
+pub type Resumed = (TenantId, RunId, Option<Result<(), Error>>);
+
 impl Server {
     /// Plans a pipeline of a project's folder and starts it. It goes on whether anybody follows or not.
     pub fn start(
@@ -120,20 +123,20 @@ impl Server {
     /// began in another folder than `project`, and is of no deployed version, is none of its business: the data folder may have
     /// come with a stranger's project, and what a run may reach is relative to where it says that it began. Gives each, and
     /// whether it was resumed.
-    pub fn resume_all(self: &Arc<Self>, project: &Path) -> Result<Vec<(TenantId, RunId, bool)>, Error> {
+    pub fn resume_all(self: &Arc<Self>, project: &Path) -> Vec<Resumed> {
         let mut found = Vec::new();
         for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
-            // What of one tenant is damaged stops no other; `runs resume` says what it is.
+            // What of one tenant is damaged stops no other.
             for unfinished in self.store.unfinished(&tenant).unwrap_or_default() {
                 let run = unfinished.head.run;
                 let is_deployed = unfinished.head.deployment.is_some();
                 let here =
                     is_deployed || self.dispatcher.begun_in(&tenant, run).is_ok_and(|folder| is_same(&folder, project));
-                let resumed = here && self.resume(&tenant, run).is_ok();
+                let resumed = here.then(|| self.resume(&tenant, run).map(drop));
                 found.push((tenant.clone(), run, resumed));
             }
         }
-        Ok(found)
+        found
     }
 
     /// Stops every live run where it is, to be resumed by the next server, and waits for their threads.

@@ -17,12 +17,16 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     let tcp = api::bind(address).await?;
     let server = open::own(args)?;
     let tenant = args.tenant.clone();
-    for (tenant, run, is_ours) in server.resume_all(&folder).map_err(Failure::ours)? {
-        match is_ours {
-            true => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
-            false => anstream::eprintln!(
-                "run {run} of tenant `{tenant}` is unfinished and not resumed: it began in another folder, or cannot be read; \
-                 `stepwell runs resume {run}` goes on with it, or says why not"
+    for (tenant, run, resumed) in server.resume_all(&folder) {
+        match resumed {
+            Some(Ok(())) => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
+            Some(Err(error)) => anstream::eprintln!(
+                "run {run} of tenant `{tenant}` is unfinished and cannot go on: {}",
+                show::tame_lines(&error.to_string())
+            ),
+            None => anstream::eprintln!(
+                "run {run} of tenant `{tenant}` is unfinished and began in another folder; \
+                 `stepwell runs resume {run}` goes on with it there"
             ),
         }
     }

@@ -59,9 +59,10 @@ fn print(name: &str, mut times: Vec<Duration>, goal: f64) -> Result<Duration> {
 /// A warm run from asking to being told of the end, and a warm run of each rival, in turns.
 fn pipeline(runtime: &Runtime, served: &Served, python: &Path, pipeline: &str, name: &str, goal: f64) -> Result<()> {
     let mut rivals = rivals::ready(python, pipeline)?;
-    let mut client = runtime.block_on(served.client())?;
     let mut times = Vec::with_capacity(ROUNDS);
     for round in 0..ROUNDS {
+        // A connection that is idle for as long as a rival takes is closed.
+        let mut client = runtime.block_on(served.client())?;
         times.push(runtime.block_on(client.run(pipeline))?);
         rivals.iter_mut().try_for_each(|rival| rival.turn(round))?;
     }

@@ -32,7 +32,7 @@ impl<'a> Project<'a> {
         let project = Self { built, folder: tempfile::tempdir()? };
         project.write("stepwell.toml", b"name = \"measured\"\n")?;
         project.write("relay.wasm", &std::fs::read(built.components.join("test-guests/relay.wasm"))?)?;
-        let say = "[steps.say]\nplugin = \"./relay.wasm\"\nparams = { say = true }\n".to_owned();
+        let say = "[steps.say]\nplugin = \"./relay.wasm\"\ncache = false\nparams = { say = true }\n".to_owned();
         for (name, text) in [("one", step("one", &[])), ("say", say), ("linear", linear()), ("fan", fan())] {
             project.write(&format!("pipelines/{name}.toml"), text.as_bytes())?;
             let ran = project.command(&["run", name]).output()?;

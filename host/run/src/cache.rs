@@ -41,7 +41,7 @@ impl WorkName {
         ]);
         parts.extend(parameters(&plugin.parameters));
         parts.extend(inputs(step, view));
-        let work = serde_json::to_value(&step.work).unwrap_or_default();
+        let work = serde_json::to_value(&step.work).map_err(|_| "it has no stored form")?;
         parts.insert("role and columns".to_owned(), Digest::of_json(&without_sources(work)));
         Ok(Self(parts))
     }

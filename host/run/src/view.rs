@@ -4,8 +4,8 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, Item, OutputRef, Receipt, Record, RunHead, RunId, RunState,
-    StepCommit, StepName, TableRef,
+    Artifact, Attempt, Digest, Fault, FaultKind, Item, OutputRef, Receipt, Record, RunHead, RunState, StepCommit,
+    StepName, TableRef,
 };
 
 /// How far a run is. Steps of which no record tells are not in `steps`: they wait.
@@ -91,8 +91,7 @@ impl RunView {
 
     /// The state after one more record. A record of another run changes nothing.
     pub fn apply(&mut self, record: &Record) {
-        if self.ended.is_some()
-            || run_of(record).is_none_or(|run| self.head.as_ref().is_some_and(|head| head.run != run))
+        if self.ended.is_some() || record.run().is_none_or(|run| self.head.as_ref().is_some_and(|head| head.run != run))
         {
             return;
         }
@@ -202,29 +201,4 @@ pub(crate) fn turn_page(pages: &mut Vec<TableRef>, page: &TableRef, restarted: b
         pages.clear();
     }
     pages.push(page.clone());
-}
-
-/// The run that a record tells of.
-fn run_of(record: &Record) -> Option<RunId> {
-    match record {
-        Record::RunStarted(head) => Some(head.run),
-        Record::AttemptStarted { run, .. }
-        | Record::PageCommitted { run, .. }
-        | Record::CheckpointSaved { run, .. }
-        | Record::StepCommitted { run, .. }
-        | Record::AttemptFailed { run, .. }
-        | Record::StepSkipped { run, .. }
-        | Record::RunFinished { run, .. } => Some(*run),
-        Record::StepExpanded { run, .. } | Record::CancelAsked { run, .. } => Some(*run),
-        Record::VersionRegistered { version, .. } => Some(version.run),
-        Record::AliasMoved(_)
-        | Record::Deployed(_)
-        | Record::ScheduleSettled { .. }
-        | Record::SchedulePaused { .. }
-        | Record::BackfillAsked(_)
-        | Record::BackfillEnded { .. }
-        | Record::WatchMoved { .. }
-        | Record::Notified { .. }
-        | Record::RunsForgotten { .. } => None,
-    }
 }

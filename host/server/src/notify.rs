@@ -9,7 +9,7 @@ use crate::signing::Message;
 use crate::{Error, Server, authority, locked, triggers};
 use doors::Keeper;
 use ports::{Ask, Journal, Told};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use types::{Fault, FaultKind, Grants, HttpGrant, HttpPattern, Limits, Record, RunHead, RunId, TenantId};
@@ -162,7 +162,7 @@ impl Server {
         let detail = self.run(tenant, head.run)?;
         let failed = detail.steps.iter().filter(|step| step.state == "failed");
         let steps: Vec<_> = failed.map(|step| json!({ "step": step.step, "why": step.because })).collect();
-        let why = steps.first().map(|step| step["why"].clone());
+        let why = detail.because.map(Value::from).or_else(|| steps.first().map(|step| step["why"].clone()));
         let message = json!({
             "type": format!("run.{about}"),
             "tenant": tenant,

@@ -85,6 +85,8 @@ pub struct RunDetail {
     /// Names the version of the pipeline: equal digest, equal steps, wiring, plugins and settings.
     pub plan: Digest,
     pub steps: Vec<StepDetail>,
+    /// Why it ended so, where no step is to blame.
+    pub because: Option<String>,
     /// Versions that it registered.
     pub registered: Vec<Registration>,
     /// A page for people, once the run has ended.
@@ -196,7 +198,8 @@ impl Server {
         let registered = self.registered(tenant, &steps)?;
         let report = Some(self.report_file(tenant, run)).filter(|file| file.exists());
         let line = line(summary, self.is_live(tenant, run));
-        Ok(RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, registered, report })
+        let because = view.because;
+        Ok(RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, because, registered, report })
     }
 
     fn registered(&self, tenant: &TenantId, steps: &[StepDetail]) -> Result<Vec<Registration>, Error> {

@@ -40,6 +40,7 @@ impl Server {
             }
         }
         self.go_on_with_backfills(tenant)?;
+        self.go_on_with_standing(tenant)?;
         damaged.map_or(Ok(wake), Err)
     }
 

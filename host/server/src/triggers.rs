@@ -18,6 +18,8 @@ use types::{Cause, Fault, Id, RunId, RunState, TenantId};
 /// The longest sleep between two looks: an instant is late a minute after it, and clocks are set while nobody looks.
 const SLEEP_MAX: Duration = Duration::from_secs(20);
 const AGAIN_US: i64 = 30_000_000;
+/// How long a run of a deployed version stands still before it is gone on with.
+const STANDS_US: i64 = 60_000_000;
 /// How long ago a run may have ended whose followers are still made up for.
 const CATCH_UP_US: i64 = 7 * 86_400_000_000;
 
@@ -33,6 +35,8 @@ pub(crate) struct Triggers {
     /// Runs that nobody has looked at since they ended.
     ended: Mutex<Vec<(TenantId, RunId)>>,
     keeping: Mutex<Keeping>,
+    /// Runs that stand still, and since when or when they were last gone on with.
+    standing: Mutex<BTreeMap<(TenantId, RunId), i64>>,
     /// Wakes the loop that polls; rung when the server leaves.
     pub(crate) polling: Bell,
 }
@@ -101,6 +105,25 @@ impl Server {
             let until = |wake: i64| Duration::from_micros(u64::try_from(wake - self.now_us()).unwrap_or(0));
             self.bell.sleep(wake.map_or(SLEEP_MAX, until).min(SLEEP_MAX));
         }
+    }
+
+    /// Goes on with runs of deployed versions that stand still though they have not ended: their disk was full, their tenant
+    /// suspended, or there was no thread for them. One that stands still again is tried again as often.
+    pub(crate) fn go_on_with_standing(self: &Arc<Self>, tenant: &TenantId) -> Result<(), Error> {
+        let (now_us, under_way) = (self.now_us(), self.under_way(tenant)?);
+        let still: BTreeSet<RunId> =
+            under_way.iter().map(|head| head.run).filter(|run| !self.is_live(tenant, *run)).collect();
+        let mut standing = locked(&self.triggers.standing);
+        standing.retain(|(whose, run), _| whose != tenant || still.contains(run));
+        for run in still {
+            let since_us = standing.entry((tenant.clone(), run)).or_insert(now_us);
+            // A clock that went back makes none wait longer.
+            if !(*since_us..*since_us + STANDS_US).contains(&now_us) {
+                *since_us = now_us;
+                self.resume(tenant, run)?;
+            }
+        }
+        Ok(())
     }
 
     /// One look at everything; says when the next is due.

@@ -99,36 +99,10 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         | Record::AttemptFailed { .. }
         | Record::StepSkipped { .. } => Vec::new(),
     };
-    if let Some(run) = run_of(record) {
+    if let Some(run) = record.run() {
         ops.push(Op::put(key::record(run, place.sequence), encode(place)));
     }
     Ok(ops)
-}
-
-/// The run that a record belongs to.
-fn run_of(record: &Record) -> Option<RunId> {
-    match record {
-        Record::RunStarted(head) => Some(head.run),
-        Record::VersionRegistered { version, .. } => Some(version.run),
-        Record::AttemptStarted { run, .. }
-        | Record::PageCommitted { run, .. }
-        | Record::CheckpointSaved { run, .. }
-        | Record::StepCommitted { run, .. }
-        | Record::StepExpanded { run, .. }
-        | Record::CancelAsked { run, .. }
-        | Record::AttemptFailed { run, .. }
-        | Record::StepSkipped { run, .. }
-        | Record::RunFinished { run, .. } => Some(*run),
-        Record::AliasMoved(_)
-        | Record::Deployed(_)
-        | Record::ScheduleSettled { .. }
-        | Record::SchedulePaused { .. }
-        | Record::BackfillAsked(_)
-        | Record::BackfillEnded { .. }
-        | Record::WatchMoved { .. }
-        | Record::Notified { .. }
-        | Record::RunsForgotten { .. } => None,
-    }
 }
 
 fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {

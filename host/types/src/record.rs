@@ -306,6 +306,34 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// The run that it tells of; none of what is the tenant's as a whole.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::RunStarted(head) => Some(head.run),
+            Self::VersionRegistered { version, .. } => Some(version.run),
+            Self::AttemptStarted { run, .. }
+            | Self::PageCommitted { run, .. }
+            | Self::CheckpointSaved { run, .. }
+            | Self::StepCommitted { run, .. }
+            | Self::StepExpanded { run, .. }
+            | Self::CancelAsked { run, .. }
+            | Self::AttemptFailed { run, .. }
+            | Self::StepSkipped { run, .. }
+            | Self::RunFinished { run, .. } => Some(*run),
+            Self::AliasMoved(_)
+            | Self::Deployed(_)
+            | Self::ScheduleSettled { .. }
+            | Self::SchedulePaused { .. }
+            | Self::BackfillAsked(_)
+            | Self::BackfillEnded { .. }
+            | Self::WatchMoved { .. }
+            | Self::Notified { .. }
+            | Self::RunsForgotten { .. } => None,
+        }
+    }
+}
+
 /// One of those that a step with `each` runs for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {

@@ -34,6 +34,7 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     text +=
         &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
     text += &began(run);
+    text += &run.because.as_ref().map(|because| format!("{}\n\n", tame(because))).unwrap_or_default();
     let head = ["step", "does", "plugin", "state", "tries", "gave", "took"];
     text += &table(&head, run.steps.iter().map(step_row).collect());
     text += &used(&run.steps);

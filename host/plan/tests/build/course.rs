@@ -1,7 +1,7 @@
 //! Conditions, retries, pools and items: that they reach the plan, and what is wrong with them.
 
 use crate::fake;
-use crate::refused::with_data;
+use crate::refused::{DATA, with_data};
 
 use expect_test::expect;
 use plan::{Each, Plan, PlannedStep, Work};
@@ -179,6 +179,26 @@ fn conditions_that_look_at_nothing() {
             8:13: step `s` wants a verdict at `when.2.verdict`; `data.table` is a table
         "#]],
     );
+}
+
+#[test]
+fn items_are_no_more_than_a_run_keeps_in_mind() {
+    let values: Vec<String> = (0..1_000).map(|value| value.to_string()).collect();
+    let first = format!(
+        "[steps.s0]\nplugin = \"split\"\ninputs.table = \"data.table\"\neach = {{ param = \"x\", values = [{}] }}\n",
+        values.join(", ")
+    );
+    let like = |at: usize| {
+        let before = at - 1;
+        format!(
+            "[steps.s{at}]\nplugin = \"split\"\ninputs.table = \"s{before}.train\"\neach = {{ like = \"s{before}\" }}\n"
+        )
+    };
+    let steps = |likes: usize| first.clone() + &(1..=likes).map(like).collect::<String>();
+    let problems = fake::build(&format!("{DATA}{}", steps(20))).unwrap_err();
+    let said = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>();
+    assert_eq!(said, ["step `s0` and those that run like it would be 21000 steps, expected at most 20000"]);
+    assert!(fake::build(&format!("{DATA}{}", steps(19))).is_ok());
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn check(steps: &str, expected: Expect) {
     expected.assert_eq(&fake::problems(steps));
 }
 
-const DATA: &str =
+pub(crate) const DATA: &str =
     "[steps.data]\nplugin = \"csv\"\nparams.columns = \"id:int64 a:float64 b:float64 city:text y:boolean\"\n";
 
 /// The case after a collector of `id a b city y`; lines count from 4.

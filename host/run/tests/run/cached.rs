@@ -56,11 +56,30 @@ fn what_differs_is_done_again_and_what_follows_only_if_it_gets_something_else() 
     assert_eq!(calls(&world), [1, 1, 2, 1, 1, 1]);
     world.run(&change(&plan, "train", |step| step.seed = 8));
     assert_eq!(calls(&world), [1, 1, 2, 2, 1, 1]);
+    world.run(&change(&plan, "predict", |step| step.limits.memory_bytes += 1));
+    assert_eq!(calls(&world), [1, 1, 2, 2, 2, 1], "a plugin may make do with less where it meets a limit");
     world.run(&change(&plan, "evaluate", |step| {
         let Work::Evaluate { plugin, .. } = &mut step.work else { panic!() };
         plugin.component = types::Digest::of(b"another");
     }));
-    assert_eq!(calls(&world), [1, 1, 2, 2, 1, 2]);
+    assert_eq!(calls(&world), [1, 1, 2, 2, 2, 2]);
+}
+
+/// What it goes on from may hold what an earlier attempt saw of the time.
+#[test]
+fn what_was_gone_on_with_stands_for_nothing() {
+    let world = world(|step, before, watch| {
+        (step == "train" && before == 0).then(|| {
+            watch.checkpoint(b"half way".to_vec())?;
+            Err(types::Fault::new(types::FaultKind::Crash, "its worker died"))
+        })
+    });
+    let plan = closed(whole(0.8));
+    world.run(&plan);
+    assert_eq!(world.view(1).commit(&name("train")).unwrap().key, None);
+    world.run(&plan);
+    assert_eq!(world.calls("train"), 3);
+    assert!(world.view(2).commit(&name("train")).unwrap().key.is_some());
 }
 
 #[test]
@@ -79,16 +98,20 @@ fn a_step_that_says_no_or_is_granted_something_is_always_done() {
 }
 
 #[test]
-fn what_is_gone_is_made_again() {
+fn what_is_gone_or_altered_is_made_again() {
     let world = world(|_, _, _| None);
     let plan = closed(whole(0.8));
     world.run(&plan);
     let view = world.view(1);
     let model = view.output(&output("train.model")).unwrap();
     let weights = world.blobs.path(&world.tenant, model.blobs()[0]).unwrap();
-    std::fs::remove_file(weights).unwrap();
+    std::fs::remove_file(&weights).unwrap();
     world.run(&plan);
     assert_eq!(world.calls("train"), 2);
+    std::fs::write(&weights, b"weightz").unwrap();
+    world.run(&plan);
+    assert_eq!(world.calls("train"), 3);
+    assert_eq!(std::fs::read(&weights).unwrap(), b"weights");
     assert!(world.events.lock().unwrap().iter().any(|event| matches!(
         event, RunEvent::CacheMissed { because, .. } if because.contains("what run 1 made of it is not kept")
     )));

@@ -134,6 +134,35 @@ fn a_step_for_each_of_no_rows_is_skipped() {
     assert_eq!(steps["part"], "skipped: `none.train` has no rows to run for");
 }
 
+/// A machine in the middle of finding a step's items, and what it makes of these.
+fn found(steps: Vec<PlannedStep>, items: usize, record_bytes_max: u64) -> String {
+    let world = world(&[1]);
+    let plan = closed(plan(steps));
+    let run = world.start(&plan).unwrap();
+    let (records, project_dir) = (world.journal.all(), "/project".into());
+    let mut course = run::Course::new(run, run::StoredPlan { plan, project_dir }, RunView::of(&records));
+    let item = |at: usize| types::Item { label: at.to_string(), value: None, table: Some(crate::plans::named(&at)) };
+    let (step, attempt, result) = (name("part"), types::Attempt(1), Ok((0..items).map(item).collect()));
+    let now = run::Now { at_us: 0, slots: 1, stop: None, record_bytes_max };
+    course.tick(run::Event::Split { step, attempt, result }, &now);
+    essence(course.view()).1.remove("part").unwrap_or_default()
+}
+
+#[test]
+fn items_that_are_too_many_or_too_large_to_record_fail_their_step() {
+    let parts = |likes: usize| {
+        let like = |at: usize| {
+            let work = Work::Transform { plugin: plugin("split"), inputs: inputs(&[("rows", "part.train")]) };
+            each(step(&format!("like-{at}"), work, &["train:x"]), like("part"))
+        };
+        [collect(), each(split(), by_x())].into_iter().chain((0..likes).map(like)).collect::<Vec<_>>()
+    };
+    let expected = "failed: step `part` and those that run like it would be 21000 steps, expected at most 20000";
+    assert_eq!(found(parts(20), 1_000, u64::MAX), expected);
+    assert_eq!(found(parts(19), 1_000, u64::MAX), "Waiting");
+    assert_eq!(found(parts(0), 3, 100), "failed: step `part`: what it gives is too large to be recorded");
+}
+
 /// Trains for each depth, evaluates each, registers the best.
 fn search() -> Plan {
     let train = Work::Train {

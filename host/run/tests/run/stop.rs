@@ -61,6 +61,16 @@ fn a_run_that_was_left_is_cancelled_without_going_on() {
     assert!(world.dispatcher.cancel(&world.tenant, RunId(7), &|_| {}).is_err());
 }
 
+/// The answer was given, and the server died before an attempt heard of it.
+#[test]
+fn a_wish_to_cancel_survives_a_crash() {
+    let world = world(|_, _, _| None);
+    let run = world.start(&whole(0.8)).unwrap();
+    world.journal.records.lock().unwrap().push(types::Record::CancelAsked { run, at_us: 7 });
+    assert_eq!(world.drive(run), Ok(RunState::Cancelled));
+    assert_eq!(world.calls("rows"), 0);
+}
+
 #[test]
 fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);

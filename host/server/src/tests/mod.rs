@@ -109,6 +109,10 @@ impl House {
         Self { server: open(folder.path(), &hands), hands, folder }
     }
 
+    fn at_us(&self, minutes: i64) -> i64 {
+        BEGIN_US + minutes * MINUTE_US
+    }
+
     fn set(&self, minutes: i64) {
         self.hands.0.store(BEGIN_US + minutes * MINUTE_US, Ordering::SeqCst);
     }

@@ -174,6 +174,37 @@ fn what_fails_for_one_tenant_is_told_once_and_stops_no_other() {
 }
 
 #[test]
+fn a_run_that_stands_still_is_gone_on_with() {
+    let house = House::new();
+    house.deploy(&[("main", STEP)]);
+    let deployed = house.server.current_deployment(&tenant(), &project()).unwrap().unwrap();
+    let plan = &deployed.content.plans[&pipeline("main")];
+    let begin = run::Begin { deployment: Some(1), ..run::Begin::manual(plan, house.folder.path()) };
+    house.server.dispatcher.start(&tenant(), begin, &|_| {}).unwrap();
+    house.look();
+    assert_eq!(house.runs()[0].state, types::RunState::Running, "it may have begun a moment ago");
+    house.set(1);
+    house.look();
+    assert_eq!(house.runs()[0].state, types::RunState::Succeeded);
+}
+
+#[test]
+fn runs_beside_each_other_are_no_more_than_are_kept_in_mind() {
+    let house = House::new();
+    house.deploy(&[("main", &every("* * * * *", "missed = \"all\"\noverlap = \"allow\"\n"))]);
+    let slow: Vec<_> = (1..=16).map(|minute| house.under_way(Cause::Schedule { at_us: house.at_us(minute) })).collect();
+    house.set(30);
+    house.look();
+    assert_eq!(house.minutes().len(), 16, "as many as are under way");
+    house.end(slow[0]);
+    house.look();
+    assert_eq!(house.minutes()[16..], [17], "one has ended");
+    slow[1..].iter().for_each(|run| house.end(*run));
+    (0..4).for_each(|_| house.look());
+    assert_eq!(house.minutes(), (1..=30).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_suspended_tenants_schedules_stand_still_and_are_made_up_for() {
     let house = House::new();
     let acme: TenantId = "acme".parse().unwrap();

@@ -83,6 +83,16 @@ fn a_signed_call_starts_one_run_an_event() {
     for name in ["silent", "other", "", "a/b"] {
         assert!(unsigned(name, &house.call("2")), "{name}");
     }
+    assert!(unsigned("main", &house.call("2.3")), "an id with a dot could be cut elsewhere");
+    let forged = [("ce-specversion", "1.0"), ("ce-id", "9"), ("ce-source", "/shop")];
+    let forged = forged.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let overheard = house.call("1");
+    let overheard = HookCall { headers: overheard.headers.into_iter().chain(forged).collect(), ..overheard };
+    assert_eq!(house.hook("main", &overheard).unwrap(), Fired::Already(RunId(1)), "what is not signed has no say");
+    let stray = crate::folder::secrets(&house.server.options.data, &tenant()).join("STRAY");
+    std::fs::create_dir(&stray).unwrap();
+    assert!(unsigned("main", &HookCall::default()), "what is wrong here is not told to whoever has not signed");
+    std::fs::remove_dir(&stray).unwrap();
     let late = house.call("2");
     house.set(6);
     assert!(unsigned("main", &late), "it was overheard");
@@ -96,6 +106,25 @@ fn a_signed_call_starts_one_run_an_event() {
     assert_eq!(house.hook("main", &house.call("1")).unwrap(), Fired::Already(RunId(1)), "what has begun is told");
     house.end(waiting[0]);
     assert!(matches!(house.hook("main", &house.call("3")), Ok(Fired::Begun(_))));
+}
+
+#[test]
+fn the_data_folder_is_not_watched() {
+    let house = House::new();
+    let text = format!("{STEP}\n[triggers]\nfiles = [\"data/tenants/other/journal/*\"]\n");
+    house.deploy(&[("main", &text)]);
+    let journal = house.folder.path().join("data/tenants/other/journal");
+    std::fs::create_dir_all(&journal).unwrap();
+    let said: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let hears = Arc::clone(&said);
+    house.server.triggers.hear(move |text| locked(&hears).push(text));
+    let mut watches = Watches::default();
+    for turn in 0..4 {
+        std::fs::write(journal.join(turn.to_string()), "1").unwrap();
+        (0..2).for_each(|_| house.server.watch_all(&tenant(), &mut watches));
+    }
+    assert_eq!(house.count("main"), 0);
+    assert!(locked(&said).iter().any(|text| text.contains("Stepwell's own")), "{said:?}");
 }
 
 #[test]

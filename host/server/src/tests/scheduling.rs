@@ -192,16 +192,17 @@ fn a_run_that_stands_still_is_gone_on_with() {
 fn runs_beside_each_other_are_no_more_than_are_kept_in_mind() {
     let house = House::new();
     house.deploy(&[("main", &every("* * * * *", "missed = \"all\"\noverlap = \"allow\"\n"))]);
-    let slow: Vec<_> = (1..=16).map(|minute| house.under_way(Cause::Schedule { at_us: house.at_us(minute) })).collect();
+    // Of an earlier version, and still at it.
+    let slow: Vec<_> = (-16..0).map(|minute| house.under_way(Cause::Schedule { at_us: house.at_us(minute) })).collect();
     house.set(30);
     house.look();
     assert_eq!(house.minutes().len(), 16, "as many as are under way");
     house.end(slow[0]);
     house.look();
-    assert_eq!(house.minutes()[16..], [17], "one has ended");
+    assert_eq!(house.minutes()[16..], [1], "one has ended");
     slow[1..].iter().for_each(|run| house.end(*run));
     (0..4).for_each(|_| house.look());
-    assert_eq!(house.minutes(), (1..=30).collect::<Vec<_>>());
+    assert_eq!(house.minutes()[16..], (1..=30).collect::<Vec<_>>());
 }
 
 #[test]

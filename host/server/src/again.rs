@@ -42,7 +42,12 @@ impl Server {
         if past.view.ended.is_none() {
             return Err(Error::Conflict(format!("run {run} has not ended; what has no end cannot be replayed")));
         }
-        let rerun::Again { plan, taken } = rerun::replay(&past.stored.plan, &past.view, run);
+        let again = rerun::replay(&past.stored.plan, &past.view, run);
+        if !again.computes() {
+            let why = "the outside world has a say in each of its steps, or came before it";
+            return Err(Error::Conflict(format!("nothing of run {run} can be computed again: {why}")));
+        }
+        let rerun::Again { plan, taken } = again;
         let begin = past.begin(&plan, Cause::Replay { of: run }, taken, by);
         self.expect_there(tenant, run, &begin.taken)?;
         self.begin(tenant, begin, None)

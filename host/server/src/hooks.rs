@@ -62,7 +62,7 @@ impl Server {
         let hook = found.as_ref().ok().and_then(Option::as_ref);
         let header = |name: &str| call.headers.get(name).map(String::as_str).unwrap_or_default();
         let message = Message { id: header("webhook-id"), timestamp: header("webhook-timestamp"), body: &call.body };
-        // Where there is no pipeline, it takes as long to find out.
+        // Where there is no pipeline, a key is tried all the same.
         let nobody = Key::of(b"nobody");
         let key = hook.map_or(&nobody, |(.., key)| key);
         // The signed text is cut at dots: an id that has one could be cut elsewhere.

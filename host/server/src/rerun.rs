@@ -14,6 +14,13 @@ pub(crate) struct Again {
     pub(crate) taken: Vec<StepCommit>,
 }
 
+impl Again {
+    /// Whether anything is left to be carried out.
+    pub(crate) fn computes(&self) -> bool {
+        self.plan.steps.iter().any(|step| self.taken.iter().all(|commit| commit.step != step.name))
+    }
+}
+
 /// A run from `from` on: it takes what each step gave that is neither that one nor after it, and does the others, whatever is
 /// cached. A step before it that did not commit is an error; any other is done anew.
 pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -> Result<Again, Error> {

@@ -59,6 +59,7 @@ fn the_outside_world_is_taken_from_the_recording() {
     assert_eq!(names(&replayed.taken), ["clean", "other", "rows", "sent"]);
     assert!(replayed.taken.iter().all(|commit| commit.taken == Some(Taken::Recording { run: RUN })));
     assert!(replayed.plan.steps.iter().all(|step| !step.cache) && replayed.plan.steps.len() == plan().steps.len());
+    assert!(replayed.computes());
 }
 
 #[test]
@@ -79,4 +80,5 @@ fn what_the_recording_lacks_is_left_out_with_all_behind_it() {
     let replayed = replay(&plan(), &after(&["other"]), RUN);
     let left: Vec<_> = replayed.plan.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(left, ["other"]);
+    assert!(!replayed.computes(), "that it comes out the same would say nothing");
 }

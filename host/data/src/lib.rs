@@ -11,13 +11,15 @@
 mod column;
 mod decode;
 mod groups;
+mod message;
 mod parts;
 mod rows;
 mod table;
 
 pub use column::{CHUNK_BYTES_MAX, GuestColumn, arrow_schema};
 pub use groups::groups;
-pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
+pub use message::{open_message, to_message};
+pub use parts::{PART_ROWS, StoredPart, open, verify, write};
 pub use rows::{column_as_text, json_rows, numbers, numbers_as, numbers_or_nan};
 pub use table::{Table, TableWriter, check_schema};
 

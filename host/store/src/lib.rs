@@ -43,6 +43,7 @@ pub use young::Hold;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use types::{InstallationRecord, TenantId};
 
@@ -61,6 +62,7 @@ pub struct Store {
     folders: disk::Folders,
     space: space::Space,
     young: Arc<young::Young>,
+    changes: AtomicU64,
 }
 
 impl Store {
@@ -83,7 +85,20 @@ impl Store {
 
     /// Records a change of the installation. Deletions go through [`Store::delete`].
     pub fn administer(&self, record: InstallationRecord) -> Result<()> {
-        self.installation.append(record)
+        let recorded = self.installation.append(record);
+        self.changed();
+        recorded
+    }
+
+    /// A number that is another one once anything was recorded, of whatever tenant: what was read since the number was looked
+    /// at still holds while it stays the same.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// To be called after whatever is recorded, and before anybody is told.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The tenant as it was opened; none if it never wrote.

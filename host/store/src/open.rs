@@ -54,7 +54,8 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     let (tenants, writing) = (RwLock::new(tenants), RwLock::default());
     let (space, young) = Default::default();
     let data = data.to_owned();
-    Ok((Store { data, installation, index, tenants, writing, folders, space, young }, recovery))
+    let changes = Default::default();
+    Ok((Store { data, installation, index, tenants, writing, folders, space, young, changes }, recovery))
 }
 
 /// How far each tenant's part is, or why the index is not to be believed.

@@ -204,7 +204,9 @@ impl Journal for Store {
         if !given.is_empty() {
             self.take_space_of_records(tenant, given.iter().fold(0, |all, bytes| all.saturating_add(*bytes)))?;
         }
-        Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
+        let recorded = self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records);
+        self.changed();
+        Ok(recorded?)
     }
 
     fn record_bytes_max(&self) -> u64 {

@@ -1,7 +1,10 @@
 //! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
 
+use crate::answering::answered;
 use crate::body::Room;
 use crate::error::{off_thread, status};
+use crate::trace::Trace;
+use crate::turns::Turns;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
@@ -10,19 +13,11 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
-use server::{EndpointInfo, Server};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use serve::{Asked, ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
+use server::{EndpointInfo, Served, Server};
+use std::sync::Arc;
 use tower::ServiceExt;
-use types::{EndpointName, Id, ModelName, TenantId};
-
-/// Requests that are parsed and answered at once. An endpoint predicts one at a time, so more would only take memory.
-const TURNS: usize = 4;
-/// The most that a request waits for its turn.
-const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+use types::{EndpointName, Fault, FaultKind, Field, Id, ModelName, TenantId};
 
 /// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
@@ -30,20 +25,12 @@ pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
-    /// Of each tenant its own: one whose requests are slow keeps no other waiting.
-    turns: Turns,
+    pub(crate) turns: Turns,
 }
-
-type Turns = Arc<Mutex<BTreeMap<TenantId, Arc<Semaphore>>>>;
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
         Self { server, tenant, room: Room::new(), turns: Turns::default() }
-    }
-
-    fn turns(&self) -> Arc<Semaphore> {
-        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(turns.entry(self.tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))))
     }
 }
 
@@ -70,6 +57,7 @@ type Answer = Result<Response, Refused>;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let retry_after = self.retry_after();
         let (status, text) = match self {
             Self::Asked(error) => {
                 (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
@@ -78,10 +66,25 @@ impl IntoResponse for Refused {
             Self::Said(status, text) => (status, text),
         };
         let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+}
+
+impl Refused {
+    /// In how many seconds it is worth asking again; none if it is not.
+    fn retry_after(&self) -> Option<u64> {
+        let again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        match self {
+            Self::Server(server::Error::Fault(Fault {
+                kind: FaultKind::Busy { retry_after_ms } | FaultKind::Transient { retry_after_ms },
+                ..
+            })) => Some(retry_after_ms.div_ceil(1000).max(1)),
+            Self::Said(status, _) => again.contains(status).then_some(1),
+            Self::Server(_) | Self::Asked(_) => None,
+        }
     }
 }
 
@@ -145,7 +148,11 @@ pub(crate) async fn of_tenant(
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
     // What the path named so far is kept there, and would count as what the inner one names.
+    let trace = request.extensions_mut().remove::<Trace>();
     request.extensions_mut().clear();
+    if let Some(trace) = trace {
+        request.extensions_mut().insert(trace);
+    }
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
         Ok(response) => Ok(response),
@@ -155,6 +162,16 @@ pub(crate) async fn of_tenant(
 
 pub(crate) async fn server_metadata() -> Answer {
     encoded(&serve::server_metadata())
+}
+
+/// What the tenant's endpoints did, for Prometheus.
+pub(crate) async fn metrics(State(public): State<Public>) -> Result<impl IntoResponse, Refused> {
+    Ok(prometheus(off_thread(move || public.server.metrics(&public.tenant)).await?))
+}
+
+/// A page in Prometheus' text form.
+pub(crate) fn prometheus(page: String) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
 }
 
 pub(crate) async fn live() -> Answer {
@@ -222,13 +239,14 @@ pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<S
     let name = endpoint_name(&endpoint)?;
     let model = as_model(&name)?;
     let request = public.room.read(request).await?;
-    answered(public, move |public| {
-        let columns = public.server.request_columns(&public.tenant, &name)?;
-        let asked = serve::request_table(request.as_ref(), &columns)?;
-        let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
-        Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
-    })
-    .await
+    let read = |request: &[u8], columns: &[Field]| {
+        let Asked { id, rows, outputs } = serve::request_table(request, columns)?;
+        Ok((rows, (id, outputs)))
+    };
+    let write = move |served: &Served, (id, outputs): (Option<String>, Vec<String>)| {
+        serve::response(&model, served.version, id.as_deref(), &served.predictions, &outputs)
+    };
+    Ok(json(answered(public, name, request, read, write).await?).into_response())
 }
 
 pub(crate) async fn version_infer(
@@ -243,33 +261,7 @@ pub(crate) async fn version_infer(
 pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
     let name = endpoint_name(&endpoint)?;
     let request = public.room.read(request).await?;
-    answered(public, move |public| {
-        let columns = public.server.request_columns(&public.tenant, &name)?;
-        let rows = serve::plain_table(request.as_ref(), &columns)?;
-        let served = public.server.predict(&public.tenant, &name, &rows)?;
-        Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
-    })
-    .await
-}
-
-/// The whole way of a request once it is its turn, on a thread where it may block.
-async fn answered(public: Public, work: impl FnOnce(&Public) -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
-    let Ok(Ok(turn)) = tokio::time::timeout(TURN_TIME_MAX, public.turns().acquire_owned()).await else {
-        let text =
-            format!("other requests have kept this one waiting for {} s; send it again", TURN_TIME_MAX.as_secs());
-        return Err(Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text));
-    };
-    // The turn ends with the work, even if nobody waits for it any more.
-    let in_turn = move || {
-        let answer = work(&public);
-        drop(turn);
-        public.room.answer(answer?)
-    };
-    match tokio::task::spawn_blocking(in_turn).await {
-        Ok(answer) => Ok(json(answer?).into_response()),
-        Err(_) => {
-            let text = "the request ended in a panic; this is a bug of ours".to_owned();
-            Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
-        }
-    }
+    let read = |request: &[u8], columns: &[Field]| Ok((serve::plain_table(request, columns)?, ()));
+    let write = |served: &Served, ()| serve::plain_response(&served.model, served.version, &served.predictions);
+    Ok(json(answered(public, name, request, read, write).await?).into_response())
 }

@@ -4,6 +4,7 @@
 //! this router's client either way); [`public`] for applications, over TCP. What takes long answers line by line ([`Line`]).
 //! Handlers do nothing but translate: each calls one function of [`server::Server`], off the async threads.
 
+mod answering;
 mod body;
 mod client;
 mod connections;
@@ -20,6 +21,8 @@ mod plugins;
 mod runs;
 mod schedules;
 mod tenants;
+mod trace;
+mod turns;
 
 pub use client::{Client, Trouble};
 pub use deployments::{PrepareRequest, RollbackRequest};
@@ -40,6 +43,7 @@ use types::TenantId;
 /// Everything, for whoever may open the socket in the data folder.
 pub fn local(server: Arc<Server>) -> Router {
     Router::new()
+        .route("/metrics", get(runs::metrics))
         .route("/v1/status", get(runs::status))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{tenant}", get(tenants::show).delete(tenants::delete))
@@ -97,6 +101,7 @@ pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
         .fallback(inference::no_route)
         .method_not_allowed_fallback(inference::no_method)
         .layer(axum::middleware::from_fn(guard::let_in))
+        .layer(axum::middleware::from_fn(trace::traced))
         .with_state(public)
 }
 
@@ -113,5 +118,6 @@ fn endpoints() -> Router<inference::Public> {
         .route("/v2/models/{endpoint}/versions/{version}/ready", get(inference::version_ready))
         .route("/v2/models/{endpoint}/versions/{version}/infer", post(inference::version_infer))
         .route("/predict/{endpoint}", post(inference::predict))
+        .route("/metrics", get(inference::metrics))
         .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

@@ -1,14 +1,16 @@
 //! Served names -> predictions: each endpoint answers with the version under its alias, loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::metrics::{Ended, Series};
 use crate::{Error, Server, locked};
 use data::Table;
 use ports::ServedModel;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, ProjectName, TenantId};
-use worker::ServingWorker;
+use worker::{Answered, ServingWorker};
 
 /// The most that one request may use: its rows are bounded, so its time is.
 const REQUEST_LIMITS: Limits = Limits {
@@ -21,13 +23,16 @@ const REQUEST_LIMITS: Limits = Limits {
     ..Limits::DEFAULT
 };
 
+/// Endpoints that are loaded at the same time when a server starts.
+const LOADED_AT_ONCE: usize = 4;
+
 /// A served name and what answers under it.
 pub(crate) struct Endpoint {
     /// The deployed project that names it; none of a folder's.
     of: Option<ProjectName>,
     model: ModelName,
     alias: String,
-    loaded: RwLock<Option<Arc<Loaded>>>,
+    loaded: RwLock<Option<Known>>,
     /// Held by whoever loads, so that a new version is loaded once.
     loading: Mutex<()>,
 }
@@ -38,15 +43,30 @@ impl Endpoint {
         Self { of, model, alias, loaded: RwLock::new(None), loading: Mutex::new(()) }
     }
 
+    fn known(&self) -> Option<Known> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends its worker; the next request loads anew.
     pub(crate) fn unload(&self) {
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
+/// What answers, and whether that is still so.
+#[derive(Clone)]
+struct Known {
+    loaded: Arc<Loaded>,
+    /// [`store::Store::changes`] before it was last looked whether the alias stands there and the tenant may ask.
+    looked: u64,
+    /// Nothing but a record can change that: no quota is used up by time or by what others do.
+    is_lasting: bool,
+}
+
 struct Loaded {
     version: ModelVersion,
     worker: ServingWorker,
+    series: Arc<Series>,
 }
 
 /// An endpoint, for metadata.
@@ -69,6 +89,34 @@ pub struct Served {
     pub model: ModelName,
     pub version: u32,
     pub predictions: Table,
+}
+
+/// A loaded version that answers requests. While one is kept it stays loaded, whatever happens to the endpoint.
+pub struct Answerer(Arc<Loaded>);
+
+impl Answerer {
+    /// The columns that a request must bring.
+    pub fn columns(&self) -> &[Field] {
+        &self.0.version.request
+    }
+
+    /// Has the answer to rows under these columns told, once, on a thread that must not be kept waiting; at once if too many
+    /// requests wait already.
+    pub fn submit(self, rows: Table, told: impl FnOnce(Result<Served, Error>) + Send + 'static) {
+        let Self(loaded) = self;
+        let asked = loaded.series.asked();
+        let answering = Arc::clone(&loaded);
+        loaded.worker.submit(rows, move |answered| {
+            let Loaded { version, series, .. } = &*answering;
+            series.told(asked, &answered);
+            let (model, version) = (version.model.clone(), version.version);
+            told(
+                answered
+                    .map(|Answered { predictions, .. }| Served { model, version, predictions })
+                    .map_err(Error::from),
+            );
+        });
+    }
 }
 
 impl Server {
@@ -119,19 +167,25 @@ impl Server {
         }
     }
 
+    /// Loads the endpoints, some at the same time: each is a process that starts.
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
-        let mut told = Vec::new();
-        for name in names {
+        let ready = |name: &EndpointName| {
             let version = self.loaded(tenant, name).map(|loaded| loaded.version.version);
-            told.push((
-                name.clone(),
-                version.map_err(|error| match error {
-                    Error::Fault(fault) => fault,
-                    other => Fault::invalid(other.to_string()),
-                }),
-            ));
-        }
-        told
+            let version = version.map_err(|error| match error {
+                Error::Fault(fault) => fault,
+                other => Fault::invalid(other.to_string()),
+            });
+            (name.clone(), version)
+        };
+        let names: Vec<_> = names.collect();
+        let at_once = |names: &[&EndpointName]| -> Vec<Readiness> {
+            std::thread::scope(|scope| {
+                let loading: Vec<_> = names.iter().map(|name| scope.spawn(move || ready(name))).collect();
+                let joined = loading.into_iter().map(|loaded| loaded.join());
+                joined.map(|loaded| loaded.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            })
+        };
+        names.chunks(LOADED_AT_ONCE).flat_map(at_once).collect()
     }
 
     /// Answers under a name with whatever version has the alias at the time.
@@ -162,23 +216,43 @@ impl Server {
         })
     }
 
-    /// The columns that a request to an endpoint must bring, from the version that would answer it.
-    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
-        Ok(self.loaded(tenant, name)?.version.request.clone())
+    /// Whoever answers a request to an endpoint now, if that is known without waiting; see [`Self::prepare`].
+    pub fn ready(&self, tenant: &TenantId, name: &EndpointName) -> Option<Answerer> {
+        let changes = self.store.changes();
+        let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned()?;
+        let known = endpoint.known().filter(|known| known.is_lasting && known.looked == changes)?;
+        Some(Answerer(known.loaded))
     }
 
-    /// Answers rows under the columns of [`Self::request_columns`].
-    pub fn predict(&self, tenant: &TenantId, name: &EndpointName, rows: &Table) -> Result<Served, Error> {
-        let loaded = self.loaded(tenant, name)?;
-        if loaded.version.request != rows.schema().fields {
-            // Another version with other columns came between; the caller reads the request again.
-            return Err(Error::Conflict(format!(
-                "endpoint `{name}` has just changed its columns; send the request again"
-            )));
+    /// Whoever answers a request to an endpoint, loaded if need be; an error if nobody does, or the tenant may not ask.
+    pub fn prepare(&self, tenant: &TenantId, name: &EndpointName) -> Result<Answerer, Error> {
+        self.ready(tenant, name).map_or_else(|| self.loaded(tenant, name).map(Answerer), Ok)
+    }
+
+    /// Takes note of a request to an endpoint that was turned away before its rows were read.
+    pub fn turned_away(&self, tenant: &TenantId, name: &EndpointName) {
+        let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
+        let Some(endpoint) = endpoint else { return };
+        if let Some(known) = &*endpoint.loaded.read().unwrap_or_else(PoisonError::into_inner) {
+            known.loaded.series.end(Ended::Busy);
         }
-        self.admission.check(tenant)?;
-        let predictions = loaded.worker.predict(rows)?;
-        Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
+    }
+
+    /// What the tenant's endpoints did since this process began, in Prometheus' text form.
+    pub fn metrics(&self, tenant: &TenantId) -> Result<String, Error> {
+        self.known(tenant)?;
+        Ok(self.metrics_of(|whose| whose == tenant))
+    }
+
+    /// The same of all tenants: for whoever owns the data folder.
+    pub fn all_metrics(&self) -> String {
+        self.metrics_of(|_| true)
+    }
+
+    fn metrics_of(&self, wanted: impl Fn(&TenantId) -> bool) -> String {
+        let served: BTreeSet<_> = locked(&self.endpoints).keys().cloned().collect();
+        self.metrics.keep(|tenant, name| served.contains(&(tenant.clone(), name.clone())));
+        self.metrics.text(wanted)
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
@@ -194,20 +268,27 @@ impl Server {
         }
     }
 
-    /// The version under the alias, loaded. Requests that are under way keep the one they began with.
+    /// The version under the alias, loaded, if the tenant may ask. Requests that are under way keep the one they began with.
     fn loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
+        let changes = self.store.changes();
         let endpoint = self.find(tenant, name)?;
-        let wanted = self.store.alias(tenant, &endpoint.model, &endpoint.alias)?;
-        let fits = |loaded: &Arc<Loaded>| Some(loaded.version.version) == wanted;
-        let held = || endpoint.loaded.read().unwrap_or_else(PoisonError::into_inner).clone().filter(fits);
-        if let Some(loaded) = held() {
-            return Ok(loaded);
-        }
+        let quota = self.admission.check(tenant)?.quota;
+        let is_lasting = quota.storage_bytes.is_none() && quota.cpu_seconds.is_none();
         let _turn = locked(&endpoint.loading);
-        if let Some(loaded) = held() {
-            return Ok(loaded);
+        let loaded = self.load(tenant, name, &endpoint)?;
+        let known = Known { loaded: Arc::clone(&loaded), looked: changes, is_lasting };
+        *endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(loaded)
+    }
+
+    /// The version that is loaded if it has the alias, else the one that has.
+    fn load(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<Arc<Loaded>, Error> {
+        let wanted = self.store.alias(tenant, &endpoint.model, &endpoint.alias)?;
+        let fits = |known: &Known| Some(known.loaded.version.version) == wanted;
+        if let Some(known) = endpoint.known().filter(fits) {
+            return Ok(known.loaded);
         }
-        let version = self.current(tenant, &endpoint)?.ok_or_else(|| {
+        let version = self.current(tenant, endpoint)?.ok_or_else(|| {
             let (model, alias) = (&endpoint.model, &endpoint.alias);
             let message =
                 format!("endpoint `{name}` has nothing to serve: model `{model}` has no version `{alias}` yet");
@@ -223,8 +304,7 @@ impl Server {
             logical_time_us: version.registered_us,
         };
         let worker = ServingWorker::start(Arc::clone(&self.pool), tenant.clone(), served)?;
-        let loaded = Arc::new(Loaded { version, worker });
-        *endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
-        Ok(loaded)
+        let series = self.metrics.series(tenant, name, version.version);
+        Ok(Arc::new(Loaded { version, worker, series }))
     }
 }

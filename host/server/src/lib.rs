@@ -31,6 +31,7 @@ mod handover;
 mod hooks;
 mod inspect;
 mod marks;
+mod metrics;
 mod notify;
 mod overrides;
 mod pins;
@@ -63,7 +64,7 @@ pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
-pub use endpoints::{EndpointInfo, Readiness, Served};
+pub use endpoints::{Answerer, EndpointInfo, Readiness, Served};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
@@ -166,6 +167,7 @@ pub struct Server {
     bell: bell::Bell,
     triggers: triggers::Triggers,
     notifier: notify::Notifier,
+    metrics: metrics::Metrics,
     asking: watch::Asking,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
@@ -202,7 +204,7 @@ impl Server {
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
-        let (bell, triggers, notifier, asking, collecting) = Default::default();
+        let (bell, triggers, notifier, metrics, asking, collecting) = Default::default();
         Ok((
             Arc::new(Self {
                 options,
@@ -222,6 +224,7 @@ impl Server {
                 bell,
                 triggers,
                 notifier,
+                metrics,
                 asking,
                 collecting,
             }),

@@ -109,9 +109,18 @@ impl Serving {
 
     /// The most memory that the process has taken so far.
     pub(crate) fn peak_mebibytes(&self) -> u64 {
+        self.mebibytes("VmHWM:")
+    }
+
+    /// The memory that the process takes now.
+    pub(crate) fn resident_mebibytes(&self) -> u64 {
+        self.mebibytes("VmRSS:")
+    }
+
+    fn mebibytes(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-        peak.map(|kibibytes: u64| kibibytes / 1024).expect("a line VmHWM")
+        let found = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB")?.trim().parse().ok());
+        found.map(|kibibytes: u64| kibibytes / 1024).expect("a line of it")
     }
 
     /// Sends SIGTERM.

@@ -49,7 +49,8 @@ impl Endpoint {
 
     /// Ends its worker; the next request loads anew.
     pub(crate) fn unload(&self) {
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let before = self.loaded.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(before);
     }
 }
 
@@ -277,7 +278,9 @@ impl Server {
         let _turn = locked(&endpoint.loading);
         let loaded = self.load(tenant, name, &endpoint)?;
         let known = Known { loaded: Arc::clone(&loaded), looked: changes, is_lasting };
-        *endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        // What it stood for ends once nobody holds it any more, and not while others wait for this lock.
+        let before = endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner).replace(known);
+        drop(before);
         Ok(loaded)
     }
 

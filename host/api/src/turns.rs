@@ -69,6 +69,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::Id;
 
     async fn refused(turns: &Turns, tenant: &TenantId, bytes: usize) -> String {
         match turns.take_within(Duration::from_millis(1), tenant, bytes).await {

@@ -33,8 +33,9 @@ fn versions_change_and_workers_die_and_no_request_is_lost() {
     let (serving, counted, ended) = (project.serve(), Counted::default(), AtomicBool::new(false));
     let time = Duration::from_secs(seconds);
     let (before, after) = std::thread::scope(|scope| {
+        let (serving, counted, ended) = (&serving, &counted, &ended);
         let asking: Vec<_> =
-            (0..CLIENTS).map(|client| scope.spawn(|| ask(&serving, client, &counted, &ended))).collect();
+            (0..CLIENTS).map(|client| scope.spawn(move || ask(serving, client, counted, ended))).collect();
         let (begun, mut version, mut before) = (Instant::now(), 1, None);
         while begun.elapsed() < time {
             // A version multiplies by a number of its own: an answer of two of them would show.

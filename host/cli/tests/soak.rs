@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const SECONDS: u64 = 12;
 /// Who ask all the time.
 const CLIENTS: u64 = 8;
+/// Between two deaths of all workers.
+const DEATHS: Duration = Duration::from_secs(3);
 /// What a server may grow by that has answered for some seconds.
 const GROWN_MIB_MAX: u64 = 48;
 
@@ -37,13 +39,17 @@ fn versions_change_and_workers_die_and_no_request_is_lost() {
         let asking: Vec<_> =
             (0..CLIENTS).map(|client| scope.spawn(move || ask(serving, client, counted, ended))).collect();
         let (begun, mut version, mut before) = (Instant::now(), 1, None);
+        let mut killed = begun;
         while begun.elapsed() < time {
             // A version multiplies by a number of its own: an answer of two of them would show.
             project.edit(TRAIN, &format!("factor = {}", version + 1), &format!("factor = {}", version + 2));
             project.run();
             version += 1;
-            // Between runs, whose steps would die too. Some are no serving ones.
-            serving.workers().into_iter().for_each(kill);
+            if killed.elapsed() > DEATHS {
+                // Between runs, whose steps would die too. Some are no serving ones.
+                serving.workers().into_iter().for_each(kill);
+                killed = Instant::now();
+            }
             if begun.elapsed() > time / 3 {
                 before.get_or_insert_with(|| serving.resident_mebibytes());
             }

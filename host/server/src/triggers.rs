@@ -83,7 +83,8 @@ impl Server {
         if !self.triggers.hear(say) {
             return;
         }
-        let loops: [fn(&Arc<Self>); 3] = [Self::keep_schedules, Self::keep_watches, Self::keep_notifying];
+        let loops: [fn(&Arc<Self>); 4] =
+            [Self::keep_schedules, Self::keep_watches, Self::keep_notifying, Self::keep_rollouts];
         for work in loops {
             let server = Arc::clone(self);
             locked(&self.triggers.threads).push(std::thread::spawn(move || work(&server)));
@@ -93,7 +94,7 @@ impl Server {
     /// Ends the loops, and waits for them.
     pub(crate) fn leave_triggers(&self) {
         self.triggers.is_leaving.store(true, Ordering::Relaxed);
-        [&self.bell, &self.triggers.polling, &self.notifier.bell].into_iter().for_each(Bell::ring);
+        [&self.bell, &self.triggers.polling, &self.notifier.bell, &self.canaries].into_iter().for_each(Bell::ring);
         let threads = std::mem::take(&mut *locked(&self.triggers.threads));
         // One that panicked has nothing more to say.
         threads.into_iter().for_each(|thread| drop(thread.join()));

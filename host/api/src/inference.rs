@@ -4,14 +4,14 @@ use crate::body::Room;
 use crate::error::{off_thread, status};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
-use server::{EndpointInfo, Server};
+use server::{EndpointInfo, Sender, Server};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -218,14 +218,25 @@ pub(crate) async fn version_ready(
     model_ready(State(public), Named(endpoint)).await
 }
 
-pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
-    let name = endpoint_name(&endpoint)?;
+pub(crate) async fn infer(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
+    infer_by(public, &endpoint, None, headers, request).await
+}
+
+/// Answers with whichever version the endpoint's traffic gives the request to, or with this one.
+async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers: HeaderMap, request: Body) -> Answer {
+    let name = endpoint_name(endpoint)?;
     let model = as_model(&name)?;
     let request = public.room.read(request).await?;
     answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let asked = serve::request_table(request.as_ref(), &columns)?;
-        let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
+        let sender = Sender { version, header: &|name| header(&headers, name) };
+        let served = public.server.predict(&public.tenant, &name, &asked.rows, &sender)?;
         Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
     })
     .await
@@ -234,22 +245,35 @@ pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<S
 pub(crate) async fn version_infer(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
+    headers: HeaderMap,
     request: Body,
 ) -> Answer {
-    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    infer(State(public), Named(endpoint), request).await
+    let info = info(public.clone(), &endpoint).await?;
+    expect_version(&info, &version)?;
+    infer_by(public, &endpoint, info.version, headers, request).await
 }
 
-pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+pub(crate) async fn predict(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
     let name = endpoint_name(&endpoint)?;
     let request = public.room.read(request).await?;
     answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
-        let served = public.server.predict(&public.tenant, &name, &rows)?;
+        let sender = Sender { version: None, header: &|name| header(&headers, name) };
+        let served = public.server.predict(&public.tenant, &name, &rows, &sender)?;
         Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
     })
     .await
+}
+
+/// The value of a header, if it is text.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// The whole way of a request once it is its turn, on a thread where it may block.

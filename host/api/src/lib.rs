@@ -4,10 +4,12 @@
 //! this router's client either way); [`public`] for applications, over TCP. What takes long answers line by line ([`Line`]).
 //! Handlers do nothing but translate: each calls one function of [`server::Server`], off the async threads.
 
+mod audit;
 mod body;
 mod client;
 mod connections;
 mod deployments;
+mod endpoints;
 mod error;
 mod guard;
 mod hooks;
@@ -21,11 +23,14 @@ mod runs;
 mod schedules;
 mod tenants;
 
+pub use audit::AuditRequest;
 pub use client::{Client, Trouble};
 pub use deployments::{PrepareRequest, RollbackRequest};
+pub use endpoints::{EndpointsRequest, RolloutRequest};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
+pub use models::{AtRequest, ModelDiffRequest};
 pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
 pub use schedules::ScheduleRequest;
@@ -41,6 +46,7 @@ use types::TenantId;
 pub fn local(server: Arc<Server>) -> Router {
     Router::new()
         .route("/v1/status", get(runs::status))
+        .route("/v1/audit", post(audit::audit))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{tenant}", get(tenants::show).delete(tenants::delete))
         .route("/v1/tenants/{tenant}/policy", get(tenants::policy).put(tenants::change_policy))
@@ -62,11 +68,29 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/runs/{run}/diff/{other}", get(runs::diff))
         .route("/v1/tenants/{tenant}/gc", post(runs::gc))
         .route("/v1/tenants/{tenant}/runs/{run}/rows/{output}", get(runs::rows))
-        .route("/v1/tenants/{tenant}/models", get(models::list))
-        .route("/v1/tenants/{tenant}/models/{model}", get(models::show))
+        .merge(registry())
         .merge(by_itself())
         .fallback(error::no_route)
         .with_state(server)
+}
+
+/// Models, their versions and aliases, and who answers.
+fn registry() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/v1/tenants/{tenant}/models", get(models::list))
+        .route("/v1/tenants/{tenant}/import", post(models::import))
+        .route("/v1/tenants/{tenant}/endpoints", post(endpoints::list))
+        .route("/v1/tenants/{tenant}/endpoints/{endpoint}", post(endpoints::show))
+        .route("/v1/tenants/{tenant}/endpoints/{endpoint}/rollout", post(endpoints::change))
+        .route("/v1/tenants/{tenant}/models/{model}", get(models::show))
+        .route("/v1/tenants/{tenant}/models/{model}/history", get(models::history))
+        .route("/v1/tenants/{tenant}/models/{model}/at", post(models::at))
+        .route("/v1/tenants/{tenant}/models/{model}/promote", post(models::promote))
+        .route("/v1/tenants/{tenant}/models/{model}/rollback", post(models::roll_back))
+        .route("/v1/tenants/{tenant}/models/{model}/tag", post(models::tag))
+        .route("/v1/tenants/{tenant}/models/{model}/card", get(models::card))
+        .route("/v1/tenants/{tenant}/models/{model}/diff", post(models::diff))
+        .route("/v1/tenants/{tenant}/models/{model}/export", post(models::export))
 }
 
 /// What runs by itself.

@@ -1,7 +1,13 @@
 //! What can be typed. The doc comments are the help.
 
+mod audit;
+mod endpoint;
+mod model;
 mod runs;
 
+pub(crate) use audit::Audit;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use model::Model;
 pub(crate) use runs::Runs;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
@@ -196,9 +202,15 @@ pub(crate) enum Command {
     /// as PROJECT/PIPELINE.
     #[command(subcommand)]
     Schedule(Schedule),
-    /// Look at registered models
+    /// Look at registered models, and decide which of their versions answers
     #[command(subcommand)]
     Model(Model),
+    /// Look at who answers under which name, and hold or move canaries
+    #[command(subcommand)]
+    Endpoint(Endpoint),
+    /// See that nobody changed the records or the blobs behind them
+    #[command(subcommand)]
+    Audit(Audit),
     /// Set values that steps send and never see
     #[command(subcommand)]
     Secret(Secret),
@@ -454,18 +466,6 @@ pub(crate) enum Plugin {
     Remove {
         /// As pipelines write it
         name: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Model {
-    /// All models, their versions and aliases
-    List,
-    /// A version: what it needs and gives, how good it is, where it came from
-    Show {
-        name: String,
-        /// A number or an alias [default: the latest]
-        version: Option<String>,
     },
 }
 

@@ -6,7 +6,7 @@ use crate::step_table;
 use crate::value::alias;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-use types::{Bound, Requirement};
+use types::{Bound, Purpose, Requirement};
 
 pub(crate) const NAMES: [&str; 4] = ["predict", "gate", "best", "register"];
 
@@ -14,7 +14,8 @@ pub(crate) const NAMES: [&str; 4] = ["predict", "gate", "best", "register"];
 const PREFER: [&str; 2] = ["highest", "lowest"];
 
 /// Keys that only built-ins have.
-pub(crate) const OWN_KEYS: &[&str] = &["require", "name", "alias", "measure", "slice", "prefer"];
+pub(crate) const OWN_KEYS: &[&str] =
+    &["require", "name", "alias", "measure", "slice", "prefer", "intended_use", "limitations"];
 
 /// The ports that a built-in must have and may have.
 #[derive(Clone, Copy)]
@@ -29,7 +30,7 @@ pub(crate) fn keys(name: &str) -> &'static [&'static str] {
         "predict" => &["builtin", "inputs", "seed", "limits", "when", "retry", "cache", "pool", "each"],
         "gate" => &["builtin", "inputs", "require", "when"],
         "best" => &["builtin", "inputs", "measure", "slice", "prefer", "when"],
-        _ => &["builtin", "inputs", "name", "alias", "when"],
+        _ => &["builtin", "inputs", "name", "alias", "intended_use", "limitations", "when"],
     }
 }
 
@@ -71,7 +72,24 @@ fn register(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<
     };
     let text = reader.text("name", value)?;
     let name = reader.id(text, value.span())?;
-    Some(Builtin::Register { name, alias: alias.flatten() })
+    let purpose = Purpose {
+        intended_use: words(reader, table, "intended_use"),
+        limitations: words(reader, table, "limitations"),
+    };
+    Some(Builtin::Register { name, alias: alias.flatten(), purpose })
+}
+
+/// The most of a text that goes onto a model's card.
+const WORDS_BYTES_MAX: usize = 8 << 10;
+
+/// A text for people.
+fn words(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<String> {
+    let text = name(reader, table, key)?;
+    if text.len() > WORDS_BYTES_MAX {
+        let span = table.get(key)?.span();
+        reader.wrong(span, format!("`{key}` has {} bytes, at most {WORDS_BYTES_MAX} are taken", text.len()));
+    }
+    Some(text)
 }
 
 fn gate(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>) -> Option<Builtin> {

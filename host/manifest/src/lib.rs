@@ -25,6 +25,7 @@ mod sources;
 mod step_table;
 mod string;
 mod texts;
+mod traffic;
 mod triggers_table;
 mod value;
 
@@ -36,6 +37,7 @@ pub use policy::{grant_line, grant_lines, policy, policy_text};
 pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
 pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file, write_file};
 pub use texts::{Texts, of_texts, texts, texts_with};
+pub use traffic::{Canary, Sticky, Traffic};
 
 use pipeline_file::Around;
 use std::collections::BTreeMap;

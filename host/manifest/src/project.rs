@@ -1,12 +1,12 @@
 //! What a project says, checked: names are names, references resolve, limits are numbers. Made by [`crate::check`] alone.
 
 use crate::place::File;
-use crate::{Course, Each, Notify, Places, Retention, Triggers, order};
+use crate::{Course, Each, Notify, Places, Retention, Traffic, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
     EndpointName, Id, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
-    Requirement, Settings, Spot, StepName,
+    Purpose, Requirement, Settings, Spot, StepName,
 };
 
 /// The plugin that carries out queries, and the parameter that holds one.
@@ -38,6 +38,7 @@ pub struct Project {
 pub struct Endpoint {
     pub model: ModelName,
     pub alias: String,
+    pub traffic: Traffic,
     pub place: Place,
 }
 
@@ -127,6 +128,8 @@ pub enum Builtin {
     Register {
         name: ModelName,
         alias: Option<String>,
+        /// For the model's card.
+        purpose: Purpose,
     },
 }
 

@@ -92,7 +92,7 @@ fn predict(step: &Step, steps: &Steps) -> Result<Known, Vec<Problem>> {
 }
 
 fn register(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
-    let Builtin::Register { name, alias } = builtin else { return Err(Vec::new()) };
+    let Builtin::Register { name, alias, purpose } = builtin else { return Err(Vec::new()) };
     let mut problems = Vec::new();
     let mut verdict = None;
     if step.inputs.keys().any(|port| port.as_str() == "verdict") {
@@ -121,6 +121,7 @@ fn register(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) 
         Some(Work::Gate { measures, .. }) => Some(measures.clone()),
         _ => None,
     };
-    let work = Work::Register { model, verdict, measures, name: name.clone(), alias: alias.clone(), served };
+    let (name, alias, purpose) = (name.clone(), alias.clone(), purpose.clone());
+    let work = Work::Register { model, verdict, measures, name, alias, purpose, served };
     Ok(known(work, [("version", Given::other(Kind::Version))]))
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
     Condition, Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName, ProjectName,
-    Requirement, Retry, StepName, TableRef,
+    Purpose, Requirement, Retry, StepName, TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -146,6 +146,8 @@ pub enum Work {
         measures: Option<OutputRef>,
         name: ModelName,
         alias: Option<String>,
+        #[serde(default)]
+        purpose: Purpose,
         served: ServedPath,
     },
 }

@@ -5,16 +5,19 @@
 //!
 //! ```text
 //!  project folder --project::plan--> Plan --runs::start--> run::Dispatcher --> admission --> worker::Pool
-//!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
+//!  model alias ----endpoints::chosen--> worker::ServingWorker --> predictions
 //!  deployed version, instant or event ----fire--> run::Dispatcher
 //! ```
 
 mod accounts;
 mod admission;
 mod again;
+mod audit;
 mod authority;
 mod backfills;
 mod bell;
+mod bundle;
+mod card;
 mod catalog;
 mod changes;
 mod declared;
@@ -22,6 +25,7 @@ mod deploy;
 mod described;
 mod diff;
 mod difference;
+mod document;
 mod endpoints;
 mod fire;
 mod folder;
@@ -30,6 +34,7 @@ mod gc;
 mod handover;
 mod hooks;
 mod inspect;
+mod loading;
 mod marks;
 mod notify;
 mod overrides;
@@ -38,15 +43,18 @@ mod plugins;
 mod private;
 mod project;
 mod reads;
+mod registry;
 mod replay;
 mod report;
 mod rerun;
 mod retention;
+mod rollouts;
 mod runs;
 #[cfg(test)]
 mod samples;
 mod schedules;
 mod secrets;
+mod shadow;
 mod share;
 mod signing;
 mod tenants;
@@ -54,17 +62,22 @@ mod tenants;
 mod tests;
 mod timetable;
 mod timing;
+mod traffic;
 mod trial;
 mod triggers;
+mod unlike;
 mod wanting;
 mod watch;
 
+pub use audit::audit_folder;
 pub use backfills::{BackfillLine, BackfillRequest};
+pub use bundle::{ExportRequest, ImportRequest};
+pub use card::{CardTable, ModelCard, card_html, card_markdown};
 pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
-pub use endpoints::{EndpointInfo, Readiness, Served};
+pub use endpoints::{EndpointDetail, EndpointInfo, Readiness, Sender, Served, ShadowLine, TrafficShare};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
@@ -76,16 +89,22 @@ pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{
-    AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
+    AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
 };
+pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promotion, TagChange};
 pub use replay::{Replayed, ReplayedOutput};
 pub use retention::Keep;
+pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};
 pub use secrets::secret_name;
+pub use shadow::Comparison;
+pub use store::{Audited, AuditedJournal};
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
 pub use timing::TIMED_ROWS;
+pub use traffic::VersionSeen;
 pub use trial::Tried;
+pub use unlike::ModelDiff;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
@@ -170,6 +189,9 @@ pub struct Server {
     asking: watch::Asking,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
+    /// Wakes the loop that keeps canaries.
+    canaries: bell::Bell,
+    shadows: shadow::Shadows,
 }
 
 impl Server {
@@ -204,6 +226,7 @@ impl Server {
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, asking, collecting) = Default::default();
+        let (canaries, shadows) = Default::default();
         Ok((
             Arc::new(Self {
                 options,
@@ -225,6 +248,8 @@ impl Server {
                 notifier,
                 asking,
                 collecting,
+                canaries,
+                shadows,
             }),
             recovery,
         ))

@@ -58,6 +58,17 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
             ops
         }
         Record::AliasMoved(moved) => aliased(moved, place),
+        Record::VersionImported { version } => registered(version, view)?,
+        Record::GoldenRecorded { model, version, golden, .. } => {
+            vec![Op::put(key::golden(model, *version), encode(golden))]
+        }
+        Record::RolloutMoved(moved) => {
+            vec![Op::put(key::rollout(&moved.endpoint, place.sequence), encode(moved))]
+        }
+        Record::VersionTagged { model, version, key, value, .. } => {
+            let key = key::tag(model, *version, key);
+            vec![value.as_ref().map_or_else(|| Op::remove(key.clone()), |value| Op::put(key.clone(), encode(value)))]
+        }
         Record::StepCommitted { run, commit, .. } => match (commit.key, commit.taken) {
             (Some(key), None) => {
                 vec![Op::put(key::cached(&key), encode(&Cached { run: *run, place: place.clone() }))]
@@ -232,7 +243,7 @@ pub(crate) fn number(view: &dyn View, key: &[u8]) -> Result<u64> {
 /// The keys of a tenant. Numbers are big-endian, so that the order of keys is theirs; names end with a zero byte, which
 /// no id contains, so that no name is another's prefix.
 pub(crate) mod key {
-    use types::{Digest, Id, ModelName, PipelineName, ProjectName, RunId};
+    use types::{Digest, EndpointName, Id, ModelName, PipelineName, ProjectName, RunId};
 
     pub(crate) const LAST_RUN: &[u8] = b"last-run";
     pub(crate) const RUNS: &[u8] = b"run/";
@@ -284,6 +295,21 @@ pub(crate) mod key {
     }
     pub(crate) fn alias(model: &ModelName, alias: &str) -> Vec<u8> {
         named(b"alias/", model, alias.as_bytes())
+    }
+    pub(crate) fn golden(model: &ModelName, version: u32) -> Vec<u8> {
+        named(b"golden/", model, &version.to_be_bytes())
+    }
+    pub(crate) fn rollouts(endpoint: &EndpointName) -> Vec<u8> {
+        join(&[b"rollout/", endpoint.as_str().as_bytes(), b"\0"])
+    }
+    pub(crate) fn rollout(endpoint: &EndpointName, sequence: u64) -> Vec<u8> {
+        join(&[&rollouts(endpoint), &sequence.to_be_bytes()])
+    }
+    pub(crate) fn tags(model: &ModelName, version: u32) -> Vec<u8> {
+        named(b"tag/", model, &version.to_be_bytes())
+    }
+    pub(crate) fn tag(model: &ModelName, version: u32, key: &str) -> Vec<u8> {
+        join(&[&tags(model, version), key.as_bytes()])
     }
     pub(crate) fn moves(model: &ModelName) -> Vec<u8> {
         named(b"moved/", model, b"")
@@ -349,8 +375,8 @@ pub(crate) mod key {
     pub(crate) fn number_of(rest: &[u8]) -> Option<u32> {
         Some(u32::from_be_bytes(rest.try_into().ok()?))
     }
-    /// The alias in what follows [`aliases`].
-    pub(crate) fn alias_of(rest: &[u8]) -> Option<String> {
+    /// The alias or tag in what follows [`aliases`] or [`tags`].
+    pub(crate) fn text_of(rest: &[u8]) -> Option<String> {
         String::from_utf8(rest.to_vec()).ok()
     }
 }

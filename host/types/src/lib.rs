@@ -21,6 +21,7 @@ mod nearest;
 mod problem;
 mod quantity;
 mod record;
+mod rollout;
 mod schema;
 mod tenant;
 
@@ -46,7 +47,9 @@ pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
-    AliasMove, Attempt, Item, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
+    AliasMove, Attempt, Golden, Imported, Item, ModelVersion, Purpose, Receipt, Record, RunHead, RunState, ServedStep,
+    Signature, StepCommit,
 };
+pub use rollout::{Analysis, CanaryStep, Phase, Rollout, RolloutMove};
 pub use schema::{SCHEMA_BYTES_MAX, read_schema};
 pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

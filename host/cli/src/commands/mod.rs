@@ -1,8 +1,10 @@
 //! One file a command: ask the installation, show the answer, say the exit code.
 
+mod audit;
 mod check;
 mod deploy;
 mod doctor;
+mod endpoint;
 mod gc;
 mod init;
 mod model;
@@ -47,6 +49,8 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Schedule(schedule) => schedule::schedule(&args, schedule).await,
         Command::Model(model) => model::model(&args, model).await,
+        Command::Endpoint(endpoint) => endpoint::endpoint(&args, endpoint).await,
+        Command::Audit(audit) => audit::audit(&args, audit).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
         Command::Plugin(plugin) => plugin::plugin(&args, plugin).await,

@@ -1,5 +1,6 @@
 //! What the crate promises, tried on a real folder: each module breaks something and reads what is left.
 
+mod audit;
 mod blobs;
 mod damage;
 mod deployments;

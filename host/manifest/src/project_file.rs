@@ -3,8 +3,8 @@
 use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries, listed};
 use crate::settings::{self, Filling, names_any};
-use crate::value::{alias, duration, limits, named, secret};
-use crate::{Endpoint, Notify, Occasion, Project, Retention};
+use crate::value::{alias, duration, limits, named, secret, size};
+use crate::{Endpoint, LogSettings, Notify, Occasion, Project, Retention};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ fn endpoints(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<EndpointName, E
 
 fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Option<Endpoint> {
     let table = reader.table(name, value)?;
-    reader.keys(table, "an endpoint", &["model", "alias"]);
+    reader.keys(table, "an endpoint", &["model", "alias", "request", "log"]);
     let model: Option<ModelName> = match table.get("model") {
         Some(model) => reader.text("model", model).and_then(|text| reader.id(text, model.span())),
         None => {
@@ -188,5 +188,23 @@ fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Option<Endpoi
         Some(value) => reader.text("alias", value).and_then(|text| alias(reader, text, value.span())),
         None => Some(ALIAS.to_owned()),
     };
-    Some(Endpoint { model: model?, alias: alias?, place: reader.file.place(value.span()) })
+    let request_bytes = size(reader, table, "request");
+    let log = table.get("log").map_or_else(|| Some(LogSettings::default()), |value| log(reader, value));
+    Some(Endpoint { model: model?, alias: alias?, request_bytes, log: log?, place: reader.file.place(value.span()) })
+}
+
+/// How its predictions are kept.
+fn log(reader: &mut Reader, value: &Value<'_>) -> Option<LogSettings> {
+    let table = reader.table("log", value)?;
+    reader.keys(table, "`log`", &["sample", "keep", "size"]);
+    let mut log = LogSettings::default();
+    if let Some(value) = table.get("sample") {
+        log.sample = reader.number("sample", value)?;
+        if !(0.0..=1.0).contains(&log.sample) {
+            reader.wrong(value.span(), format!("`sample` is {}, expected 0 to 1", log.sample));
+        }
+    }
+    log.keep_ms = duration(reader, table, "keep").unwrap_or(log.keep_ms);
+    log.bytes = size(reader, table, "size").unwrap_or(log.bytes);
+    Some(log)
 }

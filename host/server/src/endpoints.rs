@@ -1,13 +1,17 @@
 //! Served names -> predictions: each endpoint answers with the version under its alias, loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::predictions::Noted;
 use crate::{Error, Server, locked};
 use data::Table;
 use ports::ServedModel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, ProjectName, TenantId};
+use std::time::Instant;
+use types::{
+    EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, PredictionId, ProjectName, TenantId,
+};
 use worker::ServingWorker;
 
 /// The most that one request may use: its rows are bounded, so its time is.
@@ -68,6 +72,8 @@ pub type Readiness = (EndpointName, Result<u32, Fault>);
 pub struct Served {
     pub model: ModelName,
     pub version: u32,
+    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
+    pub first: PredictionId,
     pub predictions: Table,
 }
 
@@ -82,6 +88,7 @@ impl Server {
         }
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, &endpoint.model, &endpoint.alias);
+            self.keep_as_said(tenant, name, endpoint);
         }
         Ok(self.readiness(tenant, project.endpoints.keys()))
     }
@@ -109,6 +116,7 @@ impl Server {
         };
         endpoints.retain(|key, endpoint| !is_gone(key, endpoint));
         for (name, said) in &project.endpoints {
+            self.keep_as_said(tenant, name, said);
             let key = (tenant.clone(), name.clone());
             let of = Some(project.name.clone());
             let is_same =
@@ -117,6 +125,21 @@ impl Server {
                 endpoints.insert(key, Arc::new(Endpoint::new(of, &said.model, &said.alias)));
             }
         }
+    }
+
+    /// What an endpoint's project says beside who answers.
+    fn keep_as_said(&self, tenant: &TenantId, name: &EndpointName, said: &manifest::Endpoint) {
+        self.predictions.settle(tenant, name, said.log.clone());
+        let (key, mut most) = ((tenant.clone(), name.clone()), locked(&self.request_bytes));
+        match said.request_bytes {
+            Some(bytes) => most.insert(key, bytes),
+            None => most.remove(&key),
+        };
+    }
+
+    /// The most bytes of a request, where its project says so.
+    pub fn request_bytes_max(&self, tenant: &TenantId, name: &EndpointName) -> Option<u64> {
+        locked(&self.request_bytes).get(&(tenant.clone(), name.clone())).copied()
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
@@ -177,8 +200,14 @@ impl Server {
             )));
         }
         self.admission.check(tenant)?;
+        let (at_us, began) = (self.now_us(), Instant::now());
         let predictions = loaded.worker.predict(rows)?;
-        Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
+        let latency_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (model, version) = (loaded.version.model.clone(), loaded.version.version);
+        let (rows, answer) = (rows.clone(), predictions.clone());
+        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace: None, rows, predictions: answer };
+        let first = self.predictions.note(tenant, name, noted)?;
+        Ok(Served { model, version, first, predictions })
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {

@@ -33,7 +33,7 @@ mod tenant;
 mod tests;
 mod young;
 
-pub use apply::BackfillEntry;
+pub use apply::{BackfillEntry, KeyEntry};
 pub use error::Error;
 pub use gc::Swept;
 pub use installation::TenantEntry;

@@ -3,9 +3,9 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, LimitKind, Measure, ModelName, Passed,
-    PipelineName, PluginName, PortName, ProjectName, RunId, SavedFile, Settings, Share, StepName, TableRef, Taken,
-    Verdict,
+    ApiKey, Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, KeyName, LimitKind, Measure, ModelName,
+    Passed, PipelineName, PluginName, PortName, ProjectName, RunId, SavedFile, Settings, Share, StepName, TableRef,
+    Taken, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -304,6 +304,15 @@ pub enum Record {
         runs: Vec<RunId>,
         at_us: i64,
     },
+    /// From now on whoever has the key is let in.
+    KeyCreated(ApiKey),
+    KeyRevoked {
+        key: KeyName,
+        at_us: i64,
+        /// Who wanted it, as far as that is known.
+        #[serde(default)]
+        by: Option<String>,
+    },
 }
 
 impl Record {
@@ -329,7 +338,9 @@ impl Record {
             | Self::BackfillEnded { .. }
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
-            | Self::RunsForgotten { .. } => None,
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => None,
         }
     }
 }

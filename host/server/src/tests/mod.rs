@@ -2,6 +2,7 @@
 //! over as soon as it is driven and no worker is needed.
 
 mod deploying;
+mod knocking;
 mod scheduling;
 mod triggering;
 

@@ -166,7 +166,7 @@ fn values(labels: &[&Label], data_type: DataType) -> Result<GuestColumn, data::E
 fn bits(truths: impl Iterator<Item = bool>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (i, truth) in truths.enumerate() {
-        if i % 8 == 0 {
+        if i.is_multiple_of(8) {
             bytes.push(0);
         }
         if let (true, Some(last)) = (truth, bytes.last_mut()) {

@@ -98,7 +98,7 @@ pub(crate) fn numbers(data_type: DataType, values: impl Iterator<Item = i64>) ->
 pub(crate) fn texts(values: impl Iterator<Item = Option<String>>) -> GuestColumn {
     let (mut offsets, mut data, mut validity, mut length) = (0i32.to_le_bytes().to_vec(), Vec::new(), Vec::new(), 0u32);
     for value in values {
-        if length % 8 == 0 {
+        if length.is_multiple_of(8) {
             validity.push(0u8);
         }
         if let (Some(value), Some(bits)) = (value, validity.last_mut()) {

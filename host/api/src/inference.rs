@@ -1,9 +1,11 @@
 //! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
 
-use crate::body::Room;
+use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
+use crate::hooks::{is_hook, unsigned};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -41,6 +43,14 @@ impl Public {
         Self { server, tenant, room: Room::new(), turns: Turns::default() }
     }
 
+    /// The body of a request to an endpoint, within what that takes.
+    async fn body(&self, endpoint: &EndpointName, body: Body) -> Result<Taken, Refused> {
+        match self.server.request_bytes_max(&self.tenant, endpoint) {
+            Some(most) => self.room.read_at_most(usize::try_from(most).unwrap_or(usize::MAX), body).await,
+            None => self.room.read(body).await,
+        }
+    }
+
     fn turns(&self) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(turns.entry(self.tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))))
@@ -64,22 +74,25 @@ pub(crate) enum Refused {
     Asked(ServeError),
     Server(server::Error),
     Said(StatusCode, String),
+    /// Not let in.
+    Barred(server::Barred),
 }
 
-type Answer = Result<Response, Refused>;
+pub(crate) type Answer = Result<Response, Refused>;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, text) = match self {
+            Self::Barred(barred) => return crate::guard::barred(&barred),
             Self::Asked(error) => {
                 (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
             }
             Self::Server(error) => (status(&error), error.to_string()),
             Self::Said(status, text) => (status, text),
         };
-        let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
+        let mut response = error(status, text);
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -97,6 +110,11 @@ impl From<ServeError> for Refused {
     }
 }
 
+/// An error as the protocol has it.
+pub(crate) fn error(status: StatusCode, text: String) -> Response {
+    (status, json(ErrorBody { error: text }.to_json())).into_response()
+}
+
 fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
@@ -106,11 +124,9 @@ pub(crate) fn encoded(value: &impl Serialize) -> Answer {
     Ok(json(bytes).into_response())
 }
 
-fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
+pub(crate) fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
     // What is no name names nothing.
-    let shown: String = text.chars().take(80).collect();
-    EndpointName::parse(text)
-        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, no_endpoint(text)))
 }
 
 /// The protocol calls an endpoint a model.
@@ -135,15 +151,32 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let shown: String = tenant.chars().take(80).collect();
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, format!("there is no tenant `{shown}`"));
-    let tenant = TenantId::parse(&tenant).map_err(|_| nobody())?;
-    let (server, known) = (Arc::clone(&public.server), tenant.clone());
-    // Before anything is kept under its name.
-    off_thread(move || server.endpoints(&known).map(drop)).await?;
+    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    answer_of(public, whose, request).await
+}
+
+/// What is said of a tenant that is not there.
+pub(crate) fn no_tenant(name: &str) -> String {
+    format!("there is no tenant `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What is said of an endpoint that is not there.
+pub(crate) fn no_endpoint(name: &str) -> String {
+    format!("there is no endpoint `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What a tenant's routes answer to a request that is addressed as if it were the only one.
+pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
+    let (server, known) = (Arc::clone(&public.server), tenant.clone());
+    // Before anything is kept under its name.
+    match off_thread(move || server.endpoints(&known).map(drop)).await {
+        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
+        known => known?,
+    }
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
@@ -231,13 +264,14 @@ pub(crate) async fn infer(
 async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers: HeaderMap, request: Body) -> Answer {
     let name = endpoint_name(endpoint)?;
     let model = as_model(&name)?;
-    let request = public.room.read(request).await?;
+    let request = public.body(&name, request).await?;
     answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let asked = serve::request_table(request.as_ref(), &columns)?;
         let sender = Sender { version, header: &|name| header(&headers, name) };
         let served = public.server.predict(&public.tenant, &name, &asked.rows, &sender)?;
-        Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
+        let answer = (served.first, &served.predictions);
+        Ok(serve::response(&model, served.version, asked.id.as_deref(), answer, &asked.outputs)?)
     })
     .await
 }
@@ -260,13 +294,13 @@ pub(crate) async fn predict(
     request: Body,
 ) -> Answer {
     let name = endpoint_name(&endpoint)?;
-    let request = public.room.read(request).await?;
+    let request = public.body(&name, request).await?;
     answered(public, move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
         let sender = Sender { version: None, header: &|name| header(&headers, name) };
         let served = public.server.predict(&public.tenant, &name, &rows, &sender)?;
-        Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
+        Ok(serve::plain_response(&served.model, served.version, served.first, &served.predictions)?)
     })
     .await
 }

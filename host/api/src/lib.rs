@@ -14,14 +14,17 @@ mod error;
 mod guard;
 mod hooks;
 mod inference;
+mod keys;
 mod lines;
 mod listen;
 mod models;
 mod places;
 mod plugins;
+mod predictions;
 mod runs;
 mod schedules;
 mod tenants;
+mod tls;
 
 pub use audit::AuditRequest;
 pub use client::{Client, Trouble};
@@ -35,6 +38,7 @@ pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
 pub use schedules::ScheduleRequest;
 pub use tenants::NewTenant;
+pub use tls::Tls;
 
 use axum::Router;
 use axum::routing::{any, delete, get, post, put};
@@ -55,6 +59,10 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/resume", post(tenants::resume))
         .route("/v1/tenants/{tenant}/secrets", get(tenants::secrets))
         .route("/v1/tenants/{tenant}/secrets/{name}", put(tenants::set_secret).delete(tenants::remove_secret))
+        .route("/v1/tenants/{tenant}/keys", get(keys::list).post(keys::create))
+        .route("/v1/tenants/{tenant}/keys/{name}", delete(keys::revoke))
+        .route("/v1/tenants/{tenant}/predictions", get(predictions::list))
+        .route("/v1/tenants/{tenant}/predictions/{endpoint}", get(predictions::export))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
         .route("/v1/tenants/{tenant}/plugins", post(plugins::list))
         .route("/v1/tenants/{tenant}/plugins/add", post(plugins::add))
@@ -120,7 +128,7 @@ pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
         .route("/tenants/{tenant}/{*rest}", any(inference::of_tenant))
         .fallback(inference::no_route)
         .method_not_allowed_fallback(inference::no_method)
-        .layer(axum::middleware::from_fn(guard::let_in))
+        .layer(axum::middleware::from_fn_with_state(public.clone(), guard::let_in))
         .with_state(public)
 }
 
@@ -137,5 +145,6 @@ fn endpoints() -> Router<inference::Public> {
         .route("/v2/models/{endpoint}/versions/{version}/ready", get(inference::version_ready))
         .route("/v2/models/{endpoint}/versions/{version}/infer", post(inference::version_infer))
         .route("/predict/{endpoint}", post(inference::predict))
+        .route("/labels/{endpoint}", post(predictions::label))
         .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

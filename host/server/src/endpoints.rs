@@ -2,6 +2,7 @@
 //! gives a share, each loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::predictions::Noted;
 use crate::rollouts::waits_for;
 use crate::shadow::Comparison;
 use crate::traffic::{Traffic, VersionSeen, key};
@@ -11,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use types::{EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, ProjectName, RolloutMove, TenantId};
+use std::time::Instant;
+use types::{
+    EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, PredictionId, ProjectName, RolloutMove, TenantId,
+};
 use worker::ServingWorker;
 
 /// Moves of a canary that are shown.
@@ -131,6 +135,8 @@ pub struct Sender<'a> {
 pub struct Served {
     pub model: ModelName,
     pub version: u32,
+    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
+    pub first: PredictionId,
     pub predictions: Table,
 }
 
@@ -145,6 +151,7 @@ impl Server {
         }
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, None, endpoint);
+            self.keep_as_said(tenant, name, endpoint);
         }
         Ok(self.readiness(tenant, project.endpoints.keys()))
     }
@@ -174,7 +181,23 @@ impl Server {
         drop(endpoints);
         for (name, said) in &project.endpoints {
             self.serve(tenant, name, Some(project.name.clone()), said);
+            self.keep_as_said(tenant, name, said);
         }
+    }
+
+    /// What an endpoint's project says beside who answers.
+    fn keep_as_said(&self, tenant: &TenantId, name: &EndpointName, said: &manifest::Endpoint) {
+        self.predictions.settle(tenant, name, said.log.clone());
+        let (key, mut most) = ((tenant.clone(), name.clone()), locked(&self.request_bytes));
+        match said.request_bytes {
+            Some(bytes) => most.insert(key, bytes),
+            None => most.remove(&key),
+        };
+    }
+
+    /// The most bytes of a request, where its project says so.
+    pub fn request_bytes_max(&self, tenant: &TenantId, name: &EndpointName) -> Option<u64> {
+        locked(&self.request_bytes).get(&(tenant.clone(), name.clone())).copied()
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
@@ -301,13 +324,19 @@ impl Server {
             )));
         }
         self.admission.check(tenant)?;
-        let begun_us = self.now_us();
+        let (at_us, began) = (self.now_us(), Instant::now());
         let answer = loaded.worker.predict(rows);
-        let (version, took_us) = (loaded.version.version, self.now_us() - begun_us);
+        let took = began.elapsed();
+        let (model, version) = (loaded.version.model.clone(), loaded.version.version);
+        let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
         endpoint.traffic.heard(version, took_us, &answer, endpoint.said.traffic.canary.is_some());
         let predictions = answer?;
         self.mirror(tenant, name, &endpoint, version, rows, &predictions)?;
-        Ok(Served { model: loaded.version.model.clone(), version, predictions })
+        let (rows, answer) = (rows.clone(), predictions.clone());
+        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace: None, rows, predictions: answer };
+        let first = self.predictions.note(tenant, name, noted)?;
+        Ok(Served { model, version, first, predictions })
     }
 
     /// Has the version in the shadow asked as well.

@@ -12,6 +12,7 @@
 mod accounts;
 mod admission;
 mod again;
+mod allowance;
 mod audit;
 mod authority;
 mod backfills;
@@ -34,12 +35,14 @@ mod gc;
 mod handover;
 mod hooks;
 mod inspect;
+mod keys;
 mod loading;
 mod marks;
 mod notify;
 mod overrides;
 mod pins;
 mod plugins;
+mod predictions;
 mod private;
 mod project;
 mod reads;
@@ -84,9 +87,11 @@ pub use follow::Follow;
 pub use gc::{Collected, GcRequest};
 pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
+pub use keys::{Barred, Caller, KeyLine, KeyRequest, KeyState, Knock, NewKey};
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
+pub use predictions::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel, PredictionLog};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{
     AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
@@ -177,6 +182,10 @@ pub struct Server {
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
     /// Held by whoever writes a secret.
     secrets: Mutex<()>,
+    keys: keys::Keys,
+    predictions: Arc<predictions::Predictions>,
+    /// The most bytes of requests, of endpoints that say so.
+    request_bytes: Mutex<BTreeMap<(TenantId, EndpointName), u64>>,
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
@@ -220,13 +229,16 @@ impl Server {
         let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::clone(&clock)));
         let pool = Arc::new(pool(&options, &store, &accounts));
         let (kept, workers, used) = (Arc::clone(&store), Arc::clone(&pool), Arc::clone(&accounts));
-        let admission = admission::Admission::new(kept, workers, used, folder::layout(&options), options.slots);
+        let predictions = Arc::new(predictions::Predictions::new(options.data.clone(), Arc::clone(&clock)));
+        let counted = (used, Arc::clone(&predictions));
+        let admission = admission::Admission::new(kept, workers, counted, folder::layout(&options), options.slots);
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, asking, collecting) = Default::default();
         let (canaries, shadows) = Default::default();
+        let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
                 options,
@@ -240,6 +252,9 @@ impl Server {
                 live,
                 endpoints,
                 secrets,
+                keys,
+                predictions,
+                request_bytes: Mutex::default(),
                 clock,
                 deployed,
                 deploying,

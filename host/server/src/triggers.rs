@@ -85,13 +85,8 @@ impl Server {
         if !self.triggers.hear(say) {
             return;
         }
-        let loops: [fn(&Arc<Self>); 5] = [
-            Self::keep_schedules,
-            Self::keep_watches,
-            Self::keep_notifying,
-            Self::keep_rollouts,
-            Self::keep_retention,
-        ];
+        let loops: [fn(&Arc<Self>); 5] =
+            [Self::keep_schedules, Self::keep_watches, Self::keep_notifying, Self::keep_rollouts, Self::keep_retention];
         for work in loops {
             let server = Arc::clone(self);
             locked(&self.triggers.threads).push(std::thread::spawn(move || work(&server)));

@@ -447,7 +447,9 @@ impl Record {
             | Self::BackfillEnded { .. }
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
-            | Self::RunsForgotten { .. } => Vec::new(),
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => Vec::new(),
         }
     }
 }

@@ -1,26 +1,119 @@
-//! Who is let in on the public address: what means this server, and is meant as a request of a program.
+//! Who is let in on the public address: who has a key, or what means this server and is meant as a request of a program.
 //!
-//! Any page in a browser of this machine can send requests to loopback. Two things tell them from an application's: a page
-//! whose name was pointed here (DNS rebinding) sends that name as `Host`, and no page may send JSON elsewhere unasked.
+//! Any page in a browser of this machine can send requests to loopback. Three things tell them from an application's: a page
+//! whose name was pointed here (DNS rebinding) sends that name as `Host`, no page may send JSON elsewhere unasked, and no page
+//! knows a key. So who has a key may call us by any name, which is what lets us listen beyond loopback.
 
 use crate::hooks::is_hook;
-use crate::inference::Refused;
-use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, HOST};
+use crate::inference::{Public, Refused, answer_of, error, no_endpoint, no_tenant};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use server::{Barred, Caller, Knock};
 use std::net::IpAddr;
+use types::Scope;
+
+/// Told to all, for whoever watches over processes: it says nothing of any tenant but whether the one at the root is ready.
+const OPEN: [&str; 2] = ["/v2/health/live", "/v2/health/ready"];
 
 /// Hands on what is let in.
-pub(crate) async fn let_in(request: Request, next: Next) -> Result<Response, Refused> {
-    expect_host(request.uri(), request.headers())?;
+pub(crate) async fn let_in(State(public): State<Public>, request: Request, next: Next) -> Result<Response, Refused> {
+    let caller = if is_open(request.uri().path()) {
+        Caller { tenant: None, has_key: false }
+    } else {
+        public.server.knock(&public.tenant, knock(&request)?).map_err(Refused::Barred)?
+    };
+    if !caller.has_key && !public.server.requires_keys() {
+        expect_host(request.uri(), request.headers())?;
+    }
     // A signed call may be of any kind: no page can sign.
     if request.method() == Method::POST && !is_hook(request.uri().path()) {
         expect_json(request.headers())?;
     }
-    Ok(next.run(request).await)
+    match caller.tenant {
+        // At the root stand the routes of whoever has the key.
+        Some(tenant) if tenant != public.tenant && named(request.uri().path()).0.is_none() => {
+            answer_of(public, tenant, request).await
+        }
+        _ => Ok(next.run(request).await),
+    }
+}
+
+/// What needs no key: a signed call has its own proof of who calls.
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || is_hook(path)
+}
+
+/// The tenant that a path names, and the path beneath it.
+fn named(path: &str) -> (Option<&str>, &str) {
+    match path.strip_prefix("/tenants/") {
+        Some(rest) => rest.split_once('/').map_or((Some(rest), ""), |(tenant, rest)| (Some(tenant), rest)),
+        None => (None, path.trim_start_matches('/')),
+    }
+}
+
+fn knock(request: &Request) -> Result<Knock<'_>, Refused> {
+    let (tenant, rest) = named(request.uri().path());
+    let (scope, endpoint) = asked(rest);
+    Ok(Knock { key: key(request.headers())?, tenant, scope, endpoint })
+}
+
+/// What a path beneath a tenant asks for, and of which endpoint.
+fn asked(path: &str) -> (Scope, Option<&str>) {
+    let mut parts = path.split('/');
+    match (parts.next(), parts.next()) {
+        (Some("predict"), endpoint) => (Scope::Predict, endpoint),
+        (Some("labels"), endpoint) => (Scope::Label, endpoint),
+        (Some("metrics"), _) => (Scope::Metrics, None),
+        (Some("v2"), Some("models")) => (Scope::Predict, parts.next()),
+        (Some("v2"), Some("repository")) => (Scope::Manage, parts.nth(1)),
+        _ => (Scope::Predict, None),
+    }
+}
+
+/// The key that a request brings.
+fn key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let said = only(headers, &AUTHORIZATION).and_then(|said| said.split_once(' '));
+    let key = said.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    // What we cannot read is no key of ours.
+    key.map(Some).ok_or(Refused::Barred(Barred::BadKey))
+}
+
+/// Why nobody is let in, as an answer. A key's text is in none.
+pub(crate) fn barred(why: &Barred) -> Response {
+    let challenged = |text: &str, challenge| {
+        let mut response = error(StatusCode::UNAUTHORIZED, text.to_owned());
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        response
+    };
+    match why {
+        Barred::NoKey => challenged("a key is needed: `Authorization: Bearer KEY`", "Bearer realm=\"stepwell\""),
+        Barred::BadKey => {
+            let challenge = "Bearer realm=\"stepwell\", error=\"invalid_token\"";
+            challenged("the key is none that is good here: unknown, expired or revoked", challenge)
+        }
+        Barred::NoTenant { name } => error(StatusCode::NOT_FOUND, no_tenant(name)),
+        Barred::NoEndpoint { name } => error(StatusCode::NOT_FOUND, no_endpoint(name)),
+        Barred::OutOfScope { key, of_endpoints: true, .. } => {
+            let text = format!("the key `{key}` is for some endpoints; this tells of all of them");
+            error(StatusCode::FORBIDDEN, text)
+        }
+        Barred::OutOfScope { key, scope, .. } => {
+            error(StatusCode::FORBIDDEN, format!("the key `{key}` may not do this: it lacks the scope `{scope}`"))
+        }
+        Barred::TooOften { who, rate, retry_after_ms } => {
+            let text = format!("{who} asks too often: {rate} is the most; go on in {retry_after_ms} ms");
+            let mut response = error(StatusCode::TOO_MANY_REQUESTS, text);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)));
+            response
+        }
+    }
 }
 
 fn expect_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
@@ -89,6 +182,44 @@ mod tests {
             "evil.example@other",
         ] {
             assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_path_says_what_is_asked_of_whom() {
+        for (path, tenant, scope, endpoint) in [
+            ("/predict/tumour", None, Scope::Predict, Some("tumour")),
+            ("/v2/models/tumour/versions/1/infer", None, Scope::Predict, Some("tumour")),
+            ("/tenants/acme/v2/models/tumour", Some("acme"), Scope::Predict, Some("tumour")),
+            ("/tenants/acme/labels/tumour", Some("acme"), Scope::Label, Some("tumour")),
+            ("/tenants/acme", Some("acme"), Scope::Predict, None),
+            ("/tenants/", Some(""), Scope::Predict, None),
+            ("/metrics", None, Scope::Metrics, None),
+            ("/v2/repository/index", None, Scope::Manage, None),
+            ("/v2/repository/models/tumour/load", None, Scope::Manage, Some("tumour")),
+            ("/v2", None, Scope::Predict, None),
+            ("//tenants/acme/v2", None, Scope::Predict, None),
+        ] {
+            let (named, rest) = named(path);
+            assert_eq!((named, asked(rest)), (tenant, (scope, endpoint)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_bearers() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            key(&headers).map(|key| key.map(str::to_owned)).ok()
+        };
+        assert_eq!(read(&[]), Some(None));
+        for good in ["Bearer abc", "bearer  abc", "BEARER abc "] {
+            assert_eq!(read(&[good]), Some(Some("abc".to_owned())), "{good}");
+        }
+        for bad in [&["Basic abc"][..], &["abc"], &[""], &["Bearer a", "Bearer a"]] {
+            assert_eq!(read(bad), None, "{bad:?}");
         }
     }
 

@@ -1,23 +1,22 @@
 //! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
 
-use crate::answering::answered;
-use crate::body::Room;
+use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
-use crate::trace::Trace;
+use crate::hooks::{is_hook, unsigned};
 use crate::turns::Turns;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serve::{Asked, ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
-use server::{EndpointInfo, Served, Server};
+use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
+use server::{EndpointInfo, Sender, Server};
 use std::sync::Arc;
 use tower::ServiceExt;
-use types::{EndpointName, Fault, FaultKind, Field, Id, ModelName, TenantId};
+use types::{EndpointName, Fault, FaultKind, Id, ModelName, TenantId};
 
 /// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
@@ -25,12 +24,20 @@ pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
-    pub(crate) turns: Turns,
+    turns: Turns,
 }
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
         Self { server, tenant, room: Room::new(), turns: Turns::default() }
+    }
+
+    /// The body of a request to an endpoint, within what that takes.
+    async fn body(&self, endpoint: &EndpointName, body: Body) -> Result<Taken, Refused> {
+        match self.server.request_bytes_max(&self.tenant, endpoint) {
+            Some(most) => self.room.read_at_most(usize::try_from(most).unwrap_or(usize::MAX), body).await,
+            None => self.room.read(body).await,
+        }
     }
 }
 
@@ -51,21 +58,24 @@ pub(crate) enum Refused {
     Asked(ServeError),
     Server(server::Error),
     Said(StatusCode, String),
+    /// Not let in.
+    Barred(server::Barred),
 }
 
-type Answer = Result<Response, Refused>;
+pub(crate) type Answer = Result<Response, Refused>;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let retry_after = self.retry_after();
         let (status, text) = match self {
+            Self::Barred(barred) => return crate::guard::barred(&barred),
             Self::Asked(error) => {
                 (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
             }
             Self::Server(error) => (status(&error), error.to_string()),
             Self::Said(status, text) => (status, text),
         };
-        let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
+        let mut response = error(status, text);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
@@ -83,7 +93,7 @@ impl Refused {
                 ..
             })) => Some(retry_after_ms.div_ceil(1000).max(1)),
             Self::Said(status, _) => again.contains(status).then_some(1),
-            Self::Server(_) | Self::Asked(_) => None,
+            Self::Server(_) | Self::Asked(_) | Self::Barred(_) => None,
         }
     }
 }
@@ -100,6 +110,11 @@ impl From<ServeError> for Refused {
     }
 }
 
+/// An error as the protocol has it.
+pub(crate) fn error(status: StatusCode, text: String) -> Response {
+    (status, json(ErrorBody { error: text }.to_json())).into_response()
+}
+
 fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
@@ -109,11 +124,9 @@ pub(crate) fn encoded(value: &impl Serialize) -> Answer {
     Ok(json(bytes).into_response())
 }
 
-fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
+pub(crate) fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
     // What is no name names nothing.
-    let shown: String = text.chars().take(80).collect();
-    EndpointName::parse(text)
-        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, no_endpoint(text)))
 }
 
 /// The protocol calls an endpoint a model.
@@ -138,21 +151,34 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let shown: String = tenant.chars().take(80).collect();
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, format!("there is no tenant `{shown}`"));
-    let tenant = TenantId::parse(&tenant).map_err(|_| nobody())?;
-    let (server, known) = (Arc::clone(&public.server), tenant.clone());
-    // Before anything is kept under its name.
-    off_thread(move || server.endpoints(&known).map(drop)).await?;
+    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
-    // What the path named so far is kept there, and would count as what the inner one names.
-    let trace = request.extensions_mut().remove::<Trace>();
-    request.extensions_mut().clear();
-    if let Some(trace) = trace {
-        request.extensions_mut().insert(trace);
+    answer_of(public, whose, request).await
+}
+
+/// What is said of a tenant that is not there.
+pub(crate) fn no_tenant(name: &str) -> String {
+    format!("there is no tenant `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What is said of an endpoint that is not there.
+pub(crate) fn no_endpoint(name: &str) -> String {
+    format!("there is no endpoint `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What a tenant's routes answer to a request that is addressed as if it were the only one.
+pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
+    let (server, known) = (Arc::clone(&public.server), tenant.clone());
+    // Before anything is kept under its name.
+    match off_thread(move || server.endpoints(&known).map(drop)).await {
+        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
+        known => known?,
     }
+    // What the path named so far is kept there, and would count as what the inner one names.
+    request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
         Ok(response) => Ok(response),
@@ -235,33 +261,85 @@ pub(crate) async fn version_ready(
     model_ready(State(public), Named(endpoint)).await
 }
 
-pub(crate) async fn infer(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
-    let name = endpoint_name(&endpoint)?;
+pub(crate) async fn infer(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
+    infer_by(public, &endpoint, None, headers, request).await
+}
+
+/// Answers with whichever version the endpoint's traffic gives the request to, or with this one.
+async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers: HeaderMap, request: Body) -> Answer {
+    let name = endpoint_name(endpoint)?;
     let model = as_model(&name)?;
-    let request = public.room.read(request).await?;
-    let read = |request: &[u8], columns: &[Field]| {
-        let Asked { id, rows, outputs } = serve::request_table(request, columns)?;
-        Ok((rows, (id, outputs)))
-    };
-    let write = move |served: &Served, (id, outputs): (Option<String>, Vec<String>)| {
-        serve::response(&model, served.version, id.as_deref(), &served.predictions, &outputs)
-    };
-    Ok(json(answered(public, name, request, read, write).await?).into_response())
+    let request = public.body(&name, request).await?;
+    answered(public, name, request, move |public, name, request| {
+        let columns = public.server.request_columns(&public.tenant, name)?;
+        let asked = serve::request_table(request, &columns)?;
+        let sender = Sender { version, header: &|name| header(&headers, name) };
+        let served = public.server.predict(&public.tenant, name, &asked.rows, &sender)?;
+        let answer = (served.first, &served.predictions);
+        Ok(serve::response(&model, served.version, asked.id.as_deref(), answer, &asked.outputs)?)
+    })
+    .await
 }
 
 pub(crate) async fn version_infer(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
+    headers: HeaderMap,
     request: Body,
 ) -> Answer {
-    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    infer(State(public), Named(endpoint), request).await
+    let info = info(public.clone(), &endpoint).await?;
+    expect_version(&info, &version)?;
+    infer_by(public, &endpoint, info.version, headers, request).await
 }
 
-pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+pub(crate) async fn predict(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
     let name = endpoint_name(&endpoint)?;
-    let request = public.room.read(request).await?;
-    let read = |request: &[u8], columns: &[Field]| Ok((serve::plain_table(request, columns)?, ()));
-    let write = |served: &Served, ()| serve::plain_response(&served.model, served.version, &served.predictions);
-    Ok(json(answered(public, name, request, read, write).await?).into_response())
+    let request = public.body(&name, request).await?;
+    answered(public, name, request, move |public, name, request| {
+        let columns = public.server.request_columns(&public.tenant, name)?;
+        let rows = serve::plain_table(request, &columns)?;
+        let sender = Sender { version: None, header: &|name| header(&headers, name) };
+        let served = public.server.predict(&public.tenant, name, &rows, &sender)?;
+        Ok(serve::plain_response(&served.model, served.version, served.first, &served.predictions)?)
+    })
+    .await
+}
+
+/// The value of a header, if it is text.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The whole way of a request once it is its turn, on a thread where it may block.
+async fn answered(
+    public: Public,
+    name: EndpointName,
+    request: Taken,
+    work: impl FnOnce(&Public, &EndpointName, &[u8]) -> Result<Vec<u8>, Refused> + Send + 'static,
+) -> Answer {
+    let turn = public.turns.take(&public.tenant, request.as_ref().len()).await;
+    let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
+    // The turn ends with the work, even if nobody waits for it any more.
+    let in_turn = move || {
+        let answer = work(&public, &name, request.as_ref());
+        drop((turn, request));
+        public.room.answer(answer?)
+    };
+    match tokio::task::spawn_blocking(in_turn).await {
+        Ok(answer) => Ok(json(answer?).into_response()),
+        Err(_) => {
+            let text = "the request ended in a panic; this is a bug of ours".to_owned();
+            Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
+        }
+    }
 }

@@ -10,22 +10,22 @@ use std::fmt;
 const HEADER: &str = "traceparent";
 
 /// Where a request stands in whatever its caller does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trace {
+#[derive(Debug, PartialEq, Eq)]
+struct Trace {
     trace: [u8; 16],
     /// Ours: the parent of whatever we would call.
     step: [u8; 8],
     flags: u8,
 }
 
-/// Hands a request on with its trace, and the answer back under it.
+/// Hands a request on with our step of its trace in place of its caller's, and the answer back with it.
 pub(crate) async fn traced(mut request: Request, next: Next) -> Response {
-    let trace = Trace::of(request.headers());
-    request.extensions_mut().insert(trace.clone());
+    let Ok(trace) = HeaderValue::from_str(&Trace::of(request.headers()).to_string()) else {
+        return next.run(request).await;
+    };
+    request.headers_mut().insert(HEADER, trace.clone());
     let mut response = next.run(request).await;
-    if let Ok(told) = HeaderValue::from_str(&trace.to_string()) {
-        response.headers_mut().insert(HEADER, told);
-    }
+    response.headers_mut().insert(HEADER, trace);
     response
 }
 

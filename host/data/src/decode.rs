@@ -5,15 +5,19 @@
 //! reaches the caller.
 
 use crate::Error;
-use crate::column::arrow_schema;
+use crate::column::{arrow_schema, schema_of};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
-use arrow::ipc::{Block, MetadataVersion, root_as_footer};
+use arrow::ipc::{Block, Message, MetadataVersion, root_as_footer, root_as_message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use types::Schema;
+
+/// Before the head of a message: a mark, and the head's length.
+const PREFIX_BYTES: usize = 8;
+const MARK: [u8; 4] = [0xff; 4];
 
 /// The one batch of a part (an Arrow IPC file), sharing its bytes.
 pub(crate) fn part(part: &Buffer, expected: &Schema) -> Result<RecordBatch, Error> {
@@ -31,6 +35,46 @@ pub(crate) fn part(part: &Buffer, expected: &Schema) -> Result<RecordBatch, Erro
             (Some(block), None) => batch(&decoder, block, part),
             _ => Err(damaged("a part holds more or less than one batch")),
         }
+    })
+}
+
+/// The batches of a message (an Arrow IPC stream), sharing its bytes.
+pub(crate) fn stream(stream: &Buffer, expected: &Schema) -> Result<Vec<RecordBatch>, Error> {
+    contained(|| {
+        let first = frame(stream, 0)?.ok_or_else(|| damaged("a message holds nothing"))?;
+        let schema =
+            first.message.header_as_schema().ok_or_else(|| damaged("a message does not begin with a schema"))?;
+        let decoder = decoder(schema, first.message.version(), expected)?;
+        let (mut batches, mut at) = (Vec::new(), first.end);
+        while let Some(Frame { block, end, .. }) = frame(stream, at)? {
+            batches.push(batch(&decoder, &block, stream)?);
+            at = end;
+        }
+        Ok(batches)
+    })
+}
+
+/// What a log holds: the batches that are whole, and where they end.
+pub(crate) struct Log {
+    pub(crate) schema: Schema,
+    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) end: usize,
+}
+
+/// The batches of a stream that may be cut short anywhere, sharing its bytes; none if it is cut before its columns end.
+pub(crate) fn log(stream: &Buffer) -> Result<Option<Log>, Error> {
+    contained(|| {
+        let Ok(Some(first)) = frame(stream, 0) else { return Ok(None) };
+        let schema =
+            first.message.header_as_schema().ok_or_else(|| damaged("a message does not begin with a schema"))?;
+        let columns = schema_of(&fb_to_schema(schema))?;
+        let decoder = decoder(schema, first.message.version(), &columns)?;
+        let (mut batches, mut end) = (Vec::new(), first.end);
+        while let Ok(Some(next)) = frame(stream, end) {
+            batches.push(batch(&decoder, &next.block, stream)?);
+            end = next.end;
+        }
+        Ok(Some(Log { schema: columns, batches, end }))
     })
 }
 
@@ -59,6 +103,34 @@ fn batch(decoder: &FileDecoder, block: &Block, bytes: &Buffer) -> Result<RecordB
         true => Ok(found),
         false => Err(damaged(format!("a batch of {body} bytes claims {} rows", found.num_rows()))),
     }
+}
+
+/// A message of a stream: its head, and where it lies.
+struct Frame<'a> {
+    message: Message<'a>,
+    block: Block,
+    end: usize,
+}
+
+/// The message that begins at `start`, if all that it claims is there; none at the stream's end.
+fn frame(stream: &[u8], start: usize) -> Result<Option<Frame<'_>>, Error> {
+    let cut = || damaged("a message is shorter than it says");
+    let rest = stream.get(start..).ok_or_else(cut)?;
+    let (mark, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
+    if *mark != MARK {
+        return Err(damaged("a message has no mark at its beginning"));
+    }
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 {
+        return Ok(None);
+    }
+    let (head, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
+    let message = root_as_message(head).map_err(damaged)?;
+    let body = usize::try_from(message.bodyLength()).ok().filter(|body| *body <= rest.len()).ok_or_else(cut)?;
+    let head = PREFIX_BYTES + length;
+    let metadata = i32::try_from(head).map_err(damaged)?;
+    Ok(Some(Frame { message, block: Block::new(start as i64, metadata, body as i64), end: start + head + body }))
 }
 
 fn damaged(reason: impl ToString) -> Error {

@@ -5,7 +5,7 @@ use crate::table::check_schema;
 use crate::{Error, Table, decode};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,9 +120,9 @@ fn named(digest: &Digest, path: &Path) -> Result<Buffer, Error> {
     }
 }
 
-/// The bytes of a file, mapped read-only. A blob is never changed in place, so the mapping stays true.
+/// The bytes of a file, mapped read-only. A blob is never changed in place and a log only grows, so the mapping stays true.
 #[expect(unsafe_code, reason = "mapping a file and lending it to arrow are unsafe by signature; blobs are immutable")]
-fn map(path: &Path) -> Result<Buffer, Error> {
+pub(crate) fn map(path: &Path) -> Result<Buffer, Error> {
     use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
     struct Mapping(*mut core::ffi::c_void, usize);
     // SAFETY: the mapping is read-only and owned by this value alone until it is dropped.
@@ -148,4 +148,21 @@ fn map(path: &Path) -> Result<Buffer, Error> {
     let start = std::ptr::NonNull::new(pointer.cast::<u8>()).expect("mmap gives no null mapping");
     // SAFETY: the bytes live as long as `owner`, which the buffer keeps.
     Ok(unsafe { Buffer::from_custom_allocation(start, length, owner) })
+}
+
+/// A small table as one message: what a request to a serving worker carries.
+pub fn to_bytes(table: &Table) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let written = (|| {
+        let mut writer = StreamWriter::try_new(&mut bytes, &table.arrow_schema())?;
+        table.batches().iter().try_for_each(|batch| writer.write(batch))?;
+        writer.finish()
+    })();
+    written.map_err(|error| Error::Shape(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// [`to_bytes`], back. Everything is verified against the schema that is expected.
+pub fn open_bytes(bytes: &[u8], schema: &Schema) -> Result<Table, Error> {
+    Ok(Table::from_batches(schema.clone(), decode::stream(&Buffer::from(bytes), schema)?))
 }

@@ -4,7 +4,7 @@ use crate::{Datatype, ServeError, shown};
 use data::{GuestColumn, Table};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
-use types::{DataType, Field, Id, ModelName};
+use types::{DataType, Field, Id, ModelName, PredictionId};
 
 /// Rows that are read from a table at a time.
 const CHUNK_ROWS: u32 = 8192;
@@ -15,7 +15,15 @@ struct InferResponse<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
+    parameters: Parameters,
     outputs: Vec<ResponseOutput<'a>>,
+}
+
+/// What the protocol has no field for.
+#[derive(Serialize)]
+struct Parameters {
+    /// What the rows' predictions are called, a comma between two: a parameter is one text.
+    prediction_ids: String,
 }
 
 #[derive(Serialize)]
@@ -28,19 +36,22 @@ struct ResponseOutput<'a> {
 
 /// The answer as JSON: the outputs that are wanted in their order, all columns of `predictions` if `outputs` is empty.
 ///
-/// An unknown output is the caller's error; a value that is not finite is an error too, since JSON has none.
+/// What the first row's prediction is called comes with the predictions. An unknown output is the caller's error; a value that is not finite is an error too, since JSON has none.
 pub fn response(
     model: &ModelName,
     version: u32,
     id: Option<&str>,
-    predictions: &Table,
+    (first, predictions): (PredictionId, &Table),
     outputs: &[String],
 ) -> Result<Vec<u8>, ServeError> {
     let outputs = wanted(predictions, outputs)?
         .into_iter()
         .map(|field| output(predictions, field))
         .collect::<Result<Vec<_>, _>>()?;
-    let answer = InferResponse { model_name: model.as_str(), model_version: version.to_string(), id, outputs };
+    let ids: Vec<String> = (0..predictions.rows()).map(|row| first.row(row).to_string()).collect();
+    let parameters = Parameters { prediction_ids: ids.join(",") };
+    let (model_name, model_version) = (model.as_str(), version.to_string());
+    let answer = InferResponse { model_name, model_version, id, parameters, outputs };
     serde_json::to_vec(&answer).map_err(|error| ServeError::Host(error.to_string()))
 }
 

@@ -21,7 +21,7 @@ impl Store {
     /// Deletes a tenant: from the record on nobody finds it, and when this returns nothing of it is left in the data
     /// folder but its records in the installation's journal. Whoever writes for it meanwhile is waited for.
     pub fn delete(&self, tenant: &TenantId, removed: Removed, at_us: i64) -> Result<()> {
-        self.administer(InstallationRecord::TenantDeleted { tenant: tenant.clone(), removed, at_us })?;
+        self.installation.append(InstallationRecord::TenantDeleted { tenant: tenant.clone(), removed, at_us })?;
         let _nobody_writes = self.writing.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let open = self.tenants.write().expect("no holder of this lock panics").remove(tenant);
         if let Some(open) = open {

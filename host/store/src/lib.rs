@@ -16,6 +16,7 @@
 //! One process owns the folder; its lock is the server's affair. A record may only point at a blob that was put before.
 
 mod apply;
+mod audit;
 mod blobs;
 mod deletion;
 mod disk;
@@ -33,7 +34,8 @@ mod tenant;
 mod tests;
 mod young;
 
-pub use apply::BackfillEntry;
+pub use apply::{BackfillEntry, KeyEntry};
+pub use audit::{Audited, AuditedJournal, audit};
 pub use error::Error;
 pub use gc::Swept;
 pub use installation::TenantEntry;
@@ -43,7 +45,6 @@ pub use young::Hold;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use types::{InstallationRecord, TenantId};
 
@@ -62,7 +63,6 @@ pub struct Store {
     folders: disk::Folders,
     space: space::Space,
     young: Arc<young::Young>,
-    changes: AtomicU64,
 }
 
 impl Store {
@@ -85,20 +85,7 @@ impl Store {
 
     /// Records a change of the installation. Deletions go through [`Store::delete`].
     pub fn administer(&self, record: InstallationRecord) -> Result<()> {
-        let recorded = self.installation.append(record);
-        self.changed();
-        recorded
-    }
-
-    /// A number that is another one once anything was recorded, of whatever tenant: what was read since the number was looked
-    /// at still holds while it stays the same.
-    pub fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
-    }
-
-    /// To be called after whatever is recorded, and before anybody is told.
-    fn changed(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.installation.append(record)
     }
 
     /// The tenant as it was opened; none if it never wrote.

@@ -6,7 +6,7 @@
 
 use crate::apply::{Cached, apply, key, number};
 use crate::index::{Changes, Staged, Walls};
-use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Place};
+use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark, Place};
 use crate::open::journal_folder;
 use crate::{Error, Result, Store};
 use ports::{Journal, SourceState};
@@ -150,6 +150,11 @@ impl Tenant {
         Ok(results)
     }
 
+    /// The end of its journal, once whoever writes has written; none after a bug.
+    pub(crate) fn end(&self) -> Option<Mark> {
+        self.log.lock().ok().map(|log| log.end())
+    }
+
     /// Ends a tenant: whoever writes now is waited for, and nobody writes any more.
     pub(crate) fn close(&self, why: &str) {
         self.queue().poisoned = Some(why.to_owned());
@@ -204,9 +209,7 @@ impl Journal for Store {
         if !given.is_empty() {
             self.take_space_of_records(tenant, given.iter().fold(0, |all, bytes| all.saturating_add(*bytes)))?;
         }
-        let recorded = self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records);
-        self.changed();
-        Ok(recorded?)
+        Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
     }
 
     fn record_bytes_max(&self) -> u64 {

@@ -61,8 +61,13 @@ impl ServingWorker {
         Ok(Self { queue, thread: Some(thread) })
     }
 
-    /// The predictions for these rows. See [`Self::submit`].
-    pub fn predict(&self, rows: &Table) -> Result<Answered, Fault> {
+    /// The predictions for these rows.
+    pub fn predict(&self, rows: &Table) -> Result<Table, Fault> {
+        self.answer(rows).map(|answered| answered.predictions)
+    }
+
+    /// The predictions for these rows, and what they took. See [`Self::submit`].
+    pub fn answer(&self, rows: &Table) -> Result<Answered, Fault> {
         let (tell, told) = mpsc::sync_channel(1);
         self.submit(rows.clone(), move |answered| {
             // Whoever asked waits for it below.

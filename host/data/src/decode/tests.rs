@@ -1,7 +1,7 @@
 //! Spoilt bytes -> an error, or a table of which every value can be read; never a panic, and never much memory.
 
 use super::*;
-use crate::{GuestColumn, PART_ROWS, Table, TableWriter, open, open_message, to_message, write};
+use crate::{GuestColumn, PART_ROWS, Table, TableWriter, open, open_bytes, open_message, to_bytes, to_message, write};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use types::{DataType, Digest, Field, TableRef};
@@ -90,8 +90,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_spoilt_message_is_refused_or_harmless(bytes in spoilt(to_message(&table(9), &schema()).unwrap())) {
+    fn a_spoilt_message_of_columns_is_refused_or_harmless(bytes in spoilt(to_message(&table(9), &schema()).unwrap())) {
         if let Ok(table) = open_message(&bytes, &schema()) {
+            prop_assert!(table.rows() <= 8 * bytes.len() as u64);
+            read_all(&table);
+        }
+    }
+
+    #[test]
+    fn a_spoilt_message_is_refused_or_harmless(bytes in spoilt(to_bytes(&table(9)).unwrap())) {
+        if let Ok(table) = open_bytes(&bytes, &schema()) {
             prop_assert!(table.rows() <= 8 * bytes.len() as u64);
             read_all(&table);
         }
@@ -113,6 +121,58 @@ fn stored(table: &Table) -> (TableRef, Vec<crate::StoredPart>) {
         Ok(())
     });
     (reference.unwrap(), parts)
+}
+
+/// Where a message says how long the body of its batch is.
+fn body_length_at(bytes: &[u8]) -> usize {
+    let batch = frame(bytes, frame(bytes, 0).unwrap().unwrap().end).unwrap().unwrap();
+    let head = batch.block.offset() as usize..batch.end - batch.block.bodyLength() as usize;
+    let length = batch.block.bodyLength().to_le_bytes();
+    head.clone().find(|&at| bytes[at..at + 8] == length).unwrap()
+}
+
+#[test]
+fn a_message_that_claims_more_than_it_brings_is_refused_at_once() {
+    let sound = to_bytes(&table(9)).unwrap();
+    assert_eq!(open_bytes(&sound, &schema()).unwrap().rows(), 9);
+    let place = body_length_at(&sound);
+    for claimed in [i64::MAX, 1 << 60, 1 << 40, sound.len() as i64, -1, i64::MIN] {
+        let mut spoilt = sound.clone();
+        spoilt[place..place + 8].copy_from_slice(&claimed.to_le_bytes());
+        let error = open_bytes(&spoilt, &schema()).unwrap_err().to_string();
+        assert_eq!(error, "stored table is damaged: a message is shorter than it says", "{claimed}");
+    }
+    for head in [u32::MAX, i32::MAX as u32, sound.len() as u32] {
+        let mut spoilt = sound.clone();
+        spoilt[4..8].copy_from_slice(&head.to_le_bytes());
+        assert!(open_bytes(&spoilt, &schema()).is_err(), "{head}");
+    }
+}
+
+#[test]
+fn messages_without_schema_or_with_another_are_refused() {
+    let sound = to_bytes(&table(9)).unwrap();
+    let body = frame(&sound, 0).unwrap().unwrap().end;
+    let other = Schema { fields: schema().fields[..2].to_vec() };
+    for (bytes, schema, expected) in [
+        (&b""[..], schema(), "shorter than it says"),
+        (&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], schema(), "holds nothing"),
+        (b"{\"rows\": 1}", schema(), "no mark"),
+        (&sound[body..], schema(), "does not begin with a schema"),
+        (&sound[..body], schema(), "shorter than it says"),
+        (&sound, other, "other columns"),
+    ] {
+        let error = open_bytes(bytes, &schema).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}, expected {expected}");
+    }
+}
+
+#[test]
+fn rows_without_columns_take_no_memory() {
+    let nothing = Schema { fields: Vec::new() };
+    let table = Table::from_arrays(nothing.clone(), Vec::new(), 1 << 50).unwrap();
+    let error = open_bytes(&to_bytes(&table).unwrap(), &nothing).unwrap_err().to_string();
+    assert!(error.contains("a batch of 0 bytes claims 1125899906842624 rows"), "{error}");
 }
 
 #[test]

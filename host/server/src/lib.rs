@@ -59,6 +59,7 @@ mod timetable;
 mod timing;
 mod trial;
 mod triggers;
+mod wanting;
 mod watch;
 
 pub use backfills::{BackfillLine, BackfillRequest};

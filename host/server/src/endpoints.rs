@@ -6,6 +6,7 @@ use data::Table;
 use ports::ServedModel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, ProjectName, TenantId};
 use worker::ServingWorker;
@@ -28,14 +29,16 @@ pub(crate) struct Endpoint {
     model: ModelName,
     alias: String,
     loaded: RwLock<Option<Arc<Loaded>>>,
-    /// Held by whoever loads, so that a new version is loaded once.
+    /// Held by whoever loads or unloads, so that a new version is loaded once.
     loading: Mutex<()>,
+    /// Whether it answers nothing until somebody asks that it be loaded again. Set under `loading`.
+    unloaded: AtomicBool,
 }
 
 impl Endpoint {
     fn new(of: Option<ProjectName>, model: &ModelName, alias: &str) -> Self {
         let (model, alias) = (model.clone(), alias.to_owned());
-        Self { of, model, alias, loaded: RwLock::new(None), loading: Mutex::new(()) }
+        Self { of, model, alias, loaded: RwLock::new(None), loading: Mutex::new(()), unloaded: AtomicBool::new(false) }
     }
 
     /// Ends its worker; the next request loads anew.
@@ -57,6 +60,9 @@ pub struct EndpointInfo {
     pub alias: String,
     /// None while no version has the alias.
     pub version: Option<u32>,
+    /// Whether it answers nothing until it is loaded again.
+    #[serde(default)]
+    pub unloaded: bool,
     pub request: Vec<Field>,
     pub response: Vec<Field>,
 }
@@ -69,6 +75,8 @@ pub struct Served {
     pub model: ModelName,
     pub version: u32,
     pub predictions: Table,
+    /// Microseconds since 1970.
+    pub answered_us: i64,
 }
 
 impl Server {
@@ -156,6 +164,7 @@ impl Server {
             endpoint: name.clone(),
             model: endpoint.model.clone(),
             alias: endpoint.alias.clone(),
+            unloaded: endpoint.unloaded.load(Ordering::Relaxed),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -178,7 +187,24 @@ impl Server {
         }
         self.admission.check(tenant)?;
         let predictions = loaded.worker.predict(rows)?;
-        Ok(Served { model: loaded.version.model.clone(), version: loaded.version.version, predictions })
+        let (model, version) = (loaded.version.model.clone(), loaded.version.version);
+        Ok(Served { model, version, predictions, answered_us: self.clock.now_us() })
+    }
+
+    /// Loads the version under the alias, also if the endpoint was unloaded, and gives its number.
+    pub fn load_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<u32, Error> {
+        self.find(tenant, name)?.unloaded.store(false, Ordering::Relaxed);
+        Ok(self.loaded(tenant, name)?.version.version)
+    }
+
+    /// Ends the endpoint's worker once the requests that it has are answered. It answers nothing until it is loaded again, the
+    /// project is deployed with another model or alias for it, or the server starts anew.
+    pub fn unload_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<(), Error> {
+        let endpoint = self.find(tenant, name)?;
+        let _turn = locked(&endpoint.loading);
+        endpoint.unloaded.store(true, Ordering::Relaxed);
+        endpoint.unload();
+        Ok(())
     }
 
     fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
@@ -206,6 +232,10 @@ impl Server {
         let _turn = locked(&endpoint.loading);
         if let Some(loaded) = held() {
             return Ok(loaded);
+        }
+        if endpoint.unloaded.load(Ordering::Relaxed) {
+            let message = format!("endpoint `{name}` was unloaded, and answers once it is loaded again");
+            return Err(Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message).into());
         }
         let version = self.current(tenant, &endpoint)?.ok_or_else(|| {
             let (model, alias) = (&endpoint.model, &endpoint.alias);

@@ -16,6 +16,7 @@ mod inference;
 mod lines;
 mod listen;
 mod models;
+mod openapi;
 mod places;
 mod plugins;
 mod repository;
@@ -125,5 +126,7 @@ fn endpoints() -> Router<inference::Public> {
         .route("/v2/repository/models/{endpoint}/load", post(repository::load))
         .route("/v2/repository/models/{endpoint}/unload", post(repository::unload))
         .route("/predict/{endpoint}", post(inference::predict))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
         .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

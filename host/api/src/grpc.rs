@@ -315,3 +315,68 @@ impl Decoder for Raw {
         Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    const WHOLE_ROOM: usize = 128 << 20;
+
+    fn incoming(body: Body, room: &Room, held: &Held, most: Duration) -> Incoming {
+        Incoming { body, room: room.clone(), held: held.clone(), most, late: Box::pin(sleep(most)) }
+    }
+
+    #[tokio::test]
+    async fn a_message_keeps_its_place_until_its_call_is_over() {
+        let (room, held) = (Room::new(), Held::default());
+        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX);
+        assert!(room.place(WHOLE_ROOM).is_ok(), "nothing has come yet");
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "message");
+        assert!(room.place(WHOLE_ROOM).is_err());
+        held.answered();
+        assert!(room.place(WHOLE_ROOM).is_ok());
+        let full = room.place(WHOLE_ROOM - 3);
+        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX);
+        assert_eq!(body.collect().await.unwrap_err().code(), Code::Unavailable);
+        drop(full);
+    }
+
+    #[tokio::test]
+    async fn two_answers_of_a_stream_keep_their_places() {
+        let (room, held) = (Room::new(), Held::default());
+        for _ in 0..9 {
+            assert!(held.answer(&room, vec![0; WHOLE_ROOM / 4]).is_ok());
+        }
+        assert!(room.place(WHOLE_ROOM / 2).is_ok());
+        assert!(room.place(WHOLE_ROOM / 2 + 1).is_err());
+        drop(held);
+        assert!(room.place(WHOLE_ROOM).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_message_that_does_not_come_is_not_waited_for() {
+        let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>());
+        let body = incoming(silent, &Room::new(), &Held::default(), Duration::from_millis(1));
+        let status = body.collect().await.unwrap_err();
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::DeadlineExceeded, "the request's body did not come within 1ms")
+        );
+    }
+
+    #[test]
+    fn a_status_of_http_has_its_code() {
+        for (status, code) in [
+            (400, Code::InvalidArgument),
+            (404, Code::NotFound),
+            (429, Code::ResourceExhausted),
+            (503, Code::Unavailable),
+            (500, Code::Internal),
+        ] {
+            let refused = Refused::Said(StatusCode::from_u16(status).unwrap(), "why".to_owned());
+            let made = Status::from(refused);
+            assert_eq!((made.code(), made.message()), (code, "why"));
+        }
+    }
+}

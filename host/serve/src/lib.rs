@@ -46,7 +46,7 @@ pub enum ServeError {
     /// The model's: an answer that JSON cannot hold.
     #[error("output `{column}` is {value} in row {row}, which JSON cannot hold")]
     NotFinite { column: String, row: u64, value: f64 },
-    /// The model's: an answer that a binary tensor cannot hold.
+    /// The caller's: a form that the model's answer does not have.
     #[error("output `{column}` has no value in row {row}, which a binary tensor cannot say: ask for it as JSON")]
     NoValue { column: String, row: u64 },
     /// Ours.
@@ -62,8 +62,8 @@ impl ServeError {
     /// The HTTP status that says whose fault it is.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Syntax(_) | Self::Request(_) => 400,
-            Self::NotFinite { .. } | Self::NoValue { .. } | Self::Host(_) => 500,
+            Self::Syntax(_) | Self::Request(_) | Self::NoValue { .. } => 400,
+            Self::NotFinite { .. } | Self::Host(_) => 500,
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Endpoint {
     loaded: RwLock<Option<Arc<Loaded>>>,
     /// Held by whoever loads or unloads, so that a new version is loaded once.
     loading: Mutex<()>,
-    /// Whether it answers nothing until somebody asks that it be loaded again. Set under `loading`.
+    /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
     unloaded: AtomicBool,
 }
 

@@ -114,7 +114,7 @@ fn binary_holds_what_json_cannot_and_no_missing_value() {
     assert_eq!(answer.body[answer.json_length.unwrap()..], f64::NAN.to_le_bytes());
     let error = response(&model(), 1, None, &predictions(), &named(&["class"], true)).unwrap_err();
     let expected = "output `class` has no value in row 1, which a binary tensor cannot say: ask for it as JSON";
-    assert_eq!((error.to_string().as_str(), error.status()), (expected, 500));
+    assert_eq!((error.to_string().as_str(), error.status()), (expected, 400));
 }
 
 fn finite() -> impl Strategy<Value = f64> {

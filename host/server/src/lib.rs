@@ -56,6 +56,7 @@ mod timetable;
 mod timing;
 mod trial;
 mod triggers;
+mod wanting;
 mod watch;
 
 pub use backfills::{BackfillLine, BackfillRequest};

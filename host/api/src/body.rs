@@ -61,7 +61,7 @@ impl Room {
 
     /// The same of a body that is to be smaller.
     pub(crate) async fn read_at_most(&self, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
-        self.read_within(BODY_TIME_MAX, bytes_max, body).await
+        self.read_within(BODY_TIME_MAX, bytes_max.min(REQUEST_BYTES_MAX), body).await
     }
 
     async fn read_within(&self, most: Duration, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
@@ -97,13 +97,13 @@ pub(crate) fn late(most: Duration) -> Refused {
     Refused::Said(StatusCode::REQUEST_TIMEOUT, format!("the request's body did not come within {most:?}"))
 }
 
-fn too_large(bytes_max: usize) -> Refused {
+pub(crate) fn too_large(bytes_max: usize) -> Refused {
     let text = match bytes_max {
         REQUEST_BYTES_MAX => format!(
             "the request is larger than {} MiB, the most there may be; send fewer rows at a time",
             REQUEST_BYTES_MAX >> 20
         ),
-        less => format!("the request is larger than {} KiB, the most there may be here", less >> 10),
+        less => format!("the request is larger than {less} bytes, the most there may be here"),
     };
     Refused::Said(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
@@ -130,7 +130,7 @@ mod tests {
     async fn read(room: &Room, body: Body) -> Result<Taken, (StatusCode, String)> {
         room.read(body).await.map_err(|refused| match refused {
             Refused::Said(status, text) => (status, text),
-            Refused::Asked(_) | Refused::Server(_) => panic!("another error"),
+            Refused::Asked(_) | Refused::Server(_) | Refused::Barred(_) => panic!("another error"),
         })
     }
 

@@ -4,6 +4,7 @@
 //! but that of the owner's socket for what a run says. Nor can a few hundred keep all others out by asking something now and
 //! then: when there is no place left, the connection that has asked nothing for longest ends.
 
+use crate::Tls;
 use crate::places::{Place, Places, Watched};
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 /// Open connections of a listener. The next one waits until an idle one has made room, further ones in the system's queue.
@@ -39,9 +41,11 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Serves connections until `stop` is true; then accepts none, ends those that are idle, and waits a bounded time for answers
-/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection.
+/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection. With
+/// `tls` nothing is said in the clear.
 pub(crate) async fn serve<L: Listener>(
     mut listener: L,
+    tls: Option<Arc<Tls>>,
     router: Router,
     answer_time_max: Option<Duration>,
     mut stop: watch::Receiver<bool>,
@@ -61,7 +65,15 @@ pub(crate) async fn serve<L: Listener>(
         match newcomer.take() {
             Some(stream) if open.len() < CONNECTIONS_MAX => {
                 let place = places.take();
-                open.spawn(converse(stream, place, router.clone(), answer_time_max, ending.clone()));
+                let (router, ending) = (router.clone(), ending.clone());
+                match tls.clone() {
+                    Some(tls) => drop(open.spawn(async move {
+                        if let Some(stream) = agreed(&tls, stream, &place, ending.clone()).await {
+                            converse(stream, place, router, answer_time_max, ending).await;
+                        }
+                    })),
+                    None => drop(open.spawn(converse(stream, place, router, answer_time_max, ending))),
+                }
             }
             Some(stream) => {
                 places.make_room();
@@ -73,6 +85,20 @@ pub(crate) async fn serve<L: Listener>(
     drop((listener, newcomer));
     // Those that are left then end with the set.
     let _ = timeout(DRAIN_TIME_MAX, async { while open.join_next().await.is_some() {} }).await;
+}
+
+/// The connection once both sides know how to encrypt it. One that takes its time ends like one that says nothing.
+async fn agreed<S: AsyncRead + AsyncWrite + Unpin>(
+    tls: &Tls,
+    stream: S,
+    place: &Place,
+    mut stop: watch::Receiver<bool>,
+) -> Option<TlsStream<S>> {
+    tokio::select! {
+        stream = timeout(HEAD_TIME_MAX, tls.accept(stream)) => stream.ok()?.ok(),
+        () = place.told_to_leave() => None,
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
 }
 
 /// One connection, request by request, until a side has enough.

@@ -3,12 +3,14 @@
 //! Messages cross this page as bytes: [`serve::grpc`] reads and writes them, and what they ask for is what the REST routes
 //! answer. A caller of another tenant than the port's says so in the metadata `stepwell-tenant`.
 
-use crate::body::{BODY_TIME_MAX, REQUEST_BYTES_MAX, Room, late};
-use crate::inference::{Named, Public, Refused, answers, endpoint_name, info, is_ready, metadata_of, predicted};
+use crate::body::{BODY_TIME_MAX, REQUEST_BYTES_MAX, Room, late, too_large};
+use crate::inference::{
+    Asking, Named, Public, Refused, answers, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
+};
 use crate::repository::{config_of, index_of, load_model, statistics_of, unload_model};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::{Buf, BufMut};
 use futures_util::Stream;
@@ -17,7 +19,8 @@ use hyper::body::Frame;
 use serve::grpc::{
     ConfigResponse, ControlRequest, IndexRequest, IndexResponse, InferRequest, ModelRequest, encoded, read,
 };
-use serve::{Live, Ready};
+use serve::{Asked, Live, Ready};
+use server::Served;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -27,15 +30,22 @@ use tokio::time::{Sleep, sleep};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Code, Status, Streaming};
+use types::{Field, Id, ModelName, TenantId};
 
-/// The metadata that names a tenant.
-const TENANT: &str = "stepwell-tenant";
+/// The metadata that names a tenant. Whether the caller may, [`crate::guard`] has asked.
+pub(crate) const TENANT: HeaderName = HeaderName::from_static("stepwell-tenant");
 /// The most that a stream of requests may take; a client that wants more begins another. An answer has longer.
 const STREAM_TIME_MAX: Duration = Duration::from_secs(100);
+
+/// The method that a path calls; none if it calls none of the service.
+pub(crate) fn method(path: &str) -> Option<&str> {
+    path.strip_prefix("/inference.GRPCInferenceService/")
+}
 
 /// Every method of the service.
 pub(crate) async fn call(State(public): State<Public>, Named(method): Named<String>, request: Request) -> Response {
     let tenant = request.headers().get(TENANT).cloned();
+    let headers = request.headers().clone();
     let public = match whose(public, tenant).await {
         Ok(public) => public,
         Err(refused) => return Status::from(refused).into_http(),
@@ -47,20 +57,22 @@ pub(crate) async fn call(State(public): State<Public>, Named(method): Named<Stri
     let request = request.map(|body| Incoming { body, room: during, held: taken, most, late: Box::pin(sleep(most)) });
     let mut grpc = Grpc::new(Raw).max_decoding_message_size(REQUEST_BYTES_MAX);
     let response = match is_stream {
-        true => grpc.streaming(Streamed { public, held: held.clone() }, request).await,
-        false => grpc.unary(Once { public, method, held: held.clone() }, request).await,
+        true => grpc.streaming(Streamed { public, headers, held: held.clone() }, request).await,
+        false => grpc.unary(Once { public, method, headers, held: held.clone() }, request).await,
     };
     response.map(|body| Body::new(Outgoing { body, _held: held }))
 }
 
 async fn whose(public: Public, tenant: Option<HeaderValue>) -> Result<Public, Refused> {
     let Some(said) = tenant else { return Ok(public) };
-    let no_name = |_| Refused::Said(StatusCode::BAD_REQUEST, format!("`{TENANT}` is no name of a tenant"));
-    public.of_tenant(said.to_str().map_err(no_name)?).await
+    let name = String::from_utf8_lossy(said.as_bytes());
+    let nobody = |_| Refused::Said(StatusCode::NOT_FOUND, no_tenant(&name));
+    let tenant = TenantId::parse(&name).map_err(nobody)?;
+    Ok(public.of_tenant(tenant).await?)
 }
 
 /// What a method answers.
-async fn answer(public: Public, method: &str, message: Bytes) -> Result<Vec<u8>, Refused> {
+async fn answer(public: Public, method: &str, headers: HeaderMap, message: Bytes) -> Result<Vec<u8>, Refused> {
     Ok(match method {
         "ServerLive" => encoded(&Live { live: true }),
         "ServerReady" => encoded(&Ready { ready: is_ready(public).await? }),
@@ -73,7 +85,7 @@ async fn answer(public: Public, method: &str, message: Bytes) -> Result<Vec<u8>,
             let ModelRequest { name, version } = read(&message)?;
             encoded(&metadata_of(public, &name, &version).await?)
         }
-        "ModelInfer" => infer(public, message).await?,
+        "ModelInfer" => infer(public, headers, message).await?,
         "ModelConfig" => {
             let ModelRequest { name, version } = read(&message)?;
             encoded(&ConfigResponse { config: Some(config_of(public, &name, &version).await?) })
@@ -104,24 +116,25 @@ async fn answer(public: Public, method: &str, message: Bytes) -> Result<Vec<u8>,
     })
 }
 
-async fn infer(public: Public, message: Bytes) -> Result<Vec<u8>, Refused> {
+async fn infer(public: Public, headers: HeaderMap, message: Bytes) -> Result<Vec<u8>, Refused> {
     let (name, version) = {
         let request = InferRequest::read(&message)?;
         (endpoint_name(request.model)?, request.version.to_owned())
     };
-    if !version.is_empty() {
-        info(public.clone(), &name.to_string(), &version).await?;
+    let most = public.server.request_bytes_max(&public.tenant, &name);
+    if let Some(most) = most.and_then(|most| usize::try_from(most).ok()).filter(|most| message.len() > *most) {
+        return Err(too_large(most));
     }
-    predicted(
-        public,
-        name,
-        move |columns| InferRequest::read(&message)?.asked(columns),
-        |model, served, asked| {
-            let (id, outputs) = (asked.id.as_deref(), &asked.outputs);
-            serve::grpc::infer_response(model, served.version, id, &served.predictions, outputs)
-        },
-    )
-    .await
+    let version = match version.is_empty() {
+        true => None,
+        false => info(public.clone(), name.as_str(), &version).await?.version,
+    };
+    let read = move |columns: &[Field]| InferRequest::read(&message)?.asked(columns);
+    let write = |model: &ModelName, served: &Served, asked: &Asked| {
+        let (id, answer) = (asked.id.as_deref(), (served.first, &served.predictions));
+        serve::grpc::infer_response(model, served.version, id, answer, &asked.outputs)
+    };
+    predicted(public, name, Asking { version, headers }, read, write).await
 }
 
 impl From<Refused> for Status {
@@ -147,6 +160,7 @@ impl From<Refused> for Status {
 struct Once {
     public: Public,
     method: String,
+    headers: HeaderMap,
     held: Held,
 }
 
@@ -156,9 +170,10 @@ impl tonic::server::UnaryService<Bytes> for Once {
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let (public, method, held) = (self.public.clone(), self.method.clone(), self.held.clone());
+        let headers = self.headers.clone();
         Box::pin(async move {
             let room = public.room.clone();
-            let answer = answer(public, &method, request.into_inner()).await?;
+            let answer = answer(public, &method, headers, request.into_inner()).await?;
             Ok(tonic::Response::new(held.answer(&room, answer)?))
         })
     }
@@ -167,6 +182,7 @@ impl tonic::server::UnaryService<Bytes> for Once {
 /// Requests one after another, each with its answer or the error in its place.
 struct Streamed {
     public: Public,
+    headers: HeaderMap,
     held: Held,
 }
 
@@ -176,14 +192,14 @@ impl tonic::server::StreamingService<Bytes> for Streamed {
     type Future = std::future::Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
-        let (public, held) = (self.public.clone(), self.held.clone());
+        let (public, held, headers) = (self.public.clone(), self.held.clone(), self.headers.clone());
         let answers: Self::ResponseStream =
             Box::pin(futures_util::stream::try_unfold(request.into_inner(), move |mut requests| {
-                let (public, held) = (public.clone(), held.clone());
+                let (public, held, headers) = (public.clone(), held.clone(), headers.clone());
                 async move {
                     let Some(message) = requests.message().await? else { return Ok::<_, Status>(None) };
                     let room = public.room.clone();
-                    let answer = infer(public, message).await.map_err(|refused| refused.said().1);
+                    let answer = infer(public, headers, message).await.map_err(|refused| refused.said().1);
                     held.answered();
                     Ok(Some((held.answer(&room, serve::grpc::stream_response(answer))?, requests)))
                 }

@@ -2,19 +2,20 @@
 //!
 //! What the gRPC form ([`crate::grpc`]) gives too is a function of its own here: the same answers, the same limits.
 
-use crate::body::Room;
+use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
+use crate::hooks::{is_hook, unsigned};
 use crate::statistics::{Tally, Took};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
-use server::{EndpointInfo, Served, Server};
+use server::{EndpointInfo, Sender, Served, Server};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,15 +48,19 @@ impl Public {
         Self { server, tenant, room: Room::new(), turns: Turns::default(), tally: Arc::default() }
     }
 
-    /// The same for the tenant of this name, once it is known that there is one.
-    pub(crate) async fn of_tenant(self, name: &str) -> Result<Self, Refused> {
-        let shown: String = name.chars().take(80).collect();
-        let nobody = |_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no tenant `{shown}`"));
-        let tenant = TenantId::parse(name).map_err(nobody)?;
+    /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
+    pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
         let (server, known) = (Arc::clone(&self.server), tenant.clone());
-        // Before anything is kept under its name.
         off_thread(move || server.endpoints(&known).map(drop)).await?;
         Ok(Self { tenant, ..self })
+    }
+
+    /// The body of a request to an endpoint, within what that takes.
+    async fn body(&self, endpoint: &EndpointName, body: Body) -> Result<Taken, Refused> {
+        match self.server.request_bytes_max(&self.tenant, endpoint) {
+            Some(most) => self.room.read_at_most(usize::try_from(most).unwrap_or(usize::MAX), body).await,
+            None => self.room.read(body).await,
+        }
     }
 
     fn turns(&self) -> Arc<Semaphore> {
@@ -81,6 +86,8 @@ pub(crate) enum Refused {
     Asked(ServeError),
     Server(server::Error),
     Said(StatusCode, String),
+    /// Not let in.
+    Barred(server::Barred),
 }
 
 pub(crate) type Answer = Result<Response, Refused>;
@@ -89,6 +96,7 @@ impl Refused {
     /// Whose fault it is, as HTTP says it, and why.
     pub(crate) fn said(self) -> (StatusCode, String) {
         match self {
+            Self::Barred(barred) => crate::guard::said(&barred),
             Self::Asked(error) => {
                 (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
             }
@@ -100,10 +108,13 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        if let Self::Barred(barred) = &self {
+            return crate::guard::barred(barred);
+        }
         let (status, text) = self.said();
-        let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
+        let mut response = error(status, text);
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -121,6 +132,11 @@ impl From<ServeError> for Refused {
     }
 }
 
+/// An error as the protocol has it.
+pub(crate) fn error(status: StatusCode, text: String) -> Response {
+    (status, json(ErrorBody { error: text }.to_json())).into_response()
+}
+
 fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
@@ -132,9 +148,7 @@ pub(crate) fn encoded(value: &impl Serialize) -> Answer {
 
 pub(crate) fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
     // What is no name names nothing.
-    let shown: String = text.chars().take(80).collect();
-    EndpointName::parse(text)
-        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, no_endpoint(text)))
 }
 
 /// The protocol calls an endpoint a model.
@@ -159,12 +173,30 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let public = public.of_tenant(&tenant).await?;
+    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
-    *request.uri_mut() = format!("/{path}{query}")
-        .parse()
-        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no path `/{path}`")))?;
+    *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    answer_of(public, whose, request).await
+}
+
+/// What is said of a tenant that is not there.
+pub(crate) fn no_tenant(name: &str) -> String {
+    format!("there is no tenant `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What is said of an endpoint that is not there.
+pub(crate) fn no_endpoint(name: &str) -> String {
+    format!("there is no endpoint `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What a tenant's routes answer to a request that is addressed as if it were the only one.
+pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
+    let public = match public.of_tenant(tenant).await {
+        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
+        known => known?,
+    };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
@@ -263,13 +295,20 @@ pub(crate) async fn infer(
     headers: HeaderMap,
     request: Body,
 ) -> Answer {
-    let name = endpoint_name(&endpoint)?;
+    infer_by(public, &endpoint, None, headers, request).await
+}
+
+/// Answers with whichever version the endpoint's traffic gives the request to, or with this one.
+async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers: HeaderMap, request: Body) -> Answer {
+    let name = endpoint_name(endpoint)?;
     let json_length = json_length(&headers)?;
-    let body = public.room.read(request).await?;
+    let body = public.body(&name, request).await?;
     let read = move |columns: &[Field]| serve::request_table(body.as_ref(), json_length, columns);
-    let answer = predicted(public.clone(), name, read, |model, served, asked| {
-        serve::response(model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)
-    });
+    let write = |model: &ModelName, served: &Served, asked: &Asked| {
+        let answer = (served.first, &served.predictions);
+        serve::response(model, served.version, asked.id.as_deref(), answer, &asked.outputs)
+    };
+    let answer = predicted(public.clone(), name, Asking { version, headers }, read, write);
     let serve::Answer { body, json_length } = answer.await?;
     let body = public.room.answer(body)?;
     Ok(match json_length {
@@ -301,26 +340,40 @@ pub(crate) async fn version_infer(
     headers: HeaderMap,
     request: Body,
 ) -> Answer {
-    info(public.clone(), &endpoint, &version).await?;
-    infer(State(public), Named(endpoint), headers, request).await
+    let info = info(public.clone(), &endpoint, &version).await?;
+    infer_by(public, &endpoint, info.version, headers, request).await
 }
 
-pub(crate) async fn predict(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+pub(crate) async fn predict(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
     let name = endpoint_name(&endpoint)?;
-    let request = public.room.read(request).await?;
+    let request = public.body(&name, request).await?;
     let answer = answered(public.clone(), move |public| {
         let columns = public.server.request_columns(&public.tenant, &name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
-        let served = public.server.predict(&public.tenant, &name, &rows)?;
-        Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
+        let sender = Sender { version: None, header: &|name| header(&headers, name) };
+        let served = public.server.predict(&public.tenant, &name, &rows, &sender)?;
+        Ok(serve::plain_response(&served.model, served.version, served.first, &served.predictions)?)
     });
     Ok(json(public.room.answer(answer.await?)?).into_response())
+}
+
+/// What a request of the protocol says besides its rows.
+pub(crate) struct Asking {
+    /// The version that is to answer, if it asks for one.
+    pub(crate) version: Option<u32>,
+    pub(crate) headers: HeaderMap,
 }
 
 /// The whole way of a request of the protocol: its rows are read for the columns that the model has, and its answer is written.
 pub(crate) async fn predicted<T: Send + 'static>(
     public: Public,
     name: EndpointName,
+    asking: Asking,
     read: impl FnOnce(&[Field]) -> Result<Asked, ServeError> + Send + 'static,
     write: impl FnOnce(&ModelName, &Served, &Asked) -> Result<T, ServeError> + Send + 'static,
 ) -> Result<T, Refused> {
@@ -332,7 +385,8 @@ pub(crate) async fn predicted<T: Send + 'static>(
         let answer = (|| {
             let asked = read(&columns)?;
             took.read();
-            let served = public.server.predict(&public.tenant, &name, &asked.rows)?;
+            let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
+            let served = public.server.predict(&public.tenant, &name, &asked.rows, &sender)?;
             took.inferred();
             let answer = write(&model, &served, &asked)?;
             took.wrote(&served);
@@ -342,6 +396,11 @@ pub(crate) async fn predicted<T: Send + 'static>(
         answer
     })
     .await
+}
+
+/// The value of a header, if it is text.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// What a request is about once it is its turn, on a thread where it may block.

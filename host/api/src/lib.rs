@@ -4,36 +4,45 @@
 //! this router's client either way); [`public`] for applications, over TCP. What takes long answers line by line ([`Line`]).
 //! Handlers do nothing but translate: each calls one function of [`server::Server`], off the async threads.
 
+mod audit;
 mod body;
 mod client;
 mod connections;
 mod deployments;
+mod endpoints;
 mod error;
 mod grpc;
 mod guard;
 mod hooks;
 mod inference;
+mod keys;
 mod lines;
 mod listen;
 mod models;
 mod openapi;
 mod places;
 mod plugins;
+mod predictions;
 mod repository;
 mod runs;
 mod schedules;
 mod statistics;
 mod tenants;
+mod tls;
 
+pub use audit::AuditRequest;
 pub use client::{Client, Trouble};
 pub use deployments::{PrepareRequest, RollbackRequest};
+pub use endpoints::{EndpointsRequest, RolloutRequest};
 pub use error::ErrorBody;
 pub use lines::Line;
 pub use listen::{Listening, bind, listen};
+pub use models::{AtRequest, ModelDiffRequest};
 pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
 pub use schedules::ScheduleRequest;
 pub use tenants::NewTenant;
+pub use tls::Tls;
 
 use axum::Router;
 use axum::routing::{any, delete, get, post, put};
@@ -45,6 +54,7 @@ use types::TenantId;
 pub fn local(server: Arc<Server>) -> Router {
     Router::new()
         .route("/v1/status", get(runs::status))
+        .route("/v1/audit", post(audit::audit))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{tenant}", get(tenants::show).delete(tenants::delete))
         .route("/v1/tenants/{tenant}/policy", get(tenants::policy).put(tenants::change_policy))
@@ -53,6 +63,10 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/resume", post(tenants::resume))
         .route("/v1/tenants/{tenant}/secrets", get(tenants::secrets))
         .route("/v1/tenants/{tenant}/secrets/{name}", put(tenants::set_secret).delete(tenants::remove_secret))
+        .route("/v1/tenants/{tenant}/keys", get(keys::list).post(keys::create))
+        .route("/v1/tenants/{tenant}/keys/{name}", delete(keys::revoke))
+        .route("/v1/tenants/{tenant}/predictions", get(predictions::list))
+        .route("/v1/tenants/{tenant}/predictions/{endpoint}", get(predictions::export))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
         .route("/v1/tenants/{tenant}/plugins", post(plugins::list))
         .route("/v1/tenants/{tenant}/plugins/add", post(plugins::add))
@@ -66,11 +80,29 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/runs/{run}/diff/{other}", get(runs::diff))
         .route("/v1/tenants/{tenant}/gc", post(runs::gc))
         .route("/v1/tenants/{tenant}/runs/{run}/rows/{output}", get(runs::rows))
-        .route("/v1/tenants/{tenant}/models", get(models::list))
-        .route("/v1/tenants/{tenant}/models/{model}", get(models::show))
+        .merge(registry())
         .merge(by_itself())
         .fallback(error::no_route)
         .with_state(server)
+}
+
+/// Models, their versions and aliases, and who answers.
+fn registry() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/v1/tenants/{tenant}/models", get(models::list))
+        .route("/v1/tenants/{tenant}/import", post(models::import))
+        .route("/v1/tenants/{tenant}/endpoints", post(endpoints::list))
+        .route("/v1/tenants/{tenant}/endpoints/{endpoint}", post(endpoints::show))
+        .route("/v1/tenants/{tenant}/endpoints/{endpoint}/rollout", post(endpoints::change))
+        .route("/v1/tenants/{tenant}/models/{model}", get(models::show))
+        .route("/v1/tenants/{tenant}/models/{model}/history", get(models::history))
+        .route("/v1/tenants/{tenant}/models/{model}/at", post(models::at))
+        .route("/v1/tenants/{tenant}/models/{model}/promote", post(models::promote))
+        .route("/v1/tenants/{tenant}/models/{model}/rollback", post(models::roll_back))
+        .route("/v1/tenants/{tenant}/models/{model}/tag", post(models::tag))
+        .route("/v1/tenants/{tenant}/models/{model}/card", get(models::card))
+        .route("/v1/tenants/{tenant}/models/{model}/diff", post(models::diff))
+        .route("/v1/tenants/{tenant}/models/{model}/export", post(models::export))
 }
 
 /// What runs by itself.
@@ -101,7 +133,7 @@ pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
         .route("/inference.GRPCInferenceService/{method}", post(grpc::call))
         .fallback(inference::no_route)
         .method_not_allowed_fallback(inference::no_method)
-        .layer(axum::middleware::from_fn(guard::let_in))
+        .layer(axum::middleware::from_fn_with_state(public.clone(), guard::let_in))
         .with_state(public)
 }
 
@@ -128,5 +160,6 @@ fn endpoints() -> Router<inference::Public> {
         .route("/predict/{endpoint}", post(inference::predict))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
+        .route("/labels/{endpoint}", post(predictions::label))
         .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

@@ -46,6 +46,10 @@ pub enum Line {
     Collected {
         collected: Box<Collected>,
     },
+    /// A row of a log, by its columns.
+    Row {
+        row: serde_json::Map<String, serde_json::Value>,
+    },
     /// The last line of what did not work.
     Refused {
         status: u16,

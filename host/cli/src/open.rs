@@ -123,6 +123,17 @@ fn variables() -> std::collections::BTreeMap<String, String> {
     named.collect()
 }
 
+/// Keeps others from a data folder that is there, without opening what is in it.
+pub(crate) fn locked(data: &Path) -> Result<Folder, Failure> {
+    if !data.is_dir() {
+        return Err(Failure::not_found(format!("there is no data folder `{}`", data.display())));
+    }
+    match Folder::lock(data)? {
+        LockedBy::Us(folder) => Ok(folder),
+        LockedBy::Process(owner) => Err(taken(data, &owner)),
+    }
+}
+
 /// Becomes the owner of the data folder, or says who is.
 pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
     let data = data(args)?;

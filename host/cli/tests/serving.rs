@@ -3,10 +3,11 @@
 
 mod harness;
 
-use harness::http::{Answer, request};
+use harness::http::{Answer, connected, next_answer, request};
 use harness::serving::{Serving, signal};
 use harness::{Project, TRAIN};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -373,4 +374,49 @@ fn the_end_is_clean_and_leaves_the_folder_to_the_next() {
     }
     project.stepwell(&["runs", "list"]).expect("runs list", 0, &["succeeded"]);
     assert_eq!(project.serve().terminate().0.code(), Some(0));
+}
+
+/// Who keeps asking while the server ends is answered whole, is told that this was the last answer, or is not let in: no answer
+/// breaks off.
+#[test]
+fn the_end_breaks_no_answer_off() {
+    let (project, serving) = served();
+    let rows = project.rows(1, "parts.test");
+    let body = serving.infer_body(&rows[..1]).to_string();
+    let address = serving.address;
+    let head = format!(
+        "POST {INFER} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answered = std::sync::atomic::AtomicUsize::new(0);
+    let ends: Vec<(u32, bool)> = std::thread::scope(|scope| {
+        let ask = || {
+            let mut stream = connected(address, b"").unwrap();
+            let mut count = 0;
+            while stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok() {
+                let Some(answer) = next_answer(&mut stream).expect("no answer breaks off") else {
+                    return (count, false);
+                };
+                assert_eq!(answer.status, 200, "{answer:?}");
+                count += 1;
+                answered.fetch_add(1, Ordering::SeqCst);
+                if answer.head.contains("connection: close") {
+                    return (count, true);
+                }
+            }
+            (count, false)
+        };
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        let deadline = Instant::now() + DEADLINE;
+        while answered.load(Ordering::SeqCst) < 50 {
+            assert!(Instant::now() < deadline, "nobody is answered");
+            std::thread::yield_now();
+        }
+        let (status, said) = serving.terminate();
+        assert_eq!(status.code(), Some(0), "{said}");
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    assert!(ends.iter().all(|(count, _)| *count > 0), "{ends:?}");
+    assert!(ends.iter().any(|(_, told)| *told), "nobody was told that it is the last answer: {ends:?}");
+    assert!(request(address, "GET", "/v2", b"").is_err());
 }

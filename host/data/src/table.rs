@@ -64,6 +64,11 @@ impl Table {
         arrays.map(|array| row_bytes(array) as u64).fold(0, u64::saturating_add)
     }
 
+    /// Bytes that it keeps in memory, those that lie around its rows included. Quicker to know than [`Self::bytes`].
+    pub fn held_bytes(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).fold(0, usize::saturating_add)
+    }
+
     fn position(&self, column: &str) -> Result<usize, Error> {
         self.schema.fields.iter().position(|field| field.name == column).ok_or_else(|| Error::Missing {
             column: column.to_owned(),
@@ -106,6 +111,16 @@ impl Table {
             .iter()
             .map(|batch| batch.project(&positions).map_err(|error| Error::Shape(error.to_string())))
             .collect::<Result<_, _>>()?;
+        Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
+    }
+
+    /// The same rows with other names of columns, and values that may be null where they might not be before.
+    pub fn renamed(&self, schema: Schema) -> Result<Self, Error> {
+        check_schema(&schema)?;
+        let arrow = arrow_schema(&schema);
+        let batch = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&arrow), batch.columns().to_vec());
+        let batches = self.batches.iter().map(batch).collect::<Result<_, _>>();
+        let batches = batches.map_err(|error| Error::Shape(error.to_string()))?;
         Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
     }
 

@@ -1,12 +1,12 @@
 //! What a project says, checked: names are names, references resolve, limits are numbers. Made by [`crate::check`] alone.
 
 use crate::place::File;
-use crate::{Course, Each, Notify, Places, Retention, Triggers, order};
+use crate::{Course, Each, Notify, Places, Retention, Traffic, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
     EndpointName, Id, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
-    Requirement, Settings, Spot, StepName,
+    Purpose, Requirement, Settings, Spot, StepName,
 };
 
 /// The plugin that carries out queries, and the parameter that holds one.
@@ -38,7 +38,28 @@ pub struct Project {
 pub struct Endpoint {
     pub model: ModelName,
     pub alias: String,
+    pub traffic: Traffic,
+    /// The most bytes of a request; none: as many as the server takes.
+    pub request_bytes: Option<u64>,
+    pub log: LogSettings,
     pub place: Place,
+}
+
+/// How an endpoint's predictions are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogSettings {
+    /// The share of requests that are logged, from 0 to 1.
+    pub sample: f64,
+    /// How long, in milliseconds.
+    pub keep_ms: u64,
+    /// How many bytes at most; the oldest go first.
+    pub bytes: u64,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { sample: 1.0, keep_ms: 90 * 86_400_000, bytes: 1 << 30 }
+    }
 }
 
 /// A file of `pipelines`.
@@ -127,6 +148,13 @@ pub enum Builtin {
     Register {
         name: ModelName,
         alias: Option<String>,
+        /// For the model's card.
+        purpose: Purpose,
+    },
+    /// The predictions of an endpoint whose labels have come: `label` is the column of these.
+    Feedback {
+        endpoint: EndpointName,
+        label: String,
     },
 }
 
@@ -157,6 +185,7 @@ impl Builtin {
             Self::Gate { .. } => "gate",
             Self::Best { .. } => "best",
             Self::Register { .. } => "register",
+            Self::Feedback { .. } => "feedback",
         }
     }
 }

@@ -3,19 +3,17 @@
 use crate::place::File;
 use crate::reader::{Reader, Value, cut, entries, listed};
 use crate::settings::{self, Filling, names_any};
-use crate::value::{alias, duration, limits, named, secret};
+use crate::traffic::endpoint;
+use crate::value::{duration, limits, named, secret};
 use crate::{Endpoint, Notify, Occasion, Project, Retention};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeTable;
-use types::{EndpointName, ModelName, Problem, Settings};
+use types::{EndpointName, Problem, Settings};
 
 /// The file's name, and what problems in it call it.
 pub(crate) const PROJECT_FILE: &str = "stepwell.toml";
-
-/// The alias that an endpoint follows unless it names another.
-const ALIAS: &str = "champion";
 
 /// What the file says, as far as it could be read.
 pub(crate) struct Head {
@@ -171,22 +169,4 @@ fn endpoints(reader: &mut Reader, value: &Value<'_>) -> BTreeMap<EndpointName, E
         }
     }
     endpoints
-}
-
-fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Option<Endpoint> {
-    let table = reader.table(name, value)?;
-    reader.keys(table, "an endpoint", &["model", "alias"]);
-    let model: Option<ModelName> = match table.get("model") {
-        Some(model) => reader.text("model", model).and_then(|text| reader.id(text, model.span())),
-        None => {
-            let hint = "name the model of the registry that answers";
-            reader.wrong_hinted(value.span(), format!("endpoint `{}` has no `model`", cut(name)), hint);
-            None
-        }
-    };
-    let alias = match table.get("alias") {
-        Some(value) => reader.text("alias", value).and_then(|text| alias(reader, text, value.span())),
-        None => Some(ALIAS.to_owned()),
-    };
-    Some(Endpoint { model: model?, alias: alias?, place: reader.file.place(value.span()) })
 }

@@ -3,11 +3,21 @@
 //! ```text
 //!  measures + requirements --gate----> Verdict
 //!  plan + committed steps  --version-> ModelVersion --alias_move-> AliasMove
+//!  moves of an alias       --history-> who served when, what to go back to
+//!  canary + what was seen  --rollout-> the canary after it; --share-> who answers a request
 //! ```
-//! Called by `run`, which appends what comes out; nothing here knows a journal, a clock or a file.
+//! Called by `run` and `server`, which append what comes out; nothing here knows a journal, a clock or a file.
 
+mod analysis;
 mod gate;
+mod history;
+mod rollout;
+mod share;
 mod version;
 
+pub use analysis::{Answered, Judgement, Window, judge};
 pub use gate::gate;
-pub use version::{Origin, alias_move, version};
+pub use history::{before, held};
+pub use rollout::{Moved, RolloutEvent, advance, begin};
+pub use share::{PLACES, choose, spread};
+pub use version::{Origin, alias_move, version, version_digest};

@@ -21,7 +21,7 @@ type Committed<'a> = &'a dyn Fn(&OutputRef) -> Option<&'a Artifact>;
 /// The version that the plan's [`Work::Register`] step `register` makes. A fault is ours: the plan was checked, and the
 /// step is started only when its inputs are committed.
 pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: Origin) -> Result<ModelVersion, Fault> {
-    let Work::Register { model, verdict, measures, name, served, .. } = &planned(plan, register)?.work else {
+    let Work::Register { model, verdict, measures, name, served, purpose, .. } = &planned(plan, register)?.work else {
         return Err(Fault::host(format!("step `{register}` registers nothing")));
     };
     let Artifact::Model { files, signature, measures: own } = artifact(committed, model)? else {
@@ -34,7 +34,7 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
     Ok(ModelVersion {
         model: name.clone(),
         version: origin.number,
-        digest: digest(&path, &predictor, &served.request),
+        digest: version_digest(&path, &predictor, &served.request),
         data: learnt_from(plan, trainer, &served.steps, committed)?,
         predictor,
         path,
@@ -46,11 +46,13 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
         pipeline: plan.pipeline.clone(),
         run: origin.run,
         registered_us: origin.registered_us,
+        purpose: purpose.clone(),
+        imported: None,
     })
 }
 
-/// The move of an alias to a version that was just made.
-pub fn alias_move(version: &ModelVersion, alias: &str, from: Option<u32>) -> AliasMove {
+/// The move of an alias to a version that was just made, in a run that `by` asked for.
+pub fn alias_move(version: &ModelVersion, alias: &str, from: Option<u32>, by: Option<String>) -> AliasMove {
     AliasMove {
         model: version.model.clone(),
         alias: alias.to_owned(),
@@ -58,11 +60,13 @@ pub fn alias_move(version: &ModelVersion, alias: &str, from: Option<u32>) -> Ali
         to: version.version,
         why: format!("run {} registered it", version.run),
         moved_us: version.registered_us,
+        by,
+        rollback: false,
     }
 }
 
 /// Names what answers. The files of model and states are in `state` of its steps.
-fn digest(path: &[ServedStep], predictor: &ServedStep, request: &[Field]) -> Digest {
+pub fn version_digest(path: &[ServedStep], predictor: &ServedStep, request: &[Field]) -> Digest {
     Digest::of_json(&("model version", 1, path, predictor, request))
 }
 

@@ -27,7 +27,7 @@ pub struct Dispatcher {
 }
 
 /// The longest name of who asked for a run.
-const BY_CHARS_MAX: usize = 64;
+pub const BY_CHARS_MAX: usize = 64;
 
 /// What a run begins with.
 #[derive(Debug, Clone)]
@@ -180,8 +180,8 @@ impl Dispatcher {
         Ok(StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?.project_dir)
     }
 
-    /// Keeps the other runs from appending until the guard is dropped.
-    pub(crate) fn alone(&self) -> MutexGuard<'_, ()> {
+    /// Keeps runs from appending what follows from a lookup (versions, moves of aliases) until the guard is dropped.
+    pub fn alone(&self) -> MutexGuard<'_, ()> {
         self.lookup_and_append.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -33,7 +33,7 @@ pub use call::call_for;
 pub use cancel::{CancelToken, Stop};
 pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
-pub use dispatch::{Begin, Dispatcher, StoredPlan};
+pub use dispatch::{BY_CHARS_MAX, Begin, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
 pub use source::source_of;
 pub use view::{Failure, RunView, Status, StepView};

@@ -92,7 +92,8 @@ pub(crate) fn registration(
     let (step, outputs) = (name.clone(), Outputs::from([(only_output(step)?, artifact)]));
     let commit =
         StepCommit { step: step.clone(), attempt, outputs, receipt: Receipt::default(), key: None, taken: None };
-    let alias = alias.as_ref().map(|alias| models::alias_move(&version, alias, from));
+    let by = view.head.as_ref().and_then(|head| head.by.clone());
+    let alias = alias.as_ref().map(|alias| models::alias_move(&version, alias, from, by));
     Ok(Record::VersionRegistered { version: Box::new(version), alias, step, commit })
 }
 

@@ -7,11 +7,12 @@ use crate::contents::Contents;
 use crate::protobuf::{Fields, Value, Varints, no_message};
 use crate::protocol::{DIMENSIONS_MAX, TENSORS_MAX, foreign};
 use crate::request::{Input, Values, table};
-use crate::response::{chunks, shape, wanted};
+use crate::response::{chunks, prediction_ids, shape, wanted};
 use crate::{Asked, Datatype, ModelConfig, ModelIndex, Outputs, Problems, ServeError, binary, shown};
 use data::Table;
 use prost::Message;
-use types::{Field, Id, ModelName};
+use std::collections::HashMap;
+use types::{Field, Id, ModelName, PredictionId};
 
 /// The most bytes of a request that is about a model and not for it.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
@@ -160,10 +161,19 @@ struct InferResponse {
     model_version: String,
     #[prost(string, tag = "3")]
     id: String,
+    #[prost(map = "string, message", tag = "4")]
+    parameters: HashMap<String, Parameter>,
     #[prost(message, repeated, tag = "5")]
     outputs: Vec<ResponseTensor>,
     #[prost(bytes = "vec", repeated, tag = "6")]
     raw_output_contents: Vec<Vec<u8>>,
+}
+
+/// One that is a text.
+#[derive(Clone, PartialEq, Message)]
+struct Parameter {
+    #[prost(string, optional, tag = "3")]
+    string_param: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -181,7 +191,7 @@ pub fn infer_response(
     model: &ModelName,
     version: u32,
     id: Option<&str>,
-    predictions: &Table,
+    (first, predictions): (PredictionId, &Table),
     outputs: &Outputs,
 ) -> Result<Vec<u8>, ServeError> {
     let (mut told, mut raw) = (Vec::new(), Vec::new());
@@ -193,10 +203,12 @@ pub fn infer_response(
             shape: shape(predictions, field).into_iter().map(u64::cast_signed).collect(),
         });
     }
+    let ids = Parameter { string_param: Some(prediction_ids(first, predictions)) };
     let answer = InferResponse {
         model_name: model.as_str().to_owned(),
         model_version: version.to_string(),
         id: id.unwrap_or_default().to_owned(),
+        parameters: [("prediction_ids".to_owned(), ids)].into(),
         outputs: told,
         raw_output_contents: raw,
     };

@@ -5,7 +5,7 @@ use crate::{Datatype, Outputs, ServeError, shown};
 use data::{GuestColumn, Table};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
-use types::{DataType, Field, Id, ModelName};
+use types::{DataType, Field, Id, ModelName, PredictionId};
 
 /// Rows that are read from a table at a time.
 const CHUNK_ROWS: u32 = 8192;
@@ -16,7 +16,15 @@ struct InferResponse<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
+    parameters: Parameters,
     outputs: Vec<ResponseOutput<'a>>,
+}
+
+/// What the protocol has no field for.
+#[derive(Serialize)]
+struct Parameters {
+    /// What the rows' predictions are called, a comma between two: a parameter is one text.
+    prediction_ids: String,
 }
 
 #[derive(Serialize)]
@@ -45,12 +53,13 @@ pub struct Answer {
 
 /// The answer: the outputs that are wanted in their order, all columns of `predictions` if none is named.
 ///
-/// An unknown output is the caller's error; so that a value is not lost, one that the asked form does not have is an error too.
+/// What the first row's prediction is called comes with the predictions. An unknown output is the caller's error; so that a
+/// value is not lost, one that the asked form does not have is an error too.
 pub fn response(
     model: &ModelName,
     version: u32,
     id: Option<&str>,
-    predictions: &Table,
+    (first, predictions): (PredictionId, &Table),
     outputs: &Outputs,
 ) -> Result<Answer, ServeError> {
     let (mut told, mut binary) = (Vec::new(), Vec::<u8>::new());
@@ -68,11 +77,18 @@ pub fn response(
         told.push(ResponseOutput { name: &field.name, shape, datatype, parameters, data });
     }
     let is_binary = told.iter().any(|output| output.parameters.is_some());
-    let answer = InferResponse { model_name: model.as_str(), model_version: version.to_string(), id, outputs: told };
+    let parameters = Parameters { prediction_ids: prediction_ids(first, predictions) };
+    let (model_name, model_version) = (model.as_str(), version.to_string());
+    let answer = InferResponse { model_name, model_version, id, parameters, outputs: told };
     let mut body = serde_json::to_vec(&answer).map_err(|error| ServeError::Host(error.to_string()))?;
     let json_length = is_binary.then_some(body.len());
     body.extend(binary);
     Ok(Answer { body, json_length })
+}
+
+/// What the rows' predictions are called, as one text.
+pub(crate) fn prediction_ids(first: PredictionId, predictions: &Table) -> String {
+    (0..predictions.rows()).map(|row| first.row(row).to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// The columns that are wanted, and whether each is in binary.

@@ -48,6 +48,10 @@ pub enum About {
     Output,
     Measure,
     Verdict,
+    /// A column that a model's request brings or its answer gives.
+    Column,
+    /// What was learnt: weights, a fitted state.
+    File,
 }
 
 impl About {
@@ -66,6 +70,8 @@ impl About {
             Self::Output => "output",
             Self::Measure => "measure",
             Self::Verdict => "verdict",
+            Self::Column => "column",
+            Self::File => "file",
         }
     }
 }
@@ -73,19 +79,22 @@ impl About {
 /// A run with all that is known of it.
 pub(crate) type Known = (RunHead, Plan, RunView);
 
-type Key = (About, Option<StepName>, String);
+pub(crate) type Key = (About, Option<StepName>, String);
 
 /// Compares two runs: row by row in the order of the first one, then what only the second one has.
 pub(crate) fn diff(a: &Known, b: &Known) -> RunDiff {
-    let (of_a, of_b) = (facts(a), facts(b));
+    RunDiff { a: a.0.run, b: b.0.run, rows: rows(&facts(a), &facts(b)) }
+}
+
+/// Holds facts against others: by what they are about, and within that in the order in which they stand.
+pub(crate) fn rows(of_a: &[(Key, Value)], of_b: &[(Key, Value)]) -> Vec<DiffRow> {
     let by_key = |facts: &[(Key, Value)]| facts.iter().cloned().collect::<BTreeMap<Key, Value>>();
-    let (in_a, in_b) = (by_key(&of_a), by_key(&of_b));
+    let (in_a, in_b) = (by_key(of_a), by_key(of_b));
     let mut seen = BTreeSet::new();
-    let keys = of_a.iter().chain(&of_b).map(|(key, _)| key).filter(|key| seen.insert(*key));
+    let keys = of_a.iter().chain(of_b).map(|(key, _)| key).filter(|key| seen.insert(*key));
     let mut rows: Vec<DiffRow> = keys.map(|key| row(key, in_a.get(key), in_b.get(key))).collect();
-    // By what they are about; within that, as the plans have the steps.
     rows.sort_by_key(|row| row.about);
-    RunDiff { a: a.0.run, b: b.0.run, rows }
+    rows
 }
 
 fn row((about, step, name): &Key, a: Option<&Value>, b: Option<&Value>) -> DiffRow {
@@ -144,7 +153,8 @@ fn done(step: &PlannedStep, view: &RunView, say: &mut dyn FnMut(About, String, V
     if let Some(because) = because {
         say(About::Step, "because".to_owned(), json!(because));
     }
-    let about = if matches!(step.work, Work::Collect { .. }) { About::Input } else { About::Output };
+    let about =
+        if matches!(step.work, Work::Collect { .. } | Work::Feedback { .. }) { About::Input } else { About::Output };
     for (port, artifact) in view.commit(&step.name).into_iter().flat_map(|commit| &commit.outputs) {
         say(about, port.to_string(), json!(artifact.digest()));
         match artifact {

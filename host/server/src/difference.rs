@@ -43,7 +43,9 @@ pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
     found.each("setting", old.map_or(&none, |old| old.settings), new.settings, |value| value.to_string());
     found.pipelines(old, new);
     let endpoints = |side: Side<'_>| -> BTreeMap<_, _> {
-        let shown = |endpoint: &manifest::Endpoint| format!("model `{}`, alias `{}`", endpoint.model, endpoint.alias);
+        let shown = |endpoint: &manifest::Endpoint| {
+            format!("model `{}`, alias `{}`{}", endpoint.model, endpoint.alias, endpoint.traffic)
+        };
         side.project.endpoints.iter().map(|(name, endpoint)| (name.clone(), shown(endpoint))).collect()
     };
     found.each("endpoint", &old.map(endpoints).unwrap_or_default(), &endpoints(new), String::clone);

@@ -1,55 +1,88 @@
-//! Served names -> predictions: each endpoint answers with the version under its alias, loaded in a worker of its own.
+//! Served names -> predictions: each endpoint answers with the version under its alias, or with one of those that its traffic
+//! gives a share, each loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::predictions::Noted;
+use crate::rollouts::waits_for;
+use crate::shadow::Comparison;
+use crate::traffic::{Traffic, VersionSeen, key};
 use crate::{Error, Server, locked};
 use data::Table;
-use ports::ServedModel;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use types::{EndpointName, Fault, FaultKind, Field, Limits, ModelName, ModelVersion, ProjectName, TenantId};
+use std::time::Instant;
+use types::{
+    EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, PredictionId, ProjectName, RolloutMove, TenantId,
+};
 use worker::ServingWorker;
 
-/// The most that one request may use: its rows are bounded, so its time is.
-const REQUEST_LIMITS: Limits = Limits {
-    guest_memory_bytes: 512 << 20,
-    memory_bytes: 2 << 30,
-    wall_ms: 10_000,
-    handles: 1000,
-    log_lines: 10_000,
-    output_bytes: 1 << 30,
-    ..Limits::DEFAULT
-};
+/// Moves of a canary that are shown.
+const MOVES_SHOWN: usize = 50;
 
 /// A served name and what answers under it.
 pub(crate) struct Endpoint {
     /// The deployed project that names it; none of a folder's.
     of: Option<ProjectName>,
-    model: ModelName,
-    alias: String,
-    loaded: RwLock<Option<Arc<Loaded>>>,
-    /// Held by whoever loads or unloads, so that a new version is loaded once.
-    loading: Mutex<()>,
+    pub(crate) said: manifest::Endpoint,
+    loaded: RwLock<BTreeMap<u32, Arc<Loaded>>>,
+    /// Held by whoever loads or unloads, so that a version is loaded once.
+    pub(crate) loading: Mutex<()>,
+    pub(crate) traffic: Traffic,
+    shadow: Arc<Mutex<Comparison>>,
     /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
     unloaded: AtomicBool,
 }
 
-impl Endpoint {
-    fn new(of: Option<ProjectName>, model: &ModelName, alias: &str) -> Self {
-        let (model, alias) = (model.clone(), alias.to_owned());
-        Self { of, model, alias, loaded: RwLock::new(None), loading: Mutex::new(()), unloaded: AtomicBool::new(false) }
-    }
-
-    /// Ends its worker; the next request loads anew.
-    pub(crate) fn unload(&self) {
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
+/// A version that answers.
+pub(crate) struct Loaded {
+    pub(crate) version: ModelVersion,
+    pub(crate) worker: ServingWorker,
 }
 
-struct Loaded {
-    version: ModelVersion,
-    worker: ServingWorker,
+impl Endpoint {
+    fn new(of: Option<ProjectName>, said: &manifest::Endpoint) -> Self {
+        let (loaded, loading, traffic, shadow, unloaded) = Default::default();
+        Self { of, said: said.clone(), loaded, loading, traffic, shadow, unloaded }
+    }
+
+    /// Ends its workers; the next request loads anew.
+    pub(crate) fn unload(&self) {
+        self.unload_all_but(&BTreeSet::new());
+    }
+
+    /// Lets go of versions that no request asks for any more: their workers end with the last request under way.
+    pub(crate) fn unload_all_but(&self, wanted: &BTreeSet<u32>) {
+        let is_idle =
+            self.loaded.read().unwrap_or_else(PoisonError::into_inner).keys().all(|held| wanted.contains(held));
+        if !is_idle {
+            self.loaded.write().unwrap_or_else(PoisonError::into_inner).retain(|held, _| wanted.contains(held));
+        }
+    }
+
+    fn is_unloaded(&self) -> bool {
+        self.unloaded.load(Ordering::Relaxed)
+    }
+
+    /// Refuses what an endpoint that was unloaded is asked for.
+    pub(crate) fn expect_wanted(&self, name: &EndpointName) -> Result<(), Error> {
+        if !self.is_unloaded() {
+            return Ok(());
+        }
+        let message = format!("endpoint `{name}` was unloaded, and answers once it is loaded again");
+        Err(Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message).into())
+    }
+
+    pub(crate) fn held(&self, version: u32) -> Option<Arc<Loaded>> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(&version).cloned()
+    }
+
+    pub(crate) fn hold(&self, loaded: &Arc<Loaded>) {
+        let mut held = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        held.insert(loaded.version.version, Arc::clone(loaded));
+    }
 }
 
 /// An endpoint, for metadata.
@@ -67,13 +100,62 @@ pub struct EndpointInfo {
     pub response: Vec<Field>,
 }
 
+/// An endpoint with all that is known of its traffic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointDetail {
+    pub endpoint: EndpointName,
+    pub project: Option<ProjectName>,
+    pub model: ModelName,
+    pub alias: String,
+    /// None while no version has the alias.
+    pub version: Option<u32>,
+    /// Who answers besides: alias, version and percent.
+    pub shares: Vec<TrafficShare>,
+    pub shadow: Option<ShadowLine>,
+    /// What was answered since a weight was last set, or since the server began.
+    pub versions: Vec<VersionSeen>,
+    /// Versions that were to answer and do not, and why.
+    pub troubles: BTreeMap<u32, String>,
+    /// The moves of its canaries, the latest last.
+    pub moves: Vec<RolloutMove>,
+    /// What the canary waits for.
+    pub waits_for: Option<String>,
+}
+
+/// A version that answers some of the requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrafficShare {
+    pub alias: String,
+    pub version: u32,
+    pub percent: u8,
+}
+
+/// A version that is asked as well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowLine {
+    pub alias: String,
+    pub version: Option<u32>,
+    pub comparison: Comparison,
+}
+
 /// An endpoint and the version it serves, or why it serves none yet.
 pub type Readiness = (EndpointName, Result<u32, Fault>);
+
+/// What a request says besides its rows.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    /// The version that is to answer, if it asks for one.
+    pub version: Option<u32>,
+    /// The values of its headers, by names in small letters.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+}
 
 /// An answer and who gave it.
 pub struct Served {
     pub model: ModelName,
     pub version: u32,
+    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
+    pub first: PredictionId,
     pub predictions: Table,
     /// Microseconds since 1970.
     pub answered_us: i64,
@@ -89,7 +171,8 @@ impl Server {
             return Ok(Vec::new());
         }
         for (name, endpoint) in &project.endpoints {
-            self.serve(tenant, name, &endpoint.model, &endpoint.alias);
+            self.serve(tenant, name, None, endpoint);
+            self.keep_as_said(tenant, name, endpoint);
         }
         Ok(self.readiness(tenant, project.endpoints.keys()))
     }
@@ -116,21 +199,32 @@ impl Server {
             whose == tenant && endpoint.of.as_ref() == Some(&project.name) && !project.endpoints.contains_key(name)
         };
         endpoints.retain(|key, endpoint| !is_gone(key, endpoint));
+        drop(endpoints);
         for (name, said) in &project.endpoints {
-            let key = (tenant.clone(), name.clone());
-            let of = Some(project.name.clone());
-            let is_same =
-                |known: &Arc<Endpoint>| (&known.model, &known.alias, &known.of) == (&said.model, &said.alias, &of);
-            if !endpoints.get(&key).is_some_and(is_same) {
-                endpoints.insert(key, Arc::new(Endpoint::new(of, &said.model, &said.alias)));
-            }
+            self.serve(tenant, name, Some(project.name.clone()), said);
+            self.keep_as_said(tenant, name, said);
         }
+    }
+
+    /// What an endpoint's project says beside who answers.
+    fn keep_as_said(&self, tenant: &TenantId, name: &EndpointName, said: &manifest::Endpoint) {
+        self.predictions.settle(tenant, name, said.log.clone());
+        let (key, mut most) = ((tenant.clone(), name.clone()), locked(&self.request_bytes));
+        match said.request_bytes {
+            Some(bytes) => most.insert(key, bytes),
+            None => most.remove(&key),
+        };
+    }
+
+    /// The most bytes of a request, where its project says so.
+    pub fn request_bytes_max(&self, tenant: &TenantId, name: &EndpointName) -> Option<u64> {
+        locked(&self.request_bytes).get(&(tenant.clone(), name.clone())).copied()
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
         let mut told = Vec::new();
         for name in names {
-            let version = self.loaded(tenant, name).map(|loaded| loaded.version.version);
+            let version = self.stable_loaded(tenant, name).map(|loaded| loaded.version.version);
             told.push((
                 name.clone(),
                 version.map_err(|error| match error {
@@ -142,10 +236,39 @@ impl Server {
         told
     }
 
-    /// Answers under a name with whatever version has the alias at the time.
-    pub fn serve(&self, tenant: &TenantId, name: &EndpointName, model: &ModelName, alias: &str) {
-        let endpoint = Arc::new(Endpoint::new(None, model, alias));
-        locked(&self.endpoints).insert((tenant.clone(), name.clone()), endpoint);
+    /// Answers under a name as a manifest says. What stays the same keeps what it has loaded and counted.
+    fn serve(&self, tenant: &TenantId, name: &EndpointName, of: Option<ProjectName>, said: &manifest::Endpoint) {
+        let mut endpoints = locked(&self.endpoints);
+        let key = (tenant.clone(), name.clone());
+        let is_same = |known: &Arc<Endpoint>| {
+            let (known, of_known) = (&known.said, &known.of);
+            (&known.model, &known.alias, &known.traffic, of_known) == (&said.model, &said.alias, &said.traffic, &of)
+        };
+        if !endpoints.get(&key).is_some_and(is_same) {
+            endpoints.insert(key, Arc::new(Endpoint::new(of, said)));
+        }
+    }
+
+    /// Names the endpoints of deployed projects and of a folder's, where no server does: to look at, and to move canaries.
+    pub fn name_endpoints(&self, tenant: &TenantId, folder: &Path) -> Result<(), Error> {
+        self.known(tenant)?;
+        for deployed in self.all_deployed(tenant)? {
+            self.serve_deployed(tenant, &deployed);
+        }
+        if !folder.join("stepwell.toml").is_file() {
+            return Ok(());
+        }
+        let project = manifest::load(folder)?;
+        if self.store.deployment(tenant, &project.name)?.is_none() {
+            for (name, said) in &project.endpoints {
+                let key = (tenant.clone(), name.clone());
+                // A running server answers as its folder was when it began.
+                if !locked(&self.endpoints).contains_key(&key) {
+                    self.serve(tenant, name, None, said);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The endpoints of a tenant, by name.
@@ -162,23 +285,60 @@ impl Server {
         let version = self.current(tenant, &endpoint)?;
         Ok(EndpointInfo {
             endpoint: name.clone(),
-            model: endpoint.model.clone(),
-            alias: endpoint.alias.clone(),
-            unloaded: endpoint.unloaded.load(Ordering::Relaxed),
+            model: endpoint.said.model.clone(),
+            alias: endpoint.said.alias.clone(),
+            unloaded: endpoint.is_unloaded(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
         })
     }
 
-    /// The columns that a request to an endpoint must bring, from the version that would answer it.
+    /// An endpoint with its traffic and its canary.
+    pub fn endpoint_detail(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointDetail, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let said = &endpoint.said;
+        let version = self.store.alias(tenant, &said.model, &said.alias)?;
+        let rollout = self.rollout(tenant, name, &endpoint)?;
+        let waits =
+            |rollout: &types::Rollout| waits_for(rollout, &endpoint.traffic.windows(rollout.stable, rollout.candidate));
+        let shadow = said.traffic.shadow.as_ref().map(|alias| {
+            let (alias, comparison) = (alias.clone(), locked(&endpoint.shadow).clone());
+            let version = self.store.alias(tenant, &said.model, &alias)?;
+            Ok::<_, Error>(ShadowLine { alias, version, comparison })
+        });
+        let mut moves = self.store.rollouts(tenant, name)?;
+        moves.drain(..moves.len().saturating_sub(MOVES_SHOWN));
+        Ok(EndpointDetail {
+            endpoint: name.clone(),
+            project: endpoint.of.clone(),
+            model: said.model.clone(),
+            alias: said.alias.clone(),
+            version,
+            shares: self.shares(tenant, name, &endpoint, version)?,
+            shadow: shadow.transpose()?,
+            versions: endpoint.traffic.versions(),
+            troubles: endpoint.traffic.troubles(),
+            moves,
+            waits_for: rollout.as_ref().and_then(waits),
+        })
+    }
+
+    /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
     pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
-        Ok(self.loaded(tenant, name)?.version.request.clone())
+        Ok(self.stable_loaded(tenant, name)?.version.request.clone())
     }
 
     /// Answers rows under the columns of [`Self::request_columns`].
-    pub fn predict(&self, tenant: &TenantId, name: &EndpointName, rows: &Table) -> Result<Served, Error> {
-        let loaded = self.loaded(tenant, name)?;
+    pub fn predict(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        rows: &Table,
+        sender: &Sender<'_>,
+    ) -> Result<Served, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let loaded = self.chosen(tenant, name, &endpoint, rows, sender)?;
         if loaded.version.request != rows.schema().fields {
             // Another version with other columns came between; the caller reads the request again.
             return Err(Error::Conflict(format!(
@@ -186,15 +346,25 @@ impl Server {
             )));
         }
         self.admission.check(tenant)?;
-        let predictions = loaded.worker.predict(rows)?;
+        let (at_us, began) = (self.now_us(), Instant::now());
+        let answer = loaded.worker.predict(rows);
+        let took = began.elapsed();
         let (model, version) = (loaded.version.model.clone(), loaded.version.version);
-        Ok(Served { model, version, predictions, answered_us: self.clock.now_us() })
+        let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
+        endpoint.traffic.heard(version, took_us, &answer, endpoint.said.traffic.canary.is_some());
+        let predictions = answer?;
+        self.mirror(tenant, name, &endpoint, version, rows, &predictions)?;
+        let (rows, answer) = (rows.clone(), predictions.clone());
+        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace: None, rows, predictions: answer };
+        let first = self.predictions.note(tenant, name, noted)?;
+        Ok(Served { model, version, first, predictions, answered_us: at_us })
     }
 
     /// Loads the version under the alias, also if the endpoint was unloaded, and gives its number.
     pub fn load_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<u32, Error> {
         self.find(tenant, name)?.unloaded.store(false, Ordering::Relaxed);
-        Ok(self.loaded(tenant, name)?.version.version)
+        Ok(self.stable_loaded(tenant, name)?.version.version)
     }
 
     /// Ends the endpoint's worker once the requests that it has are answered. It answers nothing until it is loaded again, the
@@ -207,54 +377,167 @@ impl Server {
         Ok(())
     }
 
-    fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
+    /// Has the version in the shadow asked as well.
+    fn mirror(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        answered: u32,
+        rows: &Table,
+        given: &Table,
+    ) -> Result<(), Error> {
+        let Some(alias) = &endpoint.said.traffic.shadow else { return Ok(()) };
+        let shadow = self.store.alias(tenant, &endpoint.said.model, alias)?.filter(|version| *version != answered);
+        let Some(version) = shadow else { return Ok(()) };
+        // Whoever asked has an answer: what is wrong with the shadow is not told to them.
+        if let Some(shadow) = self.loaded_beside(tenant, name, endpoint, version, rows) {
+            self.shadows.mirror(shadow, rows, given, &endpoint.shadow);
+        }
+        Ok(())
+    }
+
+    /// The version that answers these rows: the one under the alias, or one that has a share.
+    fn chosen(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        rows: &Table,
+        sender: &Sender<'_>,
+    ) -> Result<Arc<Loaded>, Error> {
+        let stable = self.stable(tenant, name, endpoint)?;
+        if let Some(version) = sender.version {
+            return match version == stable {
+                true => self.version_loaded(tenant, name, endpoint, stable),
+                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
+            };
+        }
+        let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if !shares.is_empty() {
+            let place =
+                endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());
+            let shares: Vec<_> = shares.iter().map(|share| (share.version, share.percent)).collect();
+            let version = models::choose(stable, &shares, place);
+            let beside =
+                (version != stable).then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
+            if let Some(loaded) = beside {
+                return Ok(loaded);
+            }
+        }
+        self.version_loaded(tenant, name, endpoint, stable)
+    }
+
+    /// A version that answers beside the one under the alias, if it can; if not, `endpoint show` says why.
+    fn loaded_beside(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        version: u32,
+        rows: &Table,
+    ) -> Option<Arc<Loaded>> {
+        let now_us = self.now_us();
+        // Not by each request.
+        if endpoint.traffic.is_troubled(version, now_us) {
+            return None;
+        }
+        let loaded = self.version_loaded(tenant, name, endpoint, version).and_then(|loaded| {
+            match loaded.version.request == rows.schema().fields {
+                true => Ok(loaded),
+                false => Err(Fault::invalid("its requests bring other columns than those of the endpoint").into()),
+            }
+        });
+        endpoint.traffic.trouble(version, loaded.as_ref().err().map(ToString::to_string), now_us);
+        loaded.ok()
+    }
+
+    /// Who has a share of the requests besides the version under the alias.
+    fn shares(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        stable: Option<u32>,
+    ) -> Result<Vec<TrafficShare>, Error> {
+        let traffic = &endpoint.said.traffic;
+        let alias = |alias: &str| self.store.alias(tenant, &endpoint.said.model, alias);
+        let mut shares = Vec::new();
+        for (name, percent) in &traffic.split {
+            if let Some(version) = alias(name)?.filter(|version| Some(*version) != stable) {
+                shares.push(TrafficShare { alias: name.clone(), version, percent: *percent });
+            }
+        }
+        let Some(canary) = &traffic.canary else { return Ok(shares) };
+        let rollout = self.rollout(tenant, name, endpoint)?;
+        if let Some(rollout) = rollout.filter(|rollout| !rollout.phase.is_over() && rollout.weight > 0)
+            && (Some(rollout.stable), Some(rollout.candidate)) == (stable, alias(&canary.alias)?)
+        {
+            let (alias, version, percent) = (canary.alias.clone(), rollout.candidate, rollout.weight);
+            shares.push(TrafficShare { alias, version, percent });
+        }
+        Ok(shares)
+    }
+
+    /// The versions that requests may ask for.
+    pub(crate) fn wanted(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<BTreeSet<u32>, Error> {
+        let (said, traffic) = (&endpoint.said, &endpoint.said.traffic);
+        let canary = traffic.canary.iter().map(|canary| &canary.alias);
+        let aliases = traffic.split.keys().chain(&traffic.shadow).chain(canary).chain([&said.alias]);
+        let versions =
+            aliases.map(|alias| self.store.alias(tenant, &said.model, alias)).collect::<Result<Vec<_>, _>>()?;
+        Ok(versions.into_iter().flatten().collect())
+    }
+
+    pub(crate) fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
         self.active(tenant).map(drop)?;
         let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
         endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
     }
 
     fn current(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<Option<ModelVersion>, Error> {
-        match self.store.alias(tenant, &endpoint.model, &endpoint.alias)? {
-            Some(version) => Ok(self.store.version(tenant, &endpoint.model, version)?),
+        match self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)? {
+            Some(version) => Ok(self.store.version(tenant, &endpoint.said.model, version)?),
             None => Ok(None),
         }
     }
 
-    /// The version under the alias, loaded. Requests that are under way keep the one they began with.
-    fn loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
-        let endpoint = self.find(tenant, name)?;
-        let wanted = self.store.alias(tenant, &endpoint.model, &endpoint.alias)?;
-        let fits = |loaded: &Arc<Loaded>| Some(loaded.version.version) == wanted;
-        let held = || endpoint.loaded.read().unwrap_or_else(PoisonError::into_inner).clone().filter(fits);
-        if let Some(loaded) = held() {
-            return Ok(loaded);
-        }
-        let _turn = locked(&endpoint.loading);
-        if let Some(loaded) = held() {
-            return Ok(loaded);
-        }
-        if endpoint.unloaded.load(Ordering::Relaxed) {
-            let message = format!("endpoint `{name}` was unloaded, and answers once it is loaded again");
-            return Err(Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message).into());
-        }
-        let version = self.current(tenant, &endpoint)?.ok_or_else(|| {
-            let (model, alias) = (&endpoint.model, &endpoint.alias);
+    /// The number of the version under the alias.
+    fn stable(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<u32, Error> {
+        endpoint.expect_wanted(name)?;
+        let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
+        self.store.alias(tenant, model, alias)?.ok_or_else(|| {
             let message =
                 format!("endpoint `{name}` has nothing to serve: model `{model}` has no version `{alias}` yet");
-            Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message)
-                .hinted("a run whose gate passes registers one")
-        })?;
-        let served = ServedModel {
-            path: version.path.clone(),
-            predictor: version.predictor.clone(),
-            request: version.request.clone(),
-            response: version.signature.outputs.clone(),
-            limits: REQUEST_LIMITS,
-            logical_time_us: version.registered_us,
+            let fault = Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message);
+            fault.hinted("a run whose gate passes registers one").into()
+        })
+    }
+
+    /// The version under the alias, loaded. Requests that are under way keep the one they began with.
+    fn stable_loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let stable = self.stable(tenant, name, &endpoint)?;
+        self.version_loaded(tenant, name, &endpoint, stable)
+    }
+
+    /// Loads a version wherever an alias is about to have it answer; what cannot is not let there.
+    pub(crate) fn load_before(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        alias: &str,
+        version: u32,
+    ) -> Result<(), Error> {
+        let follows = |key: &(TenantId, EndpointName), endpoint: &Endpoint| {
+            let is_its = key.0 == *tenant && endpoint.said.model == *model && endpoint.said.alias == alias;
+            is_its && !endpoint.is_unloaded()
         };
-        let worker = ServingWorker::start(Arc::clone(&self.pool), tenant.clone(), served)?;
-        let loaded = Arc::new(Loaded { version, worker });
-        *endpoint.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
-        Ok(loaded)
+        let endpoints: Vec<_> = locked(&self.endpoints)
+            .iter()
+            .filter(|(key, endpoint)| follows(key, endpoint))
+            .map(|(key, endpoint)| (key.1.clone(), Arc::clone(endpoint)))
+            .collect();
+        endpoints.iter().try_for_each(|(name, endpoint)| self.version_loaded(tenant, name, endpoint, version).map(drop))
     }
 }

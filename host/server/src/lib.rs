@@ -5,16 +5,20 @@
 //!
 //! ```text
 //!  project folder --project::plan--> Plan --runs::start--> run::Dispatcher --> admission --> worker::Pool
-//!  model alias ----endpoints::current--> worker::ServingWorker --> predictions
+//!  model alias ----endpoints::chosen--> worker::ServingWorker --> predictions
 //!  deployed version, instant or event ----fire--> run::Dispatcher
 //! ```
 
 mod accounts;
 mod admission;
 mod again;
+mod allowance;
+mod audit;
 mod authority;
 mod backfills;
 mod bell;
+mod bundle;
+mod card;
 mod catalog;
 mod changes;
 mod declared;
@@ -22,6 +26,7 @@ mod deploy;
 mod described;
 mod diff;
 mod difference;
+mod document;
 mod endpoints;
 mod fire;
 mod folder;
@@ -30,23 +35,29 @@ mod gc;
 mod handover;
 mod hooks;
 mod inspect;
+mod keys;
+mod loading;
 mod marks;
 mod notify;
 mod overrides;
 mod pins;
 mod plugins;
+mod predictions;
 mod private;
 mod project;
 mod reads;
+mod registry;
 mod replay;
 mod report;
 mod rerun;
 mod retention;
+mod rollouts;
 mod runs;
 #[cfg(test)]
 mod samples;
 mod schedules;
 mod secrets;
+mod shadow;
 mod share;
 mod signing;
 mod tenants;
@@ -54,38 +65,51 @@ mod tenants;
 mod tests;
 mod timetable;
 mod timing;
+mod traffic;
 mod trial;
 mod triggers;
+mod unlike;
 mod wanting;
 mod watch;
 
+pub use audit::audit_folder;
 pub use backfills::{BackfillLine, BackfillRequest};
+pub use bundle::{ExportRequest, ImportRequest};
+pub use card::{CardTable, ModelCard, card_html, card_markdown};
 pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
-pub use endpoints::{EndpointInfo, Readiness, Served};
+pub use endpoints::{EndpointDetail, EndpointInfo, Readiness, Sender, Served, ShadowLine, TrafficShare};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
 pub use gc::{Collected, GcRequest};
 pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
+pub use keys::{Barred, Caller, KeyLine, KeyRequest, KeyState, Knock, NewKey};
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
+pub use predictions::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel, PredictionLog};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{
-    AttemptDetail, ModelList, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
+    AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
 };
+pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promotion, TagChange};
 pub use replay::{Replayed, ReplayedOutput};
 pub use retention::Keep;
+pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};
 pub use secrets::secret_name;
+pub use shadow::Comparison;
+pub use store::{Audited, AuditedJournal};
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
 pub use timing::TIMED_ROWS;
+pub use traffic::VersionSeen;
 pub use trial::Tried;
+pub use unlike::ModelDiff;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
@@ -158,6 +182,10 @@ pub struct Server {
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
     /// Held by whoever writes a secret.
     secrets: Mutex<()>,
+    keys: keys::Keys,
+    predictions: Arc<predictions::Predictions>,
+    /// The most bytes of requests, of endpoints that say so.
+    request_bytes: Mutex<BTreeMap<(TenantId, EndpointName), u64>>,
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
@@ -170,6 +198,9 @@ pub struct Server {
     asking: watch::Asking,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
+    /// Wakes the loop that keeps canaries.
+    canaries: bell::Bell,
+    shadows: shadow::Shadows,
 }
 
 impl Server {
@@ -198,12 +229,16 @@ impl Server {
         let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::clone(&clock)));
         let pool = Arc::new(pool(&options, &store, &accounts));
         let (kept, workers, used) = (Arc::clone(&store), Arc::clone(&pool), Arc::clone(&accounts));
-        let admission = admission::Admission::new(kept, workers, used, folder::layout(&options), options.slots);
+        let predictions = Arc::new(predictions::Predictions::new(options.data.clone(), Arc::clone(&clock)));
+        let counted = (used, Arc::clone(&predictions));
+        let admission = admission::Admission::new(kept, workers, counted, folder::layout(&options), options.slots);
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, asking, collecting) = Default::default();
+        let (canaries, shadows) = Default::default();
+        let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
                 options,
@@ -217,6 +252,9 @@ impl Server {
                 live,
                 endpoints,
                 secrets,
+                keys,
+                predictions,
+                request_bytes: Mutex::default(),
                 clock,
                 deployed,
                 deploying,
@@ -225,6 +263,8 @@ impl Server {
                 notifier,
                 asking,
                 collecting,
+                canaries,
+                shadows,
             }),
             recovery,
         ))

@@ -1,4 +1,4 @@
-//! What people ask about: runs, their steps and tables, models. Serializable twins of what the store holds.
+//! What people ask about: runs, their steps and tables. Serializable twins of what the store holds.
 
 use crate::diff::state_of;
 use crate::runs::no_run;
@@ -7,8 +7,8 @@ use ports::{Blobs, Journal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, ModelVersion, OutputRef, PipelineName,
-    PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
+    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName, PortName,
+    ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -164,14 +164,6 @@ pub struct TableRows {
     pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// A model of the registry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelList {
-    pub model: ModelName,
-    pub versions: Vec<u32>,
-    pub aliases: BTreeMap<String, u32>,
-}
-
 impl Server {
     /// The newest of the runs that are asked for.
     pub fn runs(&self, tenant: &TenantId, query: &RunQuery) -> Result<Vec<RunLine>, Error> {
@@ -236,36 +228,6 @@ impl Server {
             data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
         let rows = data::json_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
         Ok(TableRows { columns: reference.schema.fields.clone(), total: reference.rows, rows })
-    }
-
-    /// All models, by name.
-    pub fn models(&self, tenant: &TenantId) -> Result<Vec<ModelList>, Error> {
-        self.known(tenant)?;
-        let list = |model: store::ModelSummary| ModelList {
-            model: model.model,
-            versions: model.versions,
-            aliases: model.aliases,
-        };
-        Ok(self.store.models(tenant)?.into_iter().map(list).collect())
-    }
-
-    /// A version: by number, by alias, or the latest.
-    pub fn model(&self, tenant: &TenantId, model: &ModelName, which: Option<&str>) -> Result<ModelVersion, Error> {
-        self.known(tenant)?;
-        let versions = self.store.versions(tenant, model)?;
-        let Some(latest) = versions.last() else {
-            return Err(Error::NotFound(format!("there is no model `{model}`")));
-        };
-        let number = match which {
-            None => Some(latest.version),
-            Some(text) => match text.parse() {
-                Ok(number) => Some(number),
-                Err(_) => self.store.alias(tenant, model, text)?,
-            },
-        };
-        let found = versions.iter().find(|version| Some(version.version) == number);
-        let missing = || Error::NotFound(format!("model `{model}` has no version `{}`", which.unwrap_or_default()));
-        found.cloned().ok_or_else(missing)
     }
 }
 

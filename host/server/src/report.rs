@@ -1,6 +1,7 @@
 //! A run -> one HTML file that stands alone: what was decided and why, the measures as a picture, the steps and their cost.
 //! Pure; written once when the run ends.
 
+use crate::document::escaped;
 use crate::reads::{RunDetail, StepDetail};
 use std::fmt::Write;
 use types::{Artifact, Measure, Verdict};
@@ -146,9 +147,4 @@ fn steps(steps: &[StepDetail]) -> String {
         );
     }
     table + "</table>\n"
-}
-
-/// A plugin's words are a stranger's.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -53,6 +53,11 @@ impl Blobs for Store {
 }
 
 impl Store {
+    /// Keeps what a reader gives, `length` bytes at most, if it has the digest; a stranger's file says what it is.
+    pub fn take_in(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest) -> Result<(), Fault> {
+        Ok(self.keep(tenant, source, length, digest, Path::new("the file")).map_err(Error::of_leaver)?)
+    }
+
     /// Copies `source` into a file of our own and, if it has the digest, gives it its name. Durable when it returns, also
     /// if it was there: whoever put it may not have synced its name yet, unless that is known.
     fn keep(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest, from: &Path) -> Result<()> {
@@ -146,7 +151,7 @@ fn write_new(path: &Path, source: impl Read, length: u64, digest: Digest, from: 
 }
 
 /// Copies at most `length` bytes and returns the digest of what was copied.
-fn copy(source: impl Read, length: u64, target: &mut impl Write) -> std::io::Result<Digest> {
+pub(crate) fn copy(source: impl Read, length: u64, target: &mut impl Write) -> std::io::Result<Digest> {
     // Most blobs are a few kilobytes: a mebibyte of memory would cost more than copying them.
     let chunk = usize::try_from(length).unwrap_or(CHUNK_BYTES).clamp(1, CHUNK_BYTES);
     let (mut source, mut hasher, mut chunk) = (source.take(length), blake3::Hasher::new(), vec![0; chunk]);

@@ -5,7 +5,7 @@
 //! is there without a record.
 
 use crate::disk::Folders;
-use crate::journal::{Log, Owner};
+use crate::journal::{Log, Mark, Owner};
 use crate::recovery::{Recovery, Torn};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +110,11 @@ impl Installation {
             records.into_iter().try_for_each(|(_, record)| state.apply(record))
         })?;
         Ok(Self { folder, log: Mutex::new(Some(log)), state: RwLock::new(state) })
+    }
+
+    /// The end of its journal; none once a write failed.
+    pub(crate) fn end(&self) -> Option<Mark> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Log::end)
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {

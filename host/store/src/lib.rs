@@ -16,6 +16,7 @@
 //! One process owns the folder; its lock is the server's affair. A record may only point at a blob that was put before.
 
 mod apply;
+mod audit;
 mod blobs;
 mod deletion;
 mod disk;
@@ -33,7 +34,8 @@ mod tenant;
 mod tests;
 mod young;
 
-pub use apply::BackfillEntry;
+pub use apply::{BackfillEntry, KeyEntry};
+pub use audit::{Audited, AuditedJournal, audit};
 pub use error::Error;
 pub use gc::Swept;
 pub use installation::TenantEntry;

@@ -1,6 +1,6 @@
 //! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
 
-use crate::apply::{BackfillEntry, PASSED_KEPT, RunEntry, key};
+use crate::apply::{BackfillEntry, KeyEntry, PASSED_KEPT, RunEntry, key};
 use crate::index::View;
 use crate::journal::{self, Place};
 use crate::open::journal_folder;
@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use types::{
-    AliasMove, Cause, Deployment, Digest, Fault, ModelName, ModelVersion, Passed, PipelineName, ProjectName, Record,
-    RunHead, RunId, RunState, ScheduleState, TenantId,
+    AliasMove, Cause, Deployment, Digest, EndpointName, Fault, Golden, ModelName, ModelVersion, Passed, PipelineName,
+    ProjectName, Record, RolloutMove, RunHead, RunId, RunState, ScheduleState, TenantId,
 };
 
 /// A run, without its records.
@@ -144,12 +144,17 @@ impl Store {
         self.look(tenant, &key::notified(run, about))
     }
 
+    /// All API keys that there ever were, by name.
+    pub fn api_keys(&self, tenant: &TenantId) -> Result<Vec<KeyEntry>, Fault> {
+        self.list(tenant, key::API_KEYS)
+    }
+
     /// All models, by name.
     pub fn models(&self, tenant: &TenantId) -> Result<Vec<ModelSummary>, Fault> {
         let mut models = Vec::new();
         for (model, _) in self.keyed(tenant, key::MODELS, key::model_of)? {
             let versions = self.keyed(tenant, &key::versions(&model), key::number_of)?;
-            let aliases = self.keyed(tenant, &key::aliases(&model), key::alias_of)?;
+            let aliases = self.keyed(tenant, &key::aliases(&model), key::text_of)?;
             models.push(ModelSummary {
                 versions: versions.into_iter().map(|(version, _)| version).collect(),
                 aliases: aliases
@@ -175,6 +180,22 @@ impl Store {
     /// The version under an alias.
     pub fn alias(&self, tenant: &TenantId, model: &ModelName, alias: &str) -> Result<Option<u32>, Fault> {
         self.look(tenant, &key::alias(model, alias))
+    }
+
+    /// The requests that a version must answer as it did when it was loaded first; none before that.
+    pub fn golden(&self, tenant: &TenantId, model: &ModelName, version: u32) -> Result<Option<Golden>, Fault> {
+        self.look(tenant, &key::golden(model, version))
+    }
+
+    /// Every move of every canary of an endpoint, in the order they happened.
+    pub fn rollouts(&self, tenant: &TenantId, endpoint: &EndpointName) -> Result<Vec<RolloutMove>, Fault> {
+        self.list(tenant, &key::rollouts(endpoint))
+    }
+
+    /// What is written on a version.
+    pub fn tags(&self, tenant: &TenantId, model: &ModelName, version: u32) -> Result<BTreeMap<String, String>, Fault> {
+        let tags = self.keyed(tenant, &key::tags(model, version), key::text_of)?;
+        Ok(tags.into_iter().map(|(key, value)| Ok((key, decode(&value)?))).collect::<Result<_>>()?)
     }
 
     /// Every move of every alias of a model, in the order they happened.

@@ -6,7 +6,7 @@
 
 use crate::apply::{Cached, apply, key, number};
 use crate::index::{Changes, Staged, Walls};
-use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Place};
+use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark, Place};
 use crate::open::journal_folder;
 use crate::{Error, Result, Store};
 use ports::{Journal, SourceState};
@@ -148,6 +148,11 @@ impl Tenant {
             indexed.map_err(|error| format!("the records are on disk, but {error}"))?;
         }
         Ok(results)
+    }
+
+    /// The end of its journal, once whoever writes has written; none after a bug.
+    pub(crate) fn end(&self) -> Option<Mark> {
+        self.log.lock().ok().map(|log| log.end())
     }
 
     /// Ends a tenant: whoever writes now is waited for, and nobody writes any more.

@@ -67,7 +67,10 @@ fn read(text: &str) -> Option<Kind> {
     let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Kind::Day);
     let wall = |form| NaiveDateTime::parse_from_str(text, form).ok().map(Kind::Wall);
     let instant = || DateTime::parse_from_rfc3339(text).ok().map(Kind::Instant);
-    day().or_else(|| wall("%Y-%m-%dT%H:%M")).or_else(|| wall("%Y-%m-%dT%H:%M:%S")).or_else(instant)
+    // Without seconds, which RFC 3339 wants.
+    let short = || DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z").ok().map(Kind::Instant);
+    let walls = || wall("%Y-%m-%dT%H:%M").or_else(|| wall("%Y-%m-%dT%H:%M:%S"));
+    day().or_else(walls).or_else(instant).or_else(short)
 }
 
 fn seconds(wall: NaiveDateTime) -> i64 {
@@ -91,6 +94,8 @@ mod tests {
             ("Europe/Berlin", "2026-03-29 02:30", "2026-03-29 01:00:00", "2026-03-29 01:00:00"),
             ("Europe/Berlin", "2026-10-25T02:30:00", "2026-10-25 00:30:00", "2026-10-25 01:30:00"),
             ("Europe/Berlin", "2026-03-01T06:00:00+03:00", "2026-03-01 03:00:00", "2026-03-01 03:00:00"),
+            ("Europe/Berlin", "2026-03-01T06:00Z", "2026-03-01 06:00:00", "2026-03-01 06:00:00"),
+            ("Europe/Berlin", "2026-03-01 06:00+03:00", "2026-03-01 03:00:00", "2026-03-01 03:00:00"),
             ("Europe/Berlin", "2026-03-01T06:00:00Z", "2026-03-01 06:00:00", "2026-03-01 06:00:00"),
             ("Pacific/Apia", "2011-12-29", "2011-12-29 10:00:00", "2011-12-30 09:59:59.999999"),
             ("Pacific/Apia", "2011-12-30", "2011-12-30 10:00:00", "2011-12-30 09:59:59.999999"),

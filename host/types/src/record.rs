@@ -3,12 +3,12 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, LimitKind, Measure, ModelName, Passed,
-    PipelineName, PluginName, PortName, ProjectName, RunId, SavedFile, Settings, Share, StepName, TableRef, Taken,
-    Verdict,
+    ApiKey, Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, KeyName, LimitKind, Measure, ModelName,
+    Passed, PipelineName, PluginName, PortName, ProjectName, RolloutMove, RunId, SavedFile, Settings, Share, StepName,
+    TableRef, Taken, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +168,47 @@ pub struct ModelVersion {
     /// The tables it learnt from.
     pub data: Vec<Digest>,
     pub registered_us: i64,
+    /// What it is for, as its pipeline says.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// Set if another installation made it: `project`, `pipeline`, `run` and `data` are that one's.
+    #[serde(default)]
+    pub imported: Option<Imported>,
+}
+
+impl ModelVersion {
+    /// Every blob that it needs to answer: components, fitted states, weights. A file may stand under several names.
+    pub fn blobs(&self) -> BTreeSet<Digest> {
+        let steps = self.path.iter().chain([&self.predictor]);
+        steps.flat_map(|step| step.state.iter().map(|file| file.digest).chain([step.component])).collect()
+    }
+}
+
+/// What a model is for, in the words of whoever made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Purpose {
+    pub intended_use: Option<String>,
+    /// What it is not for, and where it is known to be wrong.
+    pub limitations: Option<String>,
+}
+
+/// Requests with the answers that a version gave when it was loaded first: what it must answer at each later load. Blobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Golden {
+    pub request: Digest,
+    pub answer: Digest,
+    pub rows: u64,
+}
+
+/// How a version came from another installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// What it was called there.
+    pub model: ModelName,
+    pub version: u32,
+    pub by: Option<String>,
+    pub at_us: i64,
 }
 
 /// An alias that now points elsewhere.
@@ -179,6 +220,12 @@ pub struct AliasMove {
     pub to: u32,
     pub why: String,
     pub moved_us: i64,
+    /// Who asked for it, as far as that is known; of a registration, who asked for its run.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// It takes the move before back.
+    #[serde(default)]
+    pub rollback: bool,
 }
 
 /// One change of a tenant's state.
@@ -261,6 +308,27 @@ pub enum Record {
         commit: StepCommit,
     },
     AliasMoved(AliasMove),
+    /// Made by another installation.
+    VersionImported {
+        version: Box<ModelVersion>,
+    },
+    /// Somebody wrote something on a version; without a value, took it away.
+    VersionTagged {
+        model: ModelName,
+        version: u32,
+        key: String,
+        value: Option<String>,
+        by: Option<String>,
+        at_us: i64,
+    },
+    GoldenRecorded {
+        model: ModelName,
+        version: u32,
+        golden: Golden,
+        at_us: i64,
+    },
+    /// A canary began or went on.
+    RolloutMoved(RolloutMove),
     /// From now on this is what triggers run.
     Deployed(Deployment),
     /// Instants of a schedule were settled: in one batch with the runs that they start.
@@ -304,6 +372,15 @@ pub enum Record {
         runs: Vec<RunId>,
         at_us: i64,
     },
+    /// From now on whoever has the key is let in.
+    KeyCreated(ApiKey),
+    KeyRevoked {
+        key: KeyName,
+        at_us: i64,
+        /// Who wanted it, as far as that is known.
+        #[serde(default)]
+        by: Option<String>,
+    },
 }
 
 impl Record {
@@ -322,6 +399,10 @@ impl Record {
             | Self::StepSkipped { run, .. }
             | Self::RunFinished { run, .. } => Some(*run),
             Self::AliasMoved(_)
+            | Self::VersionImported { .. }
+            | Self::VersionTagged { .. }
+            | Self::GoldenRecorded { .. }
+            | Self::RolloutMoved(_)
             | Self::Deployed(_)
             | Self::ScheduleSettled { .. }
             | Self::SchedulePaused { .. }
@@ -329,7 +410,46 @@ impl Record {
             | Self::BackfillEnded { .. }
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
-            | Self::RunsForgotten { .. } => None,
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => None,
+        }
+    }
+}
+
+impl Record {
+    /// Every blob that it points at itself; there may be more behind those.
+    pub fn blobs(&self) -> Vec<Digest> {
+        let of = |commit: &StepCommit| commit.outputs.values().flat_map(Artifact::blobs).collect::<Vec<_>>();
+        match self {
+            Self::RunStarted(head) => vec![head.plan],
+            Self::PageCommitted { table, .. } => table.parts.clone(),
+            Self::CheckpointSaved { state, .. } => vec![*state],
+            Self::StepCommitted { commit, .. } => of(commit),
+            Self::StepExpanded { items, .. } => {
+                items.iter().filter_map(|item| item.table.as_ref()).flat_map(|table| table.parts.clone()).collect()
+            }
+            Self::VersionRegistered { version, commit, .. } => version.blobs().into_iter().chain(of(commit)).collect(),
+            Self::VersionImported { version } => version.blobs().into_iter().collect(),
+            Self::Deployed(deployment) => vec![deployment.content],
+            Self::GoldenRecorded { golden, .. } => vec![golden.request, golden.answer],
+            Self::AttemptStarted { .. }
+            | Self::AttemptFailed { .. }
+            | Self::CancelAsked { .. }
+            | Self::StepSkipped { .. }
+            | Self::RunFinished { .. }
+            | Self::AliasMoved(_)
+            | Self::VersionTagged { .. }
+            | Self::RolloutMoved(_)
+            | Self::ScheduleSettled { .. }
+            | Self::SchedulePaused { .. }
+            | Self::BackfillAsked(_)
+            | Self::BackfillEnded { .. }
+            | Self::WatchMoved { .. }
+            | Self::Notified { .. }
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => Vec::new(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn run_diff(diff: &RunDiff) -> String {
     table(&["", "step", "what", &a, &b, "difference"], diff.rows.iter().map(diff_row).collect())
 }
 
-fn diff_row(row: &DiffRow) -> Vec<String> {
+pub(super) fn diff_row(row: &DiffRow) -> Vec<String> {
     let difference = match (row.difference, row.same) {
         (Some(difference), false) => format!("{difference:+}"),
         (_, true) => "same".to_owned(),

@@ -1,9 +1,9 @@
-//! Runs, tables and models, whole.
+//! Runs and tables, whole.
 
 use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
-use server::{ModelList, RunDetail, RunLine, StepDetail, TableRows};
-use types::{Artifact, Cause, Finding, ModelVersion, RunState, Verdict};
+use server::{RunDetail, RunLine, StepDetail, TableRows};
+use types::{Artifact, Cause, Finding, RunState, Verdict};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
@@ -115,7 +115,7 @@ pub(crate) fn run_measures(run: &RunDetail) -> String {
         .collect()
 }
 
-fn measured_table(found: &[types::Measure]) -> String {
+pub(super) fn measured_table(found: &[types::Measure]) -> String {
     table(&["measure", "of", "value"], measures(found))
 }
 
@@ -172,44 +172,4 @@ pub(crate) fn rows(shown: &TableRows) -> String {
     let rows = shown.rows.iter().map(|row| shown.columns.iter().map(|column| cell(row.get(&column.name))).collect());
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     format!("{}{} of {} rows\n", table(&head, rows.collect()), shown.rows.len(), shown.total)
-}
-
-/// Models, a line each.
-pub(crate) fn model_list(models: &[ModelList]) -> String {
-    if models.is_empty() {
-        return "no models yet; a pipeline with the built-in step `register` makes them\n".to_owned();
-    }
-    let rows = models.iter().map(|model| {
-        let aliases: Vec<_> = model.aliases.iter().map(|(alias, version)| format!("{alias} -> {version}")).collect();
-        let latest = model.versions.last().map(ToString::to_string).unwrap_or_default();
-        vec![model.model.to_string(), model.versions.len().to_string(), latest, aliases.join(", ")]
-    });
-    table(&["model", "versions", "latest", "aliases"], rows.collect())
-}
-
-/// A version: what it needs, how good it is, where it came from.
-pub(crate) fn model_version(version: &ModelVersion) -> String {
-    let mut text = format!("model `{}` version {} ({})\n", version.model, version.version, version.digest.short());
-    text += &format!(
-        "made by run {} of `{}/{}`, registered {} UTC\n",
-        version.run,
-        version.project,
-        version.pipeline,
-        instant(version.registered_us)
-    );
-    let path: Vec<_> = version.path.iter().chain([&version.predictor]).map(|step| step.step.to_string()).collect();
-    text += &format!("served path: request -> {}\n\n", path.join(" -> "));
-    let fields = |fields: &[types::Field]| {
-        let rows = fields.iter().map(|field| vec![field.name.clone(), field.data_type.to_string()]).collect();
-        table(&["column", "type"], rows)
-    };
-    text += &format!("a request brings\n{}\nan answer gives\n", fields(&version.request));
-    text += &fields(&version.signature.outputs);
-    if !version.measures.is_empty() {
-        text += &format!("\nmeasured\n{}", measured_table(&version.measures));
-    }
-    if let Some(verdict) = &version.verdict {
-        text += &format!("\ngate {}\n", tame(&verdict.sentence));
-    }
-    text
 }

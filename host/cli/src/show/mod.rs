@@ -1,9 +1,14 @@
 //! Answers for a person's eyes: aligned tables, problems under their lines, progress. Colours only where they are seen.
 
+mod audit;
 mod comparison;
 mod deployment;
 mod detail;
+mod endpoint;
+mod key;
+mod model;
 mod plugin;
+mod predictions;
 mod problem;
 mod progress;
 mod recording;
@@ -11,10 +16,15 @@ mod schedule;
 mod table;
 mod tenant;
 
+pub(crate) use audit::{audited, heads};
 pub(crate) use comparison::{collected, replayed, run_diff};
 pub(crate) use deployment::{deployment, deployment_history, deployment_list, differences_of};
-pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
+pub(crate) use detail::{rows, run_detail, run_list, run_measures};
+pub(crate) use endpoint::{endpoint, endpoint_list, rollout_move};
+pub(crate) use key::{key_list, new_key};
+pub(crate) use model::{alias_move, alias_moves, held, imported, model_diff, model_list, model_version, tags};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
+pub(crate) use predictions::prediction_logs;
 pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;
 pub(crate) use recording::{alike, differences, recording};

@@ -191,6 +191,7 @@ fn search() -> Plan {
         measures: Some(output("best.measures")),
         name: "spam".parse::<ModelName>().unwrap(),
         alias: None,
+        purpose: Default::default(),
         served: ServedPath { steps: Vec::new(), trainer: Some(name("train")), request: Vec::new() },
     };
     plan(vec![

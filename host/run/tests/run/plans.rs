@@ -107,6 +107,7 @@ pub(crate) fn whole(auc_at_least: f64) -> Plan {
         measures: Some(output("evaluate.measures")),
         name: ModelName::parse("spam").unwrap(),
         alias: Some("champion".to_owned()),
+        purpose: Default::default(),
         served,
     };
     let candidate = output("predict.table");

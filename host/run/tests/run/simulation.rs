@@ -55,6 +55,7 @@ fn model_steps(rows: &str, least: f64) -> Vec<plan::PlannedStep> {
         measures: None,
         name: ModelName::parse("spam").unwrap(),
         alias: Some("champion".to_owned()),
+        purpose: Default::default(),
         served: ServedPath::default(),
     };
     vec![

@@ -200,6 +200,7 @@ impl Draft {
             measures: None,
             name: ModelName::parse("spam").unwrap(),
             alias: Some("champion".to_owned()),
+            purpose: Default::default(),
             served: ServedPath::default(),
         };
         self.add("register", register, &["version"], dice);

@@ -165,9 +165,11 @@ fn an_answer_has_the_outputs_that_are_wanted_raw() {
     let table = crate::plain_table(br#"{"rows": [{"class": "a", "p": 0.5}]}"#, &columns).unwrap();
     let outputs = Outputs { named: vec![("p".to_owned(), true), ("class".to_owned(), true)], binary: true };
     let model = ModelName::parse("iris").unwrap();
-    let message = infer_response(&model, 3, Some("42"), &table, &outputs).unwrap();
+    let first = PredictionId::first(0, [1; 10]);
+    let message = infer_response(&model, 3, Some("42"), (first, &table), &outputs).unwrap();
     let answer = InferResponse::decode(message.as_slice()).unwrap();
     assert_eq!((answer.model_name.as_str(), answer.model_version.as_str(), answer.id.as_str()), ("iris", "3", "42"));
+    assert_eq!(answer.parameters["prediction_ids"].string_param, Some(first.to_string()));
     let told: Vec<_> = answer.outputs.iter().map(|output| (output.name.as_str(), output.datatype.as_str())).collect();
     assert_eq!(told, [("p", "FP64"), ("class", "BYTES")]);
     assert_eq!(answer.raw_output_contents, [0.5f64.to_le_bytes().to_vec(), b"\x01\0\0\0a".to_vec()]);

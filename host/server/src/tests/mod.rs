@@ -1,7 +1,9 @@
 //! An installation on a clock that is set by hand: what runs by itself, and when. Its plans have no steps, so that a run is
 //! over as soon as it is driven and no worker is needed.
 
+mod bundles;
 mod deploying;
+mod knocking;
 mod scheduling;
 mod triggering;
 

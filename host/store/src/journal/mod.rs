@@ -44,6 +44,13 @@ pub(crate) struct Mark {
     pub(crate) offset: u64,
 }
 
+impl Mark {
+    /// Whether something of a segment lies before it.
+    fn has(&self, segment: u64) -> bool {
+        self.offset > 0 && segment <= self.segment
+    }
+}
+
 /// Where a record lies. Reaches disk, in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -128,6 +135,11 @@ impl Log {
         Ok((log, found))
     }
 
+    /// Behind the last record.
+    pub(crate) fn end(&self) -> Mark {
+        self.tail.clone()
+    }
+
     /// Begins a new segment if the current one has no room for so many bytes.
     pub(crate) fn make_room(&mut self, bytes: usize) -> Result<()> {
         let is_empty = self.tail.offset == HEADER_BYTES;
@@ -197,6 +209,59 @@ impl Log {
     }
 }
 
+/// A journal that was only looked at.
+pub(crate) struct Inspected {
+    /// Up to here it is whole.
+    pub(crate) end: Mark,
+    /// Bytes of an unfinished write behind it.
+    pub(crate) torn: u64,
+    /// Why it is not whole any further.
+    pub(crate) flaw: Option<Error>,
+}
+
+/// Shows every batch of a journal with the mark at its end, and changes nothing on disk. What lies behind `until` is left out:
+/// somebody may be writing it.
+pub(crate) fn inspect<R: DeserializeOwned>(
+    folder: &Path,
+    owner: Owner<'_>,
+    until: Option<&Mark>,
+    mut visit: impl FnMut(Vec<R>, &Mark),
+) -> Inspected {
+    let mut found = Inspected { end: genesis(owner), torn: 0, flaw: None };
+    found.flaw = inspect_segments(folder, until, &mut found, &mut visit).err();
+    found
+}
+
+fn inspect_segments<R: DeserializeOwned>(
+    folder: &Path,
+    until: Option<&Mark>,
+    found: &mut Inspected,
+    visit: &mut impl FnMut(Vec<R>, &Mark),
+) -> Result<()> {
+    let (segments, _) = listed(folder)?;
+    let segments: Vec<_> =
+        segments.into_iter().filter(|(number, _)| until.is_none_or(|until| until.has(*number))).collect();
+    for (at, (number, path)) in segments.iter().enumerate() {
+        let mut bytes = whole(path)?;
+        if let Some(until) = until.filter(|until| until.segment == *number) {
+            bytes.truncate(usize::try_from(until.offset).unwrap_or(usize::MAX));
+        }
+        let begin = scan::begin(path, &bytes, *number, &found.end)?;
+        let mut end = begin.clone();
+        let checked = scan::check(path, &bytes, &mut end, at + 1 == segments.len(), |_| ());
+        bytes.truncate(usize::try_from(end.offset).unwrap_or(usize::MAX));
+        found.end = begin;
+        let mut mark = found.end.clone();
+        scan::records(path, &bytes, &mut mark, &mut |records, end| {
+            visit(records.into_iter().map(|(_, record)| record).collect(), end);
+            found.end = end.clone();
+            Ok(())
+        })?;
+        found.torn = checked?.unwrap_or(0);
+    }
+    Ok(())
+}
+
 /// Reads the records at these places.
 pub(crate) fn read<R: DeserializeOwned>(folder: &Path, places: &[Place]) -> Result<Vec<R>> {
     let mut opened: Option<(u64, PathBuf, File)> = None;
@@ -231,20 +296,29 @@ fn segment_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:08}.segment"))
 }
 
-/// The segments in order. A hole in the numbers shows when the next header is read.
+/// The segments in order, once what is none yet is gone.
 fn segment_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let mut segments = Vec::new();
+    let (segments, unborn) = listed(folder)?;
+    if let Some(path) = unborn {
+        // Its header was not on disk yet, so no record is in it.
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    }
+    Ok(segments)
+}
+
+/// The segments in order, and what is none yet. A hole in the numbers shows when the next header is read.
+fn listed(folder: &Path) -> Result<(Vec<(u64, PathBuf)>, Option<PathBuf>)> {
+    let (mut segments, mut unborn) = (Vec::new(), None);
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match name.strip_suffix(".segment").and_then(|digits| digits.parse().ok()) {
             Some(number) => segments.push((number, path)),
-            // Its header was not on disk yet, so no record is in it.
-            None if name == UNBORN => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+            None if name == UNBORN => unborn = Some(path),
             None => return Err(Error::Foreign { path, why: "expected `00000001.segment` and the like".to_owned() }),
         }
     }
     segments.sort();
-    Ok(segments)
+    Ok((segments, unborn))
 }
 
 /// A segment, if it is none that only a stranger could have made.

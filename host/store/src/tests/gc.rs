@@ -159,6 +159,8 @@ proptest! {
         drop(hold);
         store.sweep(&id, &BTreeSet::new(), false, &mut go_on).unwrap();
         prop_assert_eq!(there(&store, &id), expected(&store, &id), "what nobody holds any more is not young");
+        let audited = store.audit(&[], true).unwrap();
+        prop_assert!(audited.is_sound(), "what went is missed by no record: {:?}", audited.flaws);
     }
 }
 

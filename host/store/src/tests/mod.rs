@@ -1,11 +1,13 @@
 //! What the crate promises, tried on a real folder: each module breaks something and reads what is left.
 
+mod audit;
 mod blobs;
 mod damage;
 mod deployments;
 mod gc;
 mod group;
 mod installation;
+mod keys;
 mod model;
 mod records;
 mod torn;

@@ -18,6 +18,7 @@ struct Model {
     pages: BTreeMap<types::Digest, (Vec<types::TableRef>, String)>,
     versions: BTreeMap<(ModelName, u32), ModelVersion>,
     aliases: BTreeMap<(ModelName, String), u32>,
+    tags: BTreeMap<(ModelName, u32), BTreeMap<String, String>>,
     moves: Vec<AliasMove>,
 }
 
@@ -46,6 +47,17 @@ impl Model {
                 alias.iter().for_each(|moved| self.alias(moved));
             }
             Record::AliasMoved(moved) => self.alias(moved),
+            Record::VersionImported { version } => {
+                let key = (version.model.clone(), version.version);
+                self.versions.insert(key, version.as_ref().clone()).is_none().then_some(())?;
+            }
+            Record::VersionTagged { model, version, key, value, .. } => {
+                let tags = self.tags.entry((model.clone(), *version)).or_default();
+                match value {
+                    Some(value) => drop(tags.insert(key.clone(), value.clone())),
+                    None => drop(tags.remove(key)),
+                }
+            }
             _ => {}
         }
         if let Some(run) = run_number(record) {
@@ -91,6 +103,10 @@ impl Model {
                 let expected = self.aliases.get(&(model.clone(), alias.to_owned())).copied();
                 assert_eq!(store.alias(id, &model, alias).expect("alias"), expected);
             }
+            for version in 1..5 {
+                let expected = self.tags.get(&(model.clone(), version)).cloned().unwrap_or_default();
+                assert_eq!(store.tags(id, &model, version).expect("tags"), expected);
+            }
             let moves: Vec<_> = self.moves.iter().filter(|moved| moved.model == model).cloned().collect();
             assert_eq!(store.alias_history(id, &model).expect("history"), moves);
         }
@@ -98,6 +114,10 @@ impl Model {
 }
 
 fn run_number(record: &Record) -> Option<u64> {
+    if matches!(record, Record::VersionImported { .. }) {
+        // Its run is another installation's.
+        return None;
+    }
     let json = serde_json::to_value(record).expect("JSON");
     json.get("run").or_else(|| json.get("version")?.get("run")).and_then(serde_json::Value::as_u64)
 }

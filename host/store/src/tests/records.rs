@@ -73,7 +73,16 @@ pub(super) fn committed(run: u64, value: f64) -> Record {
 }
 
 pub(super) fn moved(model: &str, alias: &str, to: u32) -> AliasMove {
-    AliasMove { model: name(model), alias: alias.into(), from: None, to, why: "a test".into(), moved_us: 4 }
+    AliasMove {
+        model: name(model),
+        alias: alias.into(),
+        from: None,
+        to,
+        why: "a test".into(),
+        moved_us: 4,
+        by: None,
+        rollback: false,
+    }
 }
 
 pub(super) fn registered(run: u64, model: &str, version: u32, alias: Option<&str>) -> Record {
@@ -101,9 +110,21 @@ pub(super) fn registered(run: u64, model: &str, version: u32, alias: Option<&str
         run: RunId(run),
         data: Vec::new(),
         registered_us: 3,
+        purpose: Default::default(),
+        imported: None,
     };
     let alias = alias.map(|alias| moved(model, alias, version.version));
     Record::VersionRegistered { version: Box::new(version), alias, step: name("register"), commit: commit(0.5) }
+}
+
+pub(super) fn imported(model: &str, version: u32) -> Record {
+    let Record::VersionRegistered { version, .. } = registered(9, model, version, None) else { unreachable!() };
+    Record::VersionImported { version }
+}
+
+pub(super) fn tagged(model: &str, version: u32, key: &str, value: Option<&str>) -> Record {
+    let (model, value) = (name(model), value.map(str::to_owned));
+    Record::VersionTagged { model, version, key: key.into(), value, by: None, at_us: 5 }
 }
 
 fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -120,6 +141,7 @@ pub(super) fn story() -> Vec<Vec<Record>> {
         vec![registered(2, "benign", 2, None), Record::AliasMoved(moved("benign", "champion", 2))],
         vec![started(3)],
         vec![attempt(3, 5), attempt(3, 6), attempt(3, 7)],
+        vec![imported("benign", 3), tagged("benign", 3, "stage", Some("trial"))],
     ]
 }
 
@@ -139,6 +161,9 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
             .prop_map(|(run, value)| committed(run, value)),
         3 => (run.clone(), model.clone(), 1..5u32, prop::option::of(alias.clone()))
             .prop_map(|(run, model, version, alias)| registered(run, model, version, alias)),
+        1 => (model.clone(), 1..5u32).prop_map(|(model, version)| imported(model, version)),
+        1 => (model.clone(), 1..5u32, alias.clone(), prop::option::of(Just("a value")))
+            .prop_map(|(model, version, key, value)| tagged(model, version, key, value)),
         1 => (model, alias, 1..5u32).prop_map(|(model, alias, to)| Record::AliasMoved(moved(model, alias, to))),
         1 => (run.clone(), fault).prop_map(|(run, fault)| Record::AttemptFailed {
             run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, receipt: Receipt::default(), at_us: 8, retry_at_us: None

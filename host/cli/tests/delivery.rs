@@ -1,0 +1,306 @@
+//! Delivery as an application sees it: shares that are kept, canaries that take over or do not, and no request dropped or mixed
+//! when versions change under load.
+
+mod harness;
+
+use harness::http::request;
+use harness::serving::Serving;
+use harness::{Project, TRAIN};
+use ports::Journal;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use types::{Golden, ModelName, Record, TenantId};
+
+/// Beyond the time that anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(120);
+const INFER: &str = "/v2/models/tumour/infer";
+
+/// A project whose endpoint says this, with two versions that answer otherwise: 1 is the champion.
+fn project(traffic: &str) -> Project {
+    let project = Project::new();
+    project.edit(TRAIN, "at_least = 0.99", "at_least = 0.9");
+    project.run();
+    project.edit(TRAIN, "seed = 7", "seed = 8");
+    project.edit(TRAIN, "alias = \"champion\"\n", "");
+    project.run();
+    let manifest = project.read("stepwell.toml");
+    project.write("stepwell.toml", format!("{manifest}\n{traffic}"));
+    project
+}
+
+fn promote(project: &Project, version: &str, alias: &str) {
+    let arguments = ["model", "promote", "tumour", version, "--alias", alias, "--why", "a test"];
+    project.stepwell(&arguments).expect("promote", 0, &[]);
+}
+
+/// What each version answers to a request, asked alone.
+fn answers(project: &Project, body: &dyn Fn(&Serving) -> String) -> BTreeMap<String, Value> {
+    let serving = project.serve();
+    let body = body(&serving);
+    let mut answers = BTreeMap::new();
+    for version in ["1", "2"] {
+        if champion(project) != version.parse::<u64>().unwrap() {
+            promote(project, version, "champion");
+        }
+        let answer = serving.post(INFER, &body).good();
+        assert_eq!(answer["model_version"], version);
+        answers.insert(version.to_owned(), answer["outputs"].clone());
+    }
+    promote(project, "1", "champion");
+    assert_ne!(answers["1"], answers["2"]);
+    answers
+}
+
+fn champion(project: &Project) -> Value {
+    project.stepwell(&["model", "list", "--json"]).json()[0]["aliases"]["champion"].clone()
+}
+
+fn endpoint(project: &Project) -> Value {
+    project.stepwell(&["endpoint", "show", "tumour", "--json"]).json()
+}
+
+/// Asks until the endpoint is as it should be; the versions that answered.
+#[track_caller]
+fn ask_until(project: &Project, serving: &Serving, body: &str, is_so: &dyn Fn(&Value) -> bool) -> Vec<String> {
+    let deadline = Instant::now() + DEADLINE;
+    let mut versions = Vec::new();
+    loop {
+        for _ in 0..20 {
+            versions.push(serving.post(INFER, body).good()["model_version"].as_str().unwrap().to_owned());
+        }
+        let endpoint = endpoint(project);
+        if is_so(&endpoint) {
+            return versions;
+        }
+        assert!(Instant::now() < deadline, "{endpoint:#}\n{}", serving.said());
+    }
+}
+
+fn phase(endpoint: &Value) -> &str {
+    endpoint["moves"].as_array().unwrap().last().and_then(|moved| moved["rollout"]["phase"].as_str()).unwrap_or("none")
+}
+
+fn one_row(project: &Project) -> impl Fn(&Serving) -> String {
+    let rows = project.rows(1, "parts.test");
+    move |serving| serving.infer_body(&rows[..1]).to_string()
+}
+
+#[test]
+fn a_share_is_kept_and_a_key_stays_with_its_version() {
+    let project = project("split = { challenger = 25 }\nsticky = { column = \"mean_radius\" }\n");
+    promote(&project, "2", "challenger");
+    let rows = project.rows(1, "parts.test");
+    let serving = project.serve();
+    let version = |row: &Value| {
+        let body = serving.infer_body(std::slice::from_ref(row)).to_string();
+        serving.post(INFER, body).good()["model_version"].as_str().unwrap().to_owned()
+    };
+    let first: Vec<_> = rows.iter().map(version).collect();
+    let challenged = first.iter().filter(|version| *version == "2").count();
+    assert!((15..=60).contains(&challenged), "{challenged} of 142 keys, about 36 were expected");
+    assert_eq!(rows.iter().map(version).collect::<Vec<_>>(), first, "the same key, the same version");
+    let shares = endpoint(&project)["shares"].clone();
+    assert_eq!(shares, json!([{ "alias": "challenger", "version": 2, "percent": 25 }]));
+    drop(serving);
+    project.edit("stepwell.toml", "sticky = { column = \"mean_radius\" }\n", "");
+    let serving = project.serve();
+    let body = serving.infer_body(&rows[..1]).to_string();
+    let versions: Vec<_> = (0..200).map(|_| serving.post(INFER, &body).good()["model_version"].clone()).collect();
+    let challenged = versions.iter().filter(|version| **version == "2").count();
+    assert!((48..=52).contains(&challenged), "{challenged} of 200, 50 were expected");
+    project.stepwell(&["endpoint", "list"]).expect(
+        "list",
+        0,
+        &["version 1 (champion) 75 %, version 2 (challenger) 25 %"],
+    );
+}
+
+#[test]
+fn a_canary_takes_over_step_by_step_and_a_restart_goes_on() {
+    let project = project(
+        "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 20 }, { pause = {} }, \
+         { analyse = { requests = 20, error_rate = 0.01, latency_ratio = 1000, shift = 1.0 } }, { set_weight = 60 }, { pause = \"1 ms\" }]\n",
+    );
+    let body = one_row(&project);
+    let serving = project.serve();
+    let asked = body(&serving);
+    assert_eq!(phase(&endpoint(&project)), "none");
+    promote(&project, "2", "challenger");
+    let versions = ask_until(&project, &serving, &asked, &|endpoint| phase(endpoint) == "paused");
+    assert!(versions.iter().any(|version| version == "1"));
+    drop(serving);
+    // Commands work without a server as well, and the next one goes on where this one was.
+    project.stepwell(&["endpoint", "list"]).expect("list", 0, &["version 2 paused, step 2 of 5, 20 %"]);
+    project.stepwell(&["endpoint", "resume", "tumour", "--why", "looks good"]).expect("resume", 0, &["progressing"]);
+    let serving = project.serve();
+    let versions = ask_until(&project, &serving, &asked, &|endpoint| phase(endpoint) == "promoted");
+    assert!(["1", "2"].iter().all(|version| versions.iter().any(|seen| seen == version)), "{versions:?}");
+    assert_eq!(serving.post(INFER, &asked).good()["model_version"], "2");
+    assert_eq!(champion(&project), 2);
+    let said = project.stepwell(&["endpoint", "show", "tumour"]);
+    said.expect("show", 0, &["looks good", "the pause is over", "all steps are done", "0.00 % of requests failed"]);
+    project.stepwell(&["model", "history", "tumour"]).expect(
+        "history",
+        0,
+        &["canary of endpoint `tumour`: all steps are done"],
+    );
+    project.stepwell(&["endpoint", "abort", "tumour"]).expect("over", 2, &["version 2, is promoted"]);
+    project.stepwell(&["model", "rollback", "tumour"]).expect("rollback", 0, &["is version 1 now"]);
+    assert_eq!(serving.post(INFER, &asked).good()["model_version"], "1");
+    project.stepwell(&["audit", "verify"]).expect("audit", 0, &["sound"]);
+}
+
+#[test]
+fn a_candidate_that_decides_otherwise_is_rolled_back_by_itself() {
+    let project = project(
+        "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, { analyse = { requests = 40, shift = 0.1 } }]\n",
+    );
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    // Always the same row: both versions give one probability each, and not the same.
+    let asked = one_row(&project)(&serving);
+    ask_until(&project, &serving, &asked, &|endpoint| phase(endpoint) == "aborted");
+    project.stepwell(&["endpoint", "show", "tumour"]).expect(
+        "show",
+        0,
+        &["column probability shifted by 1.000, 0.1 is allowed"],
+    );
+    let versions: Vec<_> = (0..20).map(|_| serving.post(INFER, &asked).good()["model_version"].clone()).collect();
+    assert!(versions.iter().all(|version| version == "1"), "{versions:?}");
+    assert_eq!(champion(&project), 1);
+    project.stepwell(&["endpoint", "promote", "tumour"]).expect("over", 2, &["is aborted"]);
+    project.stepwell(&["endpoint", "resume", "tumour"]).expect("anew", 0, &["progressing, step 1 of 2"]);
+    project.stepwell(&["endpoint", "promote", "tumour", "--why", "I know"]).expect("promote", 0, &["promoted"]);
+    assert_eq!(
+        (champion(&project), serving.post(INFER, &asked).good()["model_version"].clone()),
+        (json!(2), json!("2"))
+    );
+}
+
+#[test]
+fn a_shadow_is_compared_and_answers_nobody() {
+    let project = project("shadow = \"trial\"\n");
+    promote(&project, "2", "trial");
+    let serving = project.serve();
+    let asked = one_row(&project)(&serving);
+    let versions = ask_until(&project, &serving, &asked, &|endpoint| {
+        endpoint["shadow"]["comparison"]["requests"].as_u64() >= Some(10)
+    });
+    assert!(versions.iter().all(|version| version == "1"), "{versions:?}");
+    let comparison = endpoint(&project)["shadow"]["comparison"].clone();
+    assert_eq!((&comparison["errors"], &comparison["differing"]), (&json!(0), &comparison["rows"]), "{comparison}");
+    assert!(comparison["largest"].as_f64() > Some(0.0), "{comparison}");
+    project.stepwell(&["endpoint", "show", "tumour"]).expect("show", 0, &["shadow: version 2 (trial) was asked"]);
+}
+
+#[test]
+fn no_request_is_dropped_or_mixed_while_versions_change_under_load() {
+    let project = project("");
+    let body = one_row(&project);
+    let expected = answers(&project, &body);
+    let serving = project.serve();
+    let (address, asked, ended) = (serving.address, body(&serving), AtomicBool::new(false));
+    let counts: Vec<BTreeMap<String, u32>> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut counts = BTreeMap::new();
+                    while !ended.load(Ordering::SeqCst) {
+                        let answer = request(address, "POST", INFER, asked.as_bytes()).unwrap().good();
+                        let version = answer["model_version"].as_str().unwrap().to_owned();
+                        assert_eq!(answer["outputs"], expected[&version], "an answer of version {version}");
+                        *counts.entry(version).or_default() += 1;
+                    }
+                    counts
+                })
+            })
+            .collect();
+        for version in ["2", "1", "2", "1", "2"] {
+            promote(&project, version, "champion");
+            assert_eq!(serving.post(INFER, &asked).good()["model_version"], version, "the next request");
+        }
+        ended.store(true, Ordering::SeqCst);
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    let of = |version: &str| counts.iter().filter_map(|counts| counts.get(version)).sum::<u32>();
+    assert!(of("1") > 0 && of("2") > 0, "{counts:?}");
+    // What nothing asks for any more gives its memory back: one worker answers.
+    let deadline = Instant::now() + DEADLINE;
+    while serving.workers().len() > 1 {
+        assert!(Instant::now() < deadline, "workers stay: {:?}", serving.workers());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_version_that_cannot_answer_gets_no_alias() {
+    let project = project("");
+    let serving = project.serve();
+    let version = project.stepwell(&["model", "show", "tumour", "2", "--json"]).json();
+    let weights = version["predictor"]["state"][0]["digest"].as_str().unwrap().to_owned();
+    std::fs::remove_file(project.path(&format!(".stepwell/tenants/default/blobs/{}/{}", &weights[..2], &weights[2..])))
+        .unwrap();
+    let refused = project.stepwell(&["model", "promote", "tumour", "2", "--why", "a test"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert_eq!(
+        (champion(&project), serving.post(INFER, one_row(&project)(&serving)).good()["model_version"].clone()),
+        (json!(1), json!("1"))
+    );
+}
+
+#[test]
+fn a_version_that_answers_otherwise_than_it_did_answers_nobody() {
+    let project = project("");
+    let serving = project.serve();
+    promote(&project, "2", "champion");
+    promote(&project, "1", "champion");
+    project.stepwell(&["model", "show", "tumour"]).expect("show", 0, &["golden requests: 8"]);
+    drop(serving);
+    let (tenant, model): (TenantId, ModelName) = (TenantId::default_tenant(), "tumour".parse().unwrap());
+    let (store, _) = store::Store::open(&project.path(".stepwell")).unwrap();
+    let golden = |version| store.golden(&tenant, &model, version).unwrap().expect("recorded when it was loaded");
+    let golden = Golden { answer: golden(2).answer, ..golden(1) };
+    let record = Record::GoldenRecorded { model: model.clone(), version: 1, golden, at_us: 1 };
+    store.append(&tenant, &[record]).unwrap();
+    drop(store);
+    let serving = project.serve();
+    let said = serving.said();
+    assert!(said.contains("version 1 of model `tumour` answers 8 recorded requests otherwise"), "{said}");
+    promote(&project, "2", "champion");
+    assert_eq!(serving.post(INFER, one_row(&project)(&serving)).good()["model_version"], "2");
+    let back = project.stepwell(&["model", "rollback", "tumour"]);
+    back.expect("a rollback to it", 2, &["answers 8 recorded requests otherwise"]);
+    assert_eq!(champion(&project), 2);
+}
+
+#[test]
+fn what_an_endpoint_cannot_be_told_is_an_error_with_its_place() {
+    let project = Project::cold();
+    let manifest = project.read("stepwell.toml");
+    for (traffic, says) in [
+        ("split = { champion = 10 }", "`split` names `champion`, the endpoint's own alias"),
+        ("split = { a = 60, b = 50 }", "`split` gives away 110 of 100 requests"),
+        ("split = { a = 0 }", "`a` is 0, expected 1 to 100"),
+        ("sticky = { header = \"x-user\" }", "`sticky` says nothing where one version answers everything"),
+        ("split = { a = 1 }\nsticky = { }", "`sticky` names one of `column` and `header`"),
+        ("split = { a = 1 }\ncanary = { alias = \"b\", steps = [{ set_weight = 1 }] }", "either `split` or `canary`"),
+        ("canary = { alias = \"b\", steps = [] }", "`steps` has 0 steps"),
+        ("canary = { steps = [{ set_weight = 1 }] }", "`canary` lacks its `alias`"),
+        ("canary = { alias = \"b\", steps = [{ set_weight = 101 }] }", "`set_weight` is 101, expected 0 to 100"),
+        ("canary = { alias = \"b\", steps = [{ set_weight = 1, pause = \"1 s\" }] }", "a step is one of"),
+        ("canary = { alias = \"b\", steps = [{ pause = \"soon\" }] }", "`soon`"),
+        ("canary = { alias = \"b\", steps = [{ analyse = { requests = 10 } }] }", "`analyse` compares nothing"),
+        ("canary = { alias = \"b\", steps = [{ analyse = { shift = 0.1 } }] }", "`analyse` lacks its `requests`"),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { requests = 10, shift = 2 } }] }",
+            "`shift` is 2, expected 0 to 1",
+        ),
+        ("canary = { alias = \"b\", steps = [{ wait = 1 }] }", "`wait`"),
+        ("shadow = \"champion\"", "`shadow` names `champion`"),
+    ] {
+        project.write("stepwell.toml", format!("{manifest}\n{traffic}\n"));
+        project.stepwell(&["check"]).expect(traffic, 2, &[says, "stepwell.toml:"]);
+    }
+}

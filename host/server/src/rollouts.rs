@@ -1,0 +1,240 @@
+//! Canaries: whichever version gets the alias that an endpoint watches takes over step by step, or does not. Every move is a
+//! record before it counts, so that a restart goes on where it was.
+//!
+//! ```text
+//!  alias moves, time passes, answers come --models::advance--> record --> shares of requests
+//! ```
+
+use crate::endpoints::Endpoint;
+use crate::registry::{expect_text, who};
+use crate::{Error, Server, locked};
+use models::{Moved, RolloutEvent, Window};
+use ports::Journal;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use types::{AliasMove, EndpointName, Fault, Phase, Record, Rollout, RolloutMove, TenantId};
+
+/// How often canaries are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Who moves them, in the records.
+const NOBODY: &str = "stepwell serve";
+
+/// What somebody wants of a canary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutChange {
+    pub what: RolloutVerb,
+    pub why: Option<String>,
+    pub by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutVerb {
+    Pause,
+    /// Goes on; one that was aborted begins anew.
+    Resume,
+    /// The candidate takes over now.
+    Promote,
+    /// The candidate gets nothing any more.
+    Abort,
+}
+
+impl Server {
+    /// Looks at every canary, again and again.
+    pub(crate) fn keep_rollouts(self: &Arc<Self>) {
+        while !self.triggers.is_leaving() {
+            self.tend_rollouts();
+            self.canaries.sleep(LOOK);
+        }
+    }
+
+    /// Moves every canary as far as it can go now, and unloads versions that nothing asks for.
+    pub(crate) fn tend_rollouts(&self) {
+        let endpoints: Vec<_> =
+            locked(&self.endpoints).iter().map(|(key, endpoint)| (key.clone(), Arc::clone(endpoint))).collect();
+        for ((tenant, name), endpoint) in endpoints {
+            // Suspended, or gone: nothing of it answers.
+            if self.active(&tenant).is_err() {
+                continue;
+            }
+            let error = self.tend(&tenant, &name, &endpoint).err().map(|error| error.to_string());
+            let before = std::mem::replace(&mut *locked(&endpoint.traffic.told), error.clone());
+            // The same again is no news.
+            if let Some(error) = error.filter(|error| before.as_ref() != Some(error)) {
+                self.triggers.say(format!("endpoint `{name}` of tenant `{tenant}`: {error}"));
+            }
+        }
+    }
+
+    fn tend(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<(), Error> {
+        endpoint.unload_all_but(&self.wanted(tenant, endpoint)?);
+        let Some(canary) = &endpoint.said.traffic.canary else { return Ok(()) };
+        let _alone = locked(&endpoint.traffic.moving);
+        let alias = |alias: &str| self.store.alias(tenant, &endpoint.said.model, alias);
+        let (Some(stable), Some(candidate)) = (alias(&endpoint.said.alias)?, alias(&canary.alias)?) else {
+            return Ok(());
+        };
+        let known = self.rollout(tenant, name, endpoint)?;
+        let mut rollout = match known.filter(|known| (known.stable, known.candidate) == (stable, candidate)) {
+            Some(rollout) => rollout,
+            None if stable == candidate => return Ok(()),
+            None => {
+                let rollout = models::begin(stable, candidate, canary.steps.clone(), self.now_us());
+                let why = format!("version {candidate} became `{}`", canary.alias);
+                self.record_move(tenant, name, endpoint, Moved { rollout, why }, None)?
+            }
+        };
+        while !rollout.phase.is_over() {
+            let moved = match self.able(tenant, name, endpoint, &rollout) {
+                Ok(()) => {
+                    let (stable, candidate) = endpoint.traffic.windows(stable, candidate);
+                    let seen = RolloutEvent::Looked { stable: &stable, candidate: &candidate };
+                    models::advance(&rollout, seen, self.now_us())
+                }
+                Err(why) => {
+                    let abort = models::advance(&rollout, RolloutEvent::Abort, self.now_us());
+                    abort.map(|moved| Moved { why: why.to_string(), ..moved })
+                }
+            };
+            let Some(moved) = moved else { break };
+            rollout = self.record_move(tenant, name, endpoint, moved, None)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the candidate can answer what is asked of the stable version: loaded, tried, with the same columns.
+    fn able(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        rollout: &Rollout,
+    ) -> Result<(), Error> {
+        let candidate = self.version_loaded(tenant, name, endpoint, rollout.candidate)?;
+        let stable = self.version_loaded(tenant, name, endpoint, rollout.stable)?;
+        match candidate.version.request == stable.version.request {
+            true => Ok(()),
+            false => Err(Fault::invalid("its requests bring other columns than those of the stable version").into()),
+        }
+    }
+
+    /// The canary of an endpoint as it was recorded last.
+    pub(crate) fn rollout(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+    ) -> Result<Option<Rollout>, Error> {
+        let mut known = locked(&endpoint.traffic.rollout);
+        if known.is_none() {
+            let found = self.store.rollouts(tenant, name)?.pop();
+            // Of an endpoint of this name that served another model.
+            *known = Some(found.filter(|found| found.model == endpoint.said.model).map(|found| found.rollout));
+        }
+        Ok(known.clone().flatten())
+    }
+
+    /// Records a move, with the alias's where the candidate takes over, and has it count.
+    fn record_move(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        moved: Moved,
+        by: Option<String>,
+    ) -> Result<Rollout, Error> {
+        let Moved { rollout, why } = moved;
+        let (model, alias, at_us) = (&endpoint.said.model, &endpoint.said.alias, self.now_us());
+        let by = by.or_else(|| Some(NOBODY.to_owned()));
+        let entry = RolloutMove {
+            endpoint: name.clone(),
+            model: model.clone(),
+            rollout: rollout.clone(),
+            why: why.clone(),
+            by: by.clone(),
+            at_us,
+        };
+        let mut records = vec![Record::RolloutMoved(entry)];
+        // Runs that register look an alias up and move it likewise.
+        let _alone = self.dispatcher.alone();
+        if rollout.phase == Phase::Promoted {
+            let now = self.store.alias(tenant, model, alias)?;
+            if now != Some(rollout.stable) {
+                let message =
+                    format!("`{alias}` of model `{model}` was moved meanwhile; the canary begins anew over it");
+                return Err(Error::Conflict(message));
+            }
+            let moved = self.new_move(model, alias, now, rollout.candidate, &by);
+            records.push(Record::AliasMoved(AliasMove { why: format!("canary of endpoint `{name}`: {why}"), ..moved }));
+        }
+        self.store.append(tenant, &records)?;
+        let mut known = locked(&endpoint.traffic.rollout);
+        // What was answered under another weight is not what this one is judged by.
+        if known.as_ref().and_then(Option::as_ref).is_none_or(|known| known.weight != rollout.weight) {
+            endpoint.traffic.forget();
+        }
+        *known = Some(Some(rollout.clone()));
+        Ok(rollout)
+    }
+
+    /// Does what somebody wants of an endpoint's canary.
+    pub fn change_rollout(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        change: &RolloutChange,
+    ) -> Result<RolloutMove, Error> {
+        let _hold = self.active(tenant)?;
+        change.why.iter().try_for_each(|why| expect_text("reason", why))?;
+        let endpoint = self.find(tenant, name)?;
+        let _alone = locked(&endpoint.traffic.moving);
+        let Some(rollout) = self.rollout(tenant, name, &endpoint)? else {
+            return Err(Error::Conflict(format!("endpoint `{name}` has no canary under way")));
+        };
+        let now_us = self.now_us();
+        let event = match change.what {
+            RolloutVerb::Pause => RolloutEvent::Pause,
+            RolloutVerb::Resume => RolloutEvent::Resume,
+            RolloutVerb::Promote => RolloutEvent::Promote,
+            RolloutVerb::Abort => RolloutEvent::Abort,
+        };
+        let moved = match (change.what, rollout.phase) {
+            (RolloutVerb::Resume, Phase::Aborted) => Some(Moved {
+                rollout: models::begin(rollout.stable, rollout.candidate, rollout.steps.clone(), now_us),
+                why: "asked for".to_owned(),
+            }),
+            _ => models::advance(&rollout, event, now_us),
+        };
+        let Some(moved) = moved else {
+            let (phase, candidate) = (rollout.phase.word(), rollout.candidate);
+            return Err(Error::Conflict(format!("the canary of endpoint `{name}`, version {candidate}, is {phase}")));
+        };
+        let why = change.why.clone().unwrap_or(moved.why);
+        let by = who(&change.by);
+        self.record_move(tenant, name, &endpoint, Moved { why, ..moved }, by)?;
+        self.canaries.ring();
+        let last = self.store.rollouts(tenant, name)?.pop();
+        last.ok_or_else(|| Fault::host("the move was recorded and is not there").into())
+    }
+}
+
+/// What the canary waits for, for people.
+pub(crate) fn waits_for(rollout: &Rollout, seen: &(Window, Window)) -> Option<String> {
+    use types::CanaryStep;
+    if rollout.phase.is_over() {
+        return None;
+    }
+    if rollout.phase == Phase::Paused {
+        return Some("somebody to resume it".to_owned());
+    }
+    match rollout.steps.get(rollout.step as usize)? {
+        CanaryStep::SetWeight { .. } => None,
+        CanaryStep::Pause { ms } => ms.map(|ms| format!("a pause of {} s", ms / 1000)),
+        CanaryStep::Analyse(analysis) => {
+            let (stable, candidate) = (seen.0.requests, seen.1.requests);
+            Some(format!("{} requests of each version: {stable} and {candidate} so far", analysis.requests))
+        }
+    }
+}

@@ -255,6 +255,22 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_grpc_says_its_tenant_once_or_not() {
+        let knocked = |method: &str, tenants: &[&'static str]| {
+            let mut request = Request::new(axum::body::Body::empty());
+            *request.uri_mut() = format!("http://localhost/inference.GRPCInferenceService/{method}").parse().unwrap();
+            for tenant in tenants {
+                request.headers_mut().append(TENANT, HeaderValue::from_static(tenant));
+            }
+            knock(&request).map(|knock| (knock.scope, knock.tenant.map(str::to_owned))).ok()
+        };
+        assert_eq!(knocked("ModelInfer", &[]), Some((Scope::Predict, None)));
+        assert_eq!(knocked("ModelInfer", &["acme"]), Some((Scope::Predict, Some("acme".to_owned()))));
+        assert_eq!(knocked("RepositoryModelUnload", &["acme"]), Some((Scope::Manage, Some("acme".to_owned()))));
+        assert_eq!(knocked("ModelInfer", &["acme", "acme"]), None);
+    }
+
+    #[test]
     fn a_key_is_a_bearers() {
         let read = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();

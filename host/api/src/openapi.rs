@@ -75,10 +75,16 @@ fn of_endpoint(info: &EndpointInfo, paths: &mut Map<String, Value>, schemas: &mu
     let schema = |part: &str| json!({ "$ref": format!("#/components/schemas/{name}.{part}") });
     let rows = json!({ "type": "array", "minItems": 1, "maxItems": ROWS_MAX, "items": schema("row") });
     let predictions = json!({ "type": "array", "items": schema("prediction") });
+    let ids = json!({ "type": "array", "items": { "type": "string" } });
     let answer = json!({
         "type": "object",
-        "properties": { "model": { "type": "string" }, "version": { "type": "integer" }, "predictions": predictions },
-        "required": ["model", "version", "predictions"],
+        "properties": {
+            "model": { "type": "string" },
+            "version": { "type": "integer" },
+            "prediction_ids": ids,
+            "predictions": predictions,
+        },
+        "required": ["model", "version", "prediction_ids", "predictions"],
     });
     for (part, made) in [
         ("row", columns(&info.request)),

@@ -11,8 +11,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::serve::Listener;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,12 @@ const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// The most bytes of a head, and of what is read at a time.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Requests of an HTTP/2 connection at once.
+const STREAMS_MAX: u32 = 32;
+/// The most bytes of an HTTP/2 connection that are read before somebody wants them.
+const UNREAD_BYTES_MAX: u32 = 256 << 10;
+/// How often an HTTP/2 connection is asked whether its client is still there: an idle one has no other end.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// From the wish to end to the end.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -109,10 +115,11 @@ async fn converse(
         let (request, answer) = (place.asked(), router.clone().oneshot(request.map(Body::new)));
         async move { answer.await.map(|answer| answer.map(|body| request.answered_by(body))) }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    let http = http();
     let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
-    let mut overdue = pin!(overdue(&asked, answer_time_max));
+    let mut silent = pin!(timeout(HEAD_TIME_MAX, asked.notified()));
+    let mut spoken = false;
+    let mut overdue = pin!(overdue(&place, answer_time_max));
     let mut told = false;
     let mut gone = pin!(sleep(Duration::MAX));
     loop {
@@ -120,6 +127,10 @@ async fn converse(
             // An error is the client's, and it is gone.
             _ = connection.as_mut() => return,
             () = overdue.as_mut() => return,
+            first = silent.as_mut(), if !spoken => match first {
+                Ok(()) => spoken = true,
+                Err(_) => return,
+            },
             // A request that came after all is answered, and is the last.
             () = gone.as_mut() => match place.is_idle() {
                 true => return,
@@ -137,9 +148,29 @@ async fn converse(
     }
 }
 
-/// Returns once that long no request has come. An idle connection ends earlier, so the last one is still being answered, or
-/// its answer read, which is up to the client.
-async fn overdue(asked: &Notify, answer_time_max: Option<Duration>) {
+/// HTTP/1 or, where a client begins with its preface, HTTP/2, which gRPC speaks.
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .initial_stream_window_size(UNREAD_BYTES_MAX)
+        .initial_connection_window_size(UNREAD_BYTES_MAX)
+        .keep_alive_interval(ALIVE_INTERVAL)
+        .keep_alive_timeout(HEAD_TIME_MAX);
+    http
+}
+
+/// Returns once a request is that old and still being answered, or its answer read, which is up to the client.
+async fn overdue(place: &Place, answer_time_max: Option<Duration>) {
     let Some(most) = answer_time_max else { return std::future::pending().await };
-    while timeout(most, asked.notified()).await.is_ok() {}
+    loop {
+        // A request that comes meanwhile has longer.
+        sleep(most.saturating_sub(place.asked_since().map_or(Duration::ZERO, |since| since.elapsed()))).await;
+        if place.asked_since().is_some_and(|since| since.elapsed() >= most) {
+            return;
+        }
+    }
 }

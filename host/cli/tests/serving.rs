@@ -231,6 +231,47 @@ fn another_tenant_has_every_route_beneath_its_name() {
     no_panic(serving);
 }
 
+#[test]
+fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
+    let (project, serving) = served();
+    let rows = project.rows(1, "parts.test");
+    let before = serving.infer(&rows);
+    assert_eq!(serving.post("/v2/repository/models/tumour/unload", "").status, 200);
+    let deadline = Instant::now() + DEADLINE;
+    while !serving.workers().is_empty() {
+        assert!(Instant::now() < deadline, "an unloaded endpoint keeps its worker");
+        std::thread::yield_now();
+    }
+    let body = serving.infer_body(&rows[..1]);
+    refused("unloaded", &serving.post(INFER, body.to_string()), 503, "endpoint `tumour` was unloaded");
+    assert_eq!(serving.get("/v2/models/tumour/ready").status, 503);
+    assert!(serving.workers().is_empty(), "asking has loaded it");
+    assert_eq!(serving.post("/v2/repository/models/tumour/load", "{}").status, 200);
+    assert_eq!(serving.infer(&rows), before);
+    no_panic(serving);
+}
+
+#[test]
+fn the_openapi_document_tells_of_routes_that_are_there() {
+    let (project, serving) = served();
+    let document = serving.get("/openapi.json").good();
+    let columns = &document["components"]["schemas"]["tumour.row"]["properties"];
+    assert_eq!(columns["mean_radius"], json!({ "type": "number", "format": "double" }));
+    let paths = document["paths"].as_object().unwrap();
+    for (path, _) in paths.iter().filter(|(_, methods)| methods.get("get").is_some()) {
+        serving.get(path).good();
+    }
+    let rows = serving.plain_body(&project.rows(1, "parts.test")[..1]);
+    let posts: Vec<_> =
+        paths.keys().filter(|path| path.contains("tumour") && paths[*path].get("post").is_some()).collect();
+    assert_eq!(posts, ["/predict/tumour", INFER]);
+    serving.post(posts[0], rows.to_string()).good();
+    let page = serving.get("/docs");
+    assert!(page.status == 200 && page.body.starts_with("<!doctype html>"), "{page:?}");
+    // Nothing of it comes from elsewhere.
+    assert!(!page.body.contains("://"), "{page:?}");
+}
+
 fn no_panic(serving: Serving) {
     let (status, said) = serving.terminate();
     assert_eq!(status.code(), Some(0), "{said}");

@@ -141,6 +141,10 @@ fn the_example_is_read_as_it_is_written() {
                 alias: Some(
                     "champion",
                 ),
+                purpose: Purpose {
+                    intended_use: None,
+                    limitations: None,
+                },
             },
         )
     "#]]

@@ -12,6 +12,7 @@ use data::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 use types::{
@@ -28,10 +29,12 @@ pub(crate) struct Endpoint {
     of: Option<ProjectName>,
     pub(crate) said: manifest::Endpoint,
     loaded: RwLock<BTreeMap<u32, Arc<Loaded>>>,
-    /// Held by whoever loads, so that a version is loaded once.
+    /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
     shadow: Arc<Mutex<Comparison>>,
+    /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
+    unloaded: AtomicBool,
 }
 
 /// A version that answers.
@@ -42,8 +45,8 @@ pub(crate) struct Loaded {
 
 impl Endpoint {
     fn new(of: Option<ProjectName>, said: &manifest::Endpoint) -> Self {
-        let (loaded, loading, traffic, shadow) = Default::default();
-        Self { of, said: said.clone(), loaded, loading, traffic, shadow }
+        let (loaded, loading, traffic, shadow, unloaded) = Default::default();
+        Self { of, said: said.clone(), loaded, loading, traffic, shadow, unloaded }
     }
 
     /// Ends its workers; the next request loads anew.
@@ -58,6 +61,19 @@ impl Endpoint {
         if !is_idle {
             self.loaded.write().unwrap_or_else(PoisonError::into_inner).retain(|held, _| wanted.contains(held));
         }
+    }
+
+    fn is_unloaded(&self) -> bool {
+        self.unloaded.load(Ordering::Relaxed)
+    }
+
+    /// Refuses what an endpoint that was unloaded is asked for.
+    pub(crate) fn expect_wanted(&self, name: &EndpointName) -> Result<(), Error> {
+        if !self.is_unloaded() {
+            return Ok(());
+        }
+        let message = format!("endpoint `{name}` was unloaded, and answers once it is loaded again");
+        Err(Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message).into())
     }
 
     pub(crate) fn held(&self, version: u32) -> Option<Arc<Loaded>> {
@@ -78,6 +94,9 @@ pub struct EndpointInfo {
     pub alias: String,
     /// None while no version has the alias.
     pub version: Option<u32>,
+    /// Whether it answers nothing until it is loaded again.
+    #[serde(default)]
+    pub unloaded: bool,
     pub request: Vec<Field>,
     pub response: Vec<Field>,
 }
@@ -139,6 +158,8 @@ pub struct Served {
     /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
     pub first: PredictionId,
     pub predictions: Table,
+    /// Microseconds since 1970.
+    pub answered_us: i64,
 }
 
 impl Server {
@@ -267,6 +288,7 @@ impl Server {
             endpoint: name.clone(),
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
+            unloaded: endpoint.is_unloaded(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -342,7 +364,23 @@ impl Server {
         let trace = trace.map(Into::into);
         let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: answer };
         let first = self.predictions.note(tenant, name, noted)?;
-        Ok(Served { model, version, first, predictions })
+        Ok(Served { model, version, first, predictions, answered_us: at_us })
+    }
+
+    /// Loads the version under the alias, also if the endpoint was unloaded, and gives its number.
+    pub fn load_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<u32, Error> {
+        self.find(tenant, name)?.unloaded.store(false, Ordering::Relaxed);
+        Ok(self.stable_loaded(tenant, name)?.version.version)
+    }
+
+    /// Ends the endpoint's worker once the requests that it has are answered. It answers nothing until it is loaded again, the
+    /// project is deployed with another model or alias for it, or the server starts anew.
+    pub fn unload_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<(), Error> {
+        let endpoint = self.find(tenant, name)?;
+        let _turn = locked(&endpoint.loading);
+        endpoint.unloaded.store(true, Ordering::Relaxed);
+        endpoint.unload();
+        Ok(())
     }
 
     /// Takes note of a request to an endpoint that was turned away before its rows were read.
@@ -497,6 +535,7 @@ impl Server {
 
     /// The number of the version under the alias.
     fn stable(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<u32, Error> {
+        endpoint.expect_wanted(name)?;
         let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
         self.store.alias(tenant, model, alias)?.ok_or_else(|| {
             let message =
@@ -522,7 +561,8 @@ impl Server {
         version: u32,
     ) -> Result<(), Error> {
         let follows = |key: &(TenantId, EndpointName), endpoint: &Endpoint| {
-            key.0 == *tenant && endpoint.said.model == *model && endpoint.said.alias == alias
+            let is_its = key.0 == *tenant && endpoint.said.model == *model && endpoint.said.alias == alias;
+            is_its && !endpoint.is_unloaded()
         };
         let endpoints: Vec<_> = locked(&self.endpoints)
             .iter()

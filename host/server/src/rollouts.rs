@@ -69,7 +69,9 @@ impl Server {
     }
 
     fn tend(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<(), Error> {
-        endpoint.unload_all_but(&self.wanted(tenant, endpoint)?);
+        let wanted = self.wanted(tenant, endpoint)?;
+        endpoint.unload_all_but(&wanted);
+        endpoint.traffic.keep(&wanted);
         let Some(canary) = &endpoint.said.traffic.canary else { return Ok(()) };
         let _alone = locked(&endpoint.traffic.moving);
         let alias = |alias: &str| self.store.alias(tenant, &endpoint.said.model, alias);

@@ -5,7 +5,7 @@ use data::Table;
 use manifest::Sticky;
 use models::{Answered, PLACES, Window};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use types::{DataType, Digest, Fault, FaultKind, Field, Rollout};
@@ -76,6 +76,12 @@ impl Traffic {
         let seen = locked(&self.seen);
         let of = |version| seen.get(&version).cloned().unwrap_or_default();
         (of(stable), of(candidate))
+    }
+
+    /// Keeps what these versions answered and forgets the rest, so that it does not grow with every version.
+    pub(crate) fn keep(&self, versions: &BTreeSet<u32>) {
+        locked(&self.seen).retain(|version, _| versions.contains(version));
+        locked(&self.troubles).retain(|version, _| versions.contains(version));
     }
 
     /// Begins to count anew.

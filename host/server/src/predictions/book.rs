@@ -203,10 +203,7 @@ impl Book {
 
     fn begin(&self, first: PredictionId, table: &Table) -> Result<LogWriter, Fault> {
         let made = || {
-            // Not the tenant's own: one that is gone is not to come back.
-            [self.folder.parent().unwrap_or(&self.folder), self.folder.as_path()]
-                .into_iter()
-                .try_for_each(files::make)?;
+            files::make(&self.folder, 1)?;
             let path = files::place(&self.folder, first);
             let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
             std::fs::File::open(&self.folder)?.sync_all()?;

@@ -50,8 +50,12 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     paths.map_err(|error| unusable(folder, &error))
 }
 
-/// Makes a folder for the owner's eyes, unless it is there.
-pub(crate) fn make(folder: &Path) -> std::io::Result<()> {
+/// Makes a folder and so many above it for the owner's eyes, unless they are there. Not the tenant's own: one that is gone is
+/// not to come back.
+pub(crate) fn make(folder: &Path, above: usize) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent().filter(|_| above > 0) {
+        make(parent, above - 1)?;
+    }
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         made => made,

@@ -219,7 +219,8 @@ impl LabelLog {
 
     /// The last file, cut behind its last whole line; or the first one.
     fn open(&self, now_us: i64) -> std::io::Result<(PathBuf, File)> {
-        make(&self.folder)?;
+        // The first label may come before the first prediction is written.
+        make(&self.folder, 2)?;
         if let Some((_, path)) = self.listed().map_err(std::io::Error::other)?.pop() {
             let bytes = std::fs::read(&path)?;
             let whole = bytes.split_inclusive(|byte| *byte == b'\n').take_while(|line| read_line(line).is_some());

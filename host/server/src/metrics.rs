@@ -170,13 +170,16 @@ impl Metrics {
         page.0
     }
 
-    const TIMES: [(&str, &str, fn(&Series) -> &Histogram); 4] = [
+    const TIMES: [Told; 4] = [
         ("request_seconds", "From a request's rows to its predictions.", |series| &series.request),
         ("queue_seconds", "What a request waited for others.", |series| &series.queue),
         ("transform_seconds", "The steps before the predictor, of the batch.", |series| &series.transform),
         ("predict_seconds", "The predictor, of the batch.", |series| &series.predict),
     ];
 }
+
+/// A histogram's name, its help, and where it is kept.
+type Told = (&'static str, &'static str, fn(&Series) -> &Histogram);
 
 /// A page so far. Writing to a text does not fail.
 struct Page(String);

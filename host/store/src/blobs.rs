@@ -55,7 +55,7 @@ impl Blobs for Store {
 impl Store {
     /// Keeps what a reader gives, `length` bytes at most, if it has the digest; a stranger's file says what it is.
     pub fn take_in(&self, tenant: &TenantId, source: impl Read, length: u64, digest: Digest) -> Result<(), Fault> {
-        Ok(self.keep(tenant, source, length, digest, Path::new("the file")).map_err(Error::of_leaver)?)
+        self.keep(tenant, source, length, digest, Path::new("the file")).map_err(Error::of_leaver)
     }
 
     /// Copies `source` into a file of our own and, if it has the digest, gives it its name. Durable when it returns, also

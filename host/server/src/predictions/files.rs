@@ -67,7 +67,7 @@ pub(crate) fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Fault {
 }
 
 /// The files in which a prediction can be. Pure.
-pub(crate) fn holding<'a>(files: &'a [LogFile], id: PredictionId) -> impl Iterator<Item = &'a LogFile> {
+pub(crate) fn holding(files: &[LogFile], id: PredictionId) -> impl Iterator<Item = &LogFile> {
     let begins_before = move |file: &LogFile| file.first.at_ms() <= id.at_ms() + SLACK_MS;
     let ends_after = move |next: Option<&LogFile>| next.is_none_or(|next| next.first.at_ms() + SLACK_MS >= id.at_ms());
     files

@@ -297,7 +297,7 @@ fn segment_path(folder: &Path, number: u64) -> PathBuf {
 }
 
 /// The segments in order, once what is none yet is gone.
-fn segment_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+fn segment_files(folder: &Path) -> Result<Segments> {
     let (segments, unborn) = listed(folder)?;
     if let Some(path) = unborn {
         // Its header was not on disk yet, so no record is in it.
@@ -306,8 +306,11 @@ fn segment_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(segments)
 }
 
+/// Segments by their numbers.
+type Segments = Vec<(u64, PathBuf)>;
+
 /// The segments in order, and what is none yet. A hole in the numbers shows when the next header is read.
-fn listed(folder: &Path) -> Result<(Vec<(u64, PathBuf)>, Option<PathBuf>)> {
+fn listed(folder: &Path) -> Result<(Segments, Option<PathBuf>)> {
     let (mut segments, mut unborn) = (Vec::new(), None);
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -99,12 +99,7 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
             vec![Op::put(key, encode(&ScheduleState { paused: *paused, ..before }))]
         }
         Record::BackfillAsked(asked) => asked_for(asked, view)?,
-        Record::BackfillEnded { number, at_us } => match found::<BackfillEntry>(view, &key::backfill(*number))? {
-            Some(entry) => {
-                vec![Op::put(key::backfill(*number), encode(&BackfillEntry { ended_us: Some(*at_us), ..entry }))]
-            }
-            None => Vec::new(),
-        },
+        Record::BackfillEnded { number, at_us } => backfill_ended(*number, *at_us, view)?,
         Record::WatchMoved { project, pipeline, watch, seen } => {
             vec![Op::put(key::watch(project, pipeline, watch), encode(seen))]
         }
@@ -183,6 +178,11 @@ fn asked_for(asked: &BackfillAsked, view: &dyn View) -> Result<Vec<Op>> {
         return Err(Error::Conflict { what: format!("backfill {}", asked.number) });
     }
     Ok(vec![Op::put(key, encode(&BackfillEntry { asked: asked.clone(), ended_us: None }))])
+}
+
+fn backfill_ended(number: u64, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
+    let Some(entry) = found::<BackfillEntry>(view, &key::backfill(number))? else { return Ok(Vec::new()) };
+    Ok(vec![Op::put(key::backfill(number), encode(&BackfillEntry { ended_us: Some(at_us), ..entry }))])
 }
 
 /// Runs go with their records and with what others could have taken from them. What they started, registered and collected

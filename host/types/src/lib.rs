@@ -41,12 +41,15 @@ pub use id::{
     EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
 };
 pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
-pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
+pub use measure::{
+    Against, Bound, Finding, Interval, Leniency, Measure, Outcome, Requirement, Severity, Verdict, VerdictLine,
+};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use record::{
-    AliasMove, Attempt, Item, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature, StepCommit,
+    AliasMove, Attempt, Chosen, Item, ModelVersion, Receipt, Record, RunHead, RunState, ServedStep, Signature,
+    StepCommit,
 };
 pub use schema::{SCHEMA_BYTES_MAX, read_schema};
 pub use tenant::{InstallationRecord, Policy, Quota, QuotaKind, Removed};

@@ -13,7 +13,7 @@ mod tenant;
 
 pub(crate) use comparison::{collected, replayed, run_diff};
 pub(crate) use deployment::{deployment, deployment_history, deployment_list, differences_of};
-pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures};
+pub(crate) use detail::{model_list, model_version, rows, run_detail, run_list, run_measures, verdict};
 pub(crate) use plugin::{capabilities, plugin, plugin_changes, plugin_head};
 pub(crate) use problem::{problem, warning};
 pub(crate) use progress::RunShow;

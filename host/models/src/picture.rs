@@ -7,10 +7,10 @@ use types::{Bound, Interval, Outcome, Verdict, VerdictLine};
 /// Lines that are drawn; of more, those that did not pass come first.
 const LINES_MAX: usize = 60;
 const ROW: f64 = 24.0;
-const LEFT: f64 = 300.0;
+const LEFT: f64 = 250.0;
 const WIDTH: f64 = 340.0;
 const WHOLE: f64 = 900.0;
-const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1c2024}.head{font-weight:600}.faint{fill:#60646c}";
+const STYLE: &str = "text{font:13px system-ui,sans-serif}.head{font-weight:600}.faint{fill:#60646c}";
 
 /// The lines of one axis: differences to the baseline of one measure, or its values.
 struct Panel<'v> {
@@ -31,7 +31,7 @@ pub fn picture(verdict: &Verdict) -> String {
     let height = y + 16.0;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WHOLE} {height}\" width=\"{WHOLE}\" height=\"{height}\" \
-         role=\"img\" aria-label=\"what was asked of a model and where it lies\"><style>{STYLE}</style>\
+         fill=\"#1c2024\" role=\"img\" aria-label=\"what was asked of a model and where it lies\"><style>{STYLE}</style>\
          <rect width=\"{WHOLE}\" height=\"{height}\" fill=\"#ffffff\"/>{body}</svg>\n"
     )
 }
@@ -106,7 +106,7 @@ fn draw_line(svg: &mut String, line: &VerdictLine, is_difference: bool, y: f64, 
         Outcome::Inconclusive | Outcome::NoBaseline => "#ad5700",
     };
     let name = line.requirement.slice.as_deref().unwrap_or("all rows");
-    let cut: String = name.chars().take(38).collect();
+    let cut: String = name.chars().take(34).collect();
     let _ = write!(
         svg,
         "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",

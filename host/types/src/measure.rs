@@ -66,8 +66,8 @@ impl Measure {
     }
 }
 
-/// Measures of the first-party evaluators of which less is better.
-const BETTER_LOW: [&str; 17] = [
+/// Measures of the first-party evaluators of which less is better. A mean error, a bias and a coverage are best in between.
+const BETTER_LOW: [&str; 16] = [
     "log_loss",
     "brier",
     "ece",
@@ -84,11 +84,10 @@ const BETTER_LOW: [&str; 17] = [
     "median_absolute_error",
     "pinball",
     "interval_width",
-    "baseline_error",
 ];
 
 /// And of which more is.
-const BETTER_HIGH: [&str; 26] = [
+const BETTER_HIGH: [&str; 23] = [
     "accuracy",
     "balanced_accuracy",
     "precision",
@@ -104,7 +103,6 @@ const BETTER_HIGH: [&str; 26] = [
     "roc_auc",
     "roc_auc_macro",
     "pr_auc",
-    "tpr",
     "tnr",
     "brier_resolution",
     "r2",
@@ -113,8 +111,6 @@ const BETTER_HIGH: [&str; 26] = [
     "map",
     "hit_rate",
     "auc",
-    "average_precision",
-    "roc_auc_weighted",
 ];
 
 /// The side on which a measure must lie.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use types::{Against, Bound, Interval, Outcome, Requirement, VerdictLine};
 
 /// Slices of a requirement that are told one by one.
-const SLICES_TOLD: usize = 3;
+const SLICES_TOLD: usize = 2;
 
 type Asked<'a> = [(&'a Requirement, Vec<VerdictLine>)];
 
@@ -41,7 +41,7 @@ fn of_requirement(lines: &[VerdictLine], against: Option<&Against>) -> Vec<(Outc
         let alike: Vec<_> = slices.iter().filter(|line| line.outcome() == outcome).collect();
         told.extend(alike.iter().take(SLICES_TOLD).map(|line| (outcome, words(line, against))));
         if let Some(more) = alike.len().checked_sub(SLICES_TOLD).filter(|more| *more > 0) {
-            told.push((outcome, format!("and so for {more} more slices")));
+            told.push((outcome, format!("likewise in {more} more of its slices")));
         }
     }
     let good = slices.iter().filter(|line| line.outcome() == Outcome::Pass).count();

@@ -16,7 +16,14 @@ fn the_tumour_example_trains_a_good_model_and_serves_its_python_step() {
     said.expect(
         "run",
         0,
-        &["569 rows", "gate passed", "roc_auc", "registered model `tumour` version 1", "now `champion`"],
+        &[
+            "569 rows",
+            "gate passed",
+            "no version of tumour is champion yet",
+            "roc_auc",
+            "registered model `tumour` version 1",
+            "now `champion`",
+        ],
     );
     assert!(!said.err.contains("building"), "what `check` built is not built again: {}", said.err);
 

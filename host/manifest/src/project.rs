@@ -5,8 +5,8 @@ use crate::{Course, Each, Notify, Places, Retention, Traffic, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
-    EndpointName, Id, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName, ProjectName,
-    Purpose, Requirement, Settings, Spot, StepName,
+    EndpointName, Id, Leniency, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName,
+    ProjectName, Purpose, Requirement, Settings, Spot, StepName,
 };
 
 /// The plugin that carries out queries, and the parameter that holds one.
@@ -136,8 +136,14 @@ pub enum PluginSource {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Builtin {
     Predict,
+    /// With the registered version that has an alias.
+    PredictWith {
+        model: ModelName,
+        alias: String,
+    },
     Gate {
         require: Vec<Requirement>,
+        leniency: Leniency,
     },
     /// Of the models of a step with `each`, the one with the best measure.
     Best {
@@ -181,7 +187,7 @@ impl Builtin {
     /// As a manifest writes it.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Predict => "predict",
+            Self::Predict | Self::PredictWith { .. } => "predict",
             Self::Gate { .. } => "gate",
             Self::Best { .. } => "best",
             Self::Register { .. } => "register",

@@ -56,7 +56,7 @@ fn output(text: &str) -> OutputRef {
 #[test]
 fn conditions() {
     let of = || output("data.table");
-    let requirement = |bound| Requirement { measure: "auc".into(), slice: Some("x".into()), bound };
+    let requirement = |bound| Requirement { slice: Some("x".into()), ..Requirement::new("auc", bound) };
     for (written, expected) in [
         (
             "{ measures = \"data.table\", measure = \"auc\", slice = \"x\", at_least = 0.9, at_most = 1 }",

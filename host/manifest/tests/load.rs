@@ -20,8 +20,19 @@ fn the_example_is_read_as_it_is_written() {
     let project = example();
     let pipeline = project.pipelines.values().next().unwrap();
     let written: Vec<&str> = pipeline.steps.iter().map(|step| step.name.as_str()).collect();
-    let order =
-        ["patients", "checked", "parts", "scaled", "derived", "model", "predicted", "measured", "gate", "registered"];
+    let order = [
+        "patients",
+        "checked",
+        "parts",
+        "scaled",
+        "derived",
+        "model",
+        "predicted",
+        "champion",
+        "measured",
+        "gate",
+        "registered",
+    ];
     assert_eq!(written, order);
     assert_eq!(pipeline.in_order().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), order);
     expect![[r#"
@@ -121,6 +132,9 @@ fn the_example_is_read_as_it_is_written() {
                         bound: AtLeast(
                             0.99,
                         ),
+                        slices: [],
+                        lowest: false,
+                        confident: false,
                     },
                     Requirement {
                         measure: "brier",
@@ -128,8 +142,25 @@ fn the_example_is_read_as_it_is_written() {
                         bound: AtMost(
                             0.05,
                         ),
+                        slices: [],
+                        lowest: false,
+                        confident: false,
+                    },
+                    Requirement {
+                        measure: "roc_auc",
+                        slice: None,
+                        bound: NotWorseBy(
+                            0.01,
+                        ),
+                        slices: [],
+                        lowest: false,
+                        confident: false,
                     },
                 ],
+                leniency: Leniency {
+                    inconclusive: false,
+                    no_baseline: true,
+                },
             },
         )
     "#]]

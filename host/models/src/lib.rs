@@ -1,7 +1,7 @@
 //! Artifacts -> versions, aliases, gate verdicts. Pure: what is committed comes in, what is to be recorded goes out.
 //!
 //! ```text
-//!  measures + requirements --gate----> Verdict
+//!  measures + requirements --gate----> Verdict --picture--> SVG
 //!  plan + committed steps  --version-> ModelVersion --alias_move-> AliasMove
 //!  moves of an alias       --history-> who served when, what to go back to
 //!  canary + what was seen  --rollout-> the canary after it; --share-> who answers a request
@@ -11,6 +11,7 @@
 mod analysis;
 mod gate;
 mod history;
+mod picture;
 mod rollout;
 mod share;
 mod version;
@@ -18,6 +19,7 @@ mod version;
 pub use analysis::{Answered, Judgement, Window, judge};
 pub use gate::gate;
 pub use history::{before, held};
+pub use picture::picture;
 pub use rollout::{Moved, RolloutEvent, advance, begin};
 pub use share::{PLACES, choose, spread};
 pub use version::{Origin, alias_move, version, version_digest};

@@ -2,7 +2,7 @@
 
 use crate::known::{Given, Kind, Known, Rows, Steps, find, take, trainer};
 use crate::plugin_step::{known, stop};
-use crate::{Describe, Work, served, wiring};
+use crate::{Describe, Work, gate, served, wiring};
 use manifest::{Builtin, Pipeline, Source, Step};
 use types::{EndpointName, Field, Id, OutputRef, PortName, Problem};
 
@@ -15,10 +15,15 @@ pub(crate) fn plan(
 ) -> Result<Known, Vec<Problem>> {
     match builtin {
         Builtin::Predict => predict(step, steps),
-        Builtin::Gate { require } => {
+        Builtin::PredictWith { model, alias } => {
+            let (rows, _) = input(step, steps, "rows", Kind::Table)?;
+            let work = Work::PredictWith { rows, model: model.clone(), alias: alias.clone(), chosen: None };
+            // Which columns a version reads and gives is known when it was looked up.
+            Ok(known(work, [("table", Given::table(Vec::new(), Rows::Made("adds a model's predictions")))]))
+        }
+        Builtin::Gate { require, leniency } => {
             let (measures, _) = input(step, steps, "measures", Kind::Measures)?;
-            let work = Work::Gate { measures, require: require.clone() };
-            Ok(known(work, [("verdict", Given::other(Kind::Verdict))]))
+            gate::plan(step, steps, measures, require, *leniency)
         }
         Builtin::Best { measure, slice, highest } => best(step, steps, measure, slice.as_deref(), *highest),
         Builtin::Register { .. } => register(pipeline, step, builtin, steps),

@@ -16,6 +16,7 @@ mod course;
 mod deliver;
 mod expand;
 mod fan;
+mod gate;
 mod known;
 mod parameters;
 mod plugin_step;
@@ -29,7 +30,7 @@ mod wiring;
 
 pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
-pub use step::{Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};

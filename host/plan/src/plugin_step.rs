@@ -313,8 +313,13 @@ fn evaluate(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
     let candidate = asked.required("candidate")?;
     let columns = asked.table("candidate").map_or(&[][..], |taken| taken.columns);
     let slices = asked.step.slices.clone();
-    let missing = slices.iter().enumerate().filter(|_| !columns.is_empty()).filter_map(|(index, name)| {
-        wiring::column(asked.step, &["slices", &index.to_string()], &candidate, columns, name).err()
+    let missing = slices.iter().enumerate().filter(|_| !columns.is_empty()).flat_map(|(index, slice)| {
+        let column = |name| wiring::column(asked.step, &["slices", &index.to_string()], &candidate, columns, name);
+        // A column of this very name, or those that it crosses.
+        match columns.iter().any(|field| field.name == *slice) {
+            true => Vec::new(),
+            false => slice.split(" x ").filter_map(|name| column(name).err()).collect(),
+        }
     });
     stop(missing.collect())?;
     let work = Work::Evaluate { plugin, candidate, baseline: asked.optional("baseline"), slices };

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Condition, Digest, EndpointName, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName,
-    ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
+    Chosen, Condition, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef, PipelineName, PluginName,
+    Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -112,6 +112,15 @@ pub enum Work {
     },
     /// Gives `table`: the rows with the predictor's columns. `plugin` is the trainer's.
     Predict { plugin: PlannedPlugin, rows: OutputRef, model: OutputRef },
+    /// Gives `table`: the rows as a registered version's path made them, with the columns that it answers beside them.
+    PredictWith {
+        rows: OutputRef,
+        model: ModelName,
+        alias: String,
+        /// The version and its predictor, once the alias was looked up.
+        #[serde(default)]
+        chosen: Option<Answering>,
+    },
     /// Gives `measures`.
     Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
     /// Gives `delivered`, which no step takes. `trainer` is the plugin behind a model.
@@ -120,7 +129,15 @@ pub enum Work {
     /// them. Carried out by the server, without a worker.
     Feedback { endpoint: EndpointName, label: String },
     /// Gives `verdict`. Carried out by `models::gate`, without a worker.
-    Gate { measures: OutputRef, require: Vec<Requirement> },
+    Gate {
+        measures: OutputRef,
+        require: Vec<Requirement>,
+        /// The registered version that the measures compare with, if they do.
+        #[serde(default)]
+        baseline: Option<Baseline>,
+        #[serde(default)]
+        leniency: Leniency,
+    },
     /// Gives `model` and `measures`: those of the item with the best value of a measure. Carried out by the host.
     Best {
         model: OutputRef,
@@ -155,6 +172,21 @@ pub enum Work {
     },
 }
 
+/// What a step answers with, and the plugin of its predictor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answering {
+    pub plugin: PlannedPlugin,
+    pub version: Box<Chosen>,
+}
+
+/// The step that answers with a registered version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub step: StepName,
+    pub model: ModelName,
+    pub alias: String,
+}
+
 /// How a request's columns become the predictor's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServedPath {
@@ -175,7 +207,7 @@ impl Work {
             Self::Fit { .. } => "fit",
             Self::Check { .. } => "check",
             Self::Train { .. } => "train",
-            Self::Predict { .. } => "predict",
+            Self::Predict { .. } | Self::PredictWith { .. } => "predict",
             Self::Evaluate { .. } => "evaluate",
             Self::Deliver { .. } => "deliver",
             Self::Gate { .. } => "gate",
@@ -197,6 +229,7 @@ impl Work {
                 [train].into_iter().chain(validation).chain(initial).collect()
             }
             Self::Predict { rows, model, .. } => vec![rows, model],
+            Self::PredictWith { rows, .. } => vec![rows],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
             Self::Gate { measures, .. } => vec![measures],
@@ -220,6 +253,7 @@ impl Work {
                 [train].into_iter().chain(validation).chain(initial).collect()
             }
             Self::Predict { rows, model, .. } => vec![rows, model],
+            Self::PredictWith { rows, .. } => vec![rows],
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
             Self::Gate { measures, .. } => vec![measures],
@@ -242,6 +276,7 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
+            Self::PredictWith { chosen, .. } => Some(&chosen.as_ref()?.plugin),
             Self::Feedback { .. }
             | Self::Gate { .. }
             | Self::Best { .. }
@@ -260,6 +295,7 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
+            Self::PredictWith { chosen, .. } => Some(&mut chosen.as_mut()?.plugin),
             Self::Feedback { .. }
             | Self::Gate { .. }
             | Self::Best { .. }

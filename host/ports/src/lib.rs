@@ -52,6 +52,13 @@ pub trait Journal: Send + Sync {
     fn next_version(&self, tenant: &TenantId, model: &types::ModelName) -> Result<u32, Fault>;
     /// The version under an alias.
     fn alias(&self, tenant: &TenantId, model: &types::ModelName, alias: &str) -> Result<Option<u32>, Fault>;
+    /// A version of a model.
+    fn version(
+        &self,
+        tenant: &TenantId,
+        model: &types::ModelName,
+        version: u32,
+    ) -> Result<Option<types::ModelVersion>, Fault>;
 }
 
 /// How far a collector is with a source.

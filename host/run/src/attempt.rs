@@ -4,7 +4,7 @@
 use crate::call::who;
 use crate::outputs::{self, Outputs};
 use crate::view::turn_page;
-use crate::{CancelToken, Dispatcher, Observer, RunEvent, findings, source};
+use crate::{CancelToken, Dispatcher, Observer, RunEvent, chosen, findings, source};
 use crate::{Ended, Event};
 use plan::{PlannedStep, Work};
 use ports::{Answer, Call, Page, SourceState, Task, Watch, Watched};
@@ -42,9 +42,10 @@ fn cut(fault: Fault) -> Fault {
 
 impl Trial<'_> {
     /// Carries the attempt out and tells the loop. Whatever happens, the loop hears of an end.
-    pub(crate) fn carry_out(&self, call: &Call) {
-        let (result, receipt) = catch_unwind(AssertUnwindSafe(|| self.result(call))).unwrap_or_else(|_| {
-            let fault = Fault::host(format!("{}: the runner panicked; this is a bug of ours", call.who));
+    pub(crate) fn carry_out(&self, path: &[Call], mut call: Call) {
+        let who = call.who.clone();
+        let (result, receipt) = catch_unwind(AssertUnwindSafe(|| self.result(path, &mut call))).unwrap_or_else(|_| {
+            let fault = Fault::host(format!("{who}: the runner panicked; this is a bug of ours"));
             (Err(fault), Receipt::default())
         });
         self.end(result, receipt);
@@ -56,10 +57,38 @@ impl Trial<'_> {
         self.send(Event::Ended(Box::new(ended)));
     }
 
-    fn result(&self, call: &Call) -> (Result<Outputs, Fault>, Receipt) {
+    /// Of the calls of `path`, if there are any, each takes the rows that the one before gave, and the last one is `call`.
+    fn result(&self, path: &[Call], call: &mut Call) -> (Result<Outputs, Fault>, Receipt) {
+        let mut spent = Receipt::default();
+        let mut given = None;
+        for stage in path {
+            let mut stage = stage.clone();
+            chosen::give_rows(&mut stage.assignment.task, given);
+            let outcome = self.dispatcher.runner.run(self.tenant, &stage, self);
+            chosen::add(&mut spent, outcome.receipt);
+            match outcome.result.and_then(|answer| self.stage(&stage.assignment.task, answer)) {
+                Ok(table) => given = Some(table),
+                Err(fault) => return (Err(cut(fault)), spent),
+            }
+        }
+        chosen::give_rows(&mut call.assignment.task, given);
         let outcome = self.dispatcher.runner.run(self.tenant, call, self);
         let outputs = outcome.result.and_then(|answer| self.outputs(&call.assignment.task, answer));
-        (outputs.map_err(cut), outcome.receipt)
+        match path.is_empty() {
+            true => spent = outcome.receipt,
+            false => chosen::add(&mut spent, outcome.receipt),
+        }
+        (outputs.map_err(cut), spent)
+    }
+
+    /// The rows that a step of a registered version's path gave.
+    fn stage(&self, task: &Task, answer: Answer) -> Result<TableRef, Fault> {
+        let Answer::Outputs { outputs } = answer else {
+            return Err(Fault::host(format!("{}: the worker answered another question", who(&self.step))));
+        };
+        let table = chosen::stage_output(&self.step, task, &outputs)?;
+        outputs::check_blobs(&self.step, &outputs, self.tenant, self.blobs())?;
+        Ok(table)
     }
 
     fn outputs(&self, task: &Task, answer: Answer) -> Result<Outputs, Fault> {

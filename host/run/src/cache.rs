@@ -41,8 +41,15 @@ impl WorkName {
         ]);
         parts.extend(parameters(&plugin.parameters));
         parts.extend(inputs(step, view));
-        let work = serde_json::to_value(&step.work).map_err(|_| "it has no stored form")?;
-        parts.insert("role and columns".to_owned(), Digest::of_json(&without_sources(work)));
+        let role = match &step.work {
+            // Another version under the alias, or the same one under another, is told by what answers alone.
+            Work::PredictWith { chosen: Some(chosen), .. } => Digest::of_json(&("predict with", chosen.version.digest)),
+            work => {
+                let work = serde_json::to_value(work).map_err(|_| "it has no stored form")?;
+                Digest::of_json(&without_sources(work))
+            }
+        };
+        parts.insert("role and columns".to_owned(), role);
         Ok(Self(parts))
     }
 

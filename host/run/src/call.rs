@@ -1,6 +1,6 @@
 //! A planned step and what its inputs committed -> the call for one attempt. Pure. Work that the host does itself has none.
 
-use crate::RunView;
+use crate::{Choice, RunView, chosen};
 use plan::{PlannedPlugin, PlannedStep, Work};
 use ports::{Assignment, Call, Delivery, Tables, Task, Turn};
 use serde_json::json;
@@ -27,7 +27,7 @@ pub fn call_for(
     let assignment = Assignment {
         component,
         parameters,
-        seed: step.seed,
+        seed: chosen::seed(step),
         logical_time_us: head.logical_time_us,
         limits: step.limits,
         checkpoint: view.steps.get(&step.name).and_then(|step| step.checkpoint),
@@ -83,9 +83,14 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
             let (model, reads) = model(step, view, from)?;
             Task::Predict { rows: one("rows", rows)?, model, reads }
         }
+        Work::PredictWith { rows, chosen, .. } => chosen::task(step, chosen.as_ref(), one("rows", rows)?)?,
         Work::Evaluate { candidate, baseline, slices, .. } => Task::Evaluate {
             candidate: one("candidate", candidate)?,
-            baseline: maybe("baseline", baseline)?,
+            // Where no version has its alias, `decide` lets the step begin without.
+            baseline: match baseline {
+                Some(output) if *view.choice(&output.step) == Choice::Nobody => None,
+                _ => maybe("baseline", baseline)?,
+            },
             slices: slices.clone(),
         },
         Work::Feedback { endpoint, .. } => {

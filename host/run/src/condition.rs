@@ -33,7 +33,7 @@ fn unmet_one(condition: &Condition, view: &RunView) -> Option<String> {
 }
 
 fn measure(of: &OutputRef, requirement: &Requirement, measures: &[Measure]) -> Option<String> {
-    let Requirement { measure: name, slice, bound } = requirement;
+    let Requirement { measure: name, slice, bound, .. } = requirement;
     let called = slice.as_ref().map_or_else(|| name.clone(), |slice| format!("{name} of {slice}"));
     let taken = measures.iter().find(|measure| measure.name == *name && measure.slice == *slice);
     let Some(value) = taken.map(|measure| measure.value) else {

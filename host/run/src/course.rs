@@ -11,12 +11,12 @@ use crate::cache::{self, WorkName};
 use crate::call::who;
 use crate::decide::out_of_time;
 use crate::outputs::Outputs;
-use crate::{Action, Circumstances, OutputSummary, RunEvent, RunView, Stop, StoredPlan, decide, own, retry};
+use crate::{Action, Circumstances, OutputSummary, RunEvent, RunView, Stop, StoredPlan, chosen, decide, own, retry};
 use plan::{Each, Plan, PlannedStep, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, Item, LimitKind, ModelName, Receipt, Record, Retry, RunId, RunState,
-    StepCommit, StepName, Taken, recorded_bytes,
+    Artifact, Attempt, Chosen, Digest, Fault, FaultKind, Item, LimitKind, ModelName, Receipt, Record, Retry, RunId,
+    RunState, StepCommit, StepName, Taken, recorded_bytes,
 };
 
 /// What happened.
@@ -45,6 +45,11 @@ pub enum Event {
         attempt: Attempt,
         number: u32,
         from: Option<u32>,
+    },
+    /// The registered version that a step answers with; none if none has the alias.
+    Chosen {
+        step: StepName,
+        chosen: Option<Box<Chosen>>,
     },
     /// Somebody has something to say, or a time has come: see [`Now`].
     Woken,
@@ -80,13 +85,15 @@ pub struct Turn {
     pub orders: Vec<Order>,
 }
 
-/// What the loop is to do. Each of the first four is answered by its event.
+/// What the loop is to do. Each of the first five is answered by its event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
     /// Look whether the work of a step was done. May be answered before the records are appended.
     Find { step: StepName, name: Digest },
     /// Look up the model's next number and keep others from doing so until the answer's records are appended. Likewise.
     Number { step: StepName, attempt: Attempt, model: ModelName, alias: Option<String> },
+    /// Look up the version that has an alias. May be answered before the records are appended.
+    Choose { step: StepName, model: ModelName, alias: String },
     /// Begin an attempt.
     Attempt { step: StepName, attempt: Attempt },
     /// Find the items of a step in its rows.
@@ -126,9 +133,11 @@ impl Course {
         &self.plan
     }
 
-    /// A step as it is to run: where it takes the best of several models, with the plugin as that one was trained.
+    /// A step as it is to run: where it takes the best of several models, with the plugin as that one was trained; where it
+    /// answers with a registered version, with that.
     pub fn step(&self, name: &StepName) -> Option<PlannedStep> {
-        self.plan.step(name).map(|step| own::with_winner(&self.plan, &self.view, step))
+        let step = own::with_winner(&self.plan, &self.view, self.plan.step(name)?);
+        Some(chosen::with_version(step, &self.view))
     }
 
     pub fn stored(&self) -> &StoredPlan {
@@ -166,6 +175,7 @@ impl Course {
             Event::Numbered { step, attempt, number, from } => {
                 self.register(&step, attempt, number, from, now, &mut turn)
             }
+            Event::Chosen { step, chosen } => self.choose(&step, chosen, &mut turn),
             Event::Woken => {}
         }
         self.advance(now, &mut turn);
@@ -210,6 +220,11 @@ impl Course {
     /// Begins a step; true if it has ended already.
     fn start(&mut self, name: &StepName, now: &Now, turn: &mut Turn) -> bool {
         let Some(step) = self.step(name) else { return false };
+        if let Work::PredictWith { model, alias, chosen: None, .. } = &step.work {
+            self.busy.insert(name.clone());
+            turn.orders.push(Order::Choose { step: name.clone(), model: model.clone(), alias: alias.clone() });
+            return false;
+        }
         if let (None, Ok(work)) = (&step.each, WorkName::of(&step, &self.view)) {
             self.busy.insert(name.clone());
             turn.orders.push(Order::Find { step: name.clone(), name: work.digest() });
@@ -238,6 +253,17 @@ impl Course {
             _ => Order::Attempt { step: name, attempt },
         });
         false
+    }
+
+    /// From here on the step answers with this version, in a resumed run too; without one it is skipped.
+    fn choose(&mut self, name: &StepName, chosen: Option<Box<Chosen>>, turn: &mut Turn) {
+        self.busy.remove(name);
+        let Some(Work::PredictWith { model, alias, .. }) = self.plan.step(name).map(|step| step.work.clone()) else {
+            return;
+        };
+        let version = chosen.as_ref().map(|chosen| chosen.version);
+        self.record(Record::VersionChosen { run: self.run, step: name.clone(), chosen }, turn);
+        turn.told.push(RunEvent::VersionChosen { step: name.clone(), model, alias, version });
     }
 
     fn found(

@@ -1,9 +1,9 @@
 //! A plan and how far it is -> what to do next. Pure: the loop acts on it and asks again after every change.
 
-use crate::{RunView, Status, StepView, Stop, condition, retry};
+use crate::{Choice, RunView, Status, StepView, Stop, condition, retry};
 use plan::{Each, Plan, PlannedStep, Work};
 use std::collections::BTreeSet;
-use types::{Artifact, RunState, StepName};
+use types::{Artifact, OutputRef, RunState, StepName};
 
 /// What the loop is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,8 @@ fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
     if inputs.iter().any(|input| !view.status(&input.step).is_final()) {
         return Readiness::Waits;
     }
-    let missing = inputs.iter().find_map(|input| match view.status(&input.step) {
+    let inputs = inputs.into_iter().filter(|input| !does_without(step, input, view));
+    let missing = inputs.into_iter().find_map(|input| match view.status(&input.step) {
         Status::Failed { .. } => Some(format!("step `{}` failed", input.step)),
         // What gathers items is the step that people know.
         Status::Skipped { because } if matches!(step.work, Work::Gather { .. }) => Some(because.clone()),
@@ -103,6 +104,7 @@ fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
         _ => None,
     });
     let never = missing.or_else(|| refusal(step, view)).or_else(|| no_items(step, view));
+    let never = never.or_else(|| nobody(step, view));
     let never = never.or_else(|| condition::unmet(&step.when, view).map(|why| format!("`when` does not hold: {why}")));
     match never {
         Some(because) => Readiness::Never(because),
@@ -110,6 +112,18 @@ fn readiness(step: &PlannedStep, view: &RunView) -> Readiness {
         None if matches!(step.each, Some(Each::Like { .. })) => Readiness::Waits,
         None => Readiness::Ready,
     }
+}
+
+/// A registered version that there is not.
+fn nobody(step: &PlannedStep, view: &RunView) -> Option<String> {
+    let Work::PredictWith { model, alias, .. } = &step.work else { return None };
+    (*view.choice(&step.name) == Choice::Nobody).then(|| format!("no version of model `{model}` is `{alias}`"))
+}
+
+/// An evaluator measures the candidate alone where no version has the alias of its baseline; its gate says so.
+fn does_without(step: &PlannedStep, input: &OutputRef, view: &RunView) -> bool {
+    let is_baseline = matches!(&step.work, Work::Evaluate { baseline: Some(baseline), .. } if baseline == input);
+    is_baseline && *view.choice(&input.step) == Choice::Nobody
 }
 
 /// A step that runs for each of nothing.

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{Cause, Digest, Fault, Item, Record, RunHead, RunId, RunState, Settings, StepCommit, StepName, TenantId};
+use types::{
+    Cause, Chosen, Digest, Fault, Item, Record, RunHead, RunId, RunState, Settings, StepCommit, StepName, TenantId,
+};
 
 /// Turns plans into runs. Shared by all tenants and threads.
 pub struct Dispatcher {
@@ -44,6 +46,8 @@ pub struct Begin<'a> {
     pub by: Option<String>,
     /// What steps run for, where another run found that out.
     pub items: Vec<(StepName, Vec<Item>)>,
+    /// The versions that steps answer with, where another run looked them up.
+    pub chosen: Vec<(StepName, Option<Box<Chosen>>)>,
     /// What steps need not do, because it is there.
     pub taken: Vec<StepCommit>,
     /// Records that are to be true if and only if the run began.
@@ -53,9 +57,9 @@ pub struct Begin<'a> {
 impl<'a> Begin<'a> {
     /// Because somebody asked for it, now.
     pub fn manual(plan: &'a Plan, project_dir: &'a Path) -> Self {
-        let (overrides, by, items, taken, beside) = Default::default();
+        let (overrides, by, items, chosen, taken, beside) = Default::default();
         let (cause, logical_time_us, deployment) = (Cause::Manual, None, None);
-        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, by, items, taken, beside }
+        Self { plan, cause, project_dir, logical_time_us, deployment, overrides, by, items, chosen, taken, beside }
     }
 }
 
@@ -100,8 +104,8 @@ impl Dispatcher {
 
     /// Records that a run began; [`Self::drive`] does its work.
     pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<RunId, Fault> {
-        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, items, taken, beside } =
-            begin;
+        let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, .. } = begin;
+        let (items, chosen, taken, beside) = (begin.items, begin.chosen, begin.taken, begin.beside);
         check_order(plan).map_err(Fault::host)?;
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
         let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
@@ -120,6 +124,8 @@ impl Dispatcher {
         };
         let told: Vec<_> = taken.iter().flat_map(|commit| committed(commit, now_us)).collect();
         let items = items.into_iter().map(|(step, items)| Record::StepExpanded { run, step, items });
+        let chosen = chosen.into_iter().map(|(step, chosen)| Record::VersionChosen { run, step, chosen });
+        let items = items.chain(chosen);
         let taken = taken.into_iter().map(|commit| Record::StepCommitted { run, commit, at_us: now_us });
         let records: Vec<_> = [Record::RunStarted(head)].into_iter().chain(items).chain(taken).chain(beside).collect();
         self.journal.append(tenant, &records)?;

@@ -5,7 +5,7 @@ use crate::attempt::{Source, Trial};
 use crate::call::{call_for, who, wrong_input};
 use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
 use crate::gather::{self, Part};
-use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, explain, source_of};
+use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, Receipt, RunId, RunState, StepCommit, StepName, TableRef, TenantId,
+    Artifact, Attempt, Chosen, Digest, Fault, FaultKind, ModelName, Receipt, RunId, RunState, StepCommit, StepName,
+    TableRef, TenantId,
 };
 
 /// A run and the loop round it.
@@ -112,6 +113,7 @@ impl<'a> Drive<'a> {
             for order in next.orders {
                 match order {
                     Order::Find { step, name } => events.push_back(self.found(step, name)),
+                    Order::Choose { step, model, alias } => events.push_back(self.chosen(step, &model, &alias)?),
                     Order::Number { .. } => numbers.push_back(order),
                     order => turn.orders.push(order),
                 }
@@ -140,6 +142,14 @@ impl<'a> Drive<'a> {
         let number = journal.next_version(self.tenant, &model)?;
         let from = alias.map(|alias| journal.alias(self.tenant, &model, &alias)).transpose()?.flatten();
         Ok(Event::Numbered { step, attempt, number, from })
+    }
+
+    fn chosen(&self, step: StepName, model: &ModelName, alias: &str) -> Result<Event, Fault> {
+        let journal = &self.dispatcher.journal;
+        let number = journal.alias(self.tenant, model, alias)?;
+        let version = number.map(|number| journal.version(self.tenant, model, number)).transpose()?.flatten();
+        let chosen = version.map(|version| Box::new(Chosen::of(version, alias)));
+        Ok(Event::Chosen { step, chosen })
     }
 
     fn found(&self, step: StepName, name: Digest) -> Event {
@@ -192,7 +202,7 @@ impl<'a> Drive<'a> {
                 Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
                 Order::Return(state) => return Ok(Next::Return(state)),
                 // Answered by `follow`.
-                Order::Find { .. } | Order::Number { .. } => {}
+                Order::Find { .. } | Order::Choose { .. } | Order::Number { .. } => {}
             }
         }
         Ok(Next::Wait(wake))
@@ -232,8 +242,9 @@ impl<'a> Drive<'a> {
         let source = self.source(&step)?;
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
         let stored = self.course.stored();
-        let called =
-            call_for(&step, self.course.view(), self.tenant, &stored.project_dir, stored.plan.priority, cursor);
+        let (view, base, priority) = (self.course.view(), &stored.project_dir, stored.plan.priority);
+        let called = call_for(&step, view, self.tenant, base, priority, cursor);
+        let path = chosen::path_calls(&step, base, priority, view);
         let trial = Trial {
             dispatcher: self.dispatcher,
             tenant: self.tenant,
@@ -246,9 +257,9 @@ impl<'a> Drive<'a> {
             events: self.events.clone(),
             source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
         };
-        match called {
-            Ok(call) if alone => trial.carry_out(&call),
-            Ok(call) => drop(scope.spawn(move || trial.carry_out(&call))),
+        match called.and_then(|call| Ok((call, path?))) {
+            Ok((call, path)) if alone => trial.carry_out(&path, call),
+            Ok((call, path)) => drop(scope.spawn(move || trial.carry_out(&path, call))),
             Err(fault) => trial.end(Err(fault), Receipt::default()),
         }
         Ok(())

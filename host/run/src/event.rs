@@ -93,6 +93,13 @@ pub enum RunEvent {
         step: StepName,
         items: Vec<String>,
     },
+    /// The registered version that a step answers with; none if none has the alias.
+    VersionChosen {
+        step: StepName,
+        model: ModelName,
+        alias: String,
+        version: Option<u32>,
+    },
     StepSkipped {
         step: StepName,
         because: String,

@@ -130,11 +130,8 @@ fn kind(work: &Work, port: &PortName) -> &'static str {
         Work::Deliver { .. } => "delivered",
         Work::Gate { .. } => "verdict",
         Work::Register { .. } => "version",
-        Work::Collect { .. }
-        | Work::Feedback { .. }
-        | Work::Transform { .. }
-        | Work::Fit { .. }
-        | Work::Predict { .. } => "table",
+        Work::Collect { .. } | Work::Feedback { .. } | Work::Transform { .. } | Work::Fit { .. } => "table",
+        Work::Predict { .. } | Work::PredictWith { .. } => "table",
     }
 }
 

@@ -3,25 +3,39 @@
 use crate::call::{who, wrong_input};
 use crate::course::committed;
 use crate::outputs::Outputs;
-use crate::{RunEvent, RunView};
-use plan::{Plan, PlannedStep, Work};
+use crate::{Choice, RunEvent, RunView};
+use plan::{Baseline, Plan, PlannedStep, Work};
 use std::borrow::Cow;
 use types::{
-    Artifact, Attempt, Fault, Measure, ModelVersion, OutputRef, PortName, Receipt, Record, StepCommit, StepName,
+    Against, Artifact, Attempt, Fault, Measure, ModelVersion, OutputRef, PortName, Receipt, Record, StepCommit,
+    StepName,
 };
 
 /// What a step gives that needs nothing but the view; none of other steps.
 pub(crate) fn outputs(step: &PlannedStep, view: &RunView) -> Option<Result<Outputs, Fault>> {
     match &step.work {
-        Work::Gate { measures, require } => Some(measured(step, view, measures).and_then(|taken| {
-            Ok(Outputs::from([(only_output(step)?, Artifact::Verdict(models::gate(require, taken)))]))
-        })),
+        Work::Gate { measures, require, baseline, leniency } => {
+            Some(measured(step, view, measures).and_then(|taken| {
+                let against = baseline.as_ref().map(|baseline| against(view, baseline));
+                let verdict = models::gate(require, taken, against, *leniency);
+                Ok(Outputs::from([(only_output(step)?, Artifact::Verdict(verdict))]))
+            }))
+        }
         Work::Best { measure, slice, highest, parts, .. } => {
             let wanted = |taken: &&Measure| taken.name == *measure && taken.slice == *slice;
             Some(best(step, view, parts, *highest, wanted))
         }
         _ => None,
     }
+}
+
+/// The version that a candidate was compared with.
+fn against(view: &RunView, baseline: &Baseline) -> Against {
+    let version = match view.choice(&baseline.step) {
+        Choice::Version(chosen) => Some(chosen.version),
+        Choice::Open | Choice::Nobody => None,
+    };
+    Against { model: baseline.model.clone(), alias: baseline.alias.clone(), version }
 }
 
 fn measured<'v>(step: &PlannedStep, view: &'v RunView, from: &OutputRef) -> Result<&'v [Measure], Fault> {

@@ -4,8 +4,8 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Attempt, Digest, Fault, FaultKind, Item, OutputRef, Receipt, Record, RunHead, RunState, StepCommit,
-    StepName, TableRef,
+    Artifact, Attempt, Chosen, Digest, Fault, FaultKind, Item, OutputRef, Receipt, Record, RunHead, RunState,
+    StepCommit, StepName, TableRef,
 };
 
 /// How far a run is. Steps of which no record tells are not in `steps`: they wait.
@@ -37,8 +37,21 @@ pub struct StepView {
     pub checkpoint: Option<Digest>,
     /// What it runs for, once that is known; none of a step that runs once.
     pub items: Option<Vec<Item>>,
+    pub choice: Choice,
     pub started_us: Option<i64>,
     pub ended_us: Option<i64>,
+}
+
+/// The registered version that a step answers with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "choice")]
+pub enum Choice {
+    /// Not looked up, or no such step.
+    #[default]
+    Open,
+    /// Looked up: no version has the alias.
+    Nobody,
+    Version(Box<Chosen>),
 }
 
 /// Where a step stands.
@@ -126,6 +139,10 @@ impl RunView {
             Record::StepExpanded { step, items, .. } => {
                 self.change(step, |view| (view.items, view.status) = (Some(items.clone()), Status::Waiting));
             }
+            Record::VersionChosen { step, chosen, .. } => {
+                let choice = chosen.clone().map_or(Choice::Nobody, Choice::Version);
+                self.change(step, |view| view.choice = choice);
+            }
             Record::CancelAsked { .. } => self.cancel_asked = true,
             // No run's: `run_of` says so.
             _ => {}
@@ -155,6 +172,11 @@ impl RunView {
     /// What stands on an output; none before its step committed.
     pub fn output(&self, output: &OutputRef) -> Option<&Artifact> {
         self.commit(&output.step)?.outputs.get(&output.port)
+    }
+
+    /// The registered version that a step answers with.
+    pub fn choice(&self, step: &StepName) -> &Choice {
+        self.steps.get(step).map_or(&Choice::Open, |view| &view.choice)
     }
 
     /// How the run stands as a whole.

@@ -28,9 +28,9 @@ impl Server {
     ) -> Result<RunId, Error> {
         let _hold = self.active(tenant)?;
         let past = self.past(tenant, run)?;
-        let rerun::Again { plan, taken } = rerun::before(&past.stored.plan, &past.view, run, from)?;
+        let rerun::Again { plan, taken, chosen } = rerun::before(&past.stored.plan, &past.view, run, from)?;
         let cause = Cause::Rerun { of: run, from: from.clone() };
-        let begin = past.begin(&plan, cause, taken, by);
+        let begin = Begin { chosen, ..past.begin(&plan, cause, taken, by) };
         self.expect_there(tenant, run, &begin.taken)?;
         self.begin(tenant, begin, None)
     }
@@ -47,8 +47,8 @@ impl Server {
             let why = "the outside world has a say in each of its steps, or came before it";
             return Err(Error::Conflict(format!("nothing of run {run} can be computed again: {why}")));
         }
-        let rerun::Again { plan, taken } = again;
-        let begin = past.begin(&plan, Cause::Replay { of: run }, taken, by);
+        let rerun::Again { plan, taken, chosen } = again;
+        let begin = Begin { chosen, ..past.begin(&plan, Cause::Replay { of: run }, taken, by) };
         self.expect_there(tenant, run, &begin.taken)?;
         self.begin(tenant, begin, None)
     }

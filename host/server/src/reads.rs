@@ -4,10 +4,11 @@ use crate::diff::state_of;
 use crate::runs::no_run;
 use crate::{Error, Server};
 use ports::{Blobs, Journal};
+use run::Choice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName, PortName,
+    Against, Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName, PortName,
     ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
 };
 
@@ -132,6 +133,8 @@ pub struct StepDetail {
     pub taken: Option<Taken>,
     /// What it ran for, where that is more than once.
     pub items: Vec<String>,
+    /// The registered version that it answers with, once it was looked up.
+    pub answers_with: Option<Against>,
     /// Why it failed or was skipped.
     pub because: Option<String>,
 }
@@ -254,6 +257,14 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         StepInput { from: from.to_string(), artifact }
     };
     let label = |item: &types::Item| item.label.clone();
+    let answers_with = match (&step.work, view.choice(&step.name)) {
+        (_, Choice::Open) => None,
+        (plan::Work::PredictWith { model, alias, .. }, choice) => {
+            let version = if let Choice::Version(chosen) = choice { Some(chosen.version) } else { None };
+            Some(Against { model: model.clone(), alias: alias.clone(), version })
+        }
+        _ => None,
+    };
     StepDetail {
         step: step.name.clone(),
         work: step.work.name().to_owned(),
@@ -274,6 +285,7 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         key: commit.and_then(|commit| commit.key),
         taken: commit.and_then(|commit| commit.taken),
         items: seen.and_then(|seen| seen.items.as_ref()).into_iter().flatten().map(label).collect(),
+        answers_with,
         because: because.map(str::to_owned),
     }
 }

@@ -29,6 +29,9 @@ pub(crate) fn html(run: &RunDetail) -> String {
     for step in &run.steps {
         for artifact in step.outputs.values() {
             match artifact {
+                Artifact::Verdict(verdict) => {
+                    let _ = writeln!(page, "<h2>Verdict of {}</h2>\n{}", step.step, models::picture(verdict));
+                }
                 Artifact::Measures { measures } => page += &measured(step, measures, verdict(run)),
                 Artifact::Findings { findings } => {
                     let failed = findings.iter().filter(|finding| !finding.passed).count();
@@ -105,15 +108,15 @@ fn bounds(found: &Measure, verdict: Option<&Verdict>, y: f64, x: &dyn Fn(f64) ->
     let lines = verdict.into_iter().flat_map(|verdict| &verdict.lines);
     let asked = lines.filter(|line| line.requirement.measure == found.name && line.requirement.slice == found.slice);
     let tick = |line: &types::VerdictLine| {
-        let (types::Bound::AtLeast(bound) | types::Bound::AtMost(bound)) = line.requirement.bound;
+        let (types::Bound::AtLeast(bound) | types::Bound::AtMost(bound)) = line.requirement.bound else { return None };
         let at = x(bound);
-        format!(
+        Some(format!(
             "<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{}\" stroke=\"#cd2b31\" stroke-width=\"2\"/>",
             y - 9.0,
             y + 9.0
-        )
+        ))
     };
-    asked.map(tick).collect()
+    asked.filter_map(tick).collect()
 }
 
 fn steps(steps: &[StepDetail]) -> String {

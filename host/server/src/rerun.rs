@@ -3,15 +3,17 @@
 
 use crate::Error;
 use plan::{Plan, PlannedStep, Work};
-use run::RunView;
+use run::{Choice, RunView, StepView};
 use std::collections::BTreeSet;
-use types::{Grants, Id, RunId, StepCommit, StepName, Taken};
+use types::{Chosen, Grants, Id, RunId, StepCommit, StepName, Taken};
 
 /// A plan some of whose steps are not carried out, because what they gave is there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Again {
     pub(crate) plan: Plan,
     pub(crate) taken: Vec<StepCommit>,
+    /// The registered versions that its steps answer with, where those of the run stand.
+    pub(crate) chosen: Vec<(StepName, Option<Box<Chosen>>)>,
 }
 
 impl Again {
@@ -32,6 +34,7 @@ pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -
         .steps
         .iter()
         .filter(|step| needed.contains(&step.name) && view.commit(&step.name).is_none())
+        .filter(|step| *view.choice(&step.name) != Choice::Nobody)
         .map(|step| format!("`{}`", step.name))
         .collect();
     if !missing.is_empty() {
@@ -42,7 +45,8 @@ pub(crate) fn before(plan: &Plan, view: &RunView, run: RunId, from: &StepName) -
     let after = downstream(plan, &|step| step.name == *from);
     let mut plan = plan.clone();
     plan.steps.iter_mut().filter(|step| after.contains(&step.name)).for_each(|step| step.cache = false);
-    Ok(Again { plan, taken: taken(view, Taken::Rerun { run }, &|step| !after.contains(step)) })
+    let stands = |step: &StepName| !after.contains(step);
+    Ok(Again { plan, taken: taken(view, Taken::Rerun { run }, &stands), chosen: chosen(view, &stands) })
 }
 
 /// What of a run can be done again without asking or telling the outside world anything: steps that do either are taken from
@@ -55,7 +59,17 @@ pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Again {
     plan.steps.iter_mut().for_each(|step| step.cache = false);
     let outside: BTreeSet<_> = plan.steps.iter().filter(|step| is_outside(step)).map(|step| &step.name).collect();
     let taken = taken(view, Taken::Recording { run }, &|step| outside.contains(step));
-    Again { plan, taken }
+    Again { plan, taken, chosen: chosen(view, &|_| true) }
+}
+
+/// The versions that these steps answered with, whatever has the alias now.
+fn chosen(view: &RunView, wanted: &dyn Fn(&StepName) -> bool) -> Vec<(StepName, Option<Box<Chosen>>)> {
+    let version = |(step, seen): (&StepName, &StepView)| match &seen.choice {
+        Choice::Open => None,
+        Choice::Nobody => Some((step.clone(), None)),
+        Choice::Version(version) => Some((step.clone(), Some(version.clone()))),
+    };
+    view.steps.iter().filter(|(step, _)| wanted(step)).filter_map(version).collect()
 }
 
 /// Whether a step's outputs come from beyond its inputs, or reach further than them.

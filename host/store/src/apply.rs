@@ -110,6 +110,7 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         Record::AttemptStarted { .. }
         | Record::CheckpointSaved { .. }
         | Record::StepExpanded { .. }
+        | Record::VersionChosen { .. }
         | Record::CancelAsked { .. }
         | Record::AttemptFailed { .. }
         | Record::StepSkipped { .. } => Vec::new(),

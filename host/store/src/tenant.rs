@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use types::{Digest, Fault, ModelName, Record, RunId, StepCommit, TenantId, recorded_bytes};
+use types::{Digest, Fault, ModelName, ModelVersion, Record, RunId, StepCommit, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
 const GROUP_BYTES: usize = 4 << 20;
@@ -250,5 +250,9 @@ impl Journal for Store {
 
     fn alias(&self, tenant: &TenantId, model: &ModelName, alias: &str) -> Result<Option<u32>, Fault> {
         Store::alias(self, tenant, model, alias)
+    }
+
+    fn version(&self, tenant: &TenantId, model: &ModelName, version: u32) -> Result<Option<ModelVersion>, Fault> {
+        Store::version(self, tenant, model, version)
     }
 }

@@ -47,15 +47,17 @@ pub use id::{
 };
 pub use key::{ApiKey, Scope};
 pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
-pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
+pub use measure::{
+    Against, Bound, Finding, Interval, Leniency, Measure, Outcome, Requirement, Severity, Verdict, VerdictLine,
+};
 pub use nearest::nearest;
 pub use prediction::PredictionId;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
 pub use rate::Rate;
 pub use record::{
-    AliasMove, Attempt, Golden, Imported, Item, ModelVersion, Purpose, Receipt, Record, RunHead, RunState, ServedStep,
-    Signature, StepCommit,
+    AliasMove, Attempt, Chosen, Golden, Imported, Item, ModelVersion, Purpose, Receipt, Record, RunHead, RunState,
+    ServedStep, Signature, StepCommit,
 };
 pub use rollout::{Analysis, CanaryStep, Phase, Rollout, RolloutMove};
 pub use schema::{SCHEMA_BYTES_MAX, read_schema};

@@ -211,6 +211,30 @@ pub struct Imported {
     pub at_us: i64,
 }
 
+/// A registered version as a step of a run answers with it: looked up once, when the step began, whatever moves later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    pub model: ModelName,
+    pub alias: String,
+    pub version: u32,
+    /// As [`ModelVersion::digest`].
+    pub digest: Digest,
+    pub predictor: ServedStep,
+    pub path: Vec<ServedStep>,
+    /// The columns that the rows must have.
+    pub request: Vec<Field>,
+    /// The columns that it adds.
+    pub predictions: Vec<Field>,
+}
+
+impl Chosen {
+    pub fn of(version: ModelVersion, alias: &str) -> Self {
+        let ModelVersion { model, version, digest, predictor, path, request, signature, .. } = version;
+        let (alias, predictions) = (alias.to_owned(), signature.outputs);
+        Self { model, alias, version, digest, predictor, path, request, predictions }
+    }
+}
+
 /// An alias that now points elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasMove {
@@ -285,6 +309,12 @@ pub enum Record {
         run: RunId,
         step: StepName,
         items: Vec<Item>,
+    },
+    /// Which version a step answers with; none if none has the alias.
+    VersionChosen {
+        run: RunId,
+        step: StepName,
+        chosen: Option<Box<Chosen>>,
     },
     /// A step that a gate, a condition or a failure left without its inputs.
     StepSkipped {
@@ -394,6 +424,7 @@ impl Record {
             | Self::CheckpointSaved { run, .. }
             | Self::StepCommitted { run, .. }
             | Self::StepExpanded { run, .. }
+            | Self::VersionChosen { run, .. }
             | Self::CancelAsked { run, .. }
             | Self::AttemptFailed { run, .. }
             | Self::StepSkipped { run, .. }

@@ -1,22 +1,17 @@
-//! Predictions with the true labels -> accuracy, precision, recall, F1, ROC AUC, log loss and Brier score, with intervals.
+//! Predictions of two classes with the true labels -> how good they are and how well their probabilities are calibrated.
 //!
-//! Binary: `positive` (by default the greater class) is the one that precision, recall and `probability` speak of. The
-//! predicted class is the column `prediction`, or with `threshold` whether the probability reaches it. Intervals are
-//! bootstrap percentiles over rows, from the step's seed; every slice has its own stream, so one slice more changes no
-//! other. Values are scikit-learn's, but a measure that is undefined over some rows (the recall of no positives) is left
-//! out, with a warning in the log, where scikit-learn says 0.
+//! `positive` (by default the greater class) is the one that precision, recall and `probability` speak of. The predicted class is
+//! the column `prediction`, or with `threshold` whether the probability reaches it. Values are scikit-learn's, but a measure
+//! that is undefined over some rows (the recall of no positives) is left out, with a warning in the log, where scikit-learn
+//! says 0. Intervals and slices are those of every evaluator ([`evaluation`]).
 
 mod measures;
 
-use crate::measures::{Bootstrap, Judged, NAMES, estimate};
+use crate::measures::Judged;
+use evaluation::{Bootstrap, Slices, probabilities};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
-use stepwell::{
-    Class, Descriptor, Error, Evaluator, Field, Inputs, Interval, Measure, Plugin, Result, Rng, Table, field, report,
-};
-
-/// Values of one slice column; more is an identifier, and no slice.
-const SLICE_VALUES_MAX: usize = 100;
+use std::collections::BTreeSet;
+use stepwell::{Class, Descriptor, Error, Evaluator, Field, Inputs, Measure, Plugin, Result, Rng, Table, field};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -43,9 +38,9 @@ struct Params {
     probability: String,
     positive: Option<Class>,
     threshold: Option<f64>,
-    #[serde(default = "confidence")]
+    #[serde(default = "evaluation::confidence")]
     confidence: f64,
-    #[serde(default = "resamples")]
+    #[serde(default = "evaluation::resamples")]
     resamples: u32,
 }
 
@@ -57,20 +52,8 @@ fn probability() -> String {
     "probability".into()
 }
 
-fn confidence() -> f64 {
-    0.95
-}
-
-fn resamples() -> u32 {
-    1_000
-}
-
 impl Params {
     fn checked(self) -> Result<Self> {
-        if !(self.confidence > 0.0 && self.confidence < 1.0) {
-            let got = self.confidence;
-            return Err(Error::invalid("confidence", format!("expected more than 0 and less than 1, got {got}")));
-        }
         match self.threshold {
             Some(got) if !(0.0..=1.0).contains(&got) => {
                 Err(Error::invalid("threshold", format!("expected 0 to 1, got {got}")))
@@ -97,7 +80,7 @@ impl Params {
     /// A table of predictions, row by row.
     fn judge(&self, table: &Table) -> Result<Judged> {
         let labels = table.classes(&self.label)?;
-        let probabilities = probabilities(&self.probability, table.f64(&self.probability)?.required()?)?;
+        let probabilities = probabilities(table, &self.probability)?;
         let predictions = match self.threshold {
             Some(_) => None,
             None => Some(table.classes(&self.prediction)?),
@@ -133,88 +116,19 @@ impl Params {
     }
 }
 
-fn probabilities(name: &str, values: Vec<f64>) -> Result<Vec<f64>> {
-    match values.iter().enumerate().find(|(_, value)| !(0.0..=1.0).contains(*value)) {
-        None => Ok(values),
-        Some((row, value)) => {
-            Err(Error::invalid(name, format!("expected a probability from 0 to 1, got {value} in row {row}")))
-        }
-    }
-}
-
-/// The rows of each value of a slice column, by the slice's name.
-fn slices(column: &str, values: impl Iterator<Item = Option<String>>) -> Result<BTreeMap<String, Vec<usize>>> {
-    let mut slices: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (row, value) in values.enumerate() {
-        let slice = format!("{column}={}", value.unwrap_or("null".into()));
-        slices.entry(slice).or_default().push(row);
-        if slices.len() > SLICE_VALUES_MAX {
-            let reason = format!("expected a slice column of at most {SLICE_VALUES_MAX} values, got more by row {row}");
-            return Err(Error::invalid(column, reason));
-        }
-    }
-    Ok(slices)
-}
-
-/// Candidate and baseline on the same rows, and how to measure them.
-struct Evaluation {
-    candidate: Judged,
-    baseline: Option<Judged>,
-    bootstrap: Bootstrap,
-    rng: Rng,
-}
-
-impl Evaluation {
-    /// The measures over some rows, or over all.
-    fn measures(&self, slice: Option<&str>, rows: Option<&[usize]>) -> Vec<Measure> {
-        let pick = |judged: &Judged| rows.map_or_else(|| judged.clone(), |rows| judged.pick(rows));
-        let (candidate, baseline) = (pick(&self.candidate), self.baseline.as_ref().map(pick));
-        let rng = self.rng.fork(slice.unwrap_or_default());
-        let mut measures = Vec::new();
-        for (name, estimate) in NAMES.into_iter().zip(estimate(&candidate, baseline.as_ref(), self.bootstrap, rng)) {
-            let Some(estimate) = estimate else {
-                let place = slice.unwrap_or("all rows");
-                report::warn(format!("{name} is left out for {place}: undefined over these {} rows", candidate.len()));
-                continue;
-            };
-            let interval = |ends: Option<(f64, f64)>| ends.map(|(low, high)| Interval { low, high });
-            measures.push(Measure {
-                name: name.into(),
-                slice: slice.map(Into::into),
-                value: estimate.value,
-                interval: interval(estimate.interval),
-                baseline_value: estimate.baseline,
-                difference_interval: interval(estimate.difference),
-            });
-        }
-        measures
-    }
-}
-
 struct Classification;
 
 impl Evaluator for Classification {
     fn evaluate(candidate: &Table, baseline: Option<&Table>, slice_columns: &[String]) -> Result<Vec<Measure>> {
         let params = stepwell::params::<Params>()?.checked()?;
+        let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let judged = params.judge(candidate)?;
         let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
-        if baseline.as_ref().is_some_and(|baseline| baseline.positive() != judged.positive()) {
-            let reason =
-                format!("expected the same rows as the candidate's, with the same `{}`, got others", params.label);
-            return Err(Error::invalid("baseline", reason));
+        if let Some(baseline) = &baseline {
+            evaluation::same(judged.positive(), baseline.positive(), &params.label)?;
         }
-        let bootstrap = Bootstrap { resamples: params.resamples, confidence: params.confidence };
-        let rng = Rng::from_seed(stepwell::seed());
-        let evaluation = Evaluation { candidate: judged, baseline, bootstrap, rng };
-        let mut measures = evaluation.measures(None, None);
-        for (done, column) in slice_columns.iter().enumerate() {
-            report::progress(done as u64, Some(slice_columns.len() as u64));
-            let values = candidate.categories(column)?;
-            for (slice, rows) in slices(column, values.iter().map(|value| value.cloned()))? {
-                measures.extend(evaluation.measures(Some(&slice), Some(&rows)));
-            }
-        }
-        Ok(measures)
+        let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
+        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
     }
 }
 
@@ -270,21 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn slices_name_column_and_value() {
-        let values = [Some("b"), None, Some("a"), Some("b")].map(|value| value.map(String::from));
-        let found: Vec<_> = slices("city", values.into_iter()).unwrap().into_iter().collect();
-        let expected = [("city=a", vec![2]), ("city=b", vec![0, 3]), ("city=null", vec![1])];
-        assert_eq!(found, expected.map(|(name, rows)| (name.to_string(), rows)));
-        assert!(slices("id", (0..101).map(|id| Some(id.to_string()))).is_err());
-    }
-
-    #[test]
     fn parameters_out_of_range_are_refused() {
-        for wrong in [r#"{}"#, r#"{"label": "y", "confidence": 1}"#, r#"{"label": "y", "threshold": 1.5}"#] {
+        for wrong in [r#"{}"#, r#"{"label": "y", "threshold": 1.5}"#] {
             assert!(params(wrong).is_err(), "{wrong}");
         }
-        assert!(probabilities("p", vec![0.0, 1.0]).is_ok());
-        let error = probabilities("p", vec![0.5, f64::NAN]).unwrap_err();
-        assert_eq!(error, Error::invalid("p", "expected a probability from 0 to 1, got NaN in row 1"));
     }
 }

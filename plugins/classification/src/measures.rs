@@ -1,14 +1,33 @@
-//! Judged rows -> the seven measures, their bootstrap intervals, and those of a difference. Pure.
+//! Judged rows -> the measures of two classes. Pure.
 //!
 //! A measure over a resample is a pass with a count for each row, so that the rows are sorted by probability only once.
 
-use stepwell::Rng;
+use evaluation::{Sample, ratio};
 
 /// What is measured, in this order everywhere.
-pub(crate) const NAMES: [&str; 7] = ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"];
+pub(crate) const NAMES: [&str; 15] = [
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "pr_auc",
+    "balanced_accuracy",
+    "tnr",
+    "fpr",
+    "fnr",
+    "ece",
+    "brier_reliability",
+    "brier_resolution",
+];
 
 /// A value for each of [`NAMES`]; none where it is undefined, as the recall of no positives.
-pub(crate) type Values = [Option<f64>; NAMES.len()];
+type Values = [Option<f64>; NAMES.len()];
+
+/// Bins of equal width in which probabilities are held against what came true.
+const BINS: usize = 10;
 
 /// Rows with a binary label and what was predicted for them.
 #[derive(Clone, Debug)]
@@ -29,24 +48,13 @@ impl Judged {
         Self { positive, predicted, probability, order }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.positive.len()
-    }
-
     /// The label of each row.
     pub(crate) fn positive(&self) -> &[bool] {
         &self.positive
     }
 
-    /// Only these rows.
-    pub(crate) fn pick(&self, rows: &[usize]) -> Self {
-        let pick = |values: &[bool]| rows.iter().map(|row| values[*row]).collect();
-        let probability = rows.iter().map(|row| self.probability[*row]).collect();
-        Self::new(pick(&self.positive), pick(&self.predicted), probability)
-    }
-
     /// The measures with row i counted `counts[i]` times.
-    pub(crate) fn measure(&self, counts: &[u32]) -> Values {
+    fn values(&self, counts: &[u32]) -> Values {
         // True and false positives, false and true negatives.
         let (mut tp, mut fp, mut fnn, mut tn) = (0.0, 0.0, 0.0, 0.0);
         let (mut loss, mut squares) = (0.0, 0.0);
@@ -65,16 +73,65 @@ impl Judged {
             squares += count * (1.0 - of_truth).powi(2);
         }
         let all = tp + fp + fnn + tn;
-        let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
+        let (recall, tnr) = (ratio(tp, tp + fnn), ratio(tn, tn + fp));
+        let [ece, reliability, resolution] = self.calibration(counts, tp + fnn, all);
         [
             ratio(tp + tn, all),
             ratio(tp, tp + fp),
-            ratio(tp, tp + fnn),
+            recall,
             ratio(2.0 * tp, 2.0 * tp + fp + fnn),
             ratio(self.pairs_in_order(counts), (tp + fnn) * (fp + tn)),
             ratio(loss, all),
             ratio(squares, all),
+            self.average_precision(counts, tp + fnn),
+            recall.zip(tnr).map(|(recall, tnr)| (recall + tnr) / 2.0),
+            tnr,
+            ratio(fp, tn + fp),
+            ratio(fnn, tp + fnn),
+            ece,
+            reliability,
+            resolution,
         ]
+    }
+
+    /// The area under the curve of precision over recall, as steps: the precision at each probability, weighted by the recall that
+    /// it adds.
+    fn average_precision(&self, counts: &[u32], positives: f64) -> Option<f64> {
+        let (mut found, mut taken, mut area) = (0.0, 0.0, 0.0);
+        let tied = |a: &usize, b: &usize| self.probability[*a] == self.probability[*b];
+        for tied in self.order.chunk_by(tied).rev() {
+            let counted = |positive: bool| {
+                let rows = tied.iter().filter(|row| !positive || self.positive[**row]);
+                rows.map(|row| f64::from(counts[*row])).sum::<f64>()
+            };
+            let (positive, all) = (counted(true), counted(false));
+            (found, taken) = (found + positive, taken + all);
+            if positive > 0.0 {
+                area += positive * found / taken;
+            }
+        }
+        ratio(area, positives)
+    }
+
+    /// How far probabilities are from what came true, bin by bin: the expected calibration error, and the reliability and the
+    /// resolution of the Brier score (Murphy, 1973).
+    fn calibration(&self, counts: &[u32], positives: f64, all: f64) -> [Option<f64>; 3] {
+        // Rows, positives and sum of probabilities of a bin.
+        let mut bins = [(0.0, 0.0, 0.0); BINS];
+        for (row, count) in counts.iter().enumerate() {
+            let (count, probability) = (f64::from(*count), self.probability[row]);
+            let bin = &mut bins[bin(probability)];
+            *bin = (bin.0 + count, bin.1 + if self.positive[row] { count } else { 0.0 }, bin.2 + count * probability);
+        }
+        let Some(share) = ratio(positives, all) else { return [None; 3] };
+        let [mut ece, mut reliability, mut resolution] = [0.0; 3];
+        for (rows, positives, sum) in bins.into_iter().filter(|(rows, ..)| *rows > 0.0) {
+            let (said, came) = (sum / rows, positives / rows);
+            ece += rows * (said - came).abs();
+            reliability += rows * (said - came).powi(2);
+            resolution += rows * (came - share).powi(2);
+        }
+        [ratio(ece, all), ratio(reliability, all), ratio(resolution, all)]
     }
 
     /// Pairs of a positive and a negative row in which the positive has the greater probability; a tie is half a pair.
@@ -92,74 +149,29 @@ impl Judged {
     }
 }
 
-/// How the bootstrap is done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bootstrap {
-    pub(crate) resamples: u32,
-    pub(crate) confidence: f64,
+/// The bin of a probability: each has its upper end, as scikit-learn's `calibration_curve`.
+fn bin(probability: f64) -> usize {
+    (1..BINS).take_while(|edge| probability > *edge as f64 * (1.0 / BINS as f64)).count()
 }
 
-/// A measure over some rows, with the range that resampling the rows gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Estimate {
-    pub(crate) value: f64,
-    pub(crate) interval: Option<(f64, f64)>,
-    pub(crate) baseline: Option<f64>,
-    pub(crate) difference: Option<(f64, f64)>,
-}
-
-/// An estimate for each of [`NAMES`]; none where it is undefined over all rows. Each resample draws as many rows as there
-/// are, with replacement, and the same ones for the baseline, which must be of the same rows.
-pub(crate) fn estimate(
-    candidate: &Judged,
-    baseline: Option<&Judged>,
-    bootstrap: Bootstrap,
-    mut rng: Rng,
-) -> Vec<Option<Estimate>> {
-    let once = vec![1; candidate.len()];
-    let values = candidate.measure(&once);
-    let baseline_values = baseline.map(|baseline| baseline.measure(&once));
-    let mut drawn: Vec<Values> = Vec::new();
-    let mut differences: Vec<Values> = Vec::new();
-    for _ in 0..if candidate.len() > 1 { bootstrap.resamples } else { 0 } {
-        let mut counts = vec![0; candidate.len()];
-        (0..counts.len()).for_each(|_| counts[rng.below(candidate.len())] += 1);
-        let resampled = candidate.measure(&counts);
-        drawn.push(resampled);
-        if let Some(baseline) = baseline {
-            let other = baseline.measure(&counts);
-            differences.push(std::array::from_fn(|measure| Some(resampled[measure]? - other[measure]?)));
-        }
+impl Sample for Judged {
+    fn names(&self) -> Vec<String> {
+        NAMES.map(String::from).into()
     }
-    let estimate = |measure: usize| {
-        Some(Estimate {
-            value: values[measure]?,
-            interval: interval(&drawn, measure, bootstrap.confidence),
-            baseline: baseline_values.and_then(|values| values[measure]),
-            difference: interval(&differences, measure, bootstrap.confidence),
-        })
-    };
-    (0..NAMES.len()).map(estimate).collect()
-}
 
-/// The middle part of the resampled values. Resamples in which the measure is undefined are left out; if they are more
-/// than half, there is no interval.
-fn interval(resampled: &[Values], measure: usize, confidence: f64) -> Option<(f64, f64)> {
-    let mut values: Vec<f64> = resampled.iter().filter_map(|values| values[measure]).collect();
-    if values.is_empty() || values.len() * 2 < resampled.len() {
-        return None;
+    fn units(&self) -> usize {
+        self.positive.len()
     }
-    values.sort_by(f64::total_cmp);
-    let tail = (1.0 - confidence) / 2.0;
-    Some((quantile(&values, tail), quantile(&values, 1.0 - tail)))
-}
 
-/// Linear between neighbours, as NumPy's default.
-fn quantile(sorted: &[f64], fraction: f64) -> f64 {
-    let position = fraction * (sorted.len() - 1) as f64;
-    let below = (position.floor() as usize).min(sorted.len() - 1);
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+    fn pick(&self, rows: &[usize]) -> Self {
+        let pick = |values: &[bool]| rows.iter().map(|row| values[*row]).collect();
+        let probability = rows.iter().map(|row| self.probability[*row]).collect();
+        Self::new(pick(&self.positive), pick(&self.predicted), probability)
+    }
+
+    fn measure(&self, counts: &[u32]) -> Vec<Option<f64>> {
+        self.values(counts).into()
+    }
 }
 
 #[cfg(test)]
@@ -174,19 +186,32 @@ mod tests {
         Judged::new(labels.iter().map(|label| *label == 1).collect(), predicted, PROBABILITIES.to_vec())
     }
 
-    fn close(got: Values, expected: [f64; 7]) {
-        let near = |(got, expected): (Option<f64>, f64)| got.is_some_and(|got| (got - expected).abs() < 1e-12);
-        assert!(got.into_iter().zip(expected).all(near), "{got:?} {expected:?}");
+    fn close(got: Vec<Option<f64>>, expected: &[f64]) {
+        let near = |(got, expected): (&Option<f64>, &f64)| got.is_some_and(|got| (got - expected).abs() < 1e-12);
+        assert!(got.len() == expected.len() && got.iter().zip(expected).all(near), "{got:?} {expected:?}");
     }
 
     #[test]
     fn values_are_scikit_learns() {
-        // from sklearn.metrics import *   (scikit-learn 1.9)
-        // y = [0,0,1,1,1,0,1,0,1,0]; p = [.1,.4,.35,.8,.8,.8,.65,.2,1.0,.5]; d = [int(x >= .5) for x in p]
-        // accuracy_score(y, d), precision_score(y, d), recall_score(y, d), f1_score(y, d),
-        // roc_auc_score(y, p), log_loss(y, p), brier_score_loss(y, p)
-        let expected = [0.7, 0.6666666666666666, 0.8, 0.7272727272727273, 0.8, 0.5068806926951624, 0.17250000000000001];
-        close(judged(LABELS).measure(&[1; 10]), expected);
+        // python3 plugins/evaluation/reference.py, `classification`   (scikit-learn 1.9.1)
+        let expected = [
+            0.7,
+            0.6666666666666666,
+            0.8,
+            0.7272727272727273,
+            0.8,
+            0.5068806926951624,
+            0.17250000000000001,
+            0.785,
+            0.7,
+            0.6,
+            0.4,
+            0.2,
+            0.18000000000000005,
+            0.050708333333333355,
+            0.13333333333333333,
+        ];
+        close(judged(LABELS).measure(&[1; 10]), &expected);
     }
 
     #[test]
@@ -202,36 +227,16 @@ mod tests {
         let rows = [0, 0, 2, 3, 5, 5, 5, 9];
         let mut counts = [0; 10];
         rows.iter().for_each(|row| counts[*row] += 1);
-        let picked = judged(LABELS).pick(&rows).measure(&[1; 8]);
-        close(judged(LABELS).measure(&counts), picked.map(Option::unwrap));
+        let picked: Vec<f64> = judged(LABELS).pick(&rows).measure(&[1; 8]).into_iter().map(Option::unwrap).collect();
+        close(judged(LABELS).measure(&counts), &picked);
     }
 
     #[test]
     fn what_has_no_value_has_none() {
         let one_class = Judged::new(vec![false; 2], vec![false; 2], vec![0.1, 0.2]).measure(&[1; 2]);
-        let defined = one_class.map(|value| value.is_some());
-        assert_eq!(defined, [true, false, false, false, false, true, true]);
-        assert_eq!(Judged::new(vec![], vec![], vec![]).measure(&[]), [None; 7]);
-    }
-
-    #[test]
-    fn intervals_hold_the_value_and_repeat() {
-        let bootstrap = Bootstrap { resamples: 500, confidence: 0.95 };
-        let candidate = judged(LABELS);
-        let estimates = estimate(&candidate, Some(&candidate), bootstrap, Rng::from_seed(1));
-        for estimate in estimates.iter().flatten() {
-            let (low, high) = estimate.interval.unwrap();
-            assert!(low <= estimate.value && estimate.value <= high && low < high, "{estimate:?}");
-            assert_eq!((estimate.baseline, estimate.difference), (Some(estimate.value), Some((0.0, 0.0))));
-        }
-        assert_eq!(estimates, estimate(&candidate, Some(&candidate), bootstrap, Rng::from_seed(1)));
-        assert_ne!(estimates, estimate(&candidate, Some(&candidate), bootstrap, Rng::from_seed(2)));
-    }
-
-    #[test]
-    fn quantiles_are_numpys() {
-        // numpy.quantile([1, 2, 4, 8], [0.025, 0.5, 1.0])
-        let sorted = [1.0, 2.0, 4.0, 8.0];
-        assert_eq!([0.025, 0.5, 1.0].map(|fraction| quantile(&sorted, fraction)), [1.075, 3.0, 8.0]);
+        let undefined: Vec<_> = NAMES.into_iter().zip(one_class).filter(|(_, value)| value.is_none()).collect();
+        let names: Vec<_> = undefined.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["precision", "recall", "f1", "roc_auc", "pr_auc", "balanced_accuracy", "fnr"]);
+        assert_eq!(Judged::new(vec![], vec![], vec![]).measure(&[]), [None; NAMES.len()]);
     }
 }

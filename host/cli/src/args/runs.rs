@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
 use types::{PipelineName, StepName};
 
 /// How runs can stand, as the API writes it.
@@ -23,6 +24,13 @@ pub(crate) enum Runs {
     },
     /// A run: its steps, what they used and gave, its verdict
     Show { run: u64 },
+    /// What a run's gate decided and why: each requirement, on all rows and on each slice
+    Verdict {
+        run: u64,
+        /// Write a picture of it into this file
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
     /// What the steps of a run logged
     Logs {
         run: u64,

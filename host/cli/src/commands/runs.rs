@@ -8,7 +8,9 @@ use crate::show::{self, RunShow};
 use api::{Line, ReplayRequest, RerunRequest};
 use run::RunEvent;
 use server::{RunDetail, RunDiff, RunLine, TableRows};
-use types::{Id, OutputRef, PortName, RunState, StepName};
+use std::collections::BTreeMap;
+use std::path::Path;
+use types::{Artifact, Id, OutputRef, PortName, RunState, StepName, Verdict};
 
 pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     let mut installation = open::installation(args).await?;
@@ -32,6 +34,10 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             }
             anstream::print!("{}", show::run_detail(&detail));
             Ok(0)
+        }
+        Runs::Verdict { run, svg } => {
+            let detail: RunDetail = client.get(&path(args, &format!("runs/{run}"))).await?;
+            verdict(args, &detail, svg.as_deref())
         }
         Runs::Logs { run, step } => logs(args, &mut installation, *run, step.as_deref()).await,
         Runs::Resume { run } => {
@@ -94,6 +100,28 @@ async fn replay(args: &Args, installation: &mut open::Installation, run: u64) ->
             Ok(if replayed.same { 0 } else { outcome::FAILED })
         }
     }
+}
+
+/// The verdicts of a run; a picture is of the last.
+fn verdict(args: &Args, run: &RunDetail, svg: Option<&Path>) -> Result<u8, Failure> {
+    let verdicts: Vec<(&StepName, &Verdict)> = run
+        .steps
+        .iter()
+        .flat_map(|step| step.outputs.values().map(move |artifact| (&step.step, artifact)))
+        .filter_map(
+            |(step, artifact)| if let Artifact::Verdict(verdict) = artifact { Some((step, verdict)) } else { None },
+        )
+        .collect();
+    let Some((_, last)) = verdicts.last() else {
+        return Err(Failure::not_found(format!("run {} has no verdict: no gate came to one", run.line.run)));
+    };
+    if let Some(file) = svg {
+        let written = server::write_file(file, models::picture(last).as_bytes());
+        written.map_err(|error| Failure::user(format!("cannot write `{}`: {error}", file.display())))?;
+    }
+    let text = verdicts.iter().map(|(step, verdict)| show::verdict(step, verdict)).collect::<String>();
+    let told_of: BTreeMap<_, _> = verdicts.iter().map(|(step, verdict)| (step.to_string(), verdict)).collect();
+    told(args, &told_of, &text)
 }
 
 /// Held against the form of names here: it becomes part of a path.

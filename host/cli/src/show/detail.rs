@@ -3,7 +3,7 @@
 use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
 use server::{RunDetail, RunLine, StepDetail, TableRows};
-use types::{Artifact, Cause, Finding, RunState, Verdict};
+use types::{Against, Artifact, Bound, Cause, Finding, Requirement, RunState, StepName, Verdict, VerdictLine};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
@@ -124,6 +124,9 @@ fn step_notes(step: &StepDetail) -> String {
     if let Some(taken) = step.taken {
         text += &format!("\n`{}` was taken: {}\n", step.step, from(taken));
     }
+    if let Some(Against { model, alias, version: Some(version) }) = &step.answers_with {
+        text += &format!("\n`{}` answered with version {version} of model `{model}` (`{}`)\n", step.step, tame(alias));
+    }
     if let Some(because) = &step.because {
         text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame_lines(because));
     }
@@ -155,6 +158,30 @@ fn findings_text(step: &StepDetail, findings: &[Finding]) -> String {
         text += &format!("  {check} {column}: expected {expected}, got {observed}\n");
     }
     text
+}
+
+/// A verdict, line by line.
+pub(crate) fn verdict(step: &StepName, verdict: &Verdict) -> String {
+    let number = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
+    let ends = |interval: Option<types::Interval>| {
+        interval.map(|interval| format!("[{:.4}, {:.4}]", interval.low, interval.high)).unwrap_or_default()
+    };
+    let row = |line: &VerdictLine| {
+        let Requirement { measure, slice, bound, .. } = &line.requirement;
+        let asked = match bound {
+            Bound::AtLeast(least) => format!("at least {least}"),
+            Bound::AtMost(most) => format!("at most {most}"),
+            Bound::NotWorseBy(margin) => format!("not worse by {margin}"),
+            Bound::BetterBy(margin) => format!("better by {margin}"),
+        };
+        let interval = if bound.is_relative() { line.difference_interval } else { line.interval };
+        let of = slice.as_deref().map_or_else(|| "all rows".to_owned(), tame);
+        let outcome = line.outcome().word().to_owned();
+        vec![outcome, tame(measure), of, asked, number(line.value), number(line.baseline_value), ends(interval)]
+    };
+    let head = ["", "measure", "of", "asked", "value", "baseline", "interval"];
+    let lines = table(&head, verdict.lines.iter().map(row).collect());
+    format!("`{step}` {}\n\n{lines}", tame(&verdict.sentence))
 }
 
 fn verdict_text(step: &StepDetail, verdict: &Verdict) -> String {

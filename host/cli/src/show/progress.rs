@@ -100,6 +100,7 @@ impl RunShow {
             RunEvent::StepSkipped { step, because } => {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
+            RunEvent::VersionChosen { step, model, alias, version } => self.chosen(&step, &model, &alias, version),
             RunEvent::StepTaken { step, taken, outputs, .. } => {
                 self.end(&step);
                 let why = faint(&format!("({})", from(taken)));
@@ -200,6 +201,14 @@ impl RunShow {
         self.say(&format!("{} {}  {what}: {}", styled("x", BAD), self.name(step), tame_lines(&fault.message)));
         if let Some(hint) = &fault.hint {
             self.say(&format!("  {}: {}", styled("hint", GOOD), tame_lines(hint)));
+        }
+    }
+
+    /// That there is none is told with the step that is skipped for it.
+    fn chosen(&self, step: &StepName, model: &types::ModelName, alias: &str, version: Option<u32>) {
+        if let Some(version) = version {
+            let alias = tame(alias);
+            self.say(&format!("  {}  answers with version {version} of model `{model}` (`{alias}`)", self.name(step)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! `plan::build` with fake plugins: what it refuses, and what it plans.
 
+mod compared;
 mod course;
 mod expansion;
 mod fake;

@@ -221,7 +221,9 @@ fn the_tumour_example() {
             features ["mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness", "mean_compactness", "mean_concavity", "mean_concave_points", "mean_symmetry", "mean_fractal_dimension", "radius_error", "texture_error", "perimeter_error", "area_error", "smoothness_error", "compactness_error", "concavity_error", "concave_points_error", "symmetry_error", "fractal_dimension_error", "worst_radius", "worst_texture", "worst_perimeter", "worst_area", "worst_smoothness", "worst_compactness", "worst_concavity", "worst_concave_points", "worst_symmetry", "worst_fractal_dimension", "concavity_by_size"], label Some("diagnosis"), weight None
         predicted: predict derived.test model.model
             table = sample:int64 mean_radius:float64 mean_texture:float64 mean_perimeter:float64 mean_area:float64 mean_smoothness:float64 mean_compactness:float64 mean_concavity:float64 mean_concave_points:float64 mean_symmetry:float64 mean_fractal_dimension:float64 radius_error:float64 texture_error:float64 perimeter_error:float64 area_error:float64 smoothness_error:float64 compactness_error:float64 concavity_error:float64 concave_points_error:float64 symmetry_error:float64 fractal_dimension_error:float64 worst_radius:float64 worst_texture:float64 worst_perimeter:float64 worst_area:float64 worst_smoothness:float64 worst_compactness:float64 worst_concavity:float64 worst_concave_points:float64 worst_symmetry:float64 worst_fractal_dimension:float64 diagnosis:text concavity_by_size:float64 prediction:text probability:float64
-        measured: evaluate predicted.table
+        champion: predict_with parts.test
+            table = 
+        measured: evaluate predicted.table champion.table
             measures = 
         gate: gate measured.measures
             verdict = 

@@ -5,7 +5,7 @@ use crate::plans::{closed, essence, name, output, whole};
 use types::{Bound, Condition, Requirement, RunState};
 
 fn measure(bound: Bound) -> Condition {
-    let requirement = Requirement { measure: "auc".to_owned(), slice: None, bound };
+    let requirement = Requirement::new("auc", bound);
     Condition::Measure { of: output("evaluate.measures"), requirement }
 }
 

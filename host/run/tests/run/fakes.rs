@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use types::{Digest, Fault, ModelName, Receipt, Record, RunId, RunState, StepCommit, TenantId};
+use types::{Digest, Fault, ModelName, ModelVersion, Receipt, Record, RunId, RunState, StepCommit, TenantId};
 
 /// As the real journal's, small enough to be reached soon.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -102,6 +102,13 @@ impl Journal for FakeJournal {
 
     fn alias(&self, _: &TenantId, model: &ModelName, _: &str) -> Result<Option<u32>, Fault> {
         Ok(Some(self.registered(model).len() as u32).filter(|&version| version > 0))
+    }
+
+    fn version(&self, _: &TenantId, model: &ModelName, number: u32) -> Result<Option<ModelVersion>, Fault> {
+        Ok(self.registered(model).into_iter().find_map(|record| match record {
+            Record::VersionRegistered { version, .. } if version.version == number => Some(*version),
+            _ => None,
+        }))
     }
 }
 

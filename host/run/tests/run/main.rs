@@ -2,6 +2,7 @@
 
 mod answers;
 mod cached;
+mod champion;
 mod choices;
 mod collect;
 mod conditions;

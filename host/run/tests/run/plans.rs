@@ -7,9 +7,9 @@ use ports::{Answer, Blobs, Call, Task};
 use run::{RunView, Status};
 use std::collections::BTreeMap;
 use types::{
-    Artifact, Bound, DataType, Digest, Fault, Field, Finding, Id, Limits, Measure, ModelName, OutputRef, PipelineName,
-    PluginName, PortName, ProjectName, Requirement, RunState, SavedFile, Schema, Severity, Signature, StepName,
-    TableRef, TenantId,
+    Artifact, Bound, DataType, Digest, Fault, Field, Finding, Id, Leniency, Limits, Measure, ModelName, OutputRef,
+    PipelineName, PluginName, PortName, ProjectName, Requirement, RunState, SavedFile, Schema, Severity, Signature,
+    StepName, TableRef, TenantId,
 };
 
 pub(crate) fn name(text: &str) -> StepName {
@@ -79,8 +79,12 @@ pub(crate) fn collect() -> PlannedStep {
 }
 
 fn gate(least: f64) -> Work {
-    let require = vec![Requirement { measure: "auc".to_owned(), slice: None, bound: Bound::AtLeast(least) }];
-    Work::Gate { measures: output("evaluate.measures"), require }
+    let require = vec![Requirement::new("auc", Bound::AtLeast(least))];
+    gate_on(require, None)
+}
+
+pub(crate) fn gate_on(require: Vec<Requirement>, baseline: Option<plan::Baseline>) -> Work {
+    Work::Gate { measures: output("evaluate.measures"), require, baseline, leniency: Leniency::default() }
 }
 
 /// Every kind of work there is; the model measures an `auc` of 0.9.

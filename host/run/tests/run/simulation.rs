@@ -1,7 +1,7 @@
 //! Random plans with failing steps, killed after a random record, again and again. A seed makes a case; a failure prints it.
 
 use crate::fakes::{FakeBlobs, FakeJournal, LeapingClock, World};
-use crate::plans::{essence, inputs, measures, named, output, outputs, plan, plugin, step};
+use crate::plans::{essence, gate_on, inputs, measures, named, output, outputs, plan, plugin, step};
 use plan::{Plan, ServedPath, Work};
 use ports::{Answer, Call, Task, Watch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +48,7 @@ fn model_steps(rows: &str, least: f64) -> Vec<plan::PlannedStep> {
         Work::Train { plugin: plugin("net"), train: output(rows), validation, initial: None, features, label, weight };
     let candidate = output(rows);
     let evaluate = Work::Evaluate { plugin: plugin("auc"), candidate, baseline: None, slices: Vec::new() };
-    let require = vec![Requirement { measure: "auc".to_owned(), slice: None, bound: Bound::AtLeast(least) }];
+    let require = vec![Requirement::new("auc", Bound::AtLeast(least))];
     let register = Work::Register {
         model: output("train.model"),
         verdict: Some(output("gate.verdict")),
@@ -61,7 +61,7 @@ fn model_steps(rows: &str, least: f64) -> Vec<plan::PlannedStep> {
     vec![
         step("train", train, &["model"]),
         step("evaluate", evaluate, &["measures"]),
-        step("gate", Work::Gate { measures: output("evaluate.measures"), require }, &["verdict"]),
+        step("gate", gate_on(require, None), &["verdict"]),
         step("register", register, &["version"]),
     ]
 }

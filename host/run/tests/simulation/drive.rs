@@ -144,7 +144,7 @@ impl World<'_> {
                     driven.over = true;
                     return Ok(());
                 }
-                Order::Find { .. } | Order::Number { .. } => {}
+                Order::Find { .. } | Order::Choose { .. } | Order::Number { .. } => {}
             }
         }
         Ok(())

@@ -7,7 +7,9 @@ use plan::{Each, Plan, PlannedStep, ServedPath, Work};
 use run::StoredPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use types::{Bound, Condition, Id, ModelName, OutputRef, PipelineName, ProjectName, Requirement, Retry, StepName};
+use types::{
+    Bound, Condition, Id, Leniency, ModelName, OutputRef, PipelineName, ProjectName, Requirement, Retry, StepName,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Pipeline {
@@ -192,8 +194,9 @@ impl Draft {
         let judge = Work::Evaluate { plugin: plugin("auc"), candidate, baseline: None, slices: Vec::new() };
         self.add("judge", judge, &["measures"], dice);
         let bound = Bound::AtLeast([0.2, 0.6][dice.below(2)]);
-        let require = vec![Requirement { measure: "auc".to_owned(), slice: None, bound }];
-        self.add("gate", Work::Gate { measures: steps::output("judge", "measures"), require }, &["verdict"], dice);
+        let require = vec![Requirement::new("auc", bound)];
+        let (measures, baseline, leniency) = (steps::output("judge", "measures"), None, Leniency::default());
+        self.add("gate", Work::Gate { measures, require, baseline, leniency }, &["verdict"], dice);
         let register = Work::Register {
             model: steps::output("train", "model"),
             verdict: Some(steps::output("gate", "verdict")),

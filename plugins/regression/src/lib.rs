@@ -1,0 +1,128 @@
+//! Predicted numbers with the true ones -> errors, R2, and measures of quantiles and intervals; of forecasts too.
+//!
+//! An error is the prediction minus the truth. Values are scikit-learn's where it has them. A forecast's horizon and series are
+//! columns of its rows, so they are slices; `group` names what is drawn together by the bootstrap, such as the series, whose rows
+//! say much the same. What is undefined (MAPE with a truth of 0, R2 of equal truths) is left out, with a warning in the log.
+
+mod measures;
+
+use crate::measures::{Judged, Row};
+use evaluation::{Bootstrap, Slices, numbers};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table, field};
+
+const PARAMETERS: &str = r#"{
+    "type": "object",
+    "required": ["label"],
+    "additionalProperties": false,
+    "properties": {
+        "label": {"type": "string", "description": "Column of the true number."},
+        "prediction": {"type": "string", "default": "prediction", "description": "Column of the predicted number."},
+        "quantiles": {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "default": {}, "description": "Columns of predicted quantiles, each with the share of truths that is to lie below."},
+        "interval": {"type": "object", "required": ["low", "high"], "additionalProperties": false, "properties": {"low": {"type": "string"}, "high": {"type": "string"}}, "description": "Columns of the ends of a predicted interval."},
+        "scale": {"type": "string", "description": "Column of the error that counts as 1 in MASE: of a row's series the mean absolute error of the naive forecast over the rows that were learnt from."},
+        "group": {"type": "string", "description": "Column of what the bootstrap draws together, such as the series."},
+        "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
+        "resamples": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 1000, "description": "Of the bootstrap; 0 gives no intervals."}
+    }
+}"#;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    label: String,
+    #[serde(default = "prediction")]
+    prediction: String,
+    #[serde(default)]
+    quantiles: BTreeMap<String, f64>,
+    interval: Option<Ends>,
+    scale: Option<String>,
+    group: Option<String>,
+    #[serde(default = "evaluation::confidence")]
+    confidence: f64,
+    #[serde(default = "evaluation::resamples")]
+    resamples: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ends {
+    low: String,
+    high: String,
+}
+
+fn prediction() -> String {
+    "prediction".into()
+}
+
+impl Params {
+    fn checked(self) -> Result<Self> {
+        match self.quantiles.iter().find(|(_, share)| !(**share > 0.0 && **share < 1.0)) {
+            Some((column, share)) => Err(Error::invalid(
+                "quantiles",
+                format!("expected more than 0 and less than 1 of `{column}`, got {share}"),
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// The columns that are read.
+    fn columns(&self) -> Vec<&String> {
+        let ends = self.interval.iter().flat_map(|ends| [&ends.low, &ends.high]);
+        let own = [&self.label, &self.prediction].into_iter().chain(self.quantiles.keys()).chain(ends);
+        own.chain(&self.scale).chain(&self.group).collect()
+    }
+
+    fn judge(&self, table: &Table) -> Result<Judged> {
+        let (truth, predicted) = (numbers(table, &self.label)?, numbers(table, &self.prediction)?);
+        let rows = truth.iter().zip(&predicted).map(|(truth, predicted)| Row { truth: *truth, predicted: *predicted });
+        let quantile = |(column, share): (&String, &f64)| Ok((*share, numbers(table, column)?));
+        let ends = |ends: &Ends| Ok((numbers(table, &ends.low)?, numbers(table, &ends.high)?));
+        let groups = self.group.as_ref().map(|group| evaluation::groups(table, group)).transpose()?;
+        Ok(Judged::new(
+            rows.collect(),
+            self.quantiles.iter().map(quantile).collect::<Result<_>>()?,
+            self.interval.as_ref().map(ends).transpose()?,
+            self.scale.as_ref().map(|scale| numbers(table, scale)).transpose()?,
+            groups,
+        ))
+    }
+}
+
+struct Regression;
+
+impl Evaluator for Regression {
+    fn evaluate(candidate: &Table, baseline: Option<&Table>, slice_columns: &[String]) -> Result<Vec<Measure>> {
+        let params = stepwell::params::<Params>()?.checked()?;
+        let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
+        let judged = params.judge(candidate)?;
+        let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
+        if let Some(baseline) = &baseline {
+            evaluation::same(&judged.truths(), &baseline.truths(), &params.label)?;
+        }
+        let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
+        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+    }
+}
+
+impl Plugin for Regression {
+    /// `baseline` is optional, so it is named only where it is wired, or a person asks.
+    fn describe(inputs: &Inputs) -> Result<Descriptor> {
+        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS);
+        if inputs.is_empty() {
+            return Ok(descriptor.input("candidate", []).input("baseline", []));
+        }
+        let params = stepwell::params::<Params>()?.checked()?;
+        for port in ["candidate", "baseline"] {
+            let Some(fields) = inputs.port(port) else { continue };
+            let columns = if fields.is_empty() { vec![] } else { params.columns() };
+            let read =
+                columns.into_iter().map(|name| field::require(fields, name).cloned()).collect::<Result<Vec<_>>>()?;
+            descriptor = descriptor.input(port, read);
+        }
+        Ok(descriptor)
+    }
+}
+
+stepwell::export!(Regression: Evaluator);

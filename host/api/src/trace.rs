@@ -90,7 +90,9 @@ mod tests {
 
     fn trace(sent: &[&str]) -> Trace {
         let mut headers = HeaderMap::new();
-        sent.iter().for_each(|text| drop(headers.append(HEADER, HeaderValue::from_str(text).unwrap())));
+        for text in sent {
+            headers.append(HEADER, HeaderValue::from_str(text).unwrap());
+        }
         Trace::of(&headers)
     }
 

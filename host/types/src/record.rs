@@ -467,6 +467,8 @@ impl Record {
             Self::AttemptStarted { .. }
             | Self::AttemptFailed { .. }
             | Self::CancelAsked { .. }
+            // Of the registry, whose records point at all that it has.
+            | Self::VersionChosen { .. }
             | Self::StepSkipped { .. }
             | Self::RunFinished { .. }
             | Self::AliasMoved(_)

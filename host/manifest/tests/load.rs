@@ -31,6 +31,12 @@ fn the_example_is_read_as_it_is_written() {
                 `tumour`: Endpoint {
                     model: `tumour`,
                     alias: "champion",
+                    traffic: Traffic {
+                        split: {},
+                        sticky: None,
+                        shadow: None,
+                        canary: None,
+                    },
                     place: Place {
                         file: "stepwell.toml",
                         span: 17..35,

@@ -2,6 +2,7 @@
 
 use crate::Built;
 use crate::figure::{Figure, ROUNDS, best, each, micros};
+use crate::side::pss_kib;
 use anyhow::{Context, Result, anyhow, ensure};
 use server::{Folder, LockedBy, Options, Server, WallPolicy};
 use std::path::{Path, PathBuf};
@@ -125,10 +126,4 @@ fn children() -> Result<Vec<u32>> {
         children.extend(text.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
     }
     Ok(children)
-}
-
-fn pss_kib(process: u32) -> Result<u64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

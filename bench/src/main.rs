@@ -6,6 +6,7 @@
 //!  kernels: components --Probe--> kernel.*, train.*          in this process
 //!           two sides  --turns--> mlp.*, gbdt.*, sql.*       a process each: ours, and a rival's in Python
 //!  run:     `stepwell` --socket-> run.*, trigger.*, server.* the binary as a server, beside orchestrators in Python
+//!  serve:   `stepwell` --HTTP---> serve.*                    the binary as a server, beside FastAPI with scikit-learn
 //! ```
 //! A figure is the best of its rounds, and what is compared takes turns within a round: single runs differ by up to two
 //! times on a machine that does something else as well.
@@ -15,10 +16,12 @@ mod history;
 mod installation;
 mod kernels;
 mod learners;
+mod load;
 mod ours;
 mod plugin;
 mod rivals;
 mod run;
+mod serve;
 mod served;
 mod side;
 mod sql;
@@ -57,6 +60,10 @@ fn main() -> Result<()> {
         ["run", stepwell, components, python] => {
             let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
             run::measure(&built, &absolute(python)?)
+        }
+        ["serve", stepwell, components, python] => {
+            let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
+            serve::measure(&built, &absolute(python)?)
         }
         ["side", task, folder] => ours::take_turns(task, Path::new(folder)),
         _ => bail!("expected an area and what was built for it; `cargo xtask bench AREA` says it all"),

@@ -57,17 +57,31 @@ impl<'a> Project<'a> {
         Ok(std::fs::write(path, bytes)?)
     }
 
-    /// The binary in the project's folder, with a cache and a state folder of its own.
+    /// The binary in the project's folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.built.stepwell);
-        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        for told in ["STEPWELL_DATA", "STEPWELL_TENANT", "STEPWELL_TRUST_DATA"] {
-            command.env_remove(told);
-        }
-        command.env("STEPWELL_PLUGINS", self.built.components.join("plugins"));
-        command.env("XDG_CACHE_HOME", self.path().join(".cache")).env("XDG_STATE_HOME", self.path().join(".state"));
-        command
+        command(self.built, self.path(), arguments)
     }
+}
+
+/// The binary in a project's folder, with a cache and a state folder of its own.
+pub(crate) fn command(built: &Built, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(&built.stepwell);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for told in ["STEPWELL_DATA", "STEPWELL_TENANT", "STEPWELL_TRUST_DATA"] {
+        command.env_remove(told);
+    }
+    command.env("STEPWELL_PLUGINS", built.components.join("plugins"));
+    command.env("XDG_CACHE_HOME", folder.join(".cache")).env("XDG_STATE_HOME", folder.join(".state"));
+    command
+}
+
+/// Asks a server to stop, and waits for its end.
+pub(crate) fn end(child: &mut Child) {
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        let _ = child.kill();
+    }
+    let _ = child.wait();
 }
 
 /// A step of the guest that takes from these.
@@ -127,11 +141,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            let _ = self.child.kill();
-        }
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
 

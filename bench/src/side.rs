@@ -91,3 +91,10 @@ pub(crate) fn status_kib(process: u32, name: &str) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no `{name}`"))?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
+
+/// The proportional share of a process in the machine's memory.
+pub(crate) fn pss_kib(process: u32) -> Result<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}

@@ -5,7 +5,7 @@ use crate::{guests, places, shell};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
-const AREAS: [&str; 3] = ["sandbox", "kernels", "run"];
+const AREAS: [&str; 4] = ["sandbox", "kernels", "run", "serve"];
 
 /// The same step in every language that has an SDK, and where it lies; Rust's is among the guests of the tests.
 const Z_SCORES: [(&str, &str); 3] = [
@@ -32,6 +32,9 @@ pub(crate) fn run(area: &str) -> Result<()> {
         }
         "run" => {
             bench.arg(release.join("stepwell")).arg(components).arg(rivals("rivals-flows", "bench/rivals/flows.txt")?);
+        }
+        "serve" => {
+            bench.arg(release.join("stepwell")).arg(components).arg(rivals("rivals-serve", "bench/rivals/serve.txt")?);
         }
         _ => {
             component("bench/guests/kernels.py", &components.join("kernels/python.wasm"))?;

@@ -43,7 +43,8 @@ Commands:
            prints its seed.
   bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
            the machine's load. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
-           them beside ours, or run, which does so with Luigi and Dagster. Let nothing else run meanwhile.
+           them beside ours, run, which does so with Luigi and Dagster, or serve, with FastAPI and scikit-learn. Let
+           nothing else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
            version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.

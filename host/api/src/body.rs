@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// The most bytes of an inference request.
-const REQUEST_BYTES_MAX: usize = 32 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 32 << 20;
 /// The most bytes of all requests that are being read or answered, and of all answers that are being written.
 const ALL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 /// From the end of the head to the end of the body.
-const BODY_TIME_MAX: Duration = Duration::from_secs(20);
+pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What there is room for, shared by all requests.
 #[derive(Clone)]
@@ -41,8 +41,13 @@ impl Room {
     /// The body of an answer, if there is room for it. It keeps its place until it is written: a client that reads nothing
     /// takes no more than there is.
     pub(crate) fn answer(&self, bytes: Vec<u8>) -> Result<Body, Refused> {
-        let place = Some(self.take(bytes.len()).ok_or_else(full)?);
+        let place = Some(self.place(bytes.len())?);
         Ok(Body::from(Bytes::from_owner(Taken { bytes, place })))
+    }
+
+    /// A place for so many bytes, if there is room for them.
+    pub(crate) fn place(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
+        self.take(bytes).ok_or_else(full)
     }
 
     fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
@@ -56,7 +61,7 @@ impl Room {
 
     /// The same of a body that is to be smaller.
     pub(crate) async fn read_at_most(&self, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
-        self.read_within(BODY_TIME_MAX, bytes_max, body).await
+        self.read_within(BODY_TIME_MAX, bytes_max.min(REQUEST_BYTES_MAX), body).await
     }
 
     async fn read_within(&self, most: Duration, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
@@ -64,11 +69,7 @@ impl Room {
         if body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large(bytes_max));
         }
-        let late = || {
-            let text = format!("the request's body did not come within {most:?}");
-            Refused::Said(StatusCode::REQUEST_TIMEOUT, text)
-        };
-        timeout(most, self.read_all(bytes_max, body)).await.map_err(|_| late())?
+        timeout(most, self.read_all(bytes_max, body)).await.map_err(|_| late(most))?
     }
 
     async fn read_all(&self, bytes_max: usize, mut body: Body) -> Result<Taken, Refused> {
@@ -81,7 +82,7 @@ impl Room {
                 return Err(too_large(bytes_max));
             }
             // Room is taken for what has come, not for what is announced: announcing is free.
-            let more = self.take(data.len()).ok_or_else(full)?;
+            let more = self.place(data.len())?;
             match &mut taken.place {
                 Some(place) => place.merge(more),
                 None => taken.place = Some(more),
@@ -92,13 +93,17 @@ impl Room {
     }
 }
 
-fn too_large(bytes_max: usize) -> Refused {
+pub(crate) fn late(most: Duration) -> Refused {
+    Refused::Said(StatusCode::REQUEST_TIMEOUT, format!("the request's body did not come within {most:?}"))
+}
+
+pub(crate) fn too_large(bytes_max: usize) -> Refused {
     let text = match bytes_max {
         REQUEST_BYTES_MAX => format!(
             "the request is larger than {} MiB, the most there may be; send fewer rows at a time",
             REQUEST_BYTES_MAX >> 20
         ),
-        less => format!("the request is larger than {} KiB, the most there may be here", less >> 10),
+        less => format!("the request is larger than {less} bytes, the most there may be here"),
     };
     Refused::Said(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
@@ -125,7 +130,7 @@ mod tests {
     async fn read(room: &Room, body: Body) -> Result<Taken, (StatusCode, String)> {
         room.read(body).await.map_err(|refused| match refused {
             Refused::Said(status, text) => (status, text),
-            Refused::Asked(_) | Refused::Server(_) => panic!("another error"),
+            Refused::Asked(_) | Refused::Server(_) | Refused::Barred(_) => panic!("another error"),
         })
     }
 

@@ -4,14 +4,15 @@
 //! but that of the owner's socket for what a run says. Nor can a few hundred keep all others out by asking something now and
 //! then: when there is no place left, the connection that has asked nothing for longest ends.
 
+use crate::Tls;
 use crate::places::{Place, Places, Watched};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::serve::Listener;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 /// Open connections of a listener. The next one waits until an idle one has made room, further ones in the system's queue.
@@ -29,13 +31,21 @@ const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// The most bytes of a head, and of what is read at a time.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Requests of an HTTP/2 connection at once.
+const STREAMS_MAX: u32 = 32;
+/// The most bytes of an HTTP/2 connection that are read before somebody wants them.
+const UNREAD_BYTES_MAX: u32 = 256 << 10;
+/// How often an HTTP/2 connection is asked whether its client is still there: an idle one has no other end.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// From the wish to end to the end.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Serves connections until `stop` is true; then accepts none, ends those that are idle, and waits a bounded time for answers
-/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection.
+/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection. With
+/// `tls` nothing is said in the clear.
 pub(crate) async fn serve<L: Listener>(
     mut listener: L,
+    tls: Option<Arc<Tls>>,
     router: Router,
     answer_time_max: Option<Duration>,
     mut stop: watch::Receiver<bool>,
@@ -55,7 +65,15 @@ pub(crate) async fn serve<L: Listener>(
         match newcomer.take() {
             Some(stream) if open.len() < CONNECTIONS_MAX => {
                 let place = places.take();
-                open.spawn(converse(stream, place, router.clone(), answer_time_max, ending.clone()));
+                let (router, ending) = (router.clone(), ending.clone());
+                match tls.clone() {
+                    Some(tls) => drop(open.spawn(async move {
+                        if let Some(stream) = agreed(&tls, stream, &place, ending.clone()).await {
+                            converse(stream, place, router, answer_time_max, ending).await;
+                        }
+                    })),
+                    None => drop(open.spawn(converse(stream, place, router, answer_time_max, ending))),
+                }
             }
             Some(stream) => {
                 places.make_room();
@@ -67,6 +85,20 @@ pub(crate) async fn serve<L: Listener>(
     drop((listener, newcomer));
     // Those that are left then end with the set.
     let _ = timeout(DRAIN_TIME_MAX, async { while open.join_next().await.is_some() {} }).await;
+}
+
+/// The connection once both sides know how to encrypt it. One that takes its time ends like one that says nothing.
+async fn agreed<S: AsyncRead + AsyncWrite + Unpin>(
+    tls: &Tls,
+    stream: S,
+    place: &Place,
+    mut stop: watch::Receiver<bool>,
+) -> Option<TlsStream<S>> {
+    tokio::select! {
+        stream = timeout(HEAD_TIME_MAX, tls.accept(stream)) => stream.ok()?.ok(),
+        () = place.told_to_leave() => None,
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
 }
 
 /// One connection, request by request, until a side has enough.
@@ -83,10 +115,11 @@ async fn converse(
         let (request, answer) = (place.asked(), router.clone().oneshot(request.map(Body::new)));
         async move { answer.await.map(|answer| answer.map(|body| request.answered_by(body))) }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    let http = http();
     let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
-    let mut overdue = pin!(overdue(&asked, answer_time_max));
+    let mut silent = pin!(timeout(HEAD_TIME_MAX, asked.notified()));
+    let mut spoken = false;
+    let mut overdue = pin!(overdue(&place, answer_time_max));
     let mut told = false;
     let mut gone = pin!(sleep(Duration::MAX));
     loop {
@@ -94,6 +127,10 @@ async fn converse(
             // An error is the client's, and it is gone.
             _ = connection.as_mut() => return,
             () = overdue.as_mut() => return,
+            first = silent.as_mut(), if !spoken => match first {
+                Ok(()) => spoken = true,
+                Err(_) => return,
+            },
             // A request that came after all is answered, and is the last.
             () = gone.as_mut() => match place.is_idle() {
                 true => return,
@@ -111,9 +148,29 @@ async fn converse(
     }
 }
 
-/// Returns once that long no request has come. An idle connection ends earlier, so the last one is still being answered, or
-/// its answer read, which is up to the client.
-async fn overdue(asked: &Notify, answer_time_max: Option<Duration>) {
+/// HTTP/1 or, where a client begins with its preface, HTTP/2, which gRPC speaks.
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .initial_stream_window_size(UNREAD_BYTES_MAX)
+        .initial_connection_window_size(UNREAD_BYTES_MAX)
+        .keep_alive_interval(ALIVE_INTERVAL)
+        .keep_alive_timeout(HEAD_TIME_MAX);
+    http
+}
+
+/// Returns once a request is that old and still being answered, or its answer read, which is up to the client.
+async fn overdue(place: &Place, answer_time_max: Option<Duration>) {
     let Some(most) = answer_time_max else { return std::future::pending().await };
-    while timeout(most, asked.notified()).await.is_ok() {}
+    loop {
+        // A request that comes meanwhile has longer.
+        sleep(most.saturating_sub(place.asked_since().map_or(Duration::ZERO, |since| since.elapsed()))).await;
+        if place.asked_since().is_some_and(|since| since.elapsed() >= most) {
+            return;
+        }
+    }
 }

@@ -64,7 +64,7 @@ pub(crate) fn status(error: &server::Error) -> StatusCode {
             FaultKind::Invalid => StatusCode::BAD_REQUEST,
             FaultKind::Transient { .. } => StatusCode::SERVICE_UNAVAILABLE,
             FaultKind::Limit { .. } => StatusCode::GATEWAY_TIMEOUT,
-            FaultKind::Quota { .. } => StatusCode::TOO_MANY_REQUESTS,
+            FaultKind::Quota { .. } | FaultKind::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },
     }

@@ -1,30 +1,166 @@
-//! Who is let in on the public address: what means this server, and is meant as a request of a program.
+//! Who is let in on the public address: who has a key, or what means this server and is meant as a request of a program.
 //!
-//! Any page in a browser of this machine can send requests to loopback. Two things tell them from an application's: a page
-//! whose name was pointed here (DNS rebinding) sends that name as `Host`, and no page may send JSON elsewhere unasked.
+//! Any page in a browser of this machine can send requests to loopback. Three things tell them from an application's: a page
+//! whose name was pointed here (DNS rebinding) sends that name as `Host`, no page may send JSON, or anything else that no form
+//! sends, elsewhere unasked, and no page knows a key. What says no type at all (the protocol's clients do not) may not come from
+//! a page either: a browser says `Origin` with all that it posts. So who has a key may call us by any name, which is what lets
+//! us listen beyond loopback.
 
+use crate::grpc::{TENANT, method};
 use crate::hooks::is_hook;
-use crate::inference::Refused;
-use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, HOST};
+use crate::inference::{Public, Refused, answer_of, error, no_endpoint, no_tenant};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use server::{Barred, Caller, Knock};
 use std::net::IpAddr;
+use types::{Id, Scope};
 
-/// Hands on what is let in.
-pub(crate) async fn let_in(request: Request, next: Next) -> Result<Response, Refused> {
-    expect_host(request.uri(), request.headers())?;
+/// Told to all, for whoever watches over processes: it says nothing of any tenant but whether the one at the root is ready.
+const OPEN: [&str; 2] = ["/v2/health/live", "/v2/health/ready"];
+
+/// Hands on what is let in. Who speaks gRPC is refused in its words.
+pub(crate) async fn let_in(State(public): State<Public>, request: Request, next: Next) -> Result<Response, Refused> {
+    let is_grpc = method(request.uri().path()).is_some();
+    match handed_on(public, request, next).await {
+        Err(refused) if is_grpc => Ok(tonic::Status::from(refused).into_http()),
+        answer => answer,
+    }
+}
+
+async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<Response, Refused> {
+    let caller = if is_open(request.uri().path()) {
+        Caller { tenant: None, has_key: false }
+    } else {
+        public.server.knock(&public.tenant, knock(&request)?).map_err(Refused::Barred)?
+    };
+    if !caller.has_key && !public.server.requires_keys() {
+        expect_host(request.uri(), request.headers())?;
+    }
     // A signed call may be of any kind: no page can sign.
     if request.method() == Method::POST && !is_hook(request.uri().path()) {
-        expect_json(request.headers())?;
+        expect_no_form(request.headers())?;
     }
-    Ok(next.run(request).await)
+    match caller.tenant {
+        // A call's tenant stands in its metadata.
+        Some(tenant) if method(request.uri().path()).is_some() => {
+            let name = HeaderValue::from_str(tenant.as_str()).map_err(|_| Refused::Barred(Barred::BadKey))?;
+            request.headers_mut().insert(TENANT, name);
+            Ok(next.run(request).await)
+        }
+        // At the root stand the routes of whoever has the key.
+        Some(tenant) if tenant != public.tenant && named(request.uri().path()).0.is_none() => {
+            answer_of(public, tenant, request).await
+        }
+        _ => Ok(next.run(request).await),
+    }
+}
+
+/// What needs no key: a signed call has its own proof of who calls.
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || is_hook(path)
+}
+
+/// The tenant that a path names, and the path beneath it.
+fn named(path: &str) -> (Option<&str>, &str) {
+    match path.strip_prefix("/tenants/") {
+        Some(rest) => rest.split_once('/').map_or((Some(rest), ""), |(tenant, rest)| (Some(tenant), rest)),
+        None => (None, path.trim_start_matches('/')),
+    }
+}
+
+fn knock(request: &Request) -> Result<Knock<'_>, Refused> {
+    if let Some(method) = method(request.uri().path()) {
+        let tenant = only(request.headers(), &TENANT);
+        if tenant.is_none() && request.headers().contains_key(TENANT) {
+            let text = format!("`{TENANT}` stands more than once or is no text");
+            return Err(Refused::Said(StatusCode::BAD_REQUEST, text));
+        }
+        // Which endpoint it is about stands in its message: a key that is for some of them asks over HTTP.
+        return Ok(Knock { key: key(request.headers())?, tenant, scope: scope_of(method), endpoint: None });
+    }
+    let (tenant, rest) = named(request.uri().path());
+    let (scope, endpoint) = asked(rest);
+    Ok(Knock { key: key(request.headers())?, tenant, scope, endpoint })
+}
+
+/// What a path beneath a tenant asks for, and of which endpoint.
+fn asked(path: &str) -> (Scope, Option<&str>) {
+    let mut parts = path.split('/');
+    match (parts.next(), parts.next()) {
+        (Some("predict"), endpoint) => (Scope::Predict, endpoint),
+        (Some("labels"), endpoint) => (Scope::Label, endpoint),
+        (Some("metrics"), _) => (Scope::Metrics, None),
+        (Some("v2"), Some("models")) => (Scope::Predict, parts.next()),
+        (Some("v2"), Some("repository")) => (Scope::Manage, parts.nth(1)),
+        _ => (Scope::Predict, None),
+    }
+}
+
+/// What a method of gRPC asks for.
+fn scope_of(method: &str) -> Scope {
+    if method.starts_with("Repository") { Scope::Manage } else { Scope::Predict }
+}
+
+/// The key that a request brings.
+fn key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let said = only(headers, &AUTHORIZATION).and_then(|said| said.split_once(' '));
+    let key = said.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    // What we cannot read is no key of ours.
+    key.map(Some).ok_or(Refused::Barred(Barred::BadKey))
+}
+
+/// Why nobody is let in, with the status that says so. A key's text is in none.
+pub(crate) fn said(why: &Barred) -> (StatusCode, String) {
+    match why {
+        Barred::NoKey => (StatusCode::UNAUTHORIZED, "a key is needed: `Authorization: Bearer KEY`".to_owned()),
+        Barred::BadKey => {
+            let text = "the key is none that is good here: unknown, expired or revoked";
+            (StatusCode::UNAUTHORIZED, text.to_owned())
+        }
+        Barred::NoTenant { name } => (StatusCode::NOT_FOUND, no_tenant(name)),
+        Barred::NoEndpoint { name } => (StatusCode::NOT_FOUND, no_endpoint(name)),
+        Barred::OutOfScope { key, of_endpoints: true, .. } => {
+            (StatusCode::FORBIDDEN, format!("the key `{key}` is for some endpoints; this tells of all of them"))
+        }
+        Barred::OutOfScope { key, scope, .. } => {
+            (StatusCode::FORBIDDEN, format!("the key `{key}` may not do this: it lacks the scope `{scope}`"))
+        }
+        Barred::TooOften { who, rate, retry_after_ms } => {
+            let text = format!("{who} asks too often: {rate} is the most; go on in {retry_after_ms} ms");
+            (StatusCode::TOO_MANY_REQUESTS, text)
+        }
+    }
+}
+
+/// The same as an answer.
+pub(crate) fn barred(why: &Barred) -> Response {
+    let (status, text) = said(why);
+    let mut response = error(status, text);
+    let challenge = "Bearer realm=\"stepwell\"";
+    let refused = "Bearer realm=\"stepwell\", error=\"invalid_token\"";
+    let (name, value) = match why {
+        Barred::NoKey => (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
+        Barred::BadKey => (WWW_AUTHENTICATE, HeaderValue::from_static(refused)),
+        Barred::TooOften { retry_after_ms, .. } => {
+            (RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)))
+        }
+        _ => return response,
+    };
+    response.headers_mut().insert(name, value);
+    response
 }
 
 fn expect_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+    // In HTTP/2 the host is the address's.
     let said = only(headers, &HOST)
+        .or(uri.authority().map(Authority::as_str).filter(|_| !headers.contains_key(HOST)))
         .ok_or_else(|| Refused::Said(StatusCode::BAD_REQUEST, "the request must have one `Host` header".to_owned()))?;
     match is_loopback(said) && uri.authority().is_none_or(|authority| is_loopback(authority.as_str())) {
         true => Ok(()),
@@ -43,10 +179,16 @@ fn is_loopback(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn expect_json(headers: &HeaderMap) -> Result<(), Refused> {
-    let is_json =
-        |said: &str| said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
-    match only(headers, &CONTENT_TYPE).is_some_and(is_json) {
+/// What programs send and no form can.
+const TYPES: [&str; 4] = ["application/json", "application/octet-stream", "application/grpc", "application/grpc+proto"];
+
+fn expect_no_form(headers: &HeaderMap) -> Result<(), Refused> {
+    let is_known = |said: &str| {
+        let said = said.split(';').next().unwrap_or_default().trim();
+        TYPES.iter().any(|known| said.eq_ignore_ascii_case(known))
+    };
+    let is_untyped = !headers.contains_key(CONTENT_TYPE) && !headers.contains_key(ORIGIN);
+    match is_untyped || only(headers, &CONTENT_TYPE).is_some_and(is_known) {
         true => Ok(()),
         false => {
             let text = "the request's `Content-Type` must be `application/json` (with curl: `--json` in place of `-d`)";
@@ -93,24 +235,100 @@ mod tests {
     }
 
     #[test]
-    fn only_json_is_a_request() {
-        let told = |values: &[&'static str]| {
-            let all = values.iter().map(|value| (CONTENT_TYPE, axum::http::HeaderValue::from_static(value)));
-            expect_json(&all.fold(HeaderMap::new(), |mut headers, (name, value)| {
+    fn a_path_says_what_is_asked_of_whom() {
+        for (path, tenant, scope, endpoint) in [
+            ("/predict/tumour", None, Scope::Predict, Some("tumour")),
+            ("/v2/models/tumour/versions/1/infer", None, Scope::Predict, Some("tumour")),
+            ("/tenants/acme/v2/models/tumour", Some("acme"), Scope::Predict, Some("tumour")),
+            ("/tenants/acme/labels/tumour", Some("acme"), Scope::Label, Some("tumour")),
+            ("/tenants/acme", Some("acme"), Scope::Predict, None),
+            ("/tenants/", Some(""), Scope::Predict, None),
+            ("/metrics", None, Scope::Metrics, None),
+            ("/v2/repository/index", None, Scope::Manage, None),
+            ("/v2/repository/models/tumour/load", None, Scope::Manage, Some("tumour")),
+            ("/v2", None, Scope::Predict, None),
+            ("//tenants/acme/v2", None, Scope::Predict, None),
+        ] {
+            let (named, rest) = named(path);
+            assert_eq!((named, asked(rest)), (tenant, (scope, endpoint)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_grpc_says_its_tenant_once_or_not() {
+        let knocked = |method: &str, tenants: &[&'static str]| {
+            let mut request = Request::new(axum::body::Body::empty());
+            *request.uri_mut() = format!("http://localhost/inference.GRPCInferenceService/{method}").parse().unwrap();
+            for tenant in tenants {
+                request.headers_mut().append(TENANT, HeaderValue::from_static(tenant));
+            }
+            knock(&request).map(|knock| (knock.scope, knock.tenant.map(str::to_owned))).ok()
+        };
+        assert_eq!(knocked("ModelInfer", &[]), Some((Scope::Predict, None)));
+        assert_eq!(knocked("ModelInfer", &["acme"]), Some((Scope::Predict, Some("acme".to_owned()))));
+        assert_eq!(knocked("RepositoryModelUnload", &["acme"]), Some((Scope::Manage, Some("acme".to_owned()))));
+        assert_eq!(knocked("ModelInfer", &["acme", "acme"]), None);
+    }
+
+    #[test]
+    fn a_key_is_a_bearers() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            key(&headers).map(|key| key.map(str::to_owned)).ok()
+        };
+        assert_eq!(read(&[]), Some(None));
+        for good in ["Bearer abc", "bearer  abc", "BEARER abc "] {
+            assert_eq!(read(&[good]), Some(Some("abc".to_owned())), "{good}");
+        }
+        for bad in [&["Basic abc"][..], &["abc"], &[""], &["Bearer a", "Bearer a"]] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_no_form_sends_is_a_request() {
+        let told = |values: &[(HeaderName, &'static str)]| {
+            let all = values.iter().map(|(name, value)| (name, axum::http::HeaderValue::from_static(value)));
+            expect_no_form(&all.fold(HeaderMap::new(), |mut headers, (name, value)| {
                 headers.append(name, value);
                 headers
             }))
             .is_ok()
         };
-        for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;"] {
-            assert!(told(&[good]), "{good}");
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json;",
+            "application/octet-stream",
+            "application/grpc",
+        ] {
+            assert!(told(&[(CONTENT_TYPE, good)]), "{good}");
+            assert!(told(&[(CONTENT_TYPE, good), (ORIGIN, "http://localhost:80")]), "{good}");
         }
         for bad in
             ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/plain; application/json"]
         {
-            assert!(!told(&[bad]), "{bad}");
+            assert!(!told(&[(CONTENT_TYPE, bad)]), "{bad}");
         }
-        assert!(!told(&[]));
-        assert!(!told(&["application/json", "text/plain"]));
+        assert!(told(&[]), "a program that says nothing");
+        assert!(!told(&[(ORIGIN, "null")]), "a page that says nothing");
+        assert!(!told(&[(CONTENT_TYPE, "application/json"), (CONTENT_TYPE, "text/plain")]));
+    }
+
+    #[test]
+    fn the_host_stands_in_the_head_or_in_the_address() {
+        let told = |uri: &str, host: Option<&'static str>| {
+            let headers = host.map(|host| (HOST, axum::http::HeaderValue::from_static(host)));
+            expect_host(&uri.parse().unwrap(), &headers.into_iter().collect()).is_ok()
+        };
+        assert!(told("/v2", Some("localhost")) && told("http://localhost/v2", None));
+        assert!(told("http://localhost/v2", Some("127.0.0.1")));
+        assert!(!told("/v2", None) && !told("http://evil.example/v2", None));
+        assert!(
+            !told("http://evil.example/v2", Some("localhost")) && !told("http://localhost/v2", Some("evil.example"))
+        );
     }
 }

@@ -19,6 +19,11 @@ pub(crate) fn is_hook(path: &str) -> bool {
     rest.starts_with("hooks/")
 }
 
+/// What is said to whoever has not signed, whether or not there is what was called.
+pub(crate) fn unsigned() -> Refused {
+    Refused::Said(StatusCode::UNAUTHORIZED, UNSIGNED.to_owned())
+}
+
 pub(crate) async fn hook(
     State(public): State<Public>,
     Named((project, pipeline)): Named<(String, String)>,
@@ -29,7 +34,7 @@ pub(crate) async fn hook(
     let call = HookCall { headers: once(&head.headers), body: body.as_ref().to_vec() };
     let fired = off_thread(move || Ok(public.server.hook(&public.tenant, &project, &pipeline, &call))).await?;
     let fired = fired.map_err(|refused| match refused {
-        HookRefused::Unsigned => Refused::Said(StatusCode::UNAUTHORIZED, UNSIGNED.to_owned()),
+        HookRefused::Unsigned => unsigned(),
         HookRefused::NoEvent(why) => Refused::Said(StatusCode::BAD_REQUEST, why),
         HookRefused::Full => {
             let text =

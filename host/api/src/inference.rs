@@ -1,28 +1,29 @@
 //! The Open Inference Protocol v2 over REST, and the plain route. Errors are the protocol's: `{"error": ".."}`.
+//!
+//! What the gRPC form ([`crate::grpc`]) gives too is a function of its own here: the same answers, the same limits.
 
-use crate::body::Room;
+use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
+use crate::hooks::{is_hook, unsigned};
+use crate::statistics::{Tally, Took};
+use crate::turns::Turns;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serve::{ErrorBody, ModelReady, ServeError, ServerLive, ServerReady};
-use server::{EndpointInfo, Sender, Server};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
+use server::{EndpointInfo, Sender, Served, Server};
+use std::sync::Arc;
+use std::time::Instant;
 use tower::ServiceExt;
-use types::{EndpointName, Id, ModelName, TenantId};
+use types::{EndpointName, Fault, FaultKind, Field, Id, ModelName, TenantId};
 
-/// Requests that are parsed and answered at once. An endpoint predicts one at a time, so more would only take memory.
-const TURNS: usize = 4;
-/// The most that a request waits for its turn.
-const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Where the JSON of a body ends and the bytes of binary tensors begin.
+pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 /// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
@@ -30,20 +31,28 @@ pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
-    /// Of each tenant its own: one whose requests are slow keeps no other waiting.
     turns: Turns,
+    pub(crate) tally: Arc<Tally>,
 }
-
-type Turns = Arc<Mutex<BTreeMap<TenantId, Arc<Semaphore>>>>;
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        Self { server, tenant, room: Room::new(), turns: Turns::default() }
+        Self { server, tenant, room: Room::new(), turns: Turns::default(), tally: Arc::default() }
     }
 
-    fn turns(&self) -> Arc<Semaphore> {
-        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(turns.entry(self.tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))))
+    /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
+    pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
+        let (server, known) = (Arc::clone(&self.server), tenant.clone());
+        off_thread(move || server.endpoints(&known).map(drop)).await?;
+        Ok(Self { tenant, ..self })
+    }
+
+    /// The body of a request to an endpoint, within what that takes.
+    async fn body(&self, endpoint: &EndpointName, body: Body) -> Result<Taken, Refused> {
+        match self.server.request_bytes_max(&self.tenant, endpoint) {
+            Some(most) => self.room.read_at_most(usize::try_from(most).unwrap_or(usize::MAX), body).await,
+            None => self.room.read(body).await,
+        }
     }
 }
 
@@ -64,24 +73,53 @@ pub(crate) enum Refused {
     Asked(ServeError),
     Server(server::Error),
     Said(StatusCode, String),
+    /// Not let in.
+    Barred(server::Barred),
 }
 
-type Answer = Result<Response, Refused>;
+pub(crate) type Answer = Result<Response, Refused>;
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (status, text) = match self {
+impl Refused {
+    /// Whose fault it is, as HTTP says it, and why.
+    pub(crate) fn said(self) -> (StatusCode, String) {
+        match self {
+            Self::Barred(barred) => crate::guard::said(&barred),
             Self::Asked(error) => {
                 (StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), error.to_string())
             }
             Self::Server(error) => (status(&error), error.to_string()),
             Self::Said(status, text) => (status, text),
-        };
-        let mut response = (status, json(ErrorBody { error: text }.to_json())).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        if let Self::Barred(barred) = &self {
+            return crate::guard::barred(barred);
+        }
+        let retry_after = self.retry_after();
+        let (status, text) = self.said();
+        let mut response = error(status, text);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+}
+
+impl Refused {
+    /// In how many seconds it is worth asking again; none if it is not.
+    fn retry_after(&self) -> Option<u64> {
+        let again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        match self {
+            Self::Server(server::Error::Fault(Fault {
+                kind: FaultKind::Busy { retry_after_ms } | FaultKind::Transient { retry_after_ms },
+                ..
+            })) => Some(retry_after_ms.div_ceil(1000).max(1)),
+            Self::Said(status, _) => again.contains(status).then_some(1),
+            Self::Server(_) | Self::Asked(_) | Self::Barred(_) => None,
+        }
     }
 }
 
@@ -97,6 +135,11 @@ impl From<ServeError> for Refused {
     }
 }
 
+/// An error as the protocol has it.
+pub(crate) fn error(status: StatusCode, text: String) -> Response {
+    (status, json(ErrorBody { error: text }.to_json())).into_response()
+}
+
 fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
@@ -106,15 +149,13 @@ pub(crate) fn encoded(value: &impl Serialize) -> Answer {
     Ok(json(bytes).into_response())
 }
 
-fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
+pub(crate) fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
     // What is no name names nothing.
-    let shown: String = text.chars().take(80).collect();
-    EndpointName::parse(text)
-        .map_err(|_| Refused::Said(StatusCode::NOT_FOUND, format!("there is no endpoint `{shown}`")))
+    EndpointName::parse(text).map_err(|_| Refused::Said(StatusCode::NOT_FOUND, no_endpoint(text)))
 }
 
 /// The protocol calls an endpoint a model.
-fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
+pub(crate) fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
     ModelName::parse(endpoint.as_str()).map_err(|error| Refused::Said(StatusCode::NOT_FOUND, error.to_string()))
 }
 
@@ -135,19 +176,34 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let shown: String = tenant.chars().take(80).collect();
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, format!("there is no tenant `{shown}`"));
-    let tenant = TenantId::parse(&tenant).map_err(|_| nobody())?;
-    let (server, known) = (Arc::clone(&public.server), tenant.clone());
-    // Before anything is kept under its name.
-    off_thread(move || server.endpoints(&known).map(drop)).await?;
+    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
     *request.uri_mut() = format!("/{path}{query}").parse().map_err(|_| nobody())?;
+    answer_of(public, whose, request).await
+}
+
+/// What is said of a tenant that is not there.
+pub(crate) fn no_tenant(name: &str) -> String {
+    format!("there is no tenant `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What is said of an endpoint that is not there.
+pub(crate) fn no_endpoint(name: &str) -> String {
+    format!("there is no endpoint `{}`", name.chars().take(80).collect::<String>())
+}
+
+/// What a tenant's routes answer to a request that is addressed as if it were the only one.
+pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
+    let public = match public.of_tenant(tenant).await {
+        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
+        known => known?,
+    };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
-    match routes.with_state(Public { tenant, ..public }).oneshot(request).await {
+    match routes.with_state(public).oneshot(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
@@ -157,30 +213,47 @@ pub(crate) async fn server_metadata() -> Answer {
     encoded(&serve::server_metadata())
 }
 
+/// What the tenant's endpoints did, for Prometheus.
+pub(crate) async fn metrics(State(public): State<Public>) -> Result<impl IntoResponse, Refused> {
+    Ok(prometheus(off_thread(move || public.server.metrics(&public.tenant)).await?))
+}
+
+/// A page in Prometheus' text form.
+pub(crate) fn prometheus(page: String) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
+}
+
 pub(crate) async fn live() -> Answer {
-    encoded(&ServerLive { live: true })
+    encoded(&Live { live: true })
+}
+
+/// Whether every endpoint that nobody unloaded has a version.
+pub(crate) async fn is_ready(public: Public) -> Result<bool, Refused> {
+    let ready = off_thread(move || {
+        let endpoints = public.server.endpoints(&public.tenant)?;
+        Ok(endpoints.iter().all(|endpoint| endpoint.unloaded || endpoint.version.is_some()))
+    });
+    Ok(ready.await?)
 }
 
 pub(crate) async fn ready(State(public): State<Public>) -> Answer {
-    let ready = off_thread(move || {
-        let endpoints = public.server.endpoints(&public.tenant)?;
-        Ok(endpoints.iter().all(|endpoint| endpoint.version.is_some()))
-    });
-    let ready = ready.await?;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, encoded(&ServerReady { ready })?).into_response())
+    let ready = is_ready(public).await?;
+    Ok((ready_status(ready), encoded(&Ready { ready })?).into_response())
 }
 
-async fn info(public: Public, endpoint: &str) -> Result<EndpointInfo, Refused> {
+fn ready_status(ready: bool) -> StatusCode {
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// An endpoint, if it serves the version; the empty one is whichever it serves.
+pub(crate) async fn info(public: Public, endpoint: &str, version: &str) -> Result<EndpointInfo, Refused> {
     let name = endpoint_name(endpoint)?;
-    Ok(off_thread(move || public.server.endpoint(&public.tenant, &name)).await?)
-}
-
-/// The endpoint answers with one version at a time; another one is not there.
-fn expect_version(info: &EndpointInfo, version: &str) -> Result<(), Refused> {
-    match info.version {
-        Some(serving) if serving.to_string() == version => Ok(()),
-        _ => {
+    let info = off_thread(move || public.server.endpoint(&public.tenant, &name)).await?;
+    let serves = |serving: u32| serving.to_string() == version;
+    match version.is_empty() || info.version.is_some_and(serves) {
+        true => Ok(info),
+        // It answers with one version at a time; another one is not there.
+        false => {
             let shown: String = version.chars().take(20).collect();
             let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
             Err(Refused::Said(StatusCode::NOT_FOUND, text))
@@ -188,34 +261,45 @@ fn expect_version(info: &EndpointInfo, version: &str) -> Result<(), Refused> {
     }
 }
 
+pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
+    let info = info(public, endpoint, version).await?;
+    Ok(serve::metadata(&as_model(&info.endpoint)?, info.version, &info.request, &info.response))
+}
+
 pub(crate) async fn metadata(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
-    let info = info(public, &endpoint).await?;
-    let versions: Vec<u32> = info.version.into_iter().collect();
-    encoded(&serve::metadata(&as_model(&info.endpoint)?, &versions, &info.request, &info.response))
+    encoded(&metadata_of(public, &endpoint, "").await?)
 }
 
 pub(crate) async fn version_metadata(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    metadata(State(public), Named(endpoint)).await
+    encoded(&metadata_of(public, &endpoint, &version).await?)
+}
+
+/// A model's readiness as HTTP says it.
+#[derive(Serialize)]
+struct ModelReady {
+    name: String,
+    ready: bool,
 }
 
 pub(crate) async fn model_ready(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
-    let info = info(public, &endpoint).await?;
-    let ready = info.version.is_some();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let name = info.endpoint.to_string();
-    Ok((status, encoded(&ModelReady { name, ready })?).into_response())
+    version_ready(State(public), Named((endpoint, String::new()))).await
 }
 
 pub(crate) async fn version_ready(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    expect_version(&info(public.clone(), &endpoint).await?, &version)?;
-    model_ready(State(public), Named(endpoint)).await
+    let info = info(public, &endpoint, &version).await?;
+    let said = ModelReady { name: info.endpoint.to_string(), ready: answers(&info) };
+    Ok((ready_status(said.ready), encoded(&said)?).into_response())
+}
+
+/// Whether an endpoint has something to answer with.
+pub(crate) fn answers(info: &EndpointInfo) -> bool {
+    info.version.is_some() && !info.unloaded
 }
 
 pub(crate) async fn infer(
@@ -230,16 +314,38 @@ pub(crate) async fn infer(
 /// Answers with whichever version the endpoint's traffic gives the request to, or with this one.
 async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers: HeaderMap, request: Body) -> Answer {
     let name = endpoint_name(endpoint)?;
-    let model = as_model(&name)?;
-    let request = public.room.read(request).await?;
-    answered(public, move |public| {
-        let columns = public.server.request_columns(&public.tenant, &name)?;
-        let asked = serve::request_table(request.as_ref(), &columns)?;
-        let sender = Sender { version, header: &|name| header(&headers, name) };
-        let served = public.server.predict(&public.tenant, &name, &asked.rows, &sender)?;
-        Ok(serve::response(&model, served.version, asked.id.as_deref(), &served.predictions, &asked.outputs)?)
+    let json_length = json_length(&headers)?;
+    let body = public.body(&name, request).await?;
+    let bytes = body.as_ref().len();
+    let read = move |columns: &[Field]| serve::request_table(body.as_ref(), json_length, columns);
+    let write = |model: &ModelName, served: &Served, asked: &Asked| {
+        let answer = (served.first, &served.predictions);
+        serve::response(model, served.version, asked.id.as_deref(), answer, &asked.outputs)
+    };
+    let answer = predicted(public.clone(), name, Asking { version, headers, bytes }, read, write);
+    let serve::Answer { body, json_length } = answer.await?;
+    let body = public.room.answer(body)?;
+    Ok(match json_length {
+        None => json(body).into_response(),
+        Some(length) => {
+            let head = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (JSON_LENGTH, length.to_string())];
+            (head, body).into_response()
+        }
     })
-    .await
+}
+
+/// How much of a body is JSON, where a header says so. What is not understood is refused, not ignored.
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Refused> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let text = "the request has a `Content-Encoding`; this server reads bodies as they are";
+        return Err(Refused::Said(StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_owned()));
+    }
+    let Some(said) = headers.get(JSON_LENGTH) else { return Ok(None) };
+    let length = said.to_str().ok().and_then(|text| text.parse().ok());
+    length.map(Some).ok_or_else(|| {
+        let text = "`Inference-Header-Content-Length` is no number of bytes";
+        Refused::Said(StatusCode::BAD_REQUEST, text.to_owned())
+    })
 }
 
 pub(crate) async fn version_infer(
@@ -248,8 +354,7 @@ pub(crate) async fn version_infer(
     headers: HeaderMap,
     request: Body,
 ) -> Answer {
-    let info = info(public.clone(), &endpoint).await?;
-    expect_version(&info, &version)?;
+    let info = info(public.clone(), &endpoint, &version).await?;
     infer_by(public, &endpoint, info.version, headers, request).await
 }
 
@@ -260,13 +365,52 @@ pub(crate) async fn predict(
     request: Body,
 ) -> Answer {
     let name = endpoint_name(&endpoint)?;
-    let request = public.room.read(request).await?;
-    answered(public, move |public| {
-        let columns = public.server.request_columns(&public.tenant, &name)?;
+    let request = public.body(&name, request).await?;
+    let bytes = request.as_ref().len();
+    let answer = answered(public.clone(), name, bytes, move |public, name| {
+        let columns = public.server.request_columns(&public.tenant, name)?;
         let rows = serve::plain_table(request.as_ref(), &columns)?;
         let sender = Sender { version: None, header: &|name| header(&headers, name) };
-        let served = public.server.predict(&public.tenant, &name, &rows, &sender)?;
-        Ok(serve::plain_response(&served.model, served.version, &served.predictions)?)
+        let served = public.server.predict(&public.tenant, name, &rows, &sender)?;
+        Ok(serve::plain_response(&served.model, served.version, served.first, &served.predictions)?)
+    });
+    Ok(json(public.room.answer(answer.await?)?).into_response())
+}
+
+/// What a request of the protocol says besides its rows.
+pub(crate) struct Asking {
+    /// The version that is to answer, if it asks for one.
+    pub(crate) version: Option<u32>,
+    pub(crate) headers: HeaderMap,
+    /// How large it is.
+    pub(crate) bytes: usize,
+}
+
+/// The whole way of a request of the protocol: its rows are read for the columns that the model has, and its answer is written.
+pub(crate) async fn predicted<T: Send + 'static>(
+    public: Public,
+    name: EndpointName,
+    asking: Asking,
+    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError> + Send + 'static,
+    write: impl FnOnce(&ModelName, &Served, &Asked) -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, Refused> {
+    let model = as_model(&name)?;
+    let came = Instant::now();
+    answered(public, name, asking.bytes, move |public, name| {
+        let mut took = Took::since(came);
+        let columns = public.server.request_columns(&public.tenant, name)?;
+        let answer = (|| {
+            let asked = read(&columns)?;
+            took.read();
+            let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
+            let served = public.server.predict(&public.tenant, name, &asked.rows, &sender)?;
+            took.inferred();
+            let answer = write(&model, &served, &asked)?;
+            took.wrote(&served);
+            Ok(answer)
+        })();
+        public.tally.add(&public.tenant, name, took);
+        answer
     })
     .await
 }
@@ -276,24 +420,23 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// The whole way of a request once it is its turn, on a thread where it may block.
-async fn answered(public: Public, work: impl FnOnce(&Public) -> Result<Vec<u8>, Refused> + Send + 'static) -> Answer {
-    let Ok(Ok(turn)) = tokio::time::timeout(TURN_TIME_MAX, public.turns().acquire_owned()).await else {
-        let text =
-            format!("other requests have kept this one waiting for {} s; send it again", TURN_TIME_MAX.as_secs());
-        return Err(Refused::Said(StatusCode::SERVICE_UNAVAILABLE, text));
-    };
+/// What a request is about once it is its turn, on a thread where it may block.
+async fn answered<T: Send + 'static>(
+    public: Public,
+    name: EndpointName,
+    bytes: usize,
+    work: impl FnOnce(&Public, &EndpointName) -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
+    let turn = public.turns.take(&public.tenant, bytes).await;
+    let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
     // The turn ends with the work, even if nobody waits for it any more.
     let in_turn = move || {
-        let answer = work(&public);
+        let answer = work(&public, &name);
         drop(turn);
-        public.room.answer(answer?)
+        answer
     };
-    match tokio::task::spawn_blocking(in_turn).await {
-        Ok(answer) => Ok(json(answer?).into_response()),
-        Err(_) => {
-            let text = "the request ended in a panic; this is a bug of ours".to_owned();
-            Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
-        }
-    }
+    tokio::task::spawn_blocking(in_turn).await.unwrap_or_else(|_| {
+        let text = "the request ended in a panic; this is a bug of ours".to_owned();
+        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
+    })
 }

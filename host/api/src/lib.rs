@@ -11,17 +11,26 @@ mod connections;
 mod deployments;
 mod endpoints;
 mod error;
+mod grpc;
 mod guard;
 mod hooks;
 mod inference;
+mod keys;
 mod lines;
 mod listen;
 mod models;
+mod openapi;
 mod places;
 mod plugins;
+mod predictions;
+mod repository;
 mod runs;
 mod schedules;
+mod statistics;
 mod tenants;
+mod tls;
+mod trace;
+mod turns;
 
 pub use audit::AuditRequest;
 pub use client::{Client, Trouble};
@@ -35,6 +44,7 @@ pub use plugins::{AddRequest, PluginsRequest};
 pub use runs::{CheckRequest, ReplayRequest, RerunRequest, RunRequest, RunShown};
 pub use schedules::ScheduleRequest;
 pub use tenants::NewTenant;
+pub use tls::Tls;
 
 use axum::Router;
 use axum::routing::{any, delete, get, post, put};
@@ -45,6 +55,7 @@ use types::TenantId;
 /// Everything, for whoever may open the socket in the data folder.
 pub fn local(server: Arc<Server>) -> Router {
     Router::new()
+        .route("/metrics", get(runs::metrics))
         .route("/v1/status", get(runs::status))
         .route("/v1/audit", post(audit::audit))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
@@ -55,6 +66,10 @@ pub fn local(server: Arc<Server>) -> Router {
         .route("/v1/tenants/{tenant}/resume", post(tenants::resume))
         .route("/v1/tenants/{tenant}/secrets", get(tenants::secrets))
         .route("/v1/tenants/{tenant}/secrets/{name}", put(tenants::set_secret).delete(tenants::remove_secret))
+        .route("/v1/tenants/{tenant}/keys", get(keys::list).post(keys::create))
+        .route("/v1/tenants/{tenant}/keys/{name}", delete(keys::revoke))
+        .route("/v1/tenants/{tenant}/predictions", get(predictions::list))
+        .route("/v1/tenants/{tenant}/predictions/{endpoint}", get(predictions::export))
         .route("/v1/tenants/{tenant}/check", post(runs::check))
         .route("/v1/tenants/{tenant}/plugins", post(plugins::list))
         .route("/v1/tenants/{tenant}/plugins/add", post(plugins::add))
@@ -111,16 +126,18 @@ fn by_itself() -> Router<Arc<Server>> {
         .route("/v1/tenants/{tenant}/backfills/{number}", delete(schedules::end_backfill))
 }
 
-/// The Open Inference Protocol v2 (REST), beside it a plain route for application developers, and signed calls that start runs: one tenant's at the root,
+/// The Open Inference Protocol v2 (REST and gRPC), beside it a plain route for application developers, and signed calls that start runs: one tenant's at the root,
 /// every tenant's beneath `/tenants/NAME`. Whoever asks is a stranger: every error is the protocol's JSON, and nothing is
 /// read, held or waited for without a bound.
 pub fn public(server: Arc<Server>, tenant: TenantId) -> Router {
     let public = inference::Public::new(server, tenant);
     endpoints()
         .route("/tenants/{tenant}/{*rest}", any(inference::of_tenant))
+        .route("/inference.GRPCInferenceService/{method}", post(grpc::call))
         .fallback(inference::no_route)
         .method_not_allowed_fallback(inference::no_method)
-        .layer(axum::middleware::from_fn(guard::let_in))
+        .layer(axum::middleware::from_fn_with_state(public.clone(), guard::let_in))
+        .layer(axum::middleware::from_fn(trace::traced))
         .with_state(public)
 }
 
@@ -130,12 +147,24 @@ fn endpoints() -> Router<inference::Public> {
         .route("/v2", get(inference::server_metadata))
         .route("/v2/health/live", get(inference::live))
         .route("/v2/health/ready", get(inference::ready))
+        .route("/v2/models/stats", get(repository::all_statistics))
         .route("/v2/models/{endpoint}", get(inference::metadata))
         .route("/v2/models/{endpoint}/ready", get(inference::model_ready))
         .route("/v2/models/{endpoint}/infer", post(inference::infer))
+        .route("/v2/models/{endpoint}/config", get(repository::config))
+        .route("/v2/models/{endpoint}/stats", get(repository::statistics))
         .route("/v2/models/{endpoint}/versions/{version}", get(inference::version_metadata))
         .route("/v2/models/{endpoint}/versions/{version}/ready", get(inference::version_ready))
         .route("/v2/models/{endpoint}/versions/{version}/infer", post(inference::version_infer))
+        .route("/v2/models/{endpoint}/versions/{version}/config", get(repository::version_config))
+        .route("/v2/models/{endpoint}/versions/{version}/stats", get(repository::version_statistics))
+        .route("/v2/repository/index", post(repository::index))
+        .route("/v2/repository/models/{endpoint}/load", post(repository::load))
+        .route("/v2/repository/models/{endpoint}/unload", post(repository::unload))
         .route("/predict/{endpoint}", post(inference::predict))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
+        .route("/labels/{endpoint}", post(predictions::label))
+        .route("/metrics", get(inference::metrics))
         .route("/hooks/{project}/{pipeline}", post(hooks::hook))
 }

@@ -46,6 +46,10 @@ pub enum Line {
     Collected {
         collected: Box<Collected>,
     },
+    /// A row of a log, by its columns.
+    Row {
+        row: serde_json::Map<String, serde_json::Value>,
+    },
     /// The last line of what did not work.
     Refused {
         status: u16,
@@ -73,9 +77,13 @@ pub(crate) fn lines(speak: impl FnOnce(&Speaker) -> Result<(), server::Error> + 
             speaker.say(Line::Refused { status, refusal: error.into() });
         }
     });
-    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).map(|line| {
-        let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
-        bytes.push(b'\n');
+    // What is there goes out together.
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).ready_chunks(64).map(|lines| {
+        let mut bytes = Vec::new();
+        for line in lines {
+            bytes.extend(serde_json::to_vec(&line).unwrap_or_default());
+            bytes.push(b'\n');
+        }
         Ok::<_, Infallible>(Bytes::from(bytes))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()

@@ -1,7 +1,7 @@
 //! The routers on their sockets, until somebody says stop.
 
 use crate::connections::{self, DRAIN_TIME_MAX};
-use crate::{local, public};
+use crate::{Tls, local, public};
 use server::Server;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,13 +21,14 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
-/// Takes a loopback address. What cannot be listened on is refused before anything else is begun.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
-    if !address.ip().is_loopback() {
+/// Takes an address; one beyond loopback where everybody needs a key. What cannot be listened on is refused before anything
+/// else is begun.
+pub async fn bind(address: SocketAddr, requires_keys: bool) -> Result<TcpListener, Fault> {
+    if !address.ip().is_loopback() && !requires_keys {
         let message = format!("will not listen on {address}: without API keys anybody could call the models");
-        return Err(
-            Fault::invalid(message).hinted("listen on 127.0.0.1 and put a proxy that knows its callers before it")
-        );
+        let hint = "let nobody in without a key: --require-keys (`stepwell key create NAME` makes one); or listen on \
+                    127.0.0.1 and put a proxy that knows its callers before it";
+        return Err(Fault::invalid(message).hinted(hint));
     }
     let cannot = |error: std::io::Error| Fault::invalid(format!("cannot listen on {address}: {error}"));
     TcpListener::bind(address).await.map_err(cannot)
@@ -41,15 +42,15 @@ pub async fn listen(
     server: Arc<Server>,
     tenant: TenantId,
     socket: &Path,
-    tcp: TcpListener,
+    tcp: (TcpListener, Option<Arc<Tls>>),
     stop: impl Future<Output = ()>,
     listening: impl FnOnce(&Listening),
 ) -> Result<(), Fault> {
-    let socket = OwnSocket(socket);
+    let (socket, (tcp, tls)) = (OwnSocket(socket), tcp);
     let unix = socket.listen()?;
     listening(&Listening { address: tcp.local_addr().map_err(Fault::host)? });
     let (told, ending) = watch::channel(false);
-    let leaving = Arc::clone(&server);
+    let (leaving, last) = (Arc::clone(&server), Arc::clone(&server));
     let end = async {
         stop.await;
         told.send_replace(true);
@@ -59,10 +60,11 @@ pub async fn listen(
         let _ = tokio::time::timeout(DRAIN_TIME_MAX, left).await;
     };
     // An owner may follow a run for as long as it takes.
-    let owners = connections::serve(unix, local(Arc::clone(&server)), None, ending.clone());
-    let applications = connections::serve(tcp, public(server, tenant), Some(ANSWER_TIME_MAX), ending);
+    let owners = connections::serve(unix, None, local(Arc::clone(&server)), None, ending.clone());
+    let applications = connections::serve(tcp, tls, public(server, tenant), Some(ANSWER_TIME_MAX), ending);
     tokio::join!(end, owners, applications);
-    Ok(())
+    let written = tokio::task::spawn_blocking(move || last.write_predictions());
+    written.await.map_err(Fault::host)
 }
 
 /// A socket that only the folder's owner can open. Dropped, it is gone; the next owner of the folder makes its own.

@@ -5,6 +5,7 @@
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -30,8 +31,10 @@ pub(crate) struct Place {
 }
 
 struct State {
-    /// A request has come, and its answer's body is not all with the connection.
-    is_asked: bool,
+    /// When each request came whose answer's body is not all with the connection, in their order. In HTTP/1 there is one.
+    asked: BTreeMap<u64, Instant>,
+    /// Requests that came so far.
+    count: u64,
     /// The client takes no more bytes just now.
     is_writing: bool,
     is_leaving: bool,
@@ -40,14 +43,15 @@ struct State {
 
 impl State {
     fn idle_since(&self) -> Option<Instant> {
-        (!self.is_asked && !self.is_writing).then_some(self.changed)
+        (self.asked.is_empty() && !self.is_writing).then_some(self.changed)
     }
 }
 
 impl Places {
     pub(crate) fn take(&mut self) -> Arc<Place> {
         self.taken.retain(|place| place.strong_count() > 0);
-        let state = State { is_asked: false, is_writing: false, is_leaving: false, changed: Instant::now() };
+        let (asked, changed) = (BTreeMap::new(), Instant::now());
+        let state = State { asked, count: 0, is_writing: false, is_leaving: false, changed };
         let (state, leave, idle) = (Mutex::new(state), Notify::new(), Arc::clone(&self.idle));
         let place = Arc::new(Place { state, leave, idle });
         self.taken.push(Arc::downgrade(&place));
@@ -90,8 +94,17 @@ impl Place {
 
     /// Takes note that a request came; it is answered once what this gives is dropped.
     pub(crate) fn asked(self: &Arc<Self>) -> Asked {
-        self.change(|state| state.is_asked = true);
-        Asked(Arc::clone(self))
+        let number = self.change(|state| {
+            state.count += 1;
+            state.asked.insert(state.count, Instant::now());
+            state.count
+        });
+        Asked { place: Arc::clone(self), number }
+    }
+
+    /// When the first request came that is still being answered; none if there is none.
+    pub(crate) fn asked_since(&self) -> Option<Instant> {
+        self.state().asked.values().next().copied()
     }
 
     fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
@@ -101,13 +114,14 @@ impl Place {
         written
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
-        change(&mut state);
+        let changed = change(&mut state);
         state.changed = Instant::now();
         if state.idle_since().is_some() {
             self.idle.notify_one();
         }
+        changed
     }
 }
 
@@ -162,7 +176,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 }
 
 /// A request that is being answered.
-pub(crate) struct Asked(Arc<Place>);
+pub(crate) struct Asked {
+    place: Arc<Place>,
+    number: u64,
+}
 
 impl Asked {
     /// The answer's body, which ends the request when the connection has it all.
@@ -173,7 +190,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.0.change(|state| state.is_asked = false);
+        self.place.change(|state| state.asked.remove(&self.number));
     }
 }
 
@@ -250,6 +267,20 @@ mod tests {
         assert!(!place.is_idle());
         theirs.read_exact(&mut [0; 4]).await.unwrap();
         watched.write_all(b"end").await.unwrap();
+        assert!(place.is_idle());
+    }
+
+    #[tokio::test]
+    async fn who_asks_many_things_at_once_waits_for_the_first_until_it_is_answered() {
+        let mut places = Places::default();
+        let place = places.take();
+        let (first, second) = (place.asked(), place.asked());
+        let began = place.asked_since().unwrap();
+        drop(second);
+        assert_eq!(place.asked_since(), Some(began));
+        assert!(!place.is_idle());
+        drop(first);
+        assert_eq!(place.asked_since(), None);
         assert!(place.is_idle());
     }
 

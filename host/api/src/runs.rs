@@ -66,6 +66,11 @@ pub(crate) async fn status() -> Json<Status> {
     Json(Status { version: env!("CARGO_PKG_VERSION"), process: std::process::id() })
 }
 
+/// What every tenant's endpoints did, for Prometheus.
+pub(crate) async fn metrics(State(server): State<Arc<Server>>) -> impl axum::response::IntoResponse {
+    crate::inference::prometheus(server.all_metrics())
+}
+
 pub(crate) async fn check(
     State(server): State<Arc<Server>>,
     Path(tenant): Path<TenantId>,

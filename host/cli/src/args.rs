@@ -1,14 +1,18 @@
 //! What can be typed. The doc comments are the help.
 
+mod access;
 mod audit;
 mod endpoint;
 mod model;
 mod runs;
+mod tenant;
 
+pub(crate) use access::{Key, Predictions};
 pub(crate) use audit::Audit;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use model::Model;
 pub(crate) use runs::Runs;
+pub(crate) use tenant::{Secret, Tenant};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -214,6 +218,12 @@ pub(crate) enum Command {
     /// Set values that steps send and never see
     #[command(subcommand)]
     Secret(Secret),
+    /// Look at what endpoints predicted, and what became of it
+    #[command(subcommand)]
+    Predictions(Predictions),
+    /// Let applications in: keys that they call endpoints with
+    #[command(subcommand)]
+    Key(Key),
     /// Keep several clients apart: what each may reach and use up
     #[command(subcommand)]
     Tenant(Tenant),
@@ -222,14 +232,25 @@ pub(crate) enum Command {
     Plugin(Plugin),
     /// Serve the project's endpoints, and this data folder to the other commands
     ///
-    /// Speaks the Open Inference Protocol v2: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
-    /// `POST /predict/NAME` with {"rows": [{..}]}. Those are the tenant `default`'s; another's lie beneath `/tenants/NAME`. Requests are JSON and say so (`Content-Type: application/json`). Resumes
-    /// runs that a crash interrupted. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second
-    /// one at once.
+    /// Speaks the Open Inference Protocol v2, over gRPC too: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
+    /// `POST /predict/NAME` with {"rows": [{..}]}. `/docs` shows all of it in a browser. Those are the tenant `default`'s; another's
+    /// lie beneath `/tenants/NAME`. Requests are JSON and say so (`Content-Type: application/json`). Resumes runs that a crash
+    /// interrupted. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second one at once.
     Serve {
-        /// A loopback address; port 0 takes a free one
+        /// Where; port 0 takes a free one. An address beyond loopback needs --require-keys
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// Let nobody in without a key, whichever tenant is meant
+        ///
+        /// A tenant that has a key lets nobody in without one anyhow. Only whether the server lives and is ready is told to all.
+        #[arg(long, env = "STEPWELL_REQUIRE_KEYS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+        require_keys: bool,
+        /// Speak HTTPS with this certificate: PEM, the chain behind it in the same file. SIGHUP has both files read again
+        #[arg(long, requires = "tls_key", value_name = "FILE")]
+        tls_cert: Option<PathBuf>,
+        /// The certificate's private key: PEM
+        #[arg(long, requires = "tls_cert", value_name = "FILE")]
+        tls_key: Option<PathBuf>,
     },
     /// Have plugins try to break out, and say which walls held on this machine
     ///
@@ -466,77 +487,6 @@ pub(crate) enum Plugin {
     Remove {
         /// As pipelines write it
         name: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Secret {
-    /// Set a secret to what comes on standard input, without one line end
-    ///
-    /// At a terminal it is asked for and not shown. A pipeline names the secrets that travel with a request:
-    /// http = [{ allow = "POST https://..", secrets = ["NAME"] }].
-    Set {
-        /// 1 to 64 of `A-Z 0-9 _`, beginning with a letter
-        name: String,
-    },
-    /// The names of the secrets; nothing shows their values
-    List,
-    /// Remove a secret, from the next attempt on
-    Remove { name: String },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Tenant {
-    /// Make a tenant
-    ///
-    /// Its pipelines may grant files of their project, time and chance, unless a policy says otherwise.
-    Create {
-        /// 1 to 64 of `a-z 0-9 - _`, beginning with a letter
-        name: TenantId,
-        /// A policy: TOML with the tables `grants` and `limits` of a step, as the most that a step may have
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
-    },
-    /// All tenants
-    List,
-    /// A tenant: what it has, and what it has used of its quotas
-    Show { name: TenantId },
-    /// Print a tenant's policy as TOML, or change it, from the next attempt on
-    Policy {
-        name: TenantId,
-        /// Set it to what this file says
-        #[arg(long, value_name = "FILE", conflicts_with = "allow")]
-        file: Option<PathBuf>,
-        /// Add a line of `grants`, such as 'http = ["GET https://api.example.com/"]'; --file takes one away
-        #[arg(long, value_name = "LINE")]
-        allow: Vec<String>,
-    },
-    /// Bound what a tenant may use up; shows what is used, also without an option
-    Quota {
-        name: TenantId,
-        /// Blobs, journal and native code, such as 10GiB; `none` for no bound, as with the others
-        #[arg(long, value_name = "BYTES")]
-        storage: Option<String>,
-        /// Attempts at once, over all its runs; more wait
-        #[arg(long, value_name = "NUMBER")]
-        attempts: Option<String>,
-        /// CPU time of its workers in a day (UTC), such as 2h
-        #[arg(long, value_name = "TIME")]
-        cpu: Option<String>,
-        /// Bodies of requests both ways in a day (UTC), such as 1GiB
-        #[arg(long, value_name = "BYTES")]
-        egress: Option<String>,
-    },
-    /// Refuse a tenant's runs and requests; runs under way can be resumed later
-    Suspend { name: TenantId },
-    /// Let a suspended tenant go on
-    Resume { name: TenantId },
-    /// Remove a tenant with all that it has, and look whether anything is left
-    Delete {
-        name: TenantId,
-        /// It is meant
-        #[arg(long)]
-        yes: bool,
     },
 }
 

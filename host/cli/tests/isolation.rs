@@ -132,12 +132,12 @@ impl World {
         let LockedBy::Us(folder) = Folder::lock(&data).unwrap() else { panic!("somebody has a new folder") };
         let (server, _) = Server::open(folder, options).unwrap();
         let runtime = Runtime::new().unwrap();
-        let tcp = runtime.block_on(api::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+        let tcp = runtime.block_on(api::bind("127.0.0.1:0".parse().unwrap(), false)).unwrap();
         let (address, listening) = (tcp.local_addr().unwrap(), Arc::clone(&server));
         let socket = Folder::socket(&data);
         runtime.spawn(async move {
             let never = std::future::pending();
-            api::listen(listening, TenantId::default_tenant(), &socket, tcp, never, |_| {}).await.unwrap();
+            api::listen(listening, TenantId::default_tenant(), &socket, (tcp, None), never, |_| {}).await.unwrap();
         });
         let client = Client::here(Arc::clone(&server));
         Self { _folders: folders, data, cache, runtime, server, client, address }

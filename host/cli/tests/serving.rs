@@ -3,10 +3,11 @@
 
 mod harness;
 
-use harness::http::{Answer, request};
+use harness::http::{Answer, connected, next_answer, request};
 use harness::serving::{Serving, signal};
 use harness::{Project, TRAIN};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -230,6 +231,47 @@ fn another_tenant_has_every_route_beneath_its_name() {
     no_panic(serving);
 }
 
+#[test]
+fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
+    let (project, serving) = served();
+    let rows = project.rows(1, "parts.test");
+    let before = serving.infer(&rows);
+    assert_eq!(serving.post("/v2/repository/models/tumour/unload", "").status, 200);
+    let deadline = Instant::now() + DEADLINE;
+    while !serving.workers().is_empty() {
+        assert!(Instant::now() < deadline, "an unloaded endpoint keeps its worker");
+        std::thread::yield_now();
+    }
+    let body = serving.infer_body(&rows[..1]);
+    refused("unloaded", &serving.post(INFER, body.to_string()), 503, "endpoint `tumour` was unloaded");
+    assert_eq!(serving.get("/v2/models/tumour/ready").status, 503);
+    assert!(serving.workers().is_empty(), "asking has loaded it");
+    assert_eq!(serving.post("/v2/repository/models/tumour/load", "{}").status, 200);
+    assert_eq!(serving.infer(&rows), before);
+    no_panic(serving);
+}
+
+#[test]
+fn the_openapi_document_tells_of_routes_that_are_there() {
+    let (project, serving) = served();
+    let document = serving.get("/openapi.json").good();
+    let columns = &document["components"]["schemas"]["tumour.row"]["properties"];
+    assert_eq!(columns["mean_radius"], json!({ "type": "number", "format": "double" }));
+    let paths = document["paths"].as_object().unwrap();
+    for (path, _) in paths.iter().filter(|(_, methods)| methods.get("get").is_some()) {
+        serving.get(path).good();
+    }
+    let rows = serving.plain_body(&project.rows(1, "parts.test")[..1]);
+    let posts: Vec<_> =
+        paths.keys().filter(|path| path.contains("tumour") && paths[*path].get("post").is_some()).collect();
+    assert_eq!(posts, ["/predict/tumour", INFER]);
+    serving.post(posts[0], rows.to_string()).good();
+    let page = serving.get("/docs");
+    assert!(page.status == 200 && page.body.starts_with("<!doctype html>"), "{page:?}");
+    // Nothing of it comes from elsewhere.
+    assert!(!page.body.contains("://"), "{page:?}");
+}
+
 fn no_panic(serving: Serving) {
     let (status, said) = serving.terminate();
     assert_eq!(status.code(), Some(0), "{said}");
@@ -332,4 +374,49 @@ fn the_end_is_clean_and_leaves_the_folder_to_the_next() {
     }
     project.stepwell(&["runs", "list"]).expect("runs list", 0, &["succeeded"]);
     assert_eq!(project.serve().terminate().0.code(), Some(0));
+}
+
+/// Who keeps asking while the server ends is answered whole, is told that this was the last answer, or is not let in: no answer
+/// breaks off.
+#[test]
+fn the_end_breaks_no_answer_off() {
+    let (project, serving) = served();
+    let rows = project.rows(1, "parts.test");
+    let body = serving.infer_body(&rows[..1]).to_string();
+    let address = serving.address;
+    let head = format!(
+        "POST {INFER} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answered = std::sync::atomic::AtomicUsize::new(0);
+    let ends: Vec<(u32, bool)> = std::thread::scope(|scope| {
+        let ask = || {
+            let mut stream = connected(address, b"").unwrap();
+            let mut count = 0;
+            while stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_ok() {
+                let Some(answer) = next_answer(&mut stream).expect("no answer breaks off") else {
+                    return (count, false);
+                };
+                assert_eq!(answer.status, 200, "{answer:?}");
+                count += 1;
+                answered.fetch_add(1, Ordering::SeqCst);
+                if answer.head.contains("connection: close") {
+                    return (count, true);
+                }
+            }
+            (count, false)
+        };
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        let deadline = Instant::now() + DEADLINE;
+        while answered.load(Ordering::SeqCst) < 50 {
+            assert!(Instant::now() < deadline, "nobody is answered");
+            std::thread::yield_now();
+        }
+        let (status, said) = serving.terminate();
+        assert_eq!(status.code(), Some(0), "{said}");
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    assert!(ends.iter().all(|(count, _)| *count > 0), "{ends:?}");
+    assert!(ends.iter().any(|(_, told)| *told), "nobody was told that it is the last answer: {ends:?}");
+    assert!(request(address, "GET", "/v2", b"").is_err());
 }

@@ -94,7 +94,10 @@ fn a_head_that_does_not_end_and_an_idle_connection_are_not_kept() {
     let serving = Project::new().serve();
     let begin = Instant::now();
     let half = connected(serving.address, b"GET /v2 HTTP/1.1\r\nX-Half: ").unwrap();
-    for mut stream in [kept_alive(&serving), half] {
+    // HTTP/2 as a client begins it, which then asks nothing.
+    let preface = connected(serving.address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let half_preface = connected(serving.address, b"PRI * HT").unwrap();
+    for mut stream in [kept_alive(&serving), half, preface, half_preface] {
         // The server's end of it; the test's own limit for a read is above.
         stream.read_to_end(&mut Vec::new()).unwrap();
         assert!(begin.elapsed() < BOUNDED, "{:?}", begin.elapsed());
@@ -183,7 +186,12 @@ fn whoever_asks_in_another_name_or_form_is_refused_in_the_protocols_words() {
         ("GET /nothing", vec!["Host: evil.example"], 421, "asked for as `localhost`"),
         ("GET /v2", vec!["X-Forwarded-Host: localhost"], 400, "one `Host` header"),
         ("GET /v2", vec![&host, "Host: localhost"], 400, "one `Host` header"),
-        (infer, vec![&host], 415, "must be `application/json` (with curl: `--json` in place of `-d`)"),
+        (
+            infer,
+            vec![&host, "Origin: https://evil.example"],
+            415,
+            "must be `application/json` (with curl: `--json` in place of `-d`)",
+        ),
         (infer, vec![&host, "Content-Type: application/x-www-form-urlencoded"], 415, "must be `application/json`"),
         (infer, vec![&host, "Content-Type: text/plain"], 415, "must be `application/json`"),
         ("POST /predict/tumour", vec![&host, "Content-Type: multipart/form-data"], 415, "must be `application/json`"),

@@ -201,8 +201,11 @@ fn a_run_that_failed_is_told_of_signed_and_where_the_policy_allows() {
     project.write("stepwell.toml", format!("name = \"shop\"\n{head}"));
     std::fs::remove_file(project.path(harness::TRAIN)).unwrap();
     project.write("pipelines/main.toml", main);
+    let unsigned = "no call can be signed, because the tenant has no secret `HOOK`";
+    let untold = ["nobody can be told, because", "does not let a message to"];
+    let wanting = [unsigned, untold[0], untold[1], "deployed version 1"];
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &wanting);
     set(&project, "HOOK", SECRET);
-    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
     std::fs::remove_file(project.path("data/nowhere.csv")).unwrap();
     let (heard, told) = channel();
     std::thread::spawn(move || {

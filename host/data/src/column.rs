@@ -46,6 +46,30 @@ pub fn arrow_schema(schema: &Schema) -> SchemaRef {
     Arc::new(ArrowSchema::new(schema.fields.iter().map(field).collect::<Vec<_>>()))
 }
 
+/// [`arrow_schema`], back.
+pub(crate) fn schema_of(schema: &ArrowSchema) -> Result<Schema, Error> {
+    let data_type = |found: &ArrowType| {
+        Some(match found {
+            ArrowType::Boolean => DataType::Boolean,
+            ArrowType::Int64 => DataType::Int64,
+            ArrowType::Float32 => DataType::Float32,
+            ArrowType::Float64 => DataType::Float64,
+            ArrowType::Utf8 => DataType::Text,
+            ArrowType::Binary => DataType::Bytes,
+            ArrowType::Timestamp(TimeUnit::Microsecond, _) => DataType::Timestamp,
+            ArrowType::Date32 => DataType::Date,
+            ArrowType::FixedSizeList(_, length) => DataType::Vector(u32::try_from(*length).ok()?),
+            _ => return None,
+        })
+    };
+    let field = |field: &Arc<ArrowField>| {
+        let none = || Error::Damaged(format!("column `{}` is {}, which no table has", field.name(), field.data_type()));
+        let data_type = data_type(field.data_type()).ok_or_else(none)?;
+        Ok(Field { name: field.name().clone(), data_type, nullable: field.is_nullable() })
+    };
+    Ok(Schema { fields: schema.fields().iter().map(field).collect::<Result<_, Error>>()? })
+}
+
 /// Bytes a value, for types of fixed width.
 fn width(data_type: DataType) -> Option<usize> {
     match data_type {

@@ -5,7 +5,7 @@
 //! reaches the caller.
 
 use crate::Error;
-use crate::column::arrow_schema;
+use crate::column::{arrow_schema, schema_of};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::convert::fb_to_schema;
@@ -51,6 +51,30 @@ pub(crate) fn stream(stream: &Buffer, expected: &Schema) -> Result<Vec<RecordBat
             at = end;
         }
         Ok(batches)
+    })
+}
+
+/// What a log holds: the batches that are whole, and where they end.
+pub(crate) struct Log {
+    pub(crate) schema: Schema,
+    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) end: usize,
+}
+
+/// The batches of a stream that may be cut short anywhere, sharing its bytes; none if it is cut before its columns end.
+pub(crate) fn log(stream: &Buffer) -> Result<Option<Log>, Error> {
+    contained(|| {
+        let Ok(Some(first)) = frame(stream, 0) else { return Ok(None) };
+        let schema =
+            first.message.header_as_schema().ok_or_else(|| damaged("a message does not begin with a schema"))?;
+        let columns = schema_of(&fb_to_schema(schema))?;
+        let decoder = decoder(schema, first.message.version(), &columns)?;
+        let (mut batches, mut end) = (Vec::new(), first.end);
+        while let Ok(Some(next)) = frame(stream, end) {
+            batches.push(batch(&decoder, &next.block, stream)?);
+            end = next.end;
+        }
+        Ok(Some(Log { schema: columns, batches, end }))
     })
 }
 

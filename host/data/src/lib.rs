@@ -3,6 +3,7 @@
 //! ```text
 //!  guest column (bytes) --column::decode--> arrow array --\
 //!                                                          Table --parts::write--> Arrow IPC files (blobs), canonical
+//!  rows, again and again --log::LogWriter--> a growing Arrow IPC stream --log::open_log--> Table
 //!  blobs (mapped files) --parts::open----> record batches -/         \--column::encode--> guest column (bytes)
 //! ```
 //! A table is a schema and batches. Its stored form is canonical (fixed rows a part, zero under nulls, no bitmap without
@@ -11,14 +12,18 @@
 mod column;
 mod decode;
 mod groups;
+mod log;
+mod message;
 mod parts;
 mod rows;
 mod table;
 
 pub use column::{CHUNK_BYTES_MAX, GuestColumn, arrow_schema};
 pub use groups::groups;
+pub use log::{LogRead, LogWriter, open_log};
+pub use message::{open_message, to_message};
 pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
-pub use rows::{column_as_text, json_rows, numbers, numbers_as, numbers_or_nan};
+pub use rows::{column_as_text, json_rows, numbers, numbers_as, numbers_or_nan, texts};
 pub use table::{Table, TableWriter, check_schema};
 
 use types::DataType;

@@ -120,9 +120,9 @@ fn named(digest: &Digest, path: &Path) -> Result<Buffer, Error> {
     }
 }
 
-/// The bytes of a file, mapped read-only. A blob is never changed in place, so the mapping stays true.
+/// The bytes of a file, mapped read-only. A blob is never changed in place and a log only grows, so the mapping stays true.
 #[expect(unsafe_code, reason = "mapping a file and lending it to arrow are unsafe by signature; blobs are immutable")]
-fn map(path: &Path) -> Result<Buffer, Error> {
+pub(crate) fn map(path: &Path) -> Result<Buffer, Error> {
     use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
     struct Mapping(*mut core::ffi::c_void, usize);
     // SAFETY: the mapping is read-only and owned by this value alone until it is dropped.

@@ -93,6 +93,26 @@ pub fn column_as_text(table: &Table, column: &str, rows: &[u64]) -> Result<Vec<S
         .collect()
 }
 
+/// The values of a column of text, row after row; none where a row has none.
+pub fn texts(table: &Table, column: &str) -> Result<Vec<Option<String>>, Error> {
+    let mut values = Vec::with_capacity(table.rows() as usize);
+    for chunk in chunks(table, column) {
+        let chunk = chunk?;
+        if chunk.data_type != DataType::Text {
+            let (column, expected) = (column.to_owned(), DataType::Text.to_string());
+            return Err(Error::Type { column, expected, got: chunk.data_type });
+        }
+        let offsets: Vec<i32> =
+            fixed::<4>(chunk.offsets.as_deref().unwrap_or_default()).map(i32::from_le_bytes).collect();
+        values.extend((0..chunk.length).zip(offsets.windows(2)).map(|(row, ends)| {
+            let is_there = chunk.validity.as_ref().is_none_or(|bits| bit(bits, row));
+            let bytes = chunk.data.get(ends[0] as usize..ends[1] as usize).unwrap_or_default();
+            is_there.then(|| String::from_utf8_lossy(bytes).into_owned())
+        }));
+    }
+    Ok(values)
+}
+
 /// A table as JSON objects, a row each. Bytes are hexadecimal, a timestamp microseconds, a date days, NaN null.
 pub fn json_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
     let mut rows = vec![serde_json::Map::new(); table.rows() as usize];

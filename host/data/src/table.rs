@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::compute::{concat, interleave, take};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
-use types::{DataType, Schema};
+use types::{DataType, Field, Schema};
 
 /// Rows under a schema. Cloning is cheap: batches are shared.
 #[derive(Debug, Clone)]
@@ -18,9 +18,9 @@ pub struct Table {
 
 impl Table {
     /// Of batches that all have the schema's columns.
-    pub(crate) fn from_batches(schema: Schema, batches: Vec<RecordBatch>) -> Self {
+    pub(crate) fn from_batches(schema: impl Into<Arc<Schema>>, batches: Vec<RecordBatch>) -> Self {
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        Self { schema: Arc::new(schema), batches, rows }
+        Self { schema: schema.into(), batches, rows }
     }
 
     /// Without rows.
@@ -64,6 +64,11 @@ impl Table {
         arrays.map(|array| row_bytes(array) as u64).fold(0, u64::saturating_add)
     }
 
+    /// Bytes that it keeps in memory, those that lie around its rows included. Quicker to know than [`Self::bytes`].
+    pub fn held_bytes(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).fold(0, usize::saturating_add)
+    }
+
     fn position(&self, column: &str) -> Result<usize, Error> {
         self.schema.fields.iter().position(|field| field.name == column).ok_or_else(|| Error::Missing {
             column: column.to_owned(),
@@ -72,13 +77,12 @@ impl Table {
     }
 
     /// A column of the whole table as one array.
-    pub(crate) fn column(&self, name: &str) -> Result<ArrayRef, Error> {
-        let position = self.position(name)?;
+    fn column_at(&self, position: usize) -> Result<ArrayRef, Error> {
         let pieces: Vec<_> = self.batches.iter().map(|batch| batch.column(position).as_ref()).collect();
         match pieces.as_slice() {
             [] => Ok(arrow::array::new_empty_array(&crate::column::arrow_type(self.schema.fields[position].data_type))),
             [_] => Ok(self.batches[0].column(position).clone()),
-            pieces => concat(pieces).map_err(|error| column_error(name, error)),
+            pieces => concat(pieces).map_err(|error| column_error(&self.schema.fields[position].name, error)),
         }
     }
 
@@ -86,8 +90,8 @@ impl Table {
     pub fn read(&self, column: &str, offset: u64, length: u32) -> Result<GuestColumn, Error> {
         let position = self.position(column)?;
         let field = &self.schema.fields[position];
-        let slice = self.slice(offset, u64::from(length));
-        let pieces: Vec<_> = slice.batches.iter().map(|batch| batch.column(position).clone()).collect();
+        let spans = self.spans(offset, u64::from(length));
+        let pieces: Vec<_> = spans.map(|(batch, start, count)| batch.column(position).slice(start, count)).collect();
         let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
         if bytes > CHUNK_BYTES_MAX {
             let (column, limit) = (column.to_owned(), CHUNK_BYTES_MAX);
@@ -98,6 +102,10 @@ impl Table {
 
     /// These columns, in this order.
     pub fn select(&self, columns: &[String]) -> Result<Self, Error> {
+        // As it is with most steps.
+        if self.schema.fields.iter().map(|field| &field.name).eq(columns) {
+            return Ok(self.clone());
+        }
         let positions = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>, _>>()?;
         let schema = Schema { fields: positions.iter().map(|&i| self.schema.fields[i].clone()).collect() };
         check_schema(&schema)?;
@@ -106,6 +114,16 @@ impl Table {
             .iter()
             .map(|batch| batch.project(&positions).map_err(|error| Error::Shape(error.to_string())))
             .collect::<Result<_, _>>()?;
+        Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
+    }
+
+    /// The same rows with other names of columns, and values that may be null where they might not be before.
+    pub fn renamed(&self, schema: Schema) -> Result<Self, Error> {
+        check_schema(&schema)?;
+        let arrow = arrow_schema(&schema);
+        let batch = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&arrow), batch.columns().to_vec());
+        let batches = self.batches.iter().map(batch).collect::<Result<_, _>>();
+        let batches = batches.map_err(|error| Error::Shape(error.to_string()))?;
         Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
     }
 
@@ -150,21 +168,20 @@ impl Table {
 
     /// `length` rows from row `offset`; fewer at the end.
     pub fn slice(&self, offset: u64, length: u64) -> Self {
+        let batches = self.spans(offset, length).map(|(batch, start, count)| batch.slice(start, count)).collect();
+        Self::from_batches(Arc::clone(&self.schema), batches)
+    }
+
+    /// The batches in which these rows lie, each with the first of them and how many they are.
+    fn spans(&self, offset: u64, length: u64) -> impl Iterator<Item = (&RecordBatch, usize, usize)> {
         let (mut skip, mut left) = (offset, length);
-        let mut batches = Vec::new();
-        for batch in &self.batches {
+        self.batches.iter().filter_map(move |batch| {
             let rows = batch.num_rows() as u64;
-            if skip >= rows {
-                skip -= rows;
-                continue;
-            }
-            let count = (rows - skip).min(left);
-            if count > 0 {
-                batches.push(batch.slice(skip as usize, count as usize));
-            }
-            (skip, left) = (0, left - count);
-        }
-        Self::from_batches((*self.schema).clone(), batches)
+            let start = skip.min(rows);
+            let count = (rows - start).min(left);
+            (skip, left) = (skip - start, left - count);
+            (count > 0).then_some((batch, start as usize, count as usize))
+        })
     }
 
     /// With the columns of another table of as many rows: the same name replaces, a new one is appended.
@@ -176,12 +193,15 @@ impl Table {
             )));
         }
         let mut fields = self.schema.fields.clone();
-        let mut columns: Vec<ArrayRef> =
-            fields.iter().map(|field| self.column(&field.name)).collect::<Result<_, _>>()?;
-        for field in &other.schema.fields {
-            let column = other.column(&field.name)?;
-            match fields.iter().position(|present| present.name == field.name) {
-                Some(i) => (fields[i], columns[i]) = (field.clone(), column),
+        let columns = (0..fields.len()).map(|position| self.column_at(position));
+        let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        for (i, field) in other.schema.fields.iter().enumerate() {
+            let column = other.column_at(i)?;
+            // Mostly it stands in the same place.
+            let same = |present: &Field| present.name == field.name;
+            let place = fields.get(i).is_some_and(same).then_some(i).or_else(|| fields.iter().position(same));
+            match place {
+                Some(place) => (fields[place], columns[place]) = (field.clone(), column),
                 None => {
                     fields.push(field.clone());
                     columns.push(column);
@@ -201,7 +221,7 @@ impl Table {
             return Err(Error::Shape(format!("tables have different columns: {expected}, then {got}")));
         }
         let batches = tables.iter().flat_map(|table| table.batches.iter().cloned()).collect();
-        Ok(Self::from_batches((*first.schema).clone(), batches))
+        Ok(Self::from_batches(Arc::clone(&first.schema), batches))
     }
 
     pub(crate) fn from_arrays(schema: Schema, columns: Vec<ArrayRef>, rows: u64) -> Result<Self, Error> {
@@ -218,12 +238,16 @@ impl Table {
 }
 
 /// Columns and types in one line, for an error.
-fn describe(schema: &Schema) -> String {
+pub(crate) fn describe(schema: &Schema) -> String {
     let columns: Vec<_> = schema.fields.iter().map(|field| format!("`{}` {}", field.name, field.data_type)).collect();
     columns.join(", ")
 }
 
 fn row_bytes(array: &ArrayRef) -> usize {
+    // What most columns are, without a look at their buffers.
+    if let Some(width) = array.data_type().primitive_width() {
+        return array.len() * width + array.nulls().map_or(0, |_| array.len().div_ceil(8));
+    }
     // `get_array_memory_size` counts whole buffers even of a slice; what crosses is only the slice.
     array.to_data().get_slice_memory_size().unwrap_or(usize::MAX)
 }

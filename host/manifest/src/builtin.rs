@@ -8,14 +8,14 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use types::{Bound, Purpose, Requirement};
 
-pub(crate) const NAMES: [&str; 4] = ["predict", "gate", "best", "register"];
+pub(crate) const NAMES: [&str; 5] = ["predict", "gate", "best", "register", "feedback"];
 
 /// Which of two numbers is the better one.
 const PREFER: [&str; 2] = ["highest", "lowest"];
 
 /// Keys that only built-ins have.
 pub(crate) const OWN_KEYS: &[&str] =
-    &["require", "name", "alias", "measure", "slice", "prefer", "intended_use", "limitations"];
+    &["require", "name", "alias", "measure", "slice", "prefer", "endpoint", "intended_use", "limitations"];
 
 /// The ports that a built-in must have and may have.
 #[derive(Clone, Copy)]
@@ -30,6 +30,7 @@ pub(crate) fn keys(name: &str) -> &'static [&'static str] {
         "predict" => &["builtin", "inputs", "seed", "limits", "when", "retry", "cache", "pool", "each"],
         "gate" => &["builtin", "inputs", "require", "when"],
         "best" => &["builtin", "inputs", "measure", "slice", "prefer", "when"],
+        "feedback" => &["builtin", "endpoint", "label", "when"],
         _ => &["builtin", "inputs", "name", "alias", "intended_use", "limitations", "when"],
     }
 }
@@ -39,6 +40,7 @@ pub(crate) fn ports(name: &str) -> Ports {
         "predict" => Ports { required: &["rows", "model"], optional: &[] },
         "gate" => Ports { required: &["measures"], optional: &[] },
         "best" => Ports { required: &["model", "measures"], optional: &[] },
+        "feedback" => Ports { required: &[], optional: &[] },
         _ => Ports { required: &["model"], optional: &["verdict"] },
     }
 }
@@ -57,6 +59,7 @@ pub(crate) fn read(
         "predict" => Some(Builtin::Predict),
         "gate" => gate(reader, &what, key, table),
         "best" => best(reader, &what, key, table),
+        "feedback" => feedback(reader, &what, key, table),
         _ => register(reader, &what, key, table),
     }
 }
@@ -105,6 +108,21 @@ fn gate(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>)
     let require =
         elements.iter().enumerate().flat_map(|(index, element)| requirements(reader, index, element)).collect();
     Some(Builtin::Gate { require })
+}
+
+/// The column of labels, unless the step names another.
+const LABEL: &str = "label";
+
+/// Whose predictions are learnt from.
+fn feedback(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>) -> Option<Builtin> {
+    let Some(value) = table.get("endpoint") else {
+        reader.wrong_hinted(key, format!("{what} lacks its `endpoint`"), "name one of `endpoints` in stepwell.toml");
+        return None;
+    };
+    let text = reader.text("endpoint", value)?;
+    let endpoint = reader.id(text, value.span())?;
+    let label = if table.contains_key("label") { name(reader, table, "label")? } else { LABEL.to_owned() };
+    Some(Builtin::Feedback { endpoint, label })
 }
 
 /// By which measure of all items' models the best is chosen.

@@ -34,7 +34,7 @@ pub use fixture::{Fixture, Sample};
 pub use lock::{LOCK_FILE, Lock, LockedPlugin};
 pub use place::Places;
 pub use policy::{grant_line, grant_lines, policy, policy_text};
-pub use project::{BUILT, Builtin, Endpoint, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
+pub use project::{BUILT, Builtin, Endpoint, LogSettings, Pipeline, PluginSource, Project, SQL_PLUGIN, Source, Step};
 pub use sources::{MANIFEST_BYTES_MAX, Sources, read_file, write_file};
 pub use texts::{Texts, of_texts, texts, texts_with};
 pub use traffic::{Canary, Sticky, Traffic};

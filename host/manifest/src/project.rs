@@ -39,7 +39,27 @@ pub struct Endpoint {
     pub model: ModelName,
     pub alias: String,
     pub traffic: Traffic,
+    /// The most bytes of a request; none: as many as the server takes.
+    pub request_bytes: Option<u64>,
+    pub log: LogSettings,
     pub place: Place,
+}
+
+/// How an endpoint's predictions are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogSettings {
+    /// The share of requests that are logged, from 0 to 1.
+    pub sample: f64,
+    /// How long, in milliseconds.
+    pub keep_ms: u64,
+    /// How many bytes at most; the oldest go first.
+    pub bytes: u64,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { sample: 1.0, keep_ms: 90 * 86_400_000, bytes: 1 << 30 }
+    }
 }
 
 /// A file of `pipelines`.
@@ -131,6 +151,11 @@ pub enum Builtin {
         /// For the model's card.
         purpose: Purpose,
     },
+    /// The predictions of an endpoint whose labels have come: `label` is the column of these.
+    Feedback {
+        endpoint: EndpointName,
+        label: String,
+    },
 }
 
 impl PluginSource {
@@ -160,6 +185,7 @@ impl Builtin {
             Self::Gate { .. } => "gate",
             Self::Best { .. } => "best",
             Self::Register { .. } => "register",
+            Self::Feedback { .. } => "feedback",
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The table of an endpoint -> which versions of its model answer, which requests, and how a new one gets there.
+//! The table of an endpoint -> which versions of its model answer, which requests, how a new one gets there, and what is kept of
+//! the answers.
 
 use crate::reader::{Reader, Value, cut, entries};
-use crate::value::{alias, duration};
-use crate::{Endpoint, builtin};
+use crate::value::{alias, duration, size};
+use crate::{Endpoint, LogSettings, builtin};
 use std::collections::BTreeMap;
 use std::fmt;
 use toml::de::DeTable;
@@ -10,7 +11,7 @@ use types::{Analysis, CanaryStep, ModelName};
 
 /// The alias that an endpoint follows unless it names another.
 const ALIAS: &str = "champion";
-const KEYS: [&str; 6] = ["model", "alias", "split", "sticky", "shadow", "canary"];
+const KEYS: [&str; 8] = ["model", "alias", "split", "sticky", "shadow", "canary", "request", "log"];
 /// Steps of a canary.
 const STEPS_MAX: usize = 100;
 /// Requests that an analysis waits for.
@@ -103,7 +104,26 @@ pub(crate) fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Op
     if let Some(alias) = &alias {
         expect_others(reader, table, &traffic, alias);
     }
-    Some(Endpoint { model: model?, alias: alias?, traffic, place: reader.file.place(value.span()) })
+    let request_bytes = size(reader, table, "request");
+    let log = table.get("log").map_or_else(|| Some(LogSettings::default()), |value| log(reader, value));
+    let place = reader.file.place(value.span());
+    Some(Endpoint { model: model?, alias: alias?, traffic, request_bytes, log: log?, place })
+}
+
+/// How its predictions are kept.
+fn log(reader: &mut Reader, value: &Value<'_>) -> Option<LogSettings> {
+    let table = reader.table("log", value)?;
+    reader.keys(table, "`log`", &["sample", "keep", "size"]);
+    let mut log = LogSettings::default();
+    if let Some(value) = table.get("sample") {
+        log.sample = reader.number("sample", value)?;
+        if !(0.0..=1.0).contains(&log.sample) {
+            reader.wrong(value.span(), format!("`sample` is {}, expected 0 to 1", log.sample));
+        }
+    }
+    log.keep_ms = duration(reader, table, "keep").unwrap_or(log.keep_ms);
+    log.bytes = size(reader, table, "size").unwrap_or(log.bytes);
+    Some(log)
 }
 
 fn named(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<String> {

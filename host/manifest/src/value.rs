@@ -56,6 +56,18 @@ pub(crate) fn duration(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> O
     milliseconds(text).map_err(|message| reader.wrong(value.span(), message)).ok()
 }
 
+/// A size under a key, in bytes; nothing has none.
+pub(crate) fn size(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<u64> {
+    let value = table.get(key)?;
+    let text = reader.text(key, value)?;
+    match bytes(text) {
+        Ok(0) => reader.wrong(value.span(), format!("`{key}` is zero")),
+        Ok(bytes) => return Some(bytes),
+        Err(message) => reader.wrong(value.span(), message),
+    }
+    None
+}
+
 /// A duration, such as `"10 min"`.
 fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;

@@ -37,6 +37,12 @@ fn the_example_is_read_as_it_is_written() {
                         shadow: None,
                         canary: None,
                     },
+                    request_bytes: None,
+                    log: LogSettings {
+                        sample: 1.0,
+                        keep_ms: 7776000000,
+                        bytes: 1073741824,
+                    },
                     place: Place {
                         file: "stepwell.toml",
                         span: 17..35,

@@ -2,11 +2,17 @@
 
 use crate::known::{Given, Kind, Known, Rows, Steps, find, take, trainer};
 use crate::plugin_step::{known, stop};
-use crate::{Work, served, wiring};
+use crate::{Describe, Work, served, wiring};
 use manifest::{Builtin, Pipeline, Source, Step};
-use types::{Field, Id, OutputRef, PortName, Problem};
+use types::{EndpointName, Field, Id, OutputRef, PortName, Problem};
 
-pub(crate) fn plan(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
+pub(crate) fn plan(
+    pipeline: &Pipeline,
+    step: &Step,
+    builtin: &Builtin,
+    steps: &Steps,
+    plugins: &mut Describe<'_>,
+) -> Result<Known, Vec<Problem>> {
     match builtin {
         Builtin::Predict => predict(step, steps),
         Builtin::Gate { require } => {
@@ -16,7 +22,26 @@ pub(crate) fn plan(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &
         }
         Builtin::Best { measure, slice, highest } => best(step, steps, measure, slice.as_deref(), *highest),
         Builtin::Register { .. } => register(pipeline, step, builtin, steps),
+        Builtin::Feedback { endpoint, label } => feedback(step, endpoint, label, plugins),
     }
+}
+
+/// A request brings such rows as were asked about before, so what learns from them can be served.
+fn feedback(
+    step: &Step,
+    endpoint: &EndpointName,
+    label: &str,
+    plugins: &mut Describe<'_>,
+) -> Result<Known, Vec<Problem>> {
+    let placed = |problem: Problem| vec![problem.at(step.place_of(&["endpoint"]))];
+    let described = plugins(step, Some(&[])).map_err(placed)?.descriptor;
+    let columns = |port| wiring::gives(&described, port).map(<[Field]>::to_vec).unwrap_or_default();
+    let work = Work::Feedback { endpoint: endpoint.clone(), label: label.to_owned() };
+    let table = Given::table(columns("table"), Rows::Collected);
+    Ok(known(
+        work,
+        [("table", table), ("joined", Given::table(columns("joined"), Rows::Made("knows what was predicted")))],
+    ))
 }
 
 /// The input of a port that the manifest has found wired.

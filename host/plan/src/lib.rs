@@ -50,6 +50,9 @@ pub struct Described {
 ///   columns that `discover` finds; a fitted step gets one port `rows`; a trainer gets `train`, `features`, with a label
 ///   `label` (one column) and when wired `validation`; all others get the ports of the manifest.
 ///
+/// The built-in `feedback` is asked about likewise, once, without ports: which columns `table` and `joined` have is known where
+/// its endpoint's model is.
+///
 /// A problem without a place is placed at the step's `plugin`.
 pub type Describe<'a> = dyn FnMut(&Step, Option<&[Port]>) -> Result<Described, Problem> + 'a;
 
@@ -128,7 +131,7 @@ fn plan_step(
 ) -> Result<Known, Vec<Problem>> {
     match &step.source {
         Source::Plugin(_) => plugin_step::plan(step, steps, plugins),
-        Source::Builtin(builtin) => builtin_step::plan(pipeline, step, builtin, steps),
+        Source::Builtin(builtin) => builtin_step::plan(pipeline, step, builtin, steps, plugins),
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Condition, Digest, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName, ProjectName,
-    Purpose, Requirement, Retry, StepName, TableRef,
+    Condition, Digest, EndpointName, Field, Limits, ModelName, OutputRef, PipelineName, PluginName, Pool, PortName,
+    ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -116,6 +116,9 @@ pub enum Work {
     Evaluate { plugin: PlannedPlugin, candidate: OutputRef, baseline: Option<OutputRef>, slices: Vec<String> },
     /// Gives `delivered`, which no step takes. `trainer` is the plugin behind a model.
     Deliver { plugin: PlannedPlugin, what: OutputRef, trainer: Option<PlannedPlugin> },
+    /// Gives `table`, what an endpoint was asked and the labels that came for its answers, and `joined`, all that is logged of
+    /// them. Carried out by the server, without a worker.
+    Feedback { endpoint: EndpointName, label: String },
     /// Gives `verdict`. Carried out by `models::gate`, without a worker.
     Gate { measures: OutputRef, require: Vec<Requirement> },
     /// Gives `model` and `measures`: those of the item with the best value of a measure. Carried out by the host.
@@ -179,13 +182,14 @@ impl Work {
             Self::Best { .. } => "best",
             Self::Gather { .. } => "gather",
             Self::Register { .. } => "register",
+            Self::Feedback { .. } => "feedback",
         }
     }
 
     /// Every output it takes, in a fixed order.
     pub fn inputs(&self) -> Vec<&OutputRef> {
         match self {
-            Self::Collect { .. } => Vec::new(),
+            Self::Collect { .. } | Self::Feedback { .. } => Vec::new(),
             Self::Transform { inputs, .. } => inputs.values().collect(),
             Self::Fit { fit, inputs, .. } => fit.iter().chain(inputs.values()).collect(),
             Self::Check { rows, reference, .. } => [rows].into_iter().chain(reference).collect(),
@@ -208,7 +212,7 @@ impl Work {
     /// Likewise, to be changed.
     pub(crate) fn inputs_mut(&mut self) -> Vec<&mut OutputRef> {
         match self {
-            Self::Collect { .. } => Vec::new(),
+            Self::Collect { .. } | Self::Feedback { .. } => Vec::new(),
             Self::Transform { inputs, .. } => inputs.values_mut().collect(),
             Self::Fit { fit, inputs, .. } => fit.iter_mut().chain(inputs.values_mut()).collect(),
             Self::Check { rows, reference, .. } => [rows].into_iter().chain(reference).collect(),
@@ -238,7 +242,11 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
-            Self::Gate { .. } | Self::Best { .. } | Self::Gather { .. } | Self::Register { .. } => None,
+            Self::Feedback { .. }
+            | Self::Gate { .. }
+            | Self::Best { .. }
+            | Self::Gather { .. }
+            | Self::Register { .. } => None,
         }
     }
 
@@ -252,7 +260,11 @@ impl Work {
             | Self::Predict { plugin, .. }
             | Self::Evaluate { plugin, .. }
             | Self::Deliver { plugin, .. } => Some(plugin),
-            Self::Gate { .. } | Self::Best { .. } | Self::Gather { .. } | Self::Register { .. } => None,
+            Self::Feedback { .. }
+            | Self::Gate { .. }
+            | Self::Best { .. }
+            | Self::Gather { .. }
+            | Self::Register { .. } => None,
         }
     }
 }

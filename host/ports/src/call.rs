@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use types::{
-    Artifact, Descriptor, Digest, Fault, Field, Grants, Limits, Pool, Port, PortName, Receipt, SavedFile, ServedStep,
-    TableRef,
+    Artifact, Descriptor, Digest, EndpointName, Fault, Field, Grants, Limits, Pool, Port, PortName, Receipt, SavedFile,
+    ServedStep, TableRef,
 };
 
 /// One attempt, as the server sees it: what the worker is told, and what is granted beyond its walls.
@@ -149,6 +149,12 @@ pub enum Task {
         candidate: TableRef,
         baseline: Option<TableRef>,
         slices: Vec<String>,
+    },
+    /// The labelled predictions of an endpoint, with these columns. The server's own task, not a worker's.
+    Feedback {
+        endpoint: EndpointName,
+        table: Vec<Field>,
+        joined: Vec<Field>,
     },
     /// The key is the same for every attempt of a step in a run.
     Deliver {

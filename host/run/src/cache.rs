@@ -24,7 +24,7 @@ impl WorkName {
             return Err("it says `cache = false`");
         }
         let plugin = match &step.work {
-            Work::Collect { .. } => return Err("a collector asks the world anew"),
+            Work::Collect { .. } | Work::Feedback { .. } => return Err("a collector asks the world anew"),
             Work::Deliver { .. } => return Err("a sink brings something out"),
             work => work.plugin().ok_or("the host does it, at once")?,
         };

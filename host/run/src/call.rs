@@ -6,7 +6,7 @@ use ports::{Assignment, Call, Delivery, Tables, Task, Turn};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use types::{Artifact, Fault, Id, OutputRef, PortName, RunHead, SavedFile, TableRef, TenantId};
+use types::{Artifact, Digest, Fault, Id, OutputRef, PortName, RunHead, SavedFile, TableRef, TenantId};
 
 /// The call for a step whose inputs are committed; paths of grants are relative to `base`, a collector goes on at `cursor`.
 /// A fault is ours: the plan was checked.
@@ -18,11 +18,15 @@ pub fn call_for(
     priority: i32,
     cursor: Option<String>,
 ) -> Result<Call, Fault> {
-    let plugin = step.work.plugin().ok_or_else(|| Fault::host(format!("{} has no plugin to call", who(step))))?;
+    let (component, parameters) = match (&step.work, step.work.plugin()) {
+        (_, Some(plugin)) => (plugin.component, plugin.parameters.clone()),
+        (Work::Feedback { .. }, None) => (Digest::of(b""), json!({})),
+        _ => return Err(Fault::host(format!("{} has no plugin to call", who(step)))),
+    };
     let head = view.head.as_ref().ok_or_else(|| Fault::host(format!("{} belongs to no run", who(step))))?;
     let assignment = Assignment {
-        component: plugin.component,
-        parameters: plugin.parameters.clone(),
+        component,
+        parameters,
         seed: step.seed,
         logical_time_us: head.logical_time_us,
         limits: step.limits,
@@ -84,6 +88,13 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
             baseline: maybe("baseline", baseline)?,
             slices: slices.clone(),
         },
+        Work::Feedback { endpoint, .. } => {
+            let columns = |port: &str| {
+                let found = step.outputs.iter().find(|(given, _)| given.as_str() == port);
+                found.map(|(_, columns)| columns.clone()).unwrap_or_default()
+            };
+            Task::Feedback { endpoint: endpoint.clone(), table: columns("table"), joined: columns("joined") }
+        }
         Work::Deliver { .. } | Work::Gate { .. } | Work::Gather { .. } | Work::Best { .. } | Work::Register { .. } => {
             return Err(Fault::host(format!("{} is not work for a plugin", who(step))));
         }

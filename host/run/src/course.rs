@@ -139,6 +139,11 @@ impl Course {
         &self.view
     }
 
+    /// Of how many steps an answer is awaited.
+    pub(crate) fn awaited(&self) -> usize {
+        self.busy.len()
+    }
+
     /// What the items of a step are called, in order.
     pub(crate) fn labels(&self, name: &StepName) -> Vec<String> {
         let mut root = name.clone();

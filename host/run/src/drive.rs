@@ -1,5 +1,5 @@
 //! The loop of one run: an event, a tick of its machine, what follows from that, and again. The only place where a run's records
-//! are appended, but for those that attempts make while they run. Attempts are on threads of their own.
+//! are appended, but for those that attempts make while they run. Attempts that run beside each other are on threads of their own.
 
 use crate::attempt::{Source, Trial};
 use crate::call::{call_for, who, wrong_input};
@@ -182,9 +182,11 @@ impl<'a> Drive<'a> {
         'a: 'env,
     {
         let mut wake = None::<i64>;
+        // There is nothing but this attempt to wait for: the loop carries it out itself. Whoever cancels asks the attempt to end.
+        let alone = orders.len() == 1 && self.course.awaited() == 1;
         for order in orders {
             match order {
-                Order::Attempt { step, attempt } => self.attempt(&step, attempt, scope, around)?,
+                Order::Attempt { step, attempt } => self.attempt(&step, attempt, alone, scope, around)?,
                 Order::Split { step, attempt } => self.split(&step, attempt, scope)?,
                 Order::WakeAt(at_us) => wake = Some(wake.map_or(at_us, |wake| wake.min(at_us))),
                 Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
@@ -211,6 +213,7 @@ impl<'a> Drive<'a> {
         &self,
         name: &StepName,
         attempt: Attempt,
+        alone: bool,
         scope: &'scope Scope<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<(), Fault>
@@ -244,6 +247,7 @@ impl<'a> Drive<'a> {
             source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
         };
         match called {
+            Ok(call) if alone => trial.carry_out(&call),
             Ok(call) => drop(scope.spawn(move || trial.carry_out(&call))),
             Err(fault) => trial.end(Err(fault), Receipt::default()),
         }

@@ -130,7 +130,11 @@ fn kind(work: &Work, port: &PortName) -> &'static str {
         Work::Deliver { .. } => "delivered",
         Work::Gate { .. } => "verdict",
         Work::Register { .. } => "version",
-        Work::Collect { .. } | Work::Transform { .. } | Work::Fit { .. } | Work::Predict { .. } => "table",
+        Work::Collect { .. }
+        | Work::Feedback { .. }
+        | Work::Transform { .. }
+        | Work::Fit { .. }
+        | Work::Predict { .. } => "table",
     }
 }
 

@@ -1,6 +1,7 @@
 //! A model version, loaded: request rows through the fitted steps and the predictor, the same code as in training.
 
 use crate::attempt::restored;
+use crate::bindings::role;
 use crate::engine::Plugin;
 use crate::instance::{Instance, exported};
 use crate::row_wise::same_rows;
@@ -8,38 +9,78 @@ use crate::state::State;
 use data::Table;
 use ports::{Doors, ServedModel};
 use std::sync::Arc;
-use types::{Fault, ServedStep};
+use std::time::{Duration, Instant};
+use types::{Fault, SavedFile, ServedStep, TableRef};
 use wasmtime::component::ResourceAny;
 
-/// What a restored step makes of these rows, as one request to an instance that stays.
-pub(crate) fn applied(
-    instance: &mut Instance,
+/// A restored step in an instance that stays, its exports looked up once.
+pub(crate) struct Transformer {
+    instance: Instance,
+    exports: role::fitted::Guest,
     transform: ResourceAny,
-    rows: &Table,
-    reads: &[String],
-) -> Result<Table, Fault> {
-    instance.begin_request();
-    let fitted = exported!(instance, fitted)?;
-    let shown = instance.show(rows, reads)?;
-    let called = fitted.transform().call_apply(&mut instance.store, transform, shown);
-    let applied = instance.settle(called)?;
-    let applied = instance.receive(applied)?;
-    same_rows(rows.rows(), applied.rows())?;
-    Ok(applied)
+    reads: Vec<String>,
+}
+
+impl Transformer {
+    /// With what its state restores; it is shown the columns that it reads.
+    pub(crate) fn restore(mut instance: Instance, state: &[SavedFile], reads: &[String]) -> Result<Self, Fault> {
+        let transform = restored(&mut instance, state)?;
+        let exports = exported!(instance, fitted)?;
+        Ok(Self { instance, exports, transform, reads: reads.to_vec() })
+    }
+
+    /// A stored table, for it to be asked about.
+    pub(crate) fn open(&self, reference: &TableRef) -> Result<Table, Fault> {
+        self.instance.open(reference)
+    }
+
+    /// What it makes of these rows, as one request.
+    pub(crate) fn applied(&mut self, rows: &Table) -> Result<Table, Fault> {
+        let Self { instance, exports, transform, reads } = self;
+        instance.begin_request();
+        let shown = instance.show(rows, reads)?;
+        let called = exports.transform().call_apply(&mut instance.store, *transform, shown);
+        let applied = instance.settle(called)?;
+        let applied = instance.receive(applied)?;
+        same_rows(rows.rows(), applied.rows())?;
+        Ok(applied)
+    }
+}
+
+/// A loaded predictor, likewise.
+struct Predictor {
+    instance: Instance,
+    exports: role::predictor::Guest,
+    model: ResourceAny,
+    reads: Vec<String>,
+}
+
+impl Predictor {
+    fn load(mut instance: Instance, step: &ServedStep) -> Result<Self, Fault> {
+        let files = instance.load_files(&step.state)?;
+        let exports = exported!(instance, predictor)?;
+        let called = exports.model().call_load(&mut instance.store, &files);
+        let model = instance.settle(called)?;
+        Ok(Self { instance, exports, model, reads: step.reads.clone() })
+    }
+
+    fn predictions(&mut self, rows: &Table) -> Result<Table, Fault> {
+        let Self { instance, exports, model, reads } = self;
+        instance.begin_request();
+        let shown = instance.show(rows, reads)?;
+        let called = exports.model().call_predict(&mut instance.store, *model, shown);
+        let answered = instance.settle(called)?;
+        let predictions = instance.receive(answered)?;
+        same_rows(rows.rows(), predictions.rows())?;
+        Ok(predictions)
+    }
 }
 
 /// A path of restored transformers and a loaded predictor, each in an instance of its own that stays warm.
 pub struct Served {
-    path: Vec<Warm>,
-    predictor: Warm,
+    path: Vec<Transformer>,
+    predictor: Predictor,
     response: Vec<String>,
-}
-
-/// An instance, what it restored, and the columns it is shown.
-struct Warm {
-    instance: Instance,
-    resource: ResourceAny,
-    reads: Vec<String>,
 }
 
 impl Served {
@@ -54,38 +95,22 @@ impl Served {
             let plugin = plugin(step)?;
             Instance::start(&plugin, State::new(doors(), model.limits, parameters, step.seed, time))
         };
-        let mut path = Vec::new();
-        for step in &model.path {
-            let mut instance = start(step)?;
-            let transform = restored(&mut instance, &step.state)?;
-            path.push(Warm { instance, resource: transform, reads: step.reads.clone() });
-        }
-        let mut instance = start(&model.predictor)?;
-        let files = instance.load_files(&model.predictor.state)?;
-        let predictor = exported!(instance, predictor)?;
-        let called = predictor.model().call_load(&mut instance.store, &files);
-        let loaded = instance.settle(called)?;
-        let response = model.response.iter().map(|field| field.name.clone()).collect();
-        let predictor = Warm { instance, resource: loaded, reads: model.predictor.reads.clone() };
-        Ok(Self { path, predictor, response })
+        let path = model.path.iter().map(|step| Transformer::restore(start(step)?, &step.state, &step.reads));
+        let path = path.collect::<Result<_, _>>()?;
+        let predictor = Predictor::load(start(&model.predictor)?, &model.predictor)?;
+        Ok(Self { path, predictor, response: model.response.iter().map(|field| field.name.clone()).collect() })
     }
 
-    /// The predictor's columns for these rows.
-    pub fn predict(&mut self, rows: Table) -> Result<Table, Fault> {
-        let count = rows.rows();
-        let mut table = rows;
-        for Warm { instance, resource, reads } in &mut self.path {
-            let applied = applied(instance, *resource, &table, reads)?;
+    /// The predictor's columns for these rows; and what the steps before it took, and it.
+    pub fn predict(&mut self, rows: Table) -> Result<(Table, [Duration; 2]), Fault> {
+        let (begun, mut table) = (Instant::now(), rows);
+        for step in &mut self.path {
+            let applied = step.applied(&table)?;
             table = table.with_columns(&applied).map_err(|error| Fault::guest(error.to_string()))?;
         }
-        let Warm { instance, resource, reads } = &mut self.predictor;
-        instance.begin_request();
-        let predictor = exported!(instance, predictor)?;
-        let shown = instance.show(&table, reads)?;
-        let called = predictor.model().call_predict(&mut instance.store, *resource, shown);
-        let answered = instance.settle(called)?;
-        let predictions = instance.receive(answered)?;
-        same_rows(count, predictions.rows())?;
-        predictions.select(&self.response).map_err(|error| Fault::guest(error.to_string()))
+        let transformed = Instant::now();
+        let predictions = self.predictor.predictions(&table)?;
+        let predictions = predictions.select(&self.response).map_err(|error| Fault::guest(error.to_string()))?;
+        Ok((predictions, [transformed - begun, transformed.elapsed()]))
     }
 }

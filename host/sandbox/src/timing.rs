@@ -1,9 +1,8 @@
 //! How long a row-wise step takes, told where it runs: no socket, no process and no disk between the clock and the call.
 
-use crate::attempt::restored;
 use crate::engine::Plugin;
 use crate::instance::Instance;
-use crate::served::applied;
+use crate::served::Transformer;
 use crate::state::State;
 use data::Table;
 use ports::{Assignment, Doors, Task};
@@ -41,18 +40,14 @@ pub fn time(
     let parameters = assignment.parameters.to_string();
     let mut start = || {
         let (limits, seed, time) = (assignment.limits, assignment.seed, assignment.logical_time_us);
-        let mut instance = Instance::start(plugin, State::new(doors(), limits, parameters.clone(), seed, time))?;
-        let transform = restored(&mut instance, state)?;
-        Ok::<_, Fault>((instance, transform))
+        let instance = Instance::start(plugin, State::new(doors(), limits, parameters.clone(), seed, time))?;
+        Transformer::restore(instance, state, reads)
     };
-    let (mut warm, transform) = start()?;
+    let mut warm = start()?;
     let tables: Vec<Table> = tables.iter().map(|table| warm.open(table)).collect::<Result<_, _>>()?;
     let first = tables.first().ok_or_else(|| Fault::host("no table to time a step with"))?;
-    let fresh_us = best_us(|| {
-        let (mut instance, transform) = start()?;
-        applied(&mut instance, transform, first, reads).map(drop)
-    })?;
-    let warm_us = tables.iter().map(|table| best_us(|| applied(&mut warm, transform, table, reads).map(drop)));
+    let fresh_us = best_us(|| start()?.applied(first).map(drop))?;
+    let warm_us = tables.iter().map(|table| best_us(|| warm.applied(table).map(drop)));
     Ok((fresh_us, warm_us.collect::<Result<_, _>>()?))
 }
 

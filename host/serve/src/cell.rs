@@ -1,4 +1,4 @@
-//! JSON values -> a column, a value at a time. Each value is held against the type it claims before it becomes bytes, and none
+//! Values of a request -> a column, one at a time, and JSON's as such values. Each value is held against the type it claims before it becomes bytes, and none
 //! is kept longer than its row: what a request costs is bounded by the rows it may have, not by what a stranger sends.
 
 use crate::{Datatype, shown};
@@ -18,6 +18,14 @@ pub(crate) enum Cell<'a> {
     Unsigned(u64),
     Float(f64),
     Text(Cow<'a, str>),
+    /// A text or bytes of a binary tensor, which does not say which.
+    Bytes(&'a [u8]),
+}
+
+impl Cell<'_> {
+    pub(crate) fn unsigned(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Unsigned(value), Self::Integer)
+    }
 }
 
 impl fmt::Display for Cell<'_> {
@@ -29,6 +37,7 @@ impl fmt::Display for Cell<'_> {
             Self::Unsigned(value) => value.fmt(f),
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Text(text) => write!(f, "the text {}", shown(text)),
+            Self::Bytes(_) => f.write_str("bytes"),
         }
     }
 }
@@ -79,7 +88,7 @@ impl<'de> Visitor<'de> for CellReader<'_, 'de> {
         Ok(self.keep(Cell::Integer(value)))
     }
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(self.keep(i64::try_from(value).map_or(Cell::Unsigned(value), Cell::Integer)))
+        Ok(self.keep(Cell::unsigned(value)))
     }
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
         Ok(self.keep(Cell::Float(value)))
@@ -141,7 +150,11 @@ impl<'a> ColumnBuilder<'a> {
     }
 
     fn push_value(&mut self, cell: &Cell<'_>, datatype: Datatype) -> Result<(), String> {
-        let wrong = || format!("is {cell}, no {datatype}");
+        let wrong = || match cell {
+            // What only a binary tensor can bring.
+            Cell::Float(value) if !value.is_finite() => format!("is {value}, which is no number"),
+            _ => format!("is {cell}, no {datatype}"),
+        };
         match self.field.data_type {
             DataType::Boolean => {
                 let value = as_bool(cell).ok_or_else(wrong)?;
@@ -162,9 +175,14 @@ impl<'a> ColumnBuilder<'a> {
             DataType::Float64 => self.data.extend(as_float(cell, datatype).ok_or_else(wrong)?.to_le_bytes()),
             DataType::Text => match cell {
                 Cell::Text(text) => self.data.extend(text.as_bytes()),
+                Cell::Bytes(bytes) if std::str::from_utf8(bytes).is_ok() => self.data.extend(*bytes),
+                Cell::Bytes(_) => return Err("is no text in UTF-8".to_owned()),
                 _ => return Err(wrong()),
             },
-            DataType::Bytes => return Err("cannot come in JSON: the column holds bytes".to_owned()),
+            DataType::Bytes => match cell {
+                Cell::Bytes(bytes) => self.data.extend(*bytes),
+                _ => return Err("cannot come in JSON: the column holds bytes".to_owned()),
+            },
         }
         Ok(())
     }
@@ -225,7 +243,7 @@ fn as_float(cell: &Cell<'_>, datatype: Datatype) -> Option<f64> {
         (Cell::Integer(value), Datatype::Fp32) => f64::from(*value as f32),
         (Cell::Unsigned(value), Datatype::Fp64) => *value as f64,
         (Cell::Unsigned(value), Datatype::Fp32) => f64::from(*value as f32),
-        (Cell::Float(value), Datatype::Fp64) => *value,
+        (Cell::Float(value), Datatype::Fp64 | Datatype::Fp16 | Datatype::Bf16) => *value,
         (Cell::Float(value), Datatype::Fp32) => f64::from(*value as f32),
         _ => return None,
     };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use types::DataType;
 
-/// An element type of a tensor. The protocol's 16-bit floats are no type of a column and stay out.
+/// An element type of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Datatype {
@@ -18,6 +18,9 @@ pub enum Datatype {
     Int16,
     Int32,
     Int64,
+    /// Binary only, as `Bf16`: the protocol has no JSON form of 16-bit floats.
+    Fp16,
+    Bf16,
     Fp32,
     Fp64,
     /// In JSON a text.
@@ -25,7 +28,7 @@ pub enum Datatype {
 }
 
 impl Datatype {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Bool,
         Self::Uint8,
         Self::Uint16,
@@ -35,6 +38,8 @@ impl Datatype {
         Self::Int16,
         Self::Int32,
         Self::Int64,
+        Self::Fp16,
+        Self::Bf16,
         Self::Fp32,
         Self::Fp64,
         Self::Bytes,
@@ -57,6 +62,8 @@ impl Datatype {
             Self::Int16 => "INT16",
             Self::Int32 => "INT32",
             Self::Int64 => "INT64",
+            Self::Fp16 => "FP16",
+            Self::Bf16 => "BF16",
             Self::Fp32 => "FP32",
             Self::Fp64 => "FP64",
             Self::Bytes => "BYTES",
@@ -75,18 +82,38 @@ impl Datatype {
         }
     }
 
-    /// Whether every value of this type is a value of the column. Bytes in JSON are text, so a column of bytes takes none.
+    /// Bytes of a value of a binary tensor; none of one that says its length itself.
+    pub(crate) fn size(self) -> Option<usize> {
+        match self {
+            Self::Bool | Self::Uint8 | Self::Int8 => Some(1),
+            Self::Uint16 | Self::Int16 | Self::Fp16 | Self::Bf16 => Some(2),
+            Self::Uint32 | Self::Int32 | Self::Fp32 => Some(4),
+            Self::Uint64 | Self::Int64 | Self::Fp64 => Some(8),
+            Self::Bytes => None,
+        }
+    }
+
+    /// Whether JSON has a form of it.
+    pub(crate) fn has_json(self) -> bool {
+        !matches!(self, Self::Fp16 | Self::Bf16)
+    }
+
+    /// Whether every value of this type is a value of the column.
     pub(crate) fn fits(self, column: DataType) -> bool {
         match column {
             DataType::Boolean => self == Self::Bool,
             DataType::Int64 | DataType::Timestamp => self.within(i64::MIN.into()..=i64::MAX.into()),
             DataType::Date => self.within(i32::MIN.into()..=i32::MAX.into()),
             // A float holds the integers to 2 to the power of its significand's bits.
-            DataType::Float32 | DataType::Vector(_) => self == Self::Fp32 || self.within(-(1 << 24)..=1 << 24),
-            DataType::Float64 => matches!(self, Self::Fp32 | Self::Fp64) || self.within(-(1 << 53)..=1 << 53),
-            DataType::Text => self == Self::Bytes,
-            DataType::Bytes => false,
+            DataType::Float32 | DataType::Vector(_) => self.is_float32() || self.within(-(1 << 24)..=1 << 24),
+            DataType::Float64 => self.is_float32() || self == Self::Fp64 || self.within(-(1 << 53)..=1 << 53),
+            DataType::Text | DataType::Bytes => self == Self::Bytes,
         }
+    }
+
+    /// Whether its values are floats of 32 bits.
+    fn is_float32(self) -> bool {
+        matches!(self, Self::Fp16 | Self::Bf16 | Self::Fp32)
     }
 
     fn within(self, wider: RangeInclusive<i128>) -> bool {
@@ -111,10 +138,7 @@ impl Datatype {
     /// Every type that the column takes, for an error.
     pub(crate) fn that_fit(column: DataType) -> String {
         let names: Vec<_> = Self::ALL.into_iter().filter(|datatype| datatype.fits(column)).map(Self::name).collect();
-        match names.is_empty() {
-            true => format!("nothing: a column of {column} cannot come in JSON"),
-            false => names.join(", "),
-        }
+        names.join(", ")
     }
 }
 
@@ -135,11 +159,11 @@ mod tests {
             (DataType::Int64, "UINT8, UINT16, UINT32, INT8, INT16, INT32, INT64"),
             (DataType::Timestamp, "UINT8, UINT16, UINT32, INT8, INT16, INT32, INT64"),
             (DataType::Date, "UINT8, UINT16, INT8, INT16, INT32"),
-            (DataType::Float32, "UINT8, UINT16, INT8, INT16, FP32"),
-            (DataType::Float64, "UINT8, UINT16, UINT32, INT8, INT16, INT32, FP32, FP64"),
+            (DataType::Float32, "UINT8, UINT16, INT8, INT16, FP16, BF16, FP32"),
+            (DataType::Float64, "UINT8, UINT16, UINT32, INT8, INT16, INT32, FP16, BF16, FP32, FP64"),
             (DataType::Text, "BYTES"),
-            (DataType::Bytes, "nothing: a column of bytes cannot come in JSON"),
-            (DataType::Vector(4), "UINT8, UINT16, INT8, INT16, FP32"),
+            (DataType::Bytes, "BYTES"),
+            (DataType::Vector(4), "UINT8, UINT16, INT8, INT16, FP16, BF16, FP32"),
         ] {
             assert_eq!(Datatype::that_fit(column), expected, "{column}");
         }
@@ -151,7 +175,7 @@ mod tests {
             assert_eq!(Datatype::parse(datatype.name()), Some(datatype));
             assert_eq!(serde_json::to_string(&datatype).unwrap(), format!("\"{datatype}\""));
         }
-        assert_eq!(Datatype::parse("FP16"), None);
+        assert_eq!(Datatype::parse("FP8"), None);
         assert_eq!(Datatype::parse("fp32"), None);
     }
 }

@@ -1,31 +1,38 @@
-//! Request rows and an endpoint -> predictions, as the Open Inference Protocol v2 has them over REST, and as plain rows.
+//! Request rows and an endpoint -> predictions, as the Open Inference Protocol v2 has them, and as plain rows.
 //!
 //! ```text
-//!  request JSON --request::request_table--> checked Table --(a predictor elsewhere)--> Table --response::response--> JSON
-//!  {"rows": [..]} --plain::plain_table------^                                            \---plain::plain_response--> JSON
+//!  REST body --request::request_table--> checked Table --(a predictor elsewhere)--> Table --response::response--> REST body
+//!  message ----grpc::InferRequest--------^                                           |-----grpc::infer_response--> message
+//!  {"rows": [..]} --plain::plain_table---^                                           \-----plain::plain_response--> JSON
 //! ```
 //! Bytes in, bytes out: `api` owns the socket, a worker the prediction. Everything a stranger sends is checked here, once,
 //! and all problems of a request are told together. Numbers cross without losing a bit: a tensor's type may widen to its
-//! column's, never round, and floats are written as the shortest text that reads back as the same bits. Values go from JSON
+//! column's, never round, and floats are written as the shortest text that reads back as the same bits. Values go
 //! straight into the columns that the model expects; the rest of a request is read over, so that it costs no memory.
 
+mod about;
+mod binary;
 mod cell;
+mod contents;
 mod datatype;
+pub mod grpc;
 mod plain;
+mod protobuf;
 mod protocol;
 mod request;
 mod response;
 mod rows;
 mod tensor;
 
+pub use about::{
+    Duration, InferStatistics, Live, ModelConfig, ModelIndex, ModelMetadata, ModelStatistics, Ready, ServerMetadata,
+    Statistics, TensorMetadata, config, metadata, server_metadata,
+};
 pub use datatype::Datatype;
 pub use plain::{plain_response, plain_table};
-pub use protocol::{
-    ErrorBody, ModelMetadata, ModelReady, ServerLive, ServerMetadata, ServerReady, TensorMetadata, metadata,
-    server_metadata,
-};
-pub use request::{Asked, ROWS_MAX, request_table};
-pub use response::response;
+pub use protocol::ErrorBody;
+pub use request::{Asked, Outputs, ROWS_MAX, request_table};
+pub use response::{Answer, response};
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +46,9 @@ pub enum ServeError {
     /// The model's: an answer that JSON cannot hold.
     #[error("output `{column}` is {value} in row {row}, which JSON cannot hold")]
     NotFinite { column: String, row: u64, value: f64 },
+    /// The caller's: a form that the model's answer does not have.
+    #[error("output `{column}` has no value in row {row}, which a binary tensor cannot say: ask for it as JSON")]
+    NoValue { column: String, row: u64 },
     /// Ours.
     #[error("cannot encode or decode rows: {0}")]
     Host(String),
@@ -52,7 +62,7 @@ impl ServeError {
     /// The HTTP status that says whose fault it is.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Syntax(_) | Self::Request(_) => 400,
+            Self::Syntax(_) | Self::Request(_) | Self::NoValue { .. } => 400,
             Self::NotFinite { .. } | Self::Host(_) => 500,
         }
     }

@@ -5,12 +5,13 @@ use crate::response::Finite;
 use crate::rows::Rows;
 use data::Table;
 use serde::Serialize;
-use types::{Field, ModelName};
+use types::{Field, ModelName, PredictionId};
 
 #[derive(Serialize)]
 struct PlainResponse<'a> {
     model: &'a str,
     version: u32,
+    prediction_ids: Vec<PredictionId>,
     predictions: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -19,13 +20,20 @@ pub fn plain_table(request: &[u8], columns: &[Field]) -> Result<Table, ServeErro
     Rows::read(request, columns)?.table()
 }
 
-/// `{"model": .., "version": .., "predictions": [{..}, ..]}`, a row each in the request's order.
-pub fn plain_response(model: &ModelName, version: u32, predictions: &Table) -> Result<Vec<u8>, ServeError> {
+/// `{"model": .., "version": .., "prediction_ids": [.., ..], "predictions": [{..}, ..]}`, a row each in the request's order.
+/// `first` is what the first one is called.
+pub fn plain_response(
+    model: &ModelName,
+    version: u32,
+    first: PredictionId,
+    predictions: &Table,
+) -> Result<Vec<u8>, ServeError> {
     for field in &predictions.schema().fields {
         Finite::check(predictions, &field.name)?;
     }
+    let prediction_ids = (0..predictions.rows()).map(|row| first.row(row)).collect();
     let predictions = data::json_rows(predictions)?;
-    let response = PlainResponse { model: types::Id::as_str(model), version, predictions };
+    let response = PlainResponse { model: types::Id::as_str(model), version, prediction_ids, predictions };
     serde_json::to_vec(&response).map_err(|error| ServeError::Host(error.to_string()))
 }
 
@@ -49,10 +57,12 @@ mod tests {
         let request = br#"{"rows": [{"age": 4, "score": 0.1, "name": "a", "near": [1, 0.5]},
                                     {"age": -1, "name": "\u00e9", "near": [0, 2]}]}"#;
         let table = plain_table(request, &columns()).unwrap();
-        let answer = plain_response(&ModelName::parse("m").unwrap(), 3, &table).unwrap();
+        let first = PredictionId::first(0, [0; 10]);
+        let answer = plain_response(&ModelName::parse("m").unwrap(), 3, first, &table).unwrap();
+        let ids = [first, first.row(1)];
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&answer).unwrap(),
-            serde_json::json!({"model": "m", "version": 3, "predictions": [
+            serde_json::json!({"model": "m", "version": 3, "prediction_ids": ids, "predictions": [
                 {"age": 4, "score": 0.1, "name": "a", "near": [1.0, 0.5]},
                 {"age": -1, "score": null, "name": "é", "near": [0.0, 2.0]},
             ]})

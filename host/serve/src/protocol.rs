@@ -1,20 +1,18 @@
-//! The bodies of the Open Inference Protocol v2, as serde has them, and what is said of a model and of the server.
+//! The bodies of the Open Inference Protocol v2, as serde has them.
 //!
-//! The REST form with JSON tensors; the binary extension is refused in words (`request`), not half read.
+//! The REST form; binary tensors follow their JSON (`request`).
 
-use crate::Datatype;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use types::{Field, ModelName};
 
 /// More tensors than any model has columns, so that a list of nothing but names stays small.
-const TENSORS_MAX: usize = 10_000;
+pub(crate) const TENSORS_MAX: usize = 10_000;
 /// More dimensions than any shape that is right.
-const DIMENSIONS_MAX: usize = 8;
+pub(crate) const DIMENSIONS_MAX: usize = 8;
 
 /// `POST /v2/models/NAME/infer`. Unknown keys are errors: an `output` for `outputs` would silently answer with everything.
 #[derive(Debug, Deserialize)]
@@ -54,11 +52,26 @@ pub(crate) struct RequestOutput {
     pub(crate) parameters: Parameters,
 }
 
-/// Parameters of a request, of which one thing counts. The rest is read over.
+/// Parameters of a request, a tensor or an output. What the server has no word for is read over.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
-    /// Whether they are about the binary extension.
-    pub(crate) ask_binary: bool,
+    /// Of an input: how many of the bytes behind the JSON are its values.
+    pub(crate) binary_data_size: Option<usize>,
+    /// Of an output: whether its values are to follow the JSON.
+    pub(crate) binary_data: Option<bool>,
+    /// Of a request: the same of the outputs that do not say.
+    pub(crate) binary_data_output: Option<bool>,
+    /// An extension that they ask for and that would change the answer, but which the server does not have.
+    pub(crate) foreign: Option<&'static str>,
+}
+
+/// The extension that a parameter belongs to, if the server does not have it and an answer without it would be wrong.
+pub(crate) fn foreign(parameter: &str) -> Option<&'static str> {
+    match parameter {
+        "classification" => Some("classification"),
+        "shared_memory_region" => Some("shared memory"),
+        _ => None,
+    }
 }
 
 impl<'de> Deserialize<'de> for Parameters {
@@ -78,9 +91,14 @@ impl<'de> Visitor<'de> for ParametersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parameters, A::Error> {
         let mut found = Parameters::default();
         while let Some(name) = entries.next_key::<String>()? {
-            match name.starts_with("binary_data") {
-                true => found.ask_binary |= entries.next_value::<&RawValue>()?.get() != "false",
-                false => drop(entries.next_value::<IgnoredAny>()?),
+            match name.as_str() {
+                "binary_data_size" => found.binary_data_size = Some(entries.next_value()?),
+                "binary_data" => found.binary_data = Some(entries.next_value()?),
+                "binary_data_output" => found.binary_data_output = Some(entries.next_value()?),
+                name => {
+                    found.foreign = found.foreign.or(foreign(name));
+                    entries.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(found)
@@ -114,51 +132,6 @@ impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for AtMost<MAX, T>
     }
 }
 
-/// `GET /v2`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ServerMetadata {
-    pub name: String,
-    pub version: String,
-    pub extensions: Vec<String>,
-}
-
-/// `GET /v2/health/live`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ServerLive {
-    pub live: bool,
-}
-
-/// `GET /v2/health/ready`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ServerReady {
-    pub ready: bool,
-}
-
-/// `GET /v2/models/NAME/ready`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelReady {
-    pub name: String,
-    pub ready: bool,
-}
-
-/// `GET /v2/models/NAME`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelMetadata {
-    pub name: String,
-    pub versions: Vec<String>,
-    pub platform: String,
-    pub inputs: Vec<TensorMetadata>,
-    pub outputs: Vec<TensorMetadata>,
-}
-
-/// An input or output of a model; -1 stands for any number of rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TensorMetadata {
-    pub name: String,
-    pub datatype: Datatype,
-    pub shape: Vec<i64>,
-}
-
 /// The body of every answer that is no success.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -172,58 +145,9 @@ impl ErrorBody {
     }
 }
 
-/// What the server says of itself.
-pub fn server_metadata() -> ServerMetadata {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    ServerMetadata { name: "stepwell".to_owned(), version, extensions: Vec::new() }
-}
-
-/// What a request to the model must bring and its answer has. `versions` are those that can be asked for.
-pub fn metadata(model: &ModelName, versions: &[u32], request: &[Field], response: &[Field]) -> ModelMetadata {
-    ModelMetadata {
-        name: model.to_string(),
-        versions: versions.iter().map(u32::to_string).collect(),
-        // `<project>_<format>`, as the protocol asks; for information only.
-        platform: "stepwell_component".to_owned(),
-        inputs: request.iter().map(tensor).collect(),
-        outputs: response.iter().map(tensor).collect(),
-    }
-}
-
-fn tensor(field: &Field) -> TensorMetadata {
-    let shape = match field.data_type {
-        types::DataType::Vector(length) => vec![-1, i64::from(length)],
-        _ => vec![-1],
-    };
-    TensorMetadata { name: field.name.clone(), datatype: Datatype::of(field.data_type), shape }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{DataType, Id};
-
-    #[test]
-    fn a_model_says_its_columns_in_the_words_of_the_protocol() {
-        let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, nullable: false };
-        let request = [field("age", DataType::Int64), field("embedding", DataType::Vector(3))];
-        let response = [field("prediction", DataType::Text), field("probability", DataType::Float64)];
-        let said = metadata(&ModelName::parse("iris").unwrap(), &[2, 3], &request, &response);
-        assert_eq!(
-            serde_json::to_value(said).unwrap(),
-            serde_json::json!({
-                "name": "iris", "versions": ["2", "3"], "platform": "stepwell_component",
-                "inputs": [
-                    {"name": "age", "datatype": "INT64", "shape": [-1]},
-                    {"name": "embedding", "datatype": "FP32", "shape": [-1, 3]},
-                ],
-                "outputs": [
-                    {"name": "prediction", "datatype": "BYTES", "shape": [-1]},
-                    {"name": "probability", "datatype": "FP64", "shape": [-1]},
-                ],
-            })
-        );
-    }
 
     #[test]
     fn an_error_is_one_text() {

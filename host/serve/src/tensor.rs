@@ -1,4 +1,4 @@
-//! A tensor's `data` -> a column, each element as it is read. It ends at the first value that its shape does not announce.
+//! A tensor's values -> a column, each as it is read. It ends at the first value that its shape does not announce.
 
 use crate::cell::{Cell, CellReader, ColumnBuilder};
 use crate::{Datatype, told};
@@ -21,8 +21,38 @@ pub(crate) struct Tensor<'a> {
 }
 
 impl Tensor<'_> {
-    /// The column; the error is the first problem of the values, a fragment: `has 3 values in `data`, its shape says 2`.
-    pub(crate) fn column(&self, data: &RawValue) -> Result<GuestColumn, String> {
+    /// The column of values one after another; the error is the first problem, a fragment.
+    pub(crate) fn flat<'v>(
+        &self,
+        values: impl Iterator<Item = Result<Cell<'v>, String>>,
+    ) -> Result<GuestColumn, String> {
+        let mut builder = ColumnBuilder::new(self.field);
+        let (mut row, mut count) = (Vec::new(), 0);
+        for value in values {
+            if count == self.elements() {
+                return Err(format!("has more than the {count} values that its shape says"));
+            }
+            let number = count / self.width;
+            row.push(value.map_err(|why| format!("{why} (row {number})"))?);
+            count += 1;
+            if row.len() == self.width {
+                builder.push(&row, self.datatype).map_err(|why| format!("{why} (row {number})"))?;
+                row.clear();
+            }
+        }
+        match count == self.elements() {
+            true => Ok(builder.finish()),
+            false => Err(format!("has {count} values, its shape says {}", self.elements())),
+        }
+    }
+
+    /// Values that the shape announces.
+    pub(crate) fn elements(&self) -> usize {
+        self.rows * self.width
+    }
+
+    /// The column of a JSON tensor's `data`; the error is the first problem of the values, a fragment: `has 3 values in `data`, its shape says 2`.
+    pub(crate) fn json(&self, data: &RawValue) -> Result<GuestColumn, String> {
         let reading =
             Reading { tensor: self, builder: ColumnBuilder::new(self.field), count: 0, nested: false, problem: None };
         let mut json = serde_json::Deserializer::from_str(data.get());
@@ -68,7 +98,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
 
 impl Reading<'_> {
     fn expected(&self) -> usize {
-        if self.nested { self.tensor.rows } else { self.tensor.rows * self.tensor.width }
+        if self.nested { self.tensor.rows } else { self.tensor.elements() }
     }
 
     fn what(&self) -> &'static str {

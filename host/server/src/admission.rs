@@ -3,9 +3,10 @@
 //! Whoever waits sleeps until it is woken by whoever gives it a slot, so a long queue costs nothing while nothing changes.
 
 use crate::accounts::Accounts;
+use crate::predictions::Predictions;
 use crate::share::{Share, Ticket};
 use crate::{folder, locked};
-use ports::{Call, Outcome, Page, StepRunner, Turn, Watch, Watched};
+use ports::{Call, Outcome, Page, StepRunner, Task, Turn, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,7 @@ pub(crate) struct Admission {
     store: Arc<Store>,
     pool: Arc<worker::Pool>,
     accounts: Arc<Accounts>,
+    predictions: Arc<Predictions>,
     layout: Box<dyn Fn(&TenantId) -> worker::Layout + Send + Sync>,
     queue: Mutex<Queue>,
     tickets: AtomicU64,
@@ -55,13 +57,13 @@ impl Admission {
     pub(crate) fn new(
         store: Arc<Store>,
         pool: Arc<worker::Pool>,
-        accounts: Arc<Accounts>,
+        (accounts, predictions): (Arc<Accounts>, Arc<Predictions>),
         layout: impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static,
         slots: usize,
     ) -> Self {
         let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeSet::new() };
         let (layout, queue, tickets) = (Box::new(layout), Mutex::new(queue), AtomicU64::new(0));
-        Self { store, pool, accounts, layout, queue, tickets }
+        Self { store, pool, accounts, predictions, layout, queue, tickets }
     }
 
     /// How many attempts of the tenant run.
@@ -69,12 +71,13 @@ impl Admission {
         locked(&self.queue).share.running(tenant)
     }
 
-    /// Bytes that the tenant's blobs, journal and native code take.
+    /// Bytes that the tenant's blobs, journal, prediction logs and native code take.
     pub(crate) fn storage_bytes(&self, tenant: &TenantId) -> Result<u64, Fault> {
         let layout = (self.layout)(tenant);
         let (_, compiled) = folder::measured(&layout.compiled)?;
-        let (_, journal) = folder::measured(&layout.blobs.with_file_name("journal"))?;
-        Ok(self.store.storage_bytes(tenant, compiled.saturating_add(journal))?)
+        let beside = |name| folder::measured(&layout.blobs.with_file_name(name)).map(|(_, bytes)| bytes);
+        let elsewhere = compiled.saturating_add(beside("journal")?).saturating_add(beside("predictions")?);
+        Ok(self.store.storage_bytes(tenant, elsewhere)?)
     }
 
     /// An error if the tenant may not do more now: it is suspended, or a quota is used up.
@@ -197,6 +200,12 @@ impl Admission {
 
     fn attempt(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
         let entry = self.check(tenant)?;
+        if let Task::Feedback { endpoint, table, joined } = &call.assignment.task {
+            let mut outcome = self.predictions.feedback(tenant, endpoint, (table, joined), self.store.as_ref());
+            let named = |fault: Fault| Fault { message: format!("{}: {}", call.who, fault.message), ..fault };
+            outcome.result = outcome.result.map_err(named);
+            return Ok(outcome);
+        }
         let mut call = call.clone();
         call.assignment.limits = entry.policy.capped(call.assignment.limits);
         let (looked, is_over) = (Mutex::new(Instant::now()), AtomicBool::new(false));

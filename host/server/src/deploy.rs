@@ -42,7 +42,7 @@ pub struct Prepared {
     pub differs: Vec<Differs>,
     /// It is what runs now.
     pub is_same: bool,
-    /// What the tenant's policy will refuse a run.
+    /// What the tenant's policy will refuse, and what is not there yet that calls and messages need.
     pub warnings: Vec<Problem>,
 }
 
@@ -100,7 +100,8 @@ impl Server {
         self.expect_own_endpoints(tenant, &project)?;
         let names: Vec<_> = project.pipelines.keys().cloned().collect();
         let planned = self.plans(tenant, folder, &project, &names, Repin::Never, notes)?;
-        let warnings = planned.iter().flat_map(|(_, Bounded { warnings, .. })| warnings.clone()).collect();
+        let mut warnings: Vec<_> = planned.iter().flat_map(|(_, Bounded { warnings, .. })| warnings.clone()).collect();
+        warnings.extend(self.wanting(tenant, &project)?);
         let plans = planned.into_iter().map(|(plan, _)| (plan.pipeline.clone(), plan)).collect();
         let content = Content { texts, plans, project_dir: folder.to_owned() };
         let digest = self.store.put(tenant, &to_json(&content)?)?;

@@ -153,7 +153,8 @@ fn done(step: &PlannedStep, view: &RunView, say: &mut dyn FnMut(About, String, V
     if let Some(because) = because {
         say(About::Step, "because".to_owned(), json!(because));
     }
-    let about = if matches!(step.work, Work::Collect { .. }) { About::Input } else { About::Output };
+    let about =
+        if matches!(step.work, Work::Collect { .. } | Work::Feedback { .. }) { About::Input } else { About::Output };
     for (port, artifact) in view.commit(&step.name).into_iter().flat_map(|commit| &commit.outputs) {
         say(about, port.to_string(), json!(artifact.digest()));
         match artifact {

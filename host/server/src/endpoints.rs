@@ -2,6 +2,8 @@
 //! gives a share, each loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::metrics::Ended;
+use crate::predictions::Noted;
 use crate::rollouts::waits_for;
 use crate::shadow::Comparison;
 use crate::traffic::{Traffic, VersionSeen, key};
@@ -10,8 +12,12 @@ use data::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use types::{EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, ProjectName, RolloutMove, TenantId};
+use std::time::Instant;
+use types::{
+    EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, PredictionId, ProjectName, RolloutMove, TenantId,
+};
 use worker::ServingWorker;
 
 /// Moves of a canary that are shown.
@@ -23,10 +29,12 @@ pub(crate) struct Endpoint {
     of: Option<ProjectName>,
     pub(crate) said: manifest::Endpoint,
     loaded: RwLock<BTreeMap<u32, Arc<Loaded>>>,
-    /// Held by whoever loads, so that a version is loaded once.
+    /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
     shadow: Arc<Mutex<Comparison>>,
+    /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
+    unloaded: AtomicBool,
 }
 
 /// A version that answers.
@@ -37,8 +45,8 @@ pub(crate) struct Loaded {
 
 impl Endpoint {
     fn new(of: Option<ProjectName>, said: &manifest::Endpoint) -> Self {
-        let (loaded, loading, traffic, shadow) = Default::default();
-        Self { of, said: said.clone(), loaded, loading, traffic, shadow }
+        let (loaded, loading, traffic, shadow, unloaded) = Default::default();
+        Self { of, said: said.clone(), loaded, loading, traffic, shadow, unloaded }
     }
 
     /// Ends its workers; the next request loads anew.
@@ -53,6 +61,19 @@ impl Endpoint {
         if !is_idle {
             self.loaded.write().unwrap_or_else(PoisonError::into_inner).retain(|held, _| wanted.contains(held));
         }
+    }
+
+    fn is_unloaded(&self) -> bool {
+        self.unloaded.load(Ordering::Relaxed)
+    }
+
+    /// Refuses what an endpoint that was unloaded is asked for.
+    pub(crate) fn expect_wanted(&self, name: &EndpointName) -> Result<(), Error> {
+        if !self.is_unloaded() {
+            return Ok(());
+        }
+        let message = format!("endpoint `{name}` was unloaded, and answers once it is loaded again");
+        Err(Fault::new(FaultKind::Transient { retry_after_ms: 1000 }, message).into())
     }
 
     pub(crate) fn held(&self, version: u32) -> Option<Arc<Loaded>> {
@@ -73,6 +94,9 @@ pub struct EndpointInfo {
     pub alias: String,
     /// None while no version has the alias.
     pub version: Option<u32>,
+    /// Whether it answers nothing until it is loaded again.
+    #[serde(default)]
+    pub unloaded: bool,
     pub request: Vec<Field>,
     pub response: Vec<Field>,
 }
@@ -131,7 +155,11 @@ pub struct Sender<'a> {
 pub struct Served {
     pub model: ModelName,
     pub version: u32,
+    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
+    pub first: PredictionId,
     pub predictions: Table,
+    /// Microseconds since 1970.
+    pub answered_us: i64,
 }
 
 impl Server {
@@ -145,6 +173,7 @@ impl Server {
         }
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, None, endpoint);
+            self.keep_as_said(tenant, name, endpoint);
         }
         Ok(self.readiness(tenant, project.endpoints.keys()))
     }
@@ -174,7 +203,23 @@ impl Server {
         drop(endpoints);
         for (name, said) in &project.endpoints {
             self.serve(tenant, name, Some(project.name.clone()), said);
+            self.keep_as_said(tenant, name, said);
         }
+    }
+
+    /// What an endpoint's project says beside who answers.
+    fn keep_as_said(&self, tenant: &TenantId, name: &EndpointName, said: &manifest::Endpoint) {
+        self.predictions.settle(tenant, name, said.log.clone());
+        let (key, mut most) = ((tenant.clone(), name.clone()), locked(&self.request_bytes));
+        match said.request_bytes {
+            Some(bytes) => most.insert(key, bytes),
+            None => most.remove(&key),
+        };
+    }
+
+    /// The most bytes of a request, where its project says so.
+    pub fn request_bytes_max(&self, tenant: &TenantId, name: &EndpointName) -> Option<u64> {
+        locked(&self.request_bytes).get(&(tenant.clone(), name.clone())).copied()
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
@@ -243,6 +288,7 @@ impl Server {
             endpoint: name.clone(),
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
+            unloaded: endpoint.is_unloaded(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -301,13 +347,65 @@ impl Server {
             )));
         }
         self.admission.check(tenant)?;
-        let begun_us = self.now_us();
-        let answer = loaded.worker.predict(rows);
-        let (version, took_us) = (loaded.version.version, self.now_us() - begun_us);
+        let (at_us, began) = (self.now_us(), Instant::now());
+        let (model, version) = (loaded.version.model.clone(), loaded.version.version);
+        let series = self.metrics.series(tenant, name, version);
+        let asked = series.asked();
+        let answered = loaded.worker.answer(rows);
+        series.told(asked, &answered);
+        let answer = answered.map(|answered| answered.predictions);
+        let took = began.elapsed();
+        let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
         endpoint.traffic.heard(version, took_us, &answer, endpoint.said.traffic.canary.is_some());
         let predictions = answer?;
         self.mirror(tenant, name, &endpoint, version, rows, &predictions)?;
-        Ok(Served { model: loaded.version.model.clone(), version, predictions })
+        let (rows, answer, trace) = (rows.clone(), predictions.clone(), (sender.header)("traceparent"));
+        let trace = trace.map(Into::into);
+        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: answer };
+        let first = self.predictions.note(tenant, name, noted)?;
+        Ok(Served { model, version, first, predictions, answered_us: at_us })
+    }
+
+    /// Loads the version under the alias, also if the endpoint was unloaded, and gives its number.
+    pub fn load_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<u32, Error> {
+        self.find(tenant, name)?.unloaded.store(false, Ordering::Relaxed);
+        Ok(self.stable_loaded(tenant, name)?.version.version)
+    }
+
+    /// Ends the endpoint's worker once the requests that it has are answered. It answers nothing until it is loaded again, the
+    /// project is deployed with another model or alias for it, or the server starts anew.
+    pub fn unload_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<(), Error> {
+        let endpoint = self.find(tenant, name)?;
+        let _turn = locked(&endpoint.loading);
+        endpoint.unloaded.store(true, Ordering::Relaxed);
+        endpoint.unload();
+        Ok(())
+    }
+
+    /// Takes note of a request to an endpoint that was turned away before its rows were read.
+    pub fn turned_away(&self, tenant: &TenantId, name: &EndpointName) {
+        let Ok(endpoint) = self.find(tenant, name) else { return };
+        if let Ok(stable) = self.stable(tenant, name, &endpoint) {
+            self.metrics.series(tenant, name, stable).end(Ended::Busy);
+        }
+    }
+
+    /// What the tenant's endpoints did since this process began, in Prometheus' text form.
+    pub fn metrics(&self, tenant: &TenantId) -> Result<String, Error> {
+        self.known(tenant)?;
+        Ok(self.metrics_of(|whose| whose == tenant))
+    }
+
+    /// The same of all tenants: for whoever owns the data folder.
+    pub fn all_metrics(&self) -> String {
+        self.metrics_of(|_| true)
+    }
+
+    fn metrics_of(&self, wanted: impl Fn(&TenantId) -> bool) -> String {
+        let served: BTreeSet<_> = locked(&self.endpoints).keys().cloned().collect();
+        self.metrics.keep(|tenant, name| served.contains(&(tenant.clone(), name.clone())));
+        self.metrics.text(wanted)
     }
 
     /// Has the version in the shadow asked as well.
@@ -437,6 +535,7 @@ impl Server {
 
     /// The number of the version under the alias.
     fn stable(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<u32, Error> {
+        endpoint.expect_wanted(name)?;
         let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
         self.store.alias(tenant, model, alias)?.ok_or_else(|| {
             let message =
@@ -462,7 +561,8 @@ impl Server {
         version: u32,
     ) -> Result<(), Error> {
         let follows = |key: &(TenantId, EndpointName), endpoint: &Endpoint| {
-            key.0 == *tenant && endpoint.said.model == *model && endpoint.said.alias == alias
+            let is_its = key.0 == *tenant && endpoint.said.model == *model && endpoint.said.alias == alias;
+            is_its && !endpoint.is_unloaded()
         };
         let endpoints: Vec<_> = locked(&self.endpoints)
             .iter()

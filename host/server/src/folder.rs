@@ -8,6 +8,7 @@
 //!  tenants/NAME/blobs/       tables, models, plugins
 //!  tenants/NAME/scratch/     a folder a worker
 //!  tenants/NAME/secrets/     a file a secret
+//!  tenants/NAME/predictions/ENDPOINT/    what was predicted, and what became of it
 //!  tenants/NAME/used.json    what counts against its quotas of a day
 //!  tenants/NAME/logs/        what runs said, a file a run
 //!  tenants/NAME/reports/     a page a run, for people
@@ -169,6 +170,11 @@ pub(crate) fn remove_all(folders: &[PathBuf]) -> Result<(), Fault> {
         }
         _ => Ok(()),
     })
+}
+
+/// Where a tenant's predictions are logged, a folder an endpoint.
+pub(crate) fn predictions(data: &Path, whose: &TenantId) -> PathBuf {
+    tenant(data, whose).join("predictions")
 }
 
 /// How many files lie in a folder and their bytes; none if it is not there.

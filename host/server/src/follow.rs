@@ -2,11 +2,13 @@
 
 use crate::folder::NOFOLLOW;
 use run::RunEvent;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 use types::Fault;
 
 /// A run's file ends here; what comes later is heard live, and counted.
@@ -16,10 +18,15 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 const EVENTS_MAX: usize = 200_000;
 const EVENT_BYTES_MAX: usize = 64 << 20;
 
+/// How long whoever follows lets words gather, unless the run ends: to be woken for each would cost a short run more than its
+/// steps.
+const GATHERING: Duration = Duration::from_millis(2);
+
 /// A run that a thread of this process drives.
 pub(crate) struct LiveRun {
     said: Mutex<Said>,
     more: Condvar,
+    over: Condvar,
     pub(crate) cancel: run::CancelToken,
 }
 
@@ -38,7 +45,8 @@ impl LiveRun {
         let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
         let said = Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, ended: false };
-        Ok(Self { said: Mutex::new(said), more: Condvar::new(), cancel })
+        let (more, over) = Default::default();
+        Ok(Self { said: Mutex::new(said), more, over, cancel })
     }
 
     pub(crate) fn say(&self, event: &RunEvent) {
@@ -50,15 +58,17 @@ impl LiveRun {
     pub(crate) fn end(&self) {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.more.notify_all();
+        self.over.notify_all();
     }
 
-    /// The event at a position, waiting for it; none when the run has ended before it.
-    fn event(&self, position: usize) -> Option<RunEvent> {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        while said.events.len() <= position && !said.ended {
-            said = self.more.wait(said).unwrap_or_else(PoisonError::into_inner);
-        }
-        said.events.get(position).cloned()
+    /// The events from a position on, waiting for the first; none when the run has ended before it.
+    fn events(&self, position: usize) -> Vec<RunEvent> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing_new = |said: &mut Said| said.events.len() <= position && !said.ended;
+        let said = self.more.wait_while(said, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        let goes_on = |said: &mut Said| !said.ended;
+        let gathered = self.over.wait_timeout_while(said, GATHERING, goes_on).unwrap_or_else(PoisonError::into_inner);
+        gathered.0.events.get(position..).unwrap_or_default().to_vec()
     }
 }
 
@@ -92,8 +102,10 @@ fn is_chatter(event: &RunEvent) -> bool {
 pub enum Follow {
     /// It runs.
     Live {
-        /// How many were given.
-        given: usize,
+        /// How many were taken from the run.
+        taken: usize,
+        /// Those of them that are not given yet.
+        ahead: VecDeque<RunEvent>,
         #[doc(hidden)]
         run: LiveHandle,
     },
@@ -106,7 +118,7 @@ pub struct LiveHandle(pub(crate) Arc<LiveRun>);
 
 impl Follow {
     pub(crate) fn live(run: Arc<LiveRun>) -> Self {
-        Self::Live { given: 0, run: LiveHandle(run) }
+        Self::Live { taken: 0, ahead: VecDeque::new(), run: LiveHandle(run) }
     }
 
     pub(crate) fn past(log: &Path) -> Self {
@@ -123,10 +135,12 @@ impl Iterator for Follow {
 
     fn next(&mut self) -> Option<RunEvent> {
         match self {
-            Self::Live { given, run } => {
-                let event = run.0.event(*given)?;
-                *given += 1;
-                Some(event)
+            Self::Live { taken, ahead, run } => {
+                if ahead.is_empty() {
+                    ahead.extend(run.0.events(*taken));
+                    *taken += ahead.len();
+                }
+                ahead.pop_front()
             }
             Self::Past(events) => events.next(),
         }

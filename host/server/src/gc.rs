@@ -1,16 +1,21 @@
-//! `stepwell gc`: forgets the runs of a tenant that need not be kept, and removes what nothing names any more. It is safe beside
-//! runs and checks that are under way: [`store::Store::sweep`] says why.
+//! `stepwell gc`, and what a server does of it by itself: forgets the runs of a tenant that need not be kept, and removes what
+//! nothing names any more. It is safe beside runs and checks that are under way: [`store::Store::sweep`] says why.
 
+use crate::triggers::in_words;
 use crate::{Error, Keep, Notes, Server, locked, retention};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use types::{Fault, ProjectName, RunId, TenantId};
 
 /// A word after so many blobs.
 const NOTE_EVERY: u64 = 20_000;
+/// How often a server looks whether a tenant's day is over, and what a day is.
+const LOOK: Duration = Duration::from_secs(600);
+const DAY_US: i64 = 86_400_000_000;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +40,46 @@ pub struct Collected {
 }
 
 impl Server {
+    /// Once a day, and soon after the start, forgets what deployed projects say is not kept.
+    pub(crate) fn keep_retention(self: &Arc<Self>) {
+        let mut last_us = BTreeMap::new();
+        loop {
+            self.triggers.retaining.sleep(LOOK);
+            if self.triggers.is_leaving() {
+                return;
+            }
+            self.retain(&mut last_us);
+        }
+    }
+
+    /// One look at all tenants; `last_us` is when each was last cleared.
+    pub(crate) fn retain(&self, last_us: &mut BTreeMap<TenantId, i64>) {
+        for tenant in self.store.tenants().into_iter().filter(|tenant| self.active(tenant).is_ok()) {
+            let now_us = self.now_us();
+            // Also after the clock went back.
+            let is_early = last_us.get(&tenant).is_some_and(|&last| (last..last + DAY_US).contains(&now_us));
+            if is_early || !self.says_what_is_kept(&tenant) {
+                continue;
+            }
+            last_us.insert(tenant.clone(), now_us);
+            match self.gc(&tenant, &GcRequest::default(), &|_| {}) {
+                Ok(gone) if gone.runs.is_empty() => {}
+                Ok(Collected { runs, blobs, .. }) => self.triggers.say(format!(
+                    "tenant `{tenant}`: forgot {} runs as `[retention]` says, and removed {blobs} blobs",
+                    runs.len()
+                )),
+                Err(error) => {
+                    self.triggers.say(format!("tenant `{tenant}`: `[retention]` waits a day: {}", in_words(&error)));
+                }
+            }
+        }
+    }
+
+    fn says_what_is_kept(&self, tenant: &TenantId) -> bool {
+        // What cannot be read is told of by the loop that keeps schedules.
+        self.all_deployed(tenant).unwrap_or_default().iter().any(|deployed| deployed.project.retention.is_some())
+    }
+
     /// Forgets runs and removes blobs. One at a time; whoever comes meanwhile waits.
     pub fn gc(&self, tenant: &TenantId, request: &GcRequest, notes: Notes<'_>) -> Result<Collected, Error> {
         self.known(tenant)?;

@@ -12,6 +12,7 @@
 mod accounts;
 mod admission;
 mod again;
+mod allowance;
 mod audit;
 mod authority;
 mod backfills;
@@ -34,12 +35,15 @@ mod gc;
 mod handover;
 mod hooks;
 mod inspect;
+mod keys;
 mod loading;
 mod marks;
+mod metrics;
 mod notify;
 mod overrides;
 mod pins;
 mod plugins;
+mod predictions;
 mod private;
 mod project;
 mod reads;
@@ -66,6 +70,7 @@ mod traffic;
 mod trial;
 mod triggers;
 mod unlike;
+mod wanting;
 mod watch;
 
 pub use audit::audit_folder;
@@ -83,9 +88,11 @@ pub use follow::Follow;
 pub use gc::{Collected, GcRequest};
 pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
+pub use keys::{Barred, Caller, KeyLine, KeyRequest, KeyState, Knock, NewKey};
 pub use manifest::{Fixture, write_file};
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
+pub use predictions::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel, PredictionLog};
 pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{
     AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
@@ -176,6 +183,10 @@ pub struct Server {
     endpoints: Mutex<BTreeMap<(TenantId, EndpointName), Arc<endpoints::Endpoint>>>,
     /// Held by whoever writes a secret.
     secrets: Mutex<()>,
+    keys: keys::Keys,
+    predictions: Arc<predictions::Predictions>,
+    /// The most bytes of requests, of endpoints that say so.
+    request_bytes: Mutex<BTreeMap<(TenantId, EndpointName), u64>>,
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
@@ -185,6 +196,7 @@ pub struct Server {
     bell: bell::Bell,
     triggers: triggers::Triggers,
     notifier: notify::Notifier,
+    metrics: metrics::Metrics,
     asking: watch::Asking,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
@@ -219,13 +231,16 @@ impl Server {
         let accounts = Arc::new(accounts::Accounts::new(options.data.clone(), Arc::clone(&clock)));
         let pool = Arc::new(pool(&options, &store, &accounts));
         let (kept, workers, used) = (Arc::clone(&store), Arc::clone(&pool), Arc::clone(&accounts));
-        let admission = admission::Admission::new(kept, workers, used, folder::layout(&options), options.slots);
+        let predictions = Arc::new(predictions::Predictions::new(options.data.clone(), Arc::clone(&clock)));
+        let counted = (used, Arc::clone(&predictions));
+        let admission = admission::Admission::new(kept, workers, counted, folder::layout(&options), options.slots);
         let admission = Arc::new(admission);
         let (journal, blobs, runner) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&admission) as _);
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
-        let (bell, triggers, notifier, asking, collecting) = Default::default();
+        let (bell, triggers, notifier, metrics, asking, collecting) = Default::default();
         let (canaries, shadows) = Default::default();
+        let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
                 options,
@@ -239,12 +254,16 @@ impl Server {
                 live,
                 endpoints,
                 secrets,
+                keys,
+                predictions,
+                request_bytes: Mutex::default(),
                 clock,
                 deployed,
                 deploying,
                 bell,
                 triggers,
                 notifier,
+                metrics,
                 asking,
                 collecting,
                 canaries,

@@ -39,6 +39,7 @@ impl Server {
         if let Some(loaded) = endpoint.held(number) {
             return Ok(loaded);
         }
+        endpoint.expect_wanted(name)?;
         let model = &endpoint.said.model;
         let version = self.store.version(tenant, model, number)?;
         let missing = || Error::NotFound(format!("endpoint `{name}`: model `{model}` has no version {number}"));

@@ -2,7 +2,7 @@
 
 use crate::catalog::Component;
 use crate::{Error, Notes, Repin, RunOptions, Server, overrides, pins};
-use manifest::{LockedPlugin, PluginSource, Project};
+use manifest::{Builtin, LockedPlugin, PluginSource, Project, Source};
 use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -127,6 +127,9 @@ impl Server {
         let (mut plans, mut problems) = (Vec::new(), Vec::new());
         for name in names {
             let mut describe = |step: &manifest::Step, ports: Option<&[types::Port]>| {
+                if let Source::Builtin(Builtin::Feedback { endpoint, label }) = &step.source {
+                    return self.feedback_described(tenant, project, endpoint, label);
+                }
                 self.described(tenant, folder, &mut asked, step, ports, notes)
             };
             let built = plan::build(project, name, &mut describe);

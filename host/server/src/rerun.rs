@@ -60,7 +60,10 @@ pub(crate) fn replay(plan: &Plan, view: &RunView, run: RunId) -> Again {
 
 /// Whether a step's outputs come from beyond its inputs, or reach further than them.
 fn is_outside(step: &PlannedStep) -> bool {
-    let acts = matches!(step.work, Work::Collect { .. } | Work::Deliver { .. } | Work::Register { .. });
+    let acts = matches!(
+        step.work,
+        Work::Collect { .. } | Work::Feedback { .. } | Work::Deliver { .. } | Work::Register { .. }
+    );
     acts || step.grants != Grants::default()
 }
 

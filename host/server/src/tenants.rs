@@ -4,7 +4,7 @@ use crate::{Error, Server, folder};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
-use types::{Fault, InstallationRecord, Policy, Problem, Quota, QuotaKind, Removed, TenantId};
+use types::{Fault, InstallationRecord, Policy, Problem, Quota, QuotaKind, Rate, Removed, TenantId};
 
 /// How long a deletion waits for what is under way to end.
 const END_TIME_MAX: Duration = Duration::from_secs(30);
@@ -37,6 +37,9 @@ pub struct QuotaLine {
     pub used: u64,
     /// None: no bound.
     pub limit: Option<u64>,
+    /// Of a bound on how often something is done: the whole of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }
 
 /// What a number of a quota counts, for programs.
@@ -46,6 +49,8 @@ pub enum Unit {
     Bytes,
     Milliseconds,
     Attempts,
+    /// Of applications, in the span that the quota names.
+    Requests,
 }
 
 /// A policy, also as TOML.
@@ -73,6 +78,7 @@ pub struct QuotaChange {
     pub attempts: Option<String>,
     pub cpu: Option<String>,
     pub egress: Option<String>,
+    pub requests: Option<String>,
 }
 
 /// A deletion, proved.
@@ -115,8 +121,8 @@ impl Server {
     pub fn tenant(&self, tenant: &TenantId) -> Result<TenantDetail, Error> {
         let (line, entry) = (self.line_of(tenant)?, self.known(tenant)?);
         let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
-        let Quota { storage_bytes, attempts, cpu_seconds, egress_bytes } = entry.quota;
-        let quota = |quota, unit, used, limit| QuotaLine { quota, unit, used, limit };
+        let Quota { storage_bytes, attempts, cpu_seconds, egress_bytes, requests } = entry.quota;
+        let quota = |quota, unit, used, limit| QuotaLine { quota, unit, used, limit, rate: None };
         let (running, most) = (self.admission.running(tenant) as u64, attempts.map(u64::from));
         let cpu_ms = cpu_seconds.map(|most| most.saturating_mul(1000));
         let quotas = vec![
@@ -124,6 +130,15 @@ impl Server {
             quota(QuotaKind::Attempts, Unit::Attempts, running, most),
             quota(QuotaKind::Cpu, Unit::Milliseconds, used.cpu_us / 1000, cpu_ms),
             quota(QuotaKind::Egress, Unit::Bytes, used.egress_bytes, egress_bytes),
+            QuotaLine {
+                rate: requests,
+                ..quota(
+                    QuotaKind::Requests,
+                    Unit::Requests,
+                    requests.map_or(0, |rate| self.requests_taken(tenant, rate)),
+                    requests.map(|rate| rate.count.into()),
+                )
+            },
         ];
         Ok(TenantDetail { line, policy: entry.policy, quotas, here: self.store.inventory(tenant)? })
     }
@@ -159,6 +174,7 @@ impl Server {
                 QuotaKind::Attempts => &change.attempts,
                 QuotaKind::Cpu => &change.cpu,
                 QuotaKind::Egress => &change.egress,
+                QuotaKind::Requests => &change.requests,
             };
             if let Some(text) = text {
                 quota = quota.with(kind, text).map_err(Fault::invalid)?;
@@ -203,6 +219,7 @@ impl Server {
         }
         crate::locked(&self.endpoints).retain(|key, _| key.0 != *tenant);
         self.pool.forget(tenant);
+        self.predictions.forget(tenant);
         let elsewhere = folder::elsewhere(&self.options, tenant);
         let mut removed = self.store.inventory(tenant)?;
         for folder in &elsewhere {
@@ -213,6 +230,7 @@ impl Server {
         folder::remove_all(&elsewhere)?;
         crate::locked(&self.deployed).retain(|key, _| key.0 != *tenant);
         self.accounts.forget(tenant);
+        self.keys.forget(tenant);
         self.admission.forget(tenant);
         self.described.forget(tenant);
         let mut remains = self.store.remains(tenant).map_err(Fault::from)?;

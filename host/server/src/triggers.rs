@@ -39,6 +39,8 @@ pub(crate) struct Triggers {
     standing: Mutex<BTreeMap<(TenantId, RunId), i64>>,
     /// Wakes the loop that polls; rung when the server leaves.
     pub(crate) polling: Bell,
+    /// The same of the loop that forgets.
+    pub(crate) retaining: Bell,
 }
 
 /// What the last looks left.
@@ -83,8 +85,8 @@ impl Server {
         if !self.triggers.hear(say) {
             return;
         }
-        let loops: [fn(&Arc<Self>); 4] =
-            [Self::keep_schedules, Self::keep_watches, Self::keep_notifying, Self::keep_rollouts];
+        let loops: [fn(&Arc<Self>); 5] =
+            [Self::keep_schedules, Self::keep_watches, Self::keep_notifying, Self::keep_rollouts, Self::keep_retention];
         for work in loops {
             let server = Arc::clone(self);
             locked(&self.triggers.threads).push(std::thread::spawn(move || work(&server)));
@@ -94,7 +96,9 @@ impl Server {
     /// Ends the loops, and waits for them.
     pub(crate) fn leave_triggers(&self) {
         self.triggers.is_leaving.store(true, Ordering::Relaxed);
-        [&self.bell, &self.triggers.polling, &self.notifier.bell, &self.canaries].into_iter().for_each(Bell::ring);
+        let Self { bell, triggers, notifier, canaries, .. } = self;
+        let bells = [bell, &triggers.polling, &triggers.retaining, &notifier.bell, canaries];
+        bells.into_iter().for_each(Bell::ring);
         let threads = std::mem::take(&mut *locked(&self.triggers.threads));
         // One that panicked has nothing more to say.
         threads.into_iter().for_each(|thread| drop(thread.join()));

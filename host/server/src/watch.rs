@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// A tenant that may not grant a folder may not watch it either.
-    fn expect_allowed(&self, tenant: &TenantId, patterns: &[String]) -> Result<(), Error> {
+    pub(crate) fn expect_allowed(&self, tenant: &TenantId, patterns: &[String]) -> Result<(), Error> {
         let policy = self.known(tenant)?.policy.grants;
         let folders = patterns.iter().map(|pattern| FileGrant { path: divided(pattern).0.to_owned(), write: false });
         let beyond = Grants { files: folders.collect(), ..Grants::default() }.beyond(&policy);

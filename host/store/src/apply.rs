@@ -8,8 +8,8 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use types::{
-    AliasMove, BackfillAsked, Deployment, Digest, ModelVersion, Record, RunHead, RunId, RunState, ScheduleState,
-    TableRef,
+    AliasMove, ApiKey, BackfillAsked, Deployment, Digest, KeyName, ModelVersion, Record, RunHead, RunId, RunState,
+    ScheduleState, TableRef,
 };
 
 /// Records of a schedule's passed instants that can be looked up; each may tell of many.
@@ -35,6 +35,13 @@ pub struct BackfillEntry {
     pub asked: BackfillAsked,
     /// None while runs of it are to begin.
     pub ended_us: Option<i64>,
+}
+
+/// A key as the index holds it: one that was revoked stays, so that its name is never given to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    pub key: ApiKey,
+    pub revoked_us: Option<i64>,
 }
 
 /// Where the commit of a step lies that others may take.
@@ -103,6 +110,8 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         }
         Record::Notified { run, about, delivered, .. } => vec![Op::put(key::notified(*run, about), encode(delivered))],
         Record::RunsForgotten { runs, .. } => forgotten(runs, view)?,
+        Record::KeyCreated(key) => key_created(key, view)?,
+        Record::KeyRevoked { key, at_us, .. } => key_revoked(key, *at_us, view)?,
         Record::AttemptStarted { .. }
         | Record::CheckpointSaved { .. }
         | Record::StepExpanded { .. }
@@ -196,6 +205,20 @@ fn forgotten(runs: &[RunId], view: &dyn View) -> Result<Vec<Op>> {
     Ok(ops)
 }
 
+fn key_created(key: &ApiKey, view: &dyn View) -> Result<Vec<Op>> {
+    let (place, entry) = (key::api_key(&key.name), KeyEntry { key: key.clone(), revoked_us: None });
+    match view.get(&place)? {
+        Some(_) => Err(Error::Conflict { what: format!("key `{}`", key.name) }),
+        None => Ok(vec![Op::put(place, encode(&entry))]),
+    }
+}
+
+/// Says nothing of a key that there never was.
+fn key_revoked(key: &KeyName, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
+    let Some(entry) = found::<KeyEntry>(view, &key::api_key(key))? else { return Ok(Vec::new()) };
+    Ok(vec![Op::put(key::api_key(key), encode(&KeyEntry { revoked_us: Some(at_us), ..entry }))])
+}
+
 /// The value under a key.
 fn found<T: serde::de::DeserializeOwned>(view: &dyn View, key: &[u8]) -> Result<Option<T>> {
     view.get(key)?.map(|value| decode(&value)).transpose()
@@ -243,7 +266,7 @@ pub(crate) fn number(view: &dyn View, key: &[u8]) -> Result<u64> {
 /// The keys of a tenant. Numbers are big-endian, so that the order of keys is theirs; names end with a zero byte, which
 /// no id contains, so that no name is another's prefix.
 pub(crate) mod key {
-    use types::{Digest, EndpointName, Id, ModelName, PipelineName, ProjectName, RunId};
+    use types::{Digest, EndpointName, Id, KeyName, ModelName, PipelineName, ProjectName, RunId};
 
     pub(crate) const LAST_RUN: &[u8] = b"last-run";
     pub(crate) const RUNS: &[u8] = b"run/";
@@ -255,6 +278,8 @@ pub(crate) mod key {
     pub(crate) const CURRENT: &[u8] = b"current/";
     pub(crate) const BACKFILLS: &[u8] = b"backfill/";
     pub(crate) const DEPLOYMENTS: &[u8] = b"deployed/";
+
+    pub(crate) const API_KEYS: &[u8] = b"api-key/";
 
     fn join(parts: &[&[u8]]) -> Vec<u8> {
         parts.concat()
@@ -354,6 +379,9 @@ pub(crate) mod key {
     }
     pub(crate) fn notified(run: RunId, about: &str) -> Vec<u8> {
         join(&[&notifications(run), about.as_bytes()])
+    }
+    pub(crate) fn api_key(name: &KeyName) -> Vec<u8> {
+        join(&[API_KEYS, name.as_str().as_bytes()])
     }
     fn of_pipeline(kind: &[u8], project: &ProjectName, pipeline: &PipelineName) -> Vec<u8> {
         join(&[kind, project.as_str().as_bytes(), b"\0", pipeline.as_str().as_bytes()])

@@ -34,7 +34,7 @@ mod tenant;
 mod tests;
 mod young;
 
-pub use apply::BackfillEntry;
+pub use apply::{BackfillEntry, KeyEntry};
 pub use audit::{Audited, AuditedJournal, audit};
 pub use error::Error;
 pub use gc::Swept;

@@ -4,7 +4,7 @@
 //! stands at a mark that its journals hold; else it is moved aside, and a new one is built from the first record on.
 
 use crate::disk::{Folders, entries, sync_folder};
-use crate::index::{Index, Position, SledIndex, Staged, Walls, survey};
+use crate::index::{Behind, Index, Position, SledIndex, Staged, Walls, survey};
 use crate::installation::Installation;
 use crate::journal::{Log, Owner};
 use crate::recovery::{Rebuilt, Recovery, Torn};
@@ -39,7 +39,7 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
             SledIndex::open(&data.join("index"))?
         }
     };
-    let index: Arc<dyn Index> = Arc::new(index);
+    let index: Arc<dyn Index> = Arc::new(Behind::over(&data.join("index"), index)?);
     let mut tenants = BTreeMap::new();
     for (id, log) in logs {
         let walls = Walls::new(index.clone(), &id);

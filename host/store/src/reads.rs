@@ -1,6 +1,6 @@
 //! The index -> what people and other crates ask for. Nothing here writes; a tenant is always named.
 
-use crate::apply::{BackfillEntry, PASSED_KEPT, RunEntry, key};
+use crate::apply::{BackfillEntry, KeyEntry, PASSED_KEPT, RunEntry, key};
 use crate::index::View;
 use crate::journal::{self, Place};
 use crate::open::journal_folder;
@@ -142,6 +142,11 @@ impl Store {
     /// Whether a message about a run was delivered; none while that is open.
     pub fn notified(&self, tenant: &TenantId, run: RunId, about: &str) -> Result<Option<bool>, Fault> {
         self.look(tenant, &key::notified(run, about))
+    }
+
+    /// All API keys that there ever were, by name.
+    pub fn api_keys(&self, tenant: &TenantId) -> Result<Vec<KeyEntry>, Fault> {
+        self.list(tenant, key::API_KEYS)
     }
 
     /// All models, by name.

@@ -7,7 +7,7 @@ use crate::tree::File;
 
 /// Family of crates -> the one crate of the host that may use it. Its types, bugs and build time stay behind that wall.
 /// Landlock has two: processes are walled in where they are started, and two crates start those that a stranger feeds.
-const OWNERS: [(&str, &str); 14] = [
+const OWNERS: [(&str, &str); 16] = [
     ("wit-component", "toolchain"),
     ("wit-bindgen", "toolchain"),
     ("wasmtime", "sandbox"),
@@ -21,6 +21,8 @@ const OWNERS: [(&str, &str); 14] = [
     ("cron", "trigger"),
     ("toml", "manifest"),
     ("axum", "api"),
+    ("tonic", "api"),
+    ("prost", "serve"),
     ("clap", "cli"),
 ];
 

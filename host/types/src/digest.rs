@@ -50,6 +50,11 @@ impl Digest {
         Some(Self(bytes))
     }
 
+    /// Whether they are the same, found out in the same time whatever they are.
+    pub fn is_secretly(&self, other: &Self) -> bool {
+        blake3::Hash::from(self.0) == blake3::Hash::from(other.0)
+    }
+
     /// The first 12 digits, for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
@@ -96,6 +101,7 @@ mod tests {
         let digest = Digest::of(b"stepwell");
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
         assert_eq!(Digest::of_reader(&b"stepwell"[..]).unwrap(), digest);
+        assert!(digest.is_secretly(&Digest::of(b"stepwell")) && !digest.is_secretly(&Digest::of(b"steep")));
         assert_eq!(Digest::parse("+f"), None);
         assert_eq!(Digest::parse(&"é".repeat(32)), None);
     }

@@ -12,6 +12,8 @@ pub enum FaultKind {
     Invalid,
     /// The plugin says the outside world failed for now.
     Transient { retry_after_ms: u64 },
+    /// Too much waits to be done already, and nothing of this was.
+    Busy { retry_after_ms: u64 },
     /// The plugin broke its contract: a trap, a wrong answer. Never retried.
     Guest,
     /// A limit was reached.

@@ -118,6 +118,10 @@ id_type!(
     /// A served name.
     EndpointName, "endpoint name"
 );
+id_type!(
+    /// An API key of a tenant: what it is called, never what it is.
+    KeyName, "key name"
+);
 
 impl StepName {
     /// The step for one of its items, counted from 0.

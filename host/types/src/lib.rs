@@ -15,11 +15,14 @@ mod digest;
 mod fault;
 mod grants;
 mod id;
+mod key;
 mod limits;
 mod measure;
 mod nearest;
+mod prediction;
 mod problem;
 mod quantity;
+mod rate;
 mod record;
 mod rollout;
 mod schema;
@@ -39,13 +42,17 @@ pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
 pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command, secret_name};
 pub use id::{
-    EndpointName, Id, IdError, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName, TenantId,
+    EndpointName, Id, IdError, KeyName, ModelName, PipelineName, PluginName, PortName, ProjectName, RunId, StepName,
+    TenantId,
 };
+pub use key::{ApiKey, Scope};
 pub use limits::{AboutLimit, LimitKind, Limits, LimitsPatch, Share, disk_bytes, recorded_bytes};
 pub use measure::{Bound, Finding, Interval, Measure, Requirement, Severity, Verdict, VerdictLine};
 pub use nearest::nearest;
+pub use prediction::PredictionId;
 pub use problem::{Place, Problem, Spot};
 pub use quantity::{Quantity, QuantityError, parse_bytes, parse_duration};
+pub use rate::Rate;
 pub use record::{
     AliasMove, Attempt, Golden, Imported, Item, ModelVersion, Purpose, Receipt, Record, RunHead, RunState, ServedStep,
     Signature, StepCommit,

@@ -3,8 +3,8 @@
 //! These types reach disk. A field is never removed or given another meaning; a new one has a default.
 
 use crate::{
-    Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, LimitKind, Measure, ModelName, Passed,
-    PipelineName, PluginName, PortName, ProjectName, RolloutMove, RunId, SavedFile, Settings, Share, StepName,
+    ApiKey, Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, KeyName, LimitKind, Measure, ModelName,
+    Passed, PipelineName, PluginName, PortName, ProjectName, RolloutMove, RunId, SavedFile, Settings, Share, StepName,
     TableRef, Taken, Verdict,
 };
 use serde::{Deserialize, Serialize};
@@ -372,6 +372,15 @@ pub enum Record {
         runs: Vec<RunId>,
         at_us: i64,
     },
+    /// From now on whoever has the key is let in.
+    KeyCreated(ApiKey),
+    KeyRevoked {
+        key: KeyName,
+        at_us: i64,
+        /// Who wanted it, as far as that is known.
+        #[serde(default)]
+        by: Option<String>,
+    },
 }
 
 impl Record {
@@ -401,7 +410,9 @@ impl Record {
             | Self::BackfillEnded { .. }
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
-            | Self::RunsForgotten { .. } => None,
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => None,
         }
     }
 }
@@ -436,7 +447,9 @@ impl Record {
             | Self::BackfillEnded { .. }
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
-            | Self::RunsForgotten { .. } => Vec::new(),
+            | Self::RunsForgotten { .. }
+            | Self::KeyCreated(_)
+            | Self::KeyRevoked { .. } => Vec::new(),
         }
     }
 }

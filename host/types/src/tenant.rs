@@ -3,7 +3,7 @@
 //! The records reach disk, in the installation's journal. A field is never removed or given another meaning; a new one has
 //! a default.
 
-use crate::{Grants, LimitKind, Limits, LimitsPatch, Quantity, TenantId, parse_bytes, parse_duration};
+use crate::{Grants, LimitKind, Limits, LimitsPatch, Quantity, Rate, TenantId, parse_bytes, parse_duration};
 use serde::{Deserialize, Serialize};
 
 /// The most that a tenant's pipelines may grant and ask for.
@@ -45,6 +45,8 @@ pub struct Quota {
     pub cpu_seconds: Option<u64>,
     /// Bodies of requests both ways, in a day (UTC).
     pub egress_bytes: Option<u64>,
+    /// Of applications to its endpoints, all keys together.
+    pub requests: Option<Rate>,
 }
 
 impl Quota {
@@ -62,6 +64,7 @@ impl Quota {
                 let time = bound.then(|| parse_duration(text).map_err(|error| error.to_string())).transpose()?;
                 self.cpu_seconds = time.map(|time| time.as_secs());
             }
+            QuotaKind::Requests => self.requests = bound.then(|| Rate::parse(text)).transpose()?,
             QuotaKind::Attempts => {
                 let count = || text.parse().ok().filter(|count| *count > 0).ok_or_else(|| wrong("a number from 1 on"));
                 self.attempts = bound.then(count).transpose()?;
@@ -79,11 +82,12 @@ pub enum QuotaKind {
     Attempts,
     Cpu,
     Egress,
+    Requests,
 }
 
 impl QuotaKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Egress];
+    pub const ALL: [Self; 5] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Egress, Self::Requests];
 
     /// Its option of `stepwell tenant quota`, and its name in errors.
     pub fn key(self) -> &'static str {
@@ -92,6 +96,7 @@ impl QuotaKind {
             Self::Attempts => "attempts",
             Self::Cpu => "cpu",
             Self::Egress => "egress",
+            Self::Requests => "requests",
         }
     }
 
@@ -99,7 +104,7 @@ impl QuotaKind {
     pub const fn quantity(self, number: u64) -> Quantity {
         match self {
             Self::Storage | Self::Egress => Quantity::Bytes(number),
-            Self::Attempts => Quantity::Count(number),
+            Self::Attempts | Self::Requests => Quantity::Count(number),
             Self::Cpu => Quantity::Milliseconds(number),
         }
     }
@@ -156,9 +161,11 @@ mod tests {
         let texts = [(QuotaKind::Storage, "10GiB"), (QuotaKind::Attempts, "2"), (QuotaKind::Cpu, "2 h")];
         let quota = texts.iter().try_fold(Quota::default(), |quota, (kind, text)| quota.with(*kind, text)).unwrap();
         let expected =
-            Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), egress_bytes: None };
+            Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), ..Quota::default() };
         assert_eq!(quota, expected);
         assert_eq!(quota.with(QuotaKind::Attempts, "none").unwrap().attempts, None);
+        let often = quota.with(QuotaKind::Requests, "100/s").unwrap();
+        assert_eq!(often.requests, Some(Rate { count: 100, per_ms: 1000 }));
         for (kind, text) in
             [(QuotaKind::Attempts, "0"), (QuotaKind::Attempts, "x"), (QuotaKind::Storage, "10"), (QuotaKind::Cpu, "9")]
         {

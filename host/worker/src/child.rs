@@ -3,7 +3,6 @@
 use crate::message::{FromWorker, ToWorker, Usage};
 use crate::walls::{self, Places, Status};
 use crate::{memory, wire};
-use data::Table;
 use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Times, Told, Watched};
 use sandbox::{Plugin, Sandbox, Served};
 use serde::{Deserialize, Serialize};
@@ -13,13 +12,15 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use types::{Digest, Fault, Role, SavedFile, Schema};
+use std::time::Duration;
+use types::{Digest, Fault, Field, Role, SavedFile, Schema};
 
 /// Room for what is not the guest's: the worker's own buffers and thread stacks.
 const SLACK_BYTES: u64 = 64 << 20;
 
 /// The process behind the hidden command `worker`: its socket is its standard input.
 pub fn main() -> Result<(), Fault> {
+    memory::count();
     let_go_of_inherited()?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
     let socket = Arc::new(UnixStream::from(socket));
@@ -71,7 +72,14 @@ struct Worker {
     status: Status,
     sandbox: Sandbox,
     plugins: HashMap<Digest, Arc<Plugin>>,
-    served: Option<(Served, Schema)>,
+    served: Option<Serving>,
+}
+
+/// The model that requests are answered with, and their columns.
+struct Serving {
+    served: Served,
+    request: Schema,
+    response: Schema,
 }
 
 /// What compiling showed, kept beside the native code.
@@ -96,7 +104,7 @@ impl Worker {
                     self.send(&FromWorker::Answer { result, usage }, &[])?;
                 }
                 ToWorker::Load { model } => self.load(&model)?,
-                ToWorker::Infer { columns } => self.infer(&body, &Schema { fields: columns })?,
+                ToWorker::Infer => self.infer(&body)?,
                 ToWorker::Setup { .. } | ToWorker::Opened { .. } | ToWorker::Told { .. } | ToWorker::Done { .. } => {
                     return Err(Fault::host("a message came out of turn"));
                 }
@@ -112,12 +120,12 @@ impl Worker {
     /// A panic of ours becomes a fault of ours; the worker is retired after it.
     fn attempt(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, Usage) {
         let (result, used, base) = self.bounded(assignment);
-        let memory_bytes = memory::peak().saturating_sub(base);
+        let memory_bytes = u64::try_from(memory::peak() - base).unwrap_or(0);
         memory::cap_at(u64::MAX);
         (result, Usage { memory_bytes, ..used.into() })
     }
 
-    fn bounded(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage, u64) {
+    fn bounded(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage, i64) {
         let base = memory::cap_at(assignment.limits.memory_bytes);
         if let Err(fault) = self.status.cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
             return (Err(fault), sandbox::Usage::default(), base);
@@ -208,7 +216,9 @@ impl Worker {
         });
         let fault = match loaded {
             Ok(served) => {
-                self.served = Some((served, Schema { fields: model.request.clone() }));
+                let schema = |fields: &[Field]| Schema { fields: fields.to_vec() };
+                let (request, response) = (schema(&model.request), schema(&model.response));
+                self.served = Some(Serving { served, request, response });
                 None
             }
             Err(fault) => Some(fault),
@@ -232,21 +242,24 @@ impl Worker {
         Served::load(model, plugin, doors)
     }
 
-    fn infer(&mut self, body: &[u8], columns: &Schema) -> Result<(), Fault> {
-        let answered = catch_unwind(AssertUnwindSafe(|| self.answer(body, columns)));
-        match answered.unwrap_or_else(|panic| Err(panicked(panic))) {
-            Ok(bytes) => self.send(&FromWorker::Inferred { fault: None }, &bytes),
-            Err(fault) => self.send(&FromWorker::Inferred { fault: Some(fault) }, &[]),
-        }
+    fn infer(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let answered = catch_unwind(AssertUnwindSafe(|| self.answer(body)));
+        let answered = answered.unwrap_or_else(|panic| Err(panicked(panic)));
+        let (fault, bytes, [transform_us, predict_us]) = match answered {
+            Ok((bytes, spent)) => (None, bytes, spent.map(|time| time.as_micros() as u64)),
+            Err(fault) => (Some(fault), Vec::new(), [0; 2]),
+        };
+        self.send(&FromWorker::Inferred { fault, transform_us, predict_us }, &bytes)
     }
 
-    fn answer(&mut self, body: &[u8], columns: &Schema) -> Result<Vec<u8>, Fault> {
-        let (served, request) = self.served.as_mut().ok_or_else(|| Fault::host("no model is loaded"))?;
-        if columns != request {
-            return Err(Fault::host("the request's columns are not the model's"));
-        }
-        let rows: Table = data::open_bytes(body, columns).map_err(Fault::host)?;
-        data::to_bytes(&served.predict(rows)?).map_err(Fault::host)
+    fn answer(&mut self, body: &[u8]) -> Result<(Vec<u8>, [Duration; 2]), Fault> {
+        let Some(Serving { served, request, response }) = &mut self.served else {
+            return Err(Fault::host("no model is loaded"));
+        };
+        let rows = data::open_message(body, request).map_err(Fault::host)?;
+        let (predictions, spent) = served.predict(rows)?;
+        let told = data::to_message(&predictions, response);
+        Ok((told.map_err(|error| Fault::guest(error.to_string()))?, spent))
     }
 }
 

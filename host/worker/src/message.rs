@@ -4,7 +4,7 @@ use crate::walls::Walls;
 use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{Fault, FaultKind, Field};
+use types::{Fault, FaultKind};
 
 /// Server to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,10 +35,8 @@ pub(crate) enum ToWorker {
     Load {
         model: Box<ServedModel>,
     },
-    /// Body: request rows under these columns.
-    Infer {
-        columns: Vec<Field>,
-    },
+    /// Body: rows under the columns of the model's requests.
+    Infer,
 }
 
 /// Worker to server.
@@ -78,6 +76,9 @@ pub(crate) enum FromWorker {
     /// Body: predictions, if there is no fault.
     Inferred {
         fault: Option<Fault>,
+        /// What the steps before the predictor took, and what it took itself.
+        transform_us: u64,
+        predict_us: u64,
     },
 }
 
@@ -93,7 +94,8 @@ pub(crate) fn believed(fault: Fault) -> Fault {
 
 /// Whether the fault's kind is one that no worker may choose.
 pub(crate) fn is_the_servers_to_say(kind: &FaultKind) -> bool {
-    matches!(kind, FaultKind::Host | FaultKind::Cancelled | FaultKind::Crash | FaultKind::Quota { .. })
+    use FaultKind::{Busy, Cancelled, Crash, Host, Quota};
+    matches!(kind, Host | Cancelled | Crash | Quota { .. } | Busy { .. })
 }
 
 /// The part of a receipt that only the worker knows.

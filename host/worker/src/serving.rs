@@ -1,31 +1,126 @@
 //! A model version in a process of its own: rows in, predictions out, and a successor when it dies.
+//!
+//! ```text
+//!  predict, submit --Queue--> a thread of the version's own --socket--> child: Served::predict
+//!    many at a time            batch by batch; kills and replaces         many rows in one call
+//! ```
+
+mod queue;
 
 use crate::message::{FromWorker, ToWorker, believed};
 use crate::pool::Pool;
 use crate::process::{Bounds, Process};
 use data::Table;
 use ports::ServedModel;
-use std::sync::{Arc, Mutex, PoisonError};
+use queue::{Asked, Pace, Queue};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use types::{Fault, FaultKind, Limits, Schema, TenantId};
 
 /// From the start of a serving worker to its first answer; a Python component that is compiled first takes its own time.
 const LOAD_MS: u64 = 60_000;
+/// The most that a request waits for others.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Answers for one model version. Requests take turns.
+/// Predictions, and what they took.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    pub predictions: Table,
+    /// Behind other requests.
+    pub waited: Duration,
+    /// Of the batch in which it was computed.
+    pub spent: Spent,
+    /// Of that batch: this request and those beside it.
+    pub requests: usize,
+}
+
+/// What a batch took in the worker, by its own word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// The steps before the predictor.
+    pub transform: Duration,
+    pub predict: Duration,
+}
+
+/// Answers for one model version: requests that wait are computed together, and each gets the bits that it would get alone.
 pub struct ServingWorker {
-    pool: Arc<Pool>,
-    tenant: TenantId,
-    model: ServedModel,
-    process: Mutex<Option<Process>>,
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl ServingWorker {
     /// Loads the version; an error here means that it cannot serve.
     pub fn start(pool: Arc<Pool>, tenant: TenantId, model: ServedModel) -> Result<Self, Fault> {
-        let worker = Self { pool, tenant, model, process: Mutex::new(None) };
-        let process = worker.load()?;
-        *worker.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
-        Ok(worker)
+        let mut seat = Seat { pool, tenant, model, process: None };
+        seat.process = Some(seat.load()?);
+        let queue = Arc::<Queue>::default();
+        let waiting = Arc::clone(&queue);
+        let thread = std::thread::Builder::new().name("serving".to_owned());
+        let thread = thread.spawn(move || seat.keep(&waiting)).map_err(Fault::host)?;
+        Ok(Self { queue, thread: Some(thread) })
+    }
+
+    /// The predictions for these rows.
+    pub fn predict(&self, rows: &Table) -> Result<Table, Fault> {
+        self.answer(rows).map(|answered| answered.predictions)
+    }
+
+    /// The predictions for these rows, and what they took. See [`Self::submit`].
+    pub fn answer(&self, rows: &Table) -> Result<Answered, Fault> {
+        let (tell, told) = mpsc::sync_channel(1);
+        self.submit(rows.clone(), move |answered| {
+            // Whoever asked waits for it below.
+            let _ = tell.send(answered);
+        });
+        let ended = || Fault::host("the thread of a serving worker ended before it answered");
+        told.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Has the predictions for these rows told, once, on the worker's own thread, which must not be kept waiting. It is
+    /// refused at once if too many wait already.
+    ///
+    /// What the rows cannot be blamed for they are sent once more after, alone: a worker that died, or that a request beside
+    /// them had killed, by a deadline or a limit. Rows that the model refuses spoil no others.
+    pub fn submit(&self, rows: Table, told: impl FnOnce(Result<Answered, Fault>) + Send + 'static) {
+        self.queue.put(Asked { rows, since: Instant::now(), told: Box::new(told) });
+    }
+}
+
+impl Drop for ServingWorker {
+    /// What waits is answered; then the process ends.
+    fn drop(&mut self) {
+        self.queue.close();
+        let Some(thread) = self.thread.take() else { return };
+        // The last answer may be what held it.
+        if thread.thread().id() != std::thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The process that answers, and how another one is made.
+struct Seat {
+    pool: Arc<Pool>,
+    tenant: TenantId,
+    model: ServedModel,
+    process: Option<Process>,
+}
+
+impl Seat {
+    /// Answers what waits until the queue is closed.
+    fn keep(&mut self, queue: &Queue) {
+        let mut pace = Pace::new();
+        while let Some(batch) = queue.next(&pace) {
+            let (late, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|asked| asked.since.elapsed() > WAIT_MAX);
+            late.into_iter().for_each(|asked| (asked.told)(Err(too_late())));
+            if batch.is_empty() {
+                continue;
+            }
+            let begun = Instant::now();
+            queue::answer(batch, &mut |rows: &Table| self.ask(rows));
+            pace.took(begun.elapsed());
+        }
     }
 
     fn load(&self) -> Result<Process, Fault> {
@@ -46,51 +141,48 @@ impl ServingWorker {
         Bounds::new(Limits { wall_ms, ..self.model.limits }, process.cpu_us(), cancelled)
     }
 
-    /// The predictions for these rows. A worker that dies is replaced, and rows it had not answered are sent once more; a
-    /// deadline or a memory limit is the rows' own doing and is not.
-    pub fn predict(&self, rows: &Table) -> Result<Table, Fault> {
-        let bytes = data::to_bytes(rows).map_err(Fault::host)?;
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.ask(&mut process, &bytes) {
-            Err(Fault { kind: FaultKind::Crash, .. }) => self.ask(&mut process, &bytes),
-            answered => answered,
-        }
-    }
-
-    fn ask(&self, slot: &mut Option<Process>, bytes: &[u8]) -> Result<Table, Fault> {
-        let mut process = match slot.take() {
+    /// Asks the process, or a successor of one that is gone. One that failed otherwise than by refusing the rows is not asked
+    /// again: a guest that trapped cannot be entered.
+    fn ask(&mut self, rows: &Table) -> Result<(Table, Spent), Fault> {
+        let bytes = data::to_message(rows, &Schema { fields: self.model.request.clone() }).map_err(Fault::host)?;
+        let mut process = match self.process.take() {
             Some(process) => process,
             None => self.load()?,
         };
         self.pool.ledger.begin(&self.tenant, process.id(), process.cpu_us());
-        let answered = self.exchange(&mut process, bytes);
+        let answered = self.exchange(&mut process, &bytes);
         self.pool.ledger.end(&self.tenant, process.id(), process.cpu_us());
-        let (fault, body) = answered?;
-        match fault {
-            // A guest that trapped cannot be entered again: the next request gets a fresh one.
-            Some(fault) if fault.kind == FaultKind::Invalid => {
-                *slot = Some(process);
-                Err(fault)
-            }
-            Some(fault) => Err(believed(fault)),
-            None => {
-                *slot = Some(process);
-                let schema = Schema { fields: self.model.response.clone() };
-                data::open_bytes(&body, &schema).map_err(|error| Fault::guest(error.to_string()))
-            }
+        if answered.as_ref().err().is_none_or(|fault| fault.kind == FaultKind::Invalid) {
+            self.process = Some(process);
+        }
+        let (body, spent) = answered?;
+        let schema = Schema { fields: self.model.response.clone() };
+        let predictions = data::open_message(&body, &schema).map_err(|error| Fault::guest(error.to_string()))?;
+        match predictions.rows() == rows.rows() {
+            true => Ok((predictions, spent)),
+            false => Err(Fault::guest(format!("gave {} predictions for {} rows", predictions.rows(), rows.rows()))),
         }
     }
 
-    fn exchange(&self, process: &mut Process, bytes: &[u8]) -> Result<(Option<Fault>, Vec<u8>), Fault> {
-        process.send(&ToWorker::Infer { columns: self.model.request.clone() }, bytes)?;
+    fn exchange(&self, process: &mut Process, bytes: &[u8]) -> Result<(Vec<u8>, Spent), Fault> {
+        process.send(&ToWorker::Infer, bytes)?;
         let bounds = self.bounds(process, self.model.limits.wall_ms, &|| false);
         loop {
             match process.receive(&bounds)? {
-                (FromWorker::Inferred { fault }, body) => return Ok((fault, body)),
+                (FromWorker::Inferred { fault: Some(fault), .. }, _) => return Err(believed(fault)),
+                (FromWorker::Inferred { fault: None, transform_us, predict_us }, body) => {
+                    let (transform, predict) = (Duration::from_micros(transform_us), Duration::from_micros(predict_us));
+                    return Ok((body, Spent { transform, predict }));
+                }
                 // A serving guest's log has no attempt to belong to.
                 (FromWorker::Say { .. }, _) => {}
                 _ => return Err(Fault::new(FaultKind::Crash, "the serving worker said something out of turn")),
             }
         }
     }
+}
+
+fn too_late() -> Fault {
+    let message = format!("other requests have kept this one waiting for {} s; send it again", WAIT_MAX.as_secs());
+    Fault::new(FaultKind::Busy { retry_after_ms: 1000 }, message)
 }

@@ -241,7 +241,7 @@ mod tests {
                 FromWorker::Open { path: "data/a".to_owned() },
                 FromWorker::Checkpoint,
                 FromWorker::Answer { result: Ok(Box::new(outputs)), usage: Usage::default() },
-                FromWorker::Inferred { fault: Some(Fault::guest("gave up")) },
+                FromWorker::Inferred { fault: Some(Fault::guest("gave up")), transform_us: 1, predict_us: 2 },
             ];
             messages.iter().flat_map(|message| frame(message, b"body").unwrap()).collect()
         }

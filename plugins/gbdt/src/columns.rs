@@ -69,8 +69,7 @@ fn most_frequent(counts: BTreeMap<String, u64>) -> Vec<String> {
 
 impl Input {
     /// The column's values as numbers; not-a-number is missing.
-    pub(crate) fn numbers(&self, table: &Table) -> Result<Vec<f64>> {
-        let column = table.column(&self.name)?;
+    pub(crate) fn numbers(&self, column: AnyColumn) -> Result<Vec<f64>> {
         let numbers: Column<f64> = match (&self.categories, column) {
             (Some(categories), column) => {
                 let places: HashMap<&str, usize> =
@@ -105,8 +104,11 @@ pub(crate) fn bin_ends(table: &Table, inputs: &[Input], bins: u32) -> Result<Vec
 pub(crate) fn binned(table: &Table, inputs: &[Input], ends: &[Vec<f64>]) -> Result<Binned> {
     let mut numbers = table.slice(0, table.rows());
     for input in inputs.iter().filter(|input| input.categories.is_some()) {
-        let places: Vec<Option<f64>> =
-            input.numbers(table)?.into_iter().map(|place| (!place.is_nan()).then_some(place)).collect();
+        let places: Vec<Option<f64>> = input
+            .numbers(table.column(&input.name)?)?
+            .into_iter()
+            .map(|place| (!place.is_nan()).then_some(place))
+            .collect();
         numbers = numbers.with(&input.name, places)?;
     }
     let feature = |(input, ends): (&Input, &Vec<f64>)| Feature { column: input.name.clone(), ends: ends.clone() };

@@ -83,11 +83,14 @@ impl Model {
 
     /// The scores of each row: for each of the model's scores a number a row.
     pub(crate) fn scores(&self, rows: &Table) -> Result<Vec<Vec<f64>>> {
+        let inputs = &self.header.inputs;
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
         let mut scores = vec![Vec::with_capacity(rows.rows() as usize); self.header.start.len()];
         for start in (0..rows.rows()).step_by(BLOCK_ROWS as usize) {
             let block = rows.slice(start, BLOCK_ROWS);
+            let read = block.columns(&names)?;
             let columns: Vec<Vec<f64>> =
-                self.header.inputs.iter().map(|input| input.numbers(&block)).collect::<Result<_>>()?;
+                inputs.iter().zip(read).map(|(input, column)| input.numbers(column)).collect::<Result<_>>()?;
             let length = BLOCK_ROWS.min(rows.rows() - start) as usize;
             for (output, scores) in scores.iter_mut().enumerate() {
                 scores.extend((0..length).map(|row| self.score(output, |feature| columns[feature][row])));

@@ -10,6 +10,9 @@ use stepwell::{Class, Classes, Error, Result, SavedFiles, Table, Weights};
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
 
+/// Rows that are read at a time.
+const BLOCK_ROWS: u64 = 4096;
+
 /// What stands in `model.json`: of two classes `negative` and `positive`, of more `classes`. The numbers stand in
 /// `weights.safetensors`, as scikit-learn shapes them: `coefficients` [scores, features] and `intercept` [scores]; of two
 /// classes `coefficients` is [features].
@@ -82,9 +85,13 @@ impl Model {
     pub(crate) fn scores(&self, rows: &Table) -> Result<Vec<f64>> {
         let intercepts: Vec<f64> = self.scores.iter().map(|score| score.intercept).collect();
         let mut scores = intercepts.repeat(rows.rows() as usize);
-        for (place, feature) in self.features.iter().enumerate() {
-            let coefficients: Vec<f64> = self.scores.iter().map(|score| score.coefficients[place]).collect();
-            add_feature(&mut scores, feature, &coefficients, &rows.f64(feature)?.required()?)?;
+        let of_block = BLOCK_ROWS as usize * self.classes.scores();
+        for (start, scores) in (0..rows.rows()).step_by(BLOCK_ROWS as usize).zip(scores.chunks_mut(of_block)) {
+            let columns = rows.slice(start, BLOCK_ROWS).columns(&self.features)?;
+            for (place, (feature, column)) in self.features.iter().zip(columns).enumerate() {
+                let coefficients: Vec<f64> = self.scores.iter().map(|score| score.coefficients[place]).collect();
+                add_feature(scores, feature, &coefficients, &column.into_f64()?.required()?, start)?;
+            }
         }
         Ok(scores)
     }
@@ -99,9 +106,11 @@ impl Model {
     }
 }
 
-fn add_feature(scores: &mut [f64], feature: &str, coefficients: &[f64], values: &[f64]) -> Result<()> {
+/// `start` is the position of the block's first row.
+fn add_feature(scores: &mut [f64], feature: &str, coefficients: &[f64], values: &[f64], start: u64) -> Result<()> {
     for (row, (scores, value)) in scores.chunks_mut(coefficients.len()).zip(values).enumerate() {
         if !value.is_finite() {
+            let row = start + row as u64;
             let reason = format!("expected a finite number in every row, got {value} in row {row}");
             return Err(Error::invalid(feature, reason));
         }
@@ -141,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_number_that_is_none_names_its_column() {
-        let error = add_feature(&mut [0.0, 0.0], "age", &[1.0], &[3.0, f64::NAN]).unwrap_err();
-        assert_eq!(error, Error::invalid("age", "expected a finite number in every row, got NaN in row 1"));
+        let error = add_feature(&mut [0.0, 0.0], "age", &[1.0], &[3.0, f64::NAN], 7).unwrap_err();
+        assert_eq!(error, Error::invalid("age", "expected a finite number in every row, got NaN in row 8"));
         let mut scores = [0.0; 4];
-        add_feature(&mut scores, "age", &[1.0, -2.0], &[3.0, 5.0]).unwrap();
+        add_feature(&mut scores, "age", &[1.0, -2.0], &[3.0, 5.0], 0).unwrap();
         assert_eq!(scores, [3.0, -6.0, 5.0, -10.0]);
     }
 }

@@ -8,7 +8,7 @@ use crate::network::Architecture;
 use crate::params::Activation;
 use crate::rows::Meaning;
 use serde::{Deserialize, Serialize};
-use stepwell::{DataType, Error, Field, Result, SavedFiles, Table, Weights};
+use stepwell::{AnyColumn, DataType, Error, Field, Result, SavedFiles, Table, Weights};
 
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -69,11 +69,13 @@ impl Model {
 
     /// Row-major.
     fn scores(&self, rows: &Table) -> Result<Vec<f64>> {
+        let inputs = &self.header.architecture.inputs;
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
         let mut scores = Vec::with_capacity(rows.rows() as usize * self.header.architecture.outputs);
         for start in (0..rows.rows()).step_by(BLOCK_ROWS) {
             let block = rows.slice(start, BLOCK_ROWS as u64);
-            let inputs = self.header.architecture.inputs.iter();
-            let columns = inputs.map(|input| values(&block, input, start)).collect::<Result<Vec<_>>>()?;
+            let read = inputs.iter().zip(block.columns(&names)?);
+            let columns = read.map(|(input, column)| values(column, input, start)).collect::<Result<Vec<_>>>()?;
             let entered = self.enter(&columns, block.rows() as usize);
             scores.extend(self.through(entered, block.rows() as usize).into_iter().map(f64::from));
         }
@@ -128,9 +130,9 @@ pub(crate) fn outputs(meaning: &Meaning) -> Vec<Field> {
 }
 
 /// `start` is the position of the block's first row.
-fn values(block: &Table, input: &Input, start: u64) -> Result<Values> {
+fn values(column: AnyColumn, input: &Input, start: u64) -> Result<Values> {
     let Some(vocabulary) = &input.vocabulary else {
-        let numbers = block.f64(&input.name)?.required()?;
+        let numbers = column.into_f64()?.required()?;
         return match numbers.iter().position(|number| !(*number as f32).is_finite()) {
             None => Ok(Values::Numbers(numbers.into_iter().map(|number| number as f32).collect())),
             Some(row) => {
@@ -140,7 +142,7 @@ fn values(block: &Table, input: &Input, start: u64) -> Result<Values> {
             }
         };
     };
-    vocabulary.of_column(block.column(&input.name)?).map(Values::Places)
+    vocabulary.of_column(column).map(Values::Places)
 }
 
 /// Values [rows, inputs] times weight [inputs, outputs], plus bias. Each sum begins with the bias and goes on in the order of

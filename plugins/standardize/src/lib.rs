@@ -133,9 +133,10 @@ impl RowWise for Standardize {
     }
 
     fn apply(&self, rows: &Table) -> Result<Table> {
+        let names: Vec<&str> = self.scales.iter().map(|scale| scale.column.as_str()).collect();
         let mut scaled = Table::builder();
-        for scale in &self.scales {
-            scaled = match rows.column(&scale.column)? {
+        for (scale, column) in self.scales.iter().zip(rows.columns(&names)?) {
+            scaled = match column {
                 AnyColumn::Float32(column) => {
                     scaled.column(&scale.column, column.map(|value| scale.apply(f64::from(value)) as f32))
                 }

@@ -7,8 +7,10 @@ mod doctor;
 mod endpoint;
 mod gc;
 mod init;
+mod key;
 mod model;
 pub(crate) mod plugin;
+mod predictions;
 mod run;
 mod runs;
 mod schedule;
@@ -52,9 +54,14 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         Command::Endpoint(endpoint) => endpoint::endpoint(&args, endpoint).await,
         Command::Audit(audit) => audit::audit(&args, audit).await,
         Command::Secret(secret) => secret::secret(&args, secret).await,
+        Command::Predictions(predictions) => predictions::predictions(&args, predictions).await,
+        Command::Key(key) => key::key(&args, key).await,
         Command::Tenant(tenant) => tenant::tenant(&args, tenant).await,
         Command::Plugin(plugin) => plugin::plugin(&args, plugin).await,
-        Command::Serve { listen } => serve::serve(&args, *listen).await,
+        Command::Serve { listen, require_keys, tls_cert, tls_key } => {
+            let tls = tls_cert.as_deref().zip(tls_key.as_deref());
+            serve::serve(&args, serve::Door { address: *listen, require_keys: *require_keys, tls }).await
+        }
         Command::Doctor => doctor::doctor(&args),
         Command::Worker => Ok(0),
     }

@@ -4,32 +4,39 @@ use crate::args::Args;
 use crate::open;
 use crate::outcome::{CANCELLED, Failure};
 use crate::show;
-use server::Folder;
+use server::{Folder, Server};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use types::TenantId;
 
-pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failure> {
+/// Where applications come in, and how.
+pub(crate) struct Door<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) require_keys: bool,
+    /// Certificate and key.
+    pub(crate) tls: Option<(&'a Path, &'a Path)>,
+}
+
+pub(crate) async fn serve(args: &Args, door: Door<'_>) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let socket = Folder::socket(&open::data(args)?);
-    let tcp = api::bind(address).await?;
-    let server = open::own(args)?;
-    let tenant = args.tenant.clone();
-    for (tenant, run, resumed) in server.resume_all(&folder) {
-        match resumed {
-            Some(Ok(())) => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
-            Some(Err(error)) => anstream::eprintln!(
-                "run {run} of tenant `{tenant}` is unfinished and cannot go on: {}",
-                show::tame_lines(&error.to_string())
-            ),
-            None => anstream::eprintln!(
-                "run {run} of tenant `{tenant}` is unfinished and began in another folder; \
-                 `stepwell runs resume {run}` goes on with it there"
-            ),
-        }
+    let tls = door.tls.map(|(certificate, key)| api::Tls::load(certificate, key)).transpose()?.map(Arc::new);
+    let tcp = api::bind(door.address, door.require_keys).await?;
+    if tls.is_none() && !door.address.ip().is_loopback() {
+        let warning = show::styled("warning", show::BAD);
+        anstream::eprintln!(
+            "{warning}: keys and rows cross the network in the clear; --tls-cert and --tls-key encrypt them"
+        );
     }
+    let server = open::own(args)?;
+    if door.require_keys {
+        server.require_keys();
+    }
+    let tenant = args.tenant.clone();
+    resume(&server, &folder);
     let loading = Arc::clone(&server);
     let (whose, project) = (tenant.clone(), folder.clone());
     let loaded =
@@ -43,12 +50,15 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
     let deployed = tokio::task::spawn_blocking(move || deployed.serve_deployments()).await.map_err(Failure::ours)?;
     deployed.map_err(api::Trouble::from)?.iter().for_each(|(tenant, ready)| tell(tenant, ready));
     server.keep_triggers(|text| anstream::eprintln!("{}", show::tame_lines(&text)));
-    let json = args.json;
+    if let Some(tls) = &tls {
+        renew_when_told(Arc::clone(tls));
+    }
+    let (json, scheme) = (args.json, if tls.is_some() { "https" } else { "http" });
     let say = move |listening: &api::Listening| {
-        let address = listening.address;
+        let at = format!("{scheme}://{}", listening.address);
         match json {
-            true => anstream::println!("{}", serde_json::json!({ "listening": format!("http://{address}") })),
-            false => anstream::println!("listening on http://{address}"),
+            true => anstream::println!("{}", serde_json::json!({ "listening": at })),
+            false => anstream::println!("listening on {at}"),
         }
     };
     let asked = asked_to_stop();
@@ -65,8 +75,25 @@ pub(crate) async fn serve(args: &Args, address: SocketAddr) -> Result<u8, Failur
         anstream::eprintln!("stopping; runs that are under way can be resumed; a second signal ends at once");
     };
     tokio::select! {
-        served = api::listen(server, TenantId::default_tenant(), &socket, tcp, stop, say) => served.map(|()| 0).map_err(Failure::from),
+        served = api::listen(server, TenantId::default_tenant(), &socket, (tcp, tls), stop, say) => served.map(|()| 0).map_err(Failure::from),
         () = times(2) => Ok(CANCELLED),
+    }
+}
+
+/// Goes on with runs that a crash interrupted, and says with which.
+fn resume(server: &Arc<Server>, folder: &Path) {
+    for (tenant, run, resumed) in server.resume_all(folder) {
+        match resumed {
+            Some(Ok(())) => anstream::eprintln!("resumed run {run} of tenant `{tenant}`"),
+            Some(Err(error)) => anstream::eprintln!(
+                "run {run} of tenant `{tenant}` is unfinished and cannot go on: {}",
+                show::tame_lines(&error.to_string())
+            ),
+            None => anstream::eprintln!(
+                "run {run} of tenant `{tenant}` is unfinished and began in another folder; \
+                 `stepwell runs resume {run}` goes on with it there"
+            ),
+        }
     }
 }
 
@@ -78,6 +105,21 @@ fn tell(tenant: &TenantId, (endpoint, version): &server::Readiness) {
             anstream::eprintln!("endpoint `{endpoint}`{whose} is not ready: {}", show::tame_lines(&fault.to_string()))
         }
     }
+}
+
+/// Has the certificate read again whenever SIGHUP comes. Without a handler the signal ends the process.
+fn renew_when_told(tls: Arc<api::Tls>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => anstream::eprintln!("read the certificate again"),
+                Err(fault) => {
+                    anstream::eprintln!("the certificate stays as it was: {}", show::tame_lines(&fault.to_string()));
+                }
+            }
+        }
+    });
 }
 
 /// How often Ctrl-C or SIGTERM came. Heard from the call on: whoever reads where we listen may end us at once. Without a handler

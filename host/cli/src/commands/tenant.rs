@@ -41,9 +41,10 @@ pub(crate) async fn tenant(args: &Args, command: &Tenant) -> Result<u8, Failure>
             };
             told(args, &shown, &show::tame_text(&shown.toml))
         }
-        Tenant::Quota { name, storage, attempts, cpu, egress } => {
+        Tenant::Quota { name, storage, attempts, cpu, egress, requests } => {
             let (storage, attempts) = (storage.clone(), attempts.clone());
-            let change = QuotaChange { storage, attempts, cpu: cpu.clone(), egress: egress.clone() };
+            let (cpu, egress, requests) = (cpu.clone(), egress.clone(), requests.clone());
+            let change = QuotaChange { storage, attempts, cpu, egress, requests };
             let detail: TenantDetail = match change == QuotaChange::default() {
                 true => client.get(&at(name, "")).await?,
                 false => send(client, "PUT", &at(name, "/quota"), &change).await?,

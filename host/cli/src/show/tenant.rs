@@ -37,7 +37,8 @@ pub(crate) fn quotas(quotas: &[QuotaLine]) -> String {
     let rows = quotas.iter().map(|line| {
         let (today, a_day) = if line.quota.is_daily() { (" today", " a day") } else { ("", "") };
         let used = format!("{}{today}", line.quota.quantity(line.used).about());
-        let limit = line.limit.map(|most| format!("{}{a_day}", line.quota.quantity(most)));
+        let bound = line.limit.map(|most| format!("{}{a_day}", line.quota.quantity(most)));
+        let limit = line.rate.map(|rate| rate.to_string()).or(bound);
         vec![line.quota.key().to_owned(), used, limit.unwrap_or_else(|| "none".to_owned())]
     });
     table(&["quota", "used", "limit"], rows.collect())

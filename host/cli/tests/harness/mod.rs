@@ -105,6 +105,22 @@ impl Project {
         Self { folder, _warm: None }
     }
 
+    /// One with the model `guests/moody` behind the endpoint `tumour`, before any other command.
+    pub(crate) fn moody() -> Self {
+        let project = Self::cold();
+        project.write("data/rows.csv", "x\n1.5\n2.5\n");
+        let guests = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("test-guests");
+        std::fs::copy(guests.join("moody.wasm"), project.path("moody.wasm")).unwrap();
+        let pipeline = "[steps.rows]\nplugin = \"csv\"\nparams = { path = \"data/rows.csv\" }\n\
+                        grants = { files = [\"data\"] }\n\
+                        [steps.model]\nplugin = \"./moody.wasm\"\ninputs = { train = \"rows.table\" }\n\
+                        params = { factor = 2 }\n\
+                        [steps.registered]\nbuiltin = \"register\"\ninputs = { model = \"model.model\" }\n\
+                        name = \"tumour\"\nalias = \"champion\"\n";
+        project.write(TRAIN, pipeline);
+        project
+    }
+
     /// A project of `examples/`, as a fresh clone has it.
     pub(crate) fn example(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! `stepwell serve` as a process: found by what it prints, asked over HTTP, ended by signals.
 
 use super::command;
-use super::http::{Answer, request};
+use super::http::{Answer, request, request_with};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -36,9 +36,18 @@ impl Serving {
         Self::under(folder, &["--data", data.to_str().unwrap()])
     }
 
+    /// The same with these options of `serve`.
+    pub(crate) fn with(folder: &Path, more: &[&str]) -> Self {
+        Self::said_to(folder, &[&["serve", "--json"], more].concat())
+    }
+
     fn under(folder: &Path, options: &[&str]) -> Self {
+        Self::said_to(folder, &[options, &["serve", "--listen", "127.0.0.1:0", "--json"]].concat())
+    }
+
+    fn said_to(folder: &Path, words: &[&str]) -> Self {
         let said = NamedTempFile::new().unwrap();
-        let mut command = command(folder, &[options, &["serve", "--listen", "127.0.0.1:0", "--json"]].concat());
+        let mut command = command(folder, words);
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said.reopen().unwrap());
         let mut child = command.spawn().expect("`stepwell serve` starts");
         let mut line = String::new();
@@ -63,6 +72,13 @@ impl Serving {
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         request(self.address, "POST", path, body.as_ref()).unwrap()
+    }
+
+    /// A request with a key, or any other value of `Authorization`.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, path: &str, authorization: &str, body: &str) -> Answer {
+        request_with(self.address, method, path, &format!("Authorization: {authorization}\r\n"), body.as_bytes())
+            .unwrap()
     }
 
     /// The probabilities of rows by the protocol, in one request.
@@ -109,9 +125,23 @@ impl Serving {
 
     /// The most memory that the process has taken so far.
     pub(crate) fn peak_mebibytes(&self) -> u64 {
+        self.mebibytes("VmHWM:")
+    }
+
+    /// The memory that the process takes now.
+    pub(crate) fn resident_mebibytes(&self) -> u64 {
+        self.mebibytes("VmRSS:")
+    }
+
+    fn mebibytes(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-        peak.map(|kibibytes: u64| kibibytes / 1024).expect("a line VmHWM")
+        let found = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB")?.trim().parse().ok());
+        found.map(|kibibytes: u64| kibibytes / 1024).expect("a line of it")
+    }
+
+    /// The server's own.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends SIGTERM.

@@ -1,7 +1,7 @@
 //! Spoilt bytes -> an error, or a table of which every value can be read; never a panic, and never much memory.
 
 use super::*;
-use crate::{GuestColumn, PART_ROWS, Table, TableWriter, open, open_bytes, to_bytes, write};
+use crate::{GuestColumn, PART_ROWS, Table, TableWriter, open, open_bytes, open_message, to_bytes, to_message, write};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use types::{DataType, Digest, Field, TableRef};
@@ -90,6 +90,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn a_spoilt_message_of_columns_is_refused_or_harmless(bytes in spoilt(to_message(&table(9), &schema()).unwrap())) {
+        if let Ok(table) = open_message(&bytes, &schema()) {
+            prop_assert!(table.rows() <= 8 * bytes.len() as u64);
+            read_all(&table);
+        }
+    }
+
+    #[test]
     fn a_spoilt_message_is_refused_or_harmless(bytes in spoilt(to_bytes(&table(9)).unwrap())) {
         if let Ok(table) = open_bytes(&bytes, &schema()) {
             prop_assert!(table.rows() <= 8 * bytes.len() as u64);
@@ -165,6 +173,41 @@ fn rows_without_columns_take_no_memory() {
     let table = Table::from_arrays(nothing.clone(), Vec::new(), 1 << 50).unwrap();
     let error = open_bytes(&to_bytes(&table).unwrap(), &nothing).unwrap_err().to_string();
     assert!(error.contains("a batch of 0 bytes claims 1125899906842624 rows"), "{error}");
+}
+
+#[test]
+fn a_message_brings_back_every_value_whatever_pieces_the_rows_lay_in() {
+    let pieces = [table(9).slice(3, 2), table(9).slice(0, 0), table(17).slice(8, 9), table(1)];
+    let rows = Table::concat(&pieces).unwrap();
+    let opened = open_message(&to_message(&rows, &schema()).unwrap(), &schema()).unwrap();
+    assert_eq!((opened.rows(), opened.schema()), (12, &schema()));
+    let values = |table: &Table| crate::json_rows(table).unwrap();
+    assert_eq!(values(&opened), values(&rows));
+    let none = Table::empty(schema());
+    assert_eq!(open_message(&to_message(&none, &schema()).unwrap(), &schema()).unwrap().rows(), 0);
+}
+
+#[test]
+fn a_message_of_other_columns_or_another_length_is_refused() {
+    let sound = to_message(&table(9), &schema()).unwrap();
+    let other = Schema { fields: schema().fields[..2].to_vec() };
+    let error = to_message(&table(9), &other).unwrap_err().to_string();
+    assert!(error.contains("expected `x` int64, `name` text"), "{error}");
+    let longer = [&sound[..], b"more"].concat();
+    for (bytes, schema, expected) in [
+        (&b""[..], schema(), "shorter than it says"),
+        (&sound[..sound.len() - 1], schema(), "shorter than it says"),
+        (&longer, schema(), "goes on after its last column"),
+        (&sound, other, "goes on after its last column"),
+    ] {
+        let error = open_message(bytes, &schema).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}, expected {expected}");
+    }
+    for claimed in [u32::MAX, u32::MAX - 1, i32::MAX as u32, 10, 8] {
+        let mut spoilt = sound.clone();
+        spoilt[..4].copy_from_slice(&claimed.to_le_bytes());
+        assert!(open_message(&spoilt, &schema()).is_err(), "{claimed} rows");
+    }
 }
 
 /// A folder of parts, and the table that they are.

@@ -13,7 +13,7 @@ fn one(data_type: DataType) -> Vec<Field> {
 }
 
 fn rows(request: &Value, columns: &[Field]) -> Result<Value, String> {
-    let asked = request_table(request.to_string().as_bytes(), columns).map_err(|error| error.to_string())?;
+    let asked = request_table(request.to_string().as_bytes(), None, columns).map_err(|error| error.to_string())?;
     let rows = data::json_rows(&asked.rows).unwrap();
     Ok(rows.into_iter().map(|row| row["x"].clone()).collect())
 }
@@ -58,16 +58,11 @@ fn what_does_not_fit_is_refused_with_what_was_expected() {
             "FP64",
             json!([1]),
             json!([1]),
-            "has datatype `FP64`, its column of float32 takes UINT8, UINT16, INT8, INT16, FP32",
+            "has datatype `FP64`, its column of float32 takes UINT8, UINT16, INT8, INT16, FP16, BF16, FP32",
         ),
         (Text, "FP16", json!([1]), json!([1]), "has datatype `FP16`, its column of text takes BYTES"),
-        (
-            Bytes,
-            "BYTES",
-            json!([1]),
-            json!([""]),
-            "has datatype `BYTES`, its column of bytes takes nothing: a column of bytes cannot come in JSON",
-        ),
+        (Bytes, "BYTES", json!([1]), json!([""]), "cannot come in JSON: the column holds bytes (row 0)"),
+        (Float64, "FP16", json!([1]), json!([1]), "has FP16 in `data`, which is binary only"),
         (Int64, "INT8", json!([2]), json!([0, 128]), "is 128, no INT8 (row 1)"),
         (Int64, "UINT8", json!([1]), json!([-1]), "is -1, no UINT8 (row 0)"),
         (Int64, "INT64", json!([1]), json!([1.0]), "is 1.0, no INT64 (row 0)"),
@@ -129,7 +124,7 @@ fn data_that_is_no_tensor_is_refused_where_it_stops_to_be_one() {
         ("[[1],[2],[3],{}]", "more than the 2 lists that its shape says at line 1 column 13"),
     ] {
         let request = format!(r#"{{"inputs":[{{"name":"x","data":{data},"datatype":"FP64","shape":[2,1]}}]}}"#);
-        let error = request_table(request.as_bytes(), &one(DataType::Float64)).unwrap_err().to_string();
+        let error = request_table(request.as_bytes(), None, &one(DataType::Float64)).unwrap_err().to_string();
         assert_eq!(error, format!("input `x` has wrong `data`: {expected}"), "{data}");
     }
 }
@@ -141,13 +136,13 @@ fn every_problem_of_a_request_is_told_at_once() {
         let rows = data.as_array().map_or(0, Vec::len);
         json!({"name": name, "datatype": "FP64", "shape": [rows], "data": data})
     };
-    let request = json!({"parameters": {"binary_data_output": true}, "inputs": [
+    let request = json!({"outputs": [{"name": "p", "parameters": {"classification": 3}}], "inputs": [
         input("b", json!([1, 2])), input("c", json!([1, 2, 3])), input("e", json!([1])), input("d", json!(["x", 1])),
         input("b", json!([1])),
     ]});
     assert_eq!(
         rows(&request, &columns).unwrap_err(),
-        "binary tensors are not supported, send and ask for JSON; input `e` is unknown, the model does not read it; \
+        "`p` asks for the extension classification, which is not supported; input `e` is unknown, the model does not read it; \
          input `b` stands twice; input `a` (FP64) is missing; input `d` is the text `x`, no FP64 (row 0); \
          input `c` has 3 rows, `b` has 2"
     );
@@ -171,7 +166,7 @@ fn an_error_of_the_parser_quotes_little() {
         format!(r#"{{"inputs":"{long}"}}"#),
         format!(r#"{{"inputs":[{{"name":"x","shape":[1],"datatype":"FP64","data":"{long}"}}]}}"#),
     ] {
-        let error = request_table(body.as_bytes(), &one(DataType::Float64)).unwrap_err().to_string();
+        let error = request_table(body.as_bytes(), None, &one(DataType::Float64)).unwrap_err().to_string();
         assert!(error.len() < 2000, "{}", error.len());
         assert!(error.contains(" .. at line 1 column "), "{error}");
     }
@@ -182,7 +177,7 @@ fn more_tensors_than_any_model_has_are_refused_unread() {
     let mut body = br#"{"inputs":["#.to_vec();
     (0..10_001).for_each(|_| body.extend(br#"{"name":"","shape":[],"datatype":""},"#));
     body.extend(b"and no JSON");
-    let error = request_table(&body, &one(DataType::Float64)).unwrap_err().to_string();
+    let error = request_table(&body, None, &one(DataType::Float64)).unwrap_err().to_string();
     assert!(error.contains("invalid length 10001, expected a list of at most 10000"), "{error}");
 }
 
@@ -206,7 +201,7 @@ fn a_body_that_is_no_request_says_where() {
             "invalid type: sequence, expected an object of parameters at line 1 column 26",
         ),
     ] {
-        let error = request_table(body.as_bytes(), &one(DataType::Float64)).unwrap_err();
+        let error = request_table(body.as_bytes(), None, &one(DataType::Float64)).unwrap_err();
         assert_eq!((error.to_string(), error.status()), (format!("cannot read the request: {expected}"), 400));
     }
 }
@@ -216,8 +211,9 @@ fn id_and_outputs_are_kept() {
     let mut request = tensor("FP64", &json!([1]), &json!([1]));
     request["id"] = json!("42");
     request["outputs"] = json!([{"name": "probability", "parameters": {"binary_data": false}}]);
-    let asked = request_table(request.to_string().as_bytes(), &one(DataType::Float64)).unwrap();
-    assert_eq!((asked.id.as_deref(), asked.outputs.as_slice()), (Some("42"), ["probability".to_owned()].as_slice()));
+    let asked = request_table(request.to_string().as_bytes(), None, &one(DataType::Float64)).unwrap();
+    let outputs = Outputs { named: vec![("probability".to_owned(), false)], binary: false };
+    assert_eq!((asked.id.as_deref(), asked.outputs), (Some("42"), outputs));
 }
 
 #[test]
@@ -225,6 +221,71 @@ fn a_nullable_column_takes_nulls() {
     let columns = [Field { nullable: true, ..field("x", DataType::Text) }];
     let data = json!([null, "a", null]);
     assert_eq!(rows(&tensor("BYTES", &json!([3]), &data), &columns), Ok(data));
+}
+
+/// A body of the binary extension: its JSON, and the bytes that follow.
+fn with_bytes(json: &Value, bytes: &[u8]) -> (Vec<u8>, Option<usize>) {
+    let json = json.to_string().into_bytes();
+    let length = json.len();
+    ([json.as_slice(), bytes].concat(), Some(length))
+}
+
+#[test]
+fn bytes_behind_the_json_are_the_inputs_in_their_order() {
+    let columns = [field("a", DataType::Int64), field("b", DataType::Text), field("c", DataType::Float64)];
+    let input = |name: &str, datatype: &str, size: usize| json!({"name": name, "datatype": datatype, "shape": [2], "parameters": {"binary_data_size": size}});
+    let request = json!({"parameters": {"binary_data_output": true}, "outputs": [
+        {"name": "p"}, {"name": "q", "parameters": {"binary_data": false}},
+    ], "inputs": [
+        input("b", "BYTES", 11),
+        {"name": "c", "datatype": "FP64", "shape": [2], "data": [0.5, 1]},
+        input("a", "INT16", 4),
+    ]});
+    let (body, length) = with_bytes(&request, b"\x02\0\0\0\xc3\xa9\x01\0\0\0x\xff\xff\x07\0");
+    let asked = request_table(&body, length, &columns).unwrap();
+    let rows = data::json_rows(&asked.rows).unwrap();
+    assert_eq!(
+        Value::from(rows.into_iter().map(Value::Object).collect::<Vec<_>>()),
+        json!([{"a": -1, "b": "é", "c": 0.5}, {"a": 7, "b": "x", "c": 1.0}])
+    );
+    let named = vec![("p".to_owned(), true), ("q".to_owned(), false)];
+    assert_eq!(asked.outputs, Outputs { named, binary: true });
+}
+
+#[test]
+fn bytes_that_do_not_add_up_are_refused() {
+    let input = |parameters: Value| json!({"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "parameters": parameters}]});
+    let mut both = tensor("FP64", &json!([1]), &json!([1]));
+    both["inputs"][0]["parameters"] = json!({"binary_data_size": 8});
+    for (request, bytes, expected) in [
+        (input(json!({})), 0, "input `x` has no `data`"),
+        (
+            input(json!({"binary_data_size": 8})),
+            7,
+            "input `x` says `binary_data_size` 8, behind the JSON are 7 bytes left",
+        ),
+        (
+            input(json!({"binary_data_size": 8})),
+            9,
+            "behind the JSON are 1 bytes that no input's `binary_data_size` counts",
+        ),
+        (input(json!({"binary_data_size": 4})), 4, "input `x` has 4 bytes of values, 1 of FP64 are 8"),
+        (
+            both,
+            8,
+            "behind the JSON are 8 bytes that no input's `binary_data_size` counts; \
+             input `x` has both `data` and `binary_data_size`",
+        ),
+    ] {
+        let (body, length) = with_bytes(&request, &vec![0; bytes]);
+        let error = request_table(&body, length, &one(DataType::Float64)).unwrap_err().to_string();
+        assert_eq!(error, expected, "{request}");
+    }
+    let error = request_table(b"{}", Some(3), &one(DataType::Float64)).unwrap_err();
+    let expected = "cannot read the request: `Inference-Header-Content-Length` says 3 bytes, the body has 2";
+    assert_eq!((error.to_string().as_str(), error.status()), (expected, 400));
+    let error = request_table(b"{\"inputs\": []}", Some(5), &one(DataType::Float64)).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the request: EOF"), "{error}");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -241,13 +302,14 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        drop(request_table(&bytes, &one(DataType::Float64)));
+        drop(request_table(&bytes, None, &one(DataType::Float64)));
+        drop(request_table(&bytes, Some(bytes.len() / 2), &one(DataType::Float64)));
         drop(crate::plain_table(&bytes, &one(DataType::Float64)));
     }
 
     #[test]
     fn arbitrary_tensors_never_panic(
-        datatype in prop::sample::select(vec!["BOOL", "INT8", "INT64", "UINT32", "FP32", "FP64", "BYTES", "FP16"]),
+        datatype in prop::sample::select(vec!["BOOL", "INT8", "INT64", "UINT32", "FP32", "FP64", "BYTES", "FP16", "BF16"]),
         column in prop::sample::select(vec![
             DataType::Boolean, DataType::Int64, DataType::Float32, DataType::Float64, DataType::Text, DataType::Bytes,
             DataType::Timestamp, DataType::Date, DataType::Vector(2),
@@ -255,11 +317,21 @@ proptest! {
         nullable in any::<bool>(),
         shape in prop::collection::vec(-1i64..4, 0..3),
         data in any_json(),
+        bytes in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..40),
+        size in 0usize..42,
     ) {
         let columns = [Field { nullable, ..field("x", column) }];
         let request = tensor(datatype, &json!(shape), &data);
-        if let Ok(asked) = request_table(request.to_string().as_bytes(), &columns) {
+        if let Ok(asked) = request_table(request.to_string().as_bytes(), None, &columns) {
             prop_assert_eq!(asked.rows.rows(), shape[0] as u64);
+        }
+        let mut request = request;
+        request["inputs"][0]["parameters"] = json!({"binary_data_size": size});
+        request["inputs"][0].as_object_mut().unwrap().remove("data");
+        let (body, length) = with_bytes(&request, &bytes);
+        match request_table(&body, length, &columns) {
+            Ok(asked) => prop_assert_eq!(asked.rows.rows(), shape[0] as u64),
+            Err(error) => prop_assert_eq!(error.status(), 400),
         }
         drop(crate::plain_table(json!({"rows": [{"x": data}]}).to_string().as_bytes(), &columns));
     }

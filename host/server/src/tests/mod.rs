@@ -3,6 +3,7 @@
 
 mod bundles;
 mod deploying;
+mod knocking;
 mod scheduling;
 mod triggering;
 

@@ -159,3 +159,26 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     let cause = house.runs()[2].head.cause.clone();
     assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned() });
 }
+
+#[test]
+fn what_is_not_kept_goes_once_a_day() {
+    let house = House::new();
+    let prepared = house.prepare_with(&tenant(), "[retention]\nruns = 1\n", &[("main", STEP)]);
+    house.server.deploy(&tenant(), &prepared).unwrap();
+    let other: TenantId = "other".parse().unwrap();
+    house.server.create_tenant(&other, None).unwrap();
+    let mut last_us = Default::default();
+    let mut after = |minutes: i64| {
+        house.set(minutes);
+        house.server.retain(&mut last_us);
+        house.count("main")
+    };
+    (0..3).for_each(|_| house.start("main"));
+    assert_eq!(after(10), 1);
+    (0..2).for_each(|_| house.start("main"));
+    assert_eq!(after(10 + 24 * 60 - 1), 3, "the day is not over");
+    assert_eq!(after(10 + 24 * 60), 1);
+    (0..2).for_each(|_| house.start("main"));
+    assert_eq!(after(0), 1, "the clock went back");
+    assert_eq!(last_us.keys().collect::<Vec<_>>(), [&tenant()], "who says nothing loses nothing");
+}

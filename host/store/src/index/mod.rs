@@ -1,14 +1,17 @@
-//! What is derived from the journals, for fast reads. Two kinds: sled on disk, a `BTreeMap` for tests.
+//! What is derived from the journals, for fast reads. Two kinds: sled on disk, behind what it is not told of yet, and a
+//! `BTreeMap` for tests.
 //!
 //! An [`Index`] is an ordered map that knows nothing of tenants. [`Walls`] is one tenant's part of it: the only place
 //! where a key gets its tenant. With every commit go the journal's mark that it reflects and the sum of all entries'
 //! hashes, so that an index can be held against the journal and against itself ([`survey`]).
 
+mod behind;
 #[cfg(test)]
 mod memory;
 mod sled;
 
 pub(crate) use self::sled::SledIndex;
+pub(crate) use behind::Behind;
 #[cfg(test)]
 pub(crate) use memory::MemoryIndex;
 

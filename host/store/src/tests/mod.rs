@@ -7,6 +7,7 @@ mod deployments;
 mod gc;
 mod group;
 mod installation;
+mod keys;
 mod model;
 mod records;
 mod torn;

@@ -1,0 +1,113 @@
+//! How many of a tenant's requests are under way at once: one more is refused at once, instead of having all of them wait
+//! longer and longer. Of each tenant its own: one that asks too much, or whose requests are slow, keeps no other waiting.
+
+use crate::inference::Refused;
+use axum::http::StatusCode;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use types::TenantId;
+
+/// Requests of a tenant between their last byte and their answer's first. Half of the connections there may be.
+const UNDER_WAY_MAX: usize = 128;
+/// A request of more bytes takes long to read: so that few of them do not take all processors, they are read in turns.
+const LARGE_BYTES: usize = 64 << 10;
+/// Large requests of a tenant at a time.
+const LARGE_MAX: usize = 4;
+/// The most that a large one waits for the others.
+const TURN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What each tenant's requests have taken.
+#[derive(Clone, Default)]
+pub(crate) struct Turns(Arc<Mutex<BTreeMap<TenantId, OfTenant>>>);
+
+#[derive(Clone)]
+struct OfTenant {
+    under_way: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
+
+/// A request's turn; it ends when this is dropped.
+pub(crate) struct Turn {
+    _under_way: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
+}
+
+impl Turns {
+    /// A turn for a request of so many bytes, unless too many of the tenant's are under way.
+    pub(crate) async fn take(&self, tenant: &TenantId, bytes: usize) -> Result<Turn, Refused> {
+        self.take_within(TURN_TIME_MAX, tenant, bytes).await
+    }
+
+    async fn take_within(&self, most: Duration, tenant: &TenantId, bytes: usize) -> Result<Turn, Refused> {
+        let OfTenant { under_way, large } = self.of(tenant);
+        let busy = |text: String| Refused::Said(StatusCode::TOO_MANY_REQUESTS, text);
+        let under_way = under_way.try_acquire_owned().map_err(|_| {
+            busy(format!("{UNDER_WAY_MAX} requests of the tenant are under way, the most there may be; send it again"))
+        })?;
+        let late =
+            || busy(format!("{LARGE_MAX} other large requests have kept this one waiting for {most:?}; send it again"));
+        let large = match bytes > LARGE_BYTES {
+            true => Some(timeout(most, large.acquire_owned()).await.ok().and_then(Result::ok).ok_or_else(late)?),
+            false => None,
+        };
+        Ok(Turn { _under_way: under_way, _large: large })
+    }
+
+    fn of(&self, tenant: &TenantId) -> OfTenant {
+        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let [under_way, large] = [UNDER_WAY_MAX, LARGE_MAX].map(|most| Arc::new(Semaphore::new(most)));
+            OfTenant { under_way, large }
+        };
+        tenants.entry(tenant.clone()).or_insert_with(new).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Id;
+
+    async fn refused(turns: &Turns, tenant: &TenantId, bytes: usize) -> String {
+        match turns.take_within(Duration::from_millis(1), tenant, bytes).await {
+            Err(Refused::Said(StatusCode::TOO_MANY_REQUESTS, text)) => text,
+            Err(_) => panic!("refused otherwise"),
+            Ok(_) => panic!("let in"),
+        }
+    }
+
+    fn tenants() -> [TenantId; 2] {
+        ["loud", "quiet"].map(|name| TenantId::parse(name).unwrap())
+    }
+
+    #[tokio::test]
+    async fn one_too_many_is_refused_at_once_and_takes_nothing_from_others() {
+        let (turns, [loud, quiet]) = (Turns::default(), tenants());
+        let mut taken = Vec::new();
+        for _ in 0..UNDER_WAY_MAX {
+            taken.push(turns.take(&loud, 100).await.unwrap_or_else(|_| panic!("refused")));
+        }
+        assert!(refused(&turns, &loud, 100).await.contains("128 requests of the tenant are under way"));
+        assert!(turns.take(&quiet, 100).await.is_ok());
+        taken.pop();
+        assert!(turns.take(&loud, 100).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn large_requests_wait_for_each_other_and_small_ones_for_nobody() {
+        let (turns, [loud, quiet]) = (Turns::default(), tenants());
+        let mut taken = Vec::new();
+        for _ in 0..LARGE_MAX {
+            taken.push(turns.take(&loud, LARGE_BYTES + 1).await.unwrap_or_else(|_| panic!("refused")));
+        }
+        assert!(refused(&turns, &loud, LARGE_BYTES + 1).await.contains("kept this one waiting for 1ms"));
+        assert!(turns.take(&loud, LARGE_BYTES).await.is_ok());
+        assert!(turns.take(&quiet, LARGE_BYTES + 1).await.is_ok());
+        let next = turns.take(&loud, LARGE_BYTES + 1);
+        taken.pop();
+        assert!(next.await.is_ok());
+    }
+}

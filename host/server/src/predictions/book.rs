@@ -1,0 +1,293 @@
+//! One endpoint's predictions: what was noted and is not written yet, the file that grows, and what goes again.
+
+use super::files::{self, LogFile, unusable};
+use super::labels::LabelLog;
+use super::rows;
+use crate::{Error, locked};
+use data::{LogWriter, Table};
+use manifest::LogSettings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use types::{EndpointName, Fault, ModelName, PredictionId};
+
+/// The most that waits to be written; what comes beyond is counted and not logged.
+const BUFFER_BYTES_MAX: usize = 32 << 20;
+/// With so much nobody waits for more.
+const MUCH_BYTES: usize = 4 << 20;
+/// Where the next file begins.
+const FILE_BYTES: u64 = 16 << 20;
+const FILE_MS: u64 = 86_400_000;
+/// How often it is looked for what is too old, unless a file begins.
+const CLEAR_US: i64 = 3_600_000_000;
+/// Files whose ids are kept in memory, some 16 bytes a prediction.
+const REMEMBERED: usize = 8;
+
+/// A request and its answer.
+pub(crate) struct Noted {
+    /// When it came.
+    pub(crate) at_us: i64,
+    pub(crate) latency_us: u64,
+    pub(crate) model: ModelName,
+    pub(crate) version: u32,
+    /// Of the caller's own, if one came with it.
+    pub(crate) trace: Option<Arc<str>>,
+    pub(crate) rows: Table,
+    pub(crate) predictions: Table,
+}
+
+/// What became of a note.
+pub(crate) struct Told {
+    pub(crate) id: PredictionId,
+    /// Nothing was waiting before it.
+    pub(crate) is_first: bool,
+    pub(crate) is_much: bool,
+}
+
+/// An endpoint's log, in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionLog {
+    pub endpoint: EndpointName,
+    pub files: u64,
+    pub bytes: u64,
+    /// None if nothing is kept.
+    pub since_us: Option<i64>,
+    pub labels: u64,
+    /// Since the server began, in rows: those logged, and those that are not, for there was no room for them, or their disk did
+    /// not take them.
+    pub logged: u64,
+    pub dropped: u64,
+    pub unwritten: u64,
+    /// Why some were not written last.
+    pub trouble: Option<String>,
+    /// Bytes behind the last whole rows of files that a crash cut short.
+    pub torn_bytes: u64,
+}
+
+#[derive(Default)]
+struct Buffer {
+    noted: Vec<(PredictionId, Noted)>,
+    bytes: usize,
+    is_closed: bool,
+}
+
+/// The file that grows, and when it was last looked for what is too old.
+#[derive(Default)]
+struct Growing {
+    file: Option<(PredictionId, LogWriter)>,
+    cleared_us: Option<i64>,
+    trouble: Option<String>,
+}
+
+#[derive(Default)]
+struct Counts {
+    logged: AtomicU64,
+    dropped: AtomicU64,
+    unwritten: AtomicU64,
+}
+
+/// The sorted ids of a file of so many bytes.
+type Remembered = (LogFile, Arc<Vec<PredictionId>>);
+
+/// What is kept of an endpoint's predictions.
+pub(crate) struct Book {
+    endpoint: EndpointName,
+    pub(super) folder: PathBuf,
+    settings: Mutex<LogSettings>,
+    buffer: Mutex<Buffer>,
+    /// Held from taking what the buffer has until that is written: whoever looks for a prediction sees it in one of both.
+    growing: Mutex<Growing>,
+    remembered: Mutex<Vec<Remembered>>,
+    counts: Counts,
+    pub(super) labels: LabelLog,
+}
+
+impl Book {
+    pub(crate) fn new(endpoint: EndpointName, folder: PathBuf) -> Self {
+        let labels = LabelLog::new(folder.join("labels"));
+        let (settings, buffer, growing, remembered, counts) = Default::default();
+        Self { endpoint, folder, settings, buffer, growing, remembered, counts, labels }
+    }
+
+    pub(crate) fn settle(&self, settings: LogSettings) {
+        *locked(&self.settings) = settings;
+    }
+
+    /// Takes note of a request, if there is room and its lot is drawn; all its rows or none.
+    pub(crate) fn note(&self, noted: Noted, now_us: i64) -> Result<Told, Error> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|error| Fault::host(format!("no randomness for an id: {error}")))?;
+        let id = PredictionId::first(now_us, random);
+        let told = |is_first, is_much| Ok(Told { id, is_first, is_much });
+        // The last bits, which say nothing of the others.
+        let lot = f64::from(u32::from_be_bytes([random[6], random[7], random[8], random[9]])) / 4_294_967_296.0;
+        if lot >= locked(&self.settings).sample {
+            return told(false, false);
+        }
+        let rows = noted.rows.rows();
+        let bytes = noted.rows.held_bytes().saturating_add(noted.predictions.held_bytes());
+        let mut buffer = locked(&self.buffer);
+        if buffer.is_closed || buffer.bytes.saturating_add(bytes) > BUFFER_BYTES_MAX {
+            self.counts.dropped.fetch_add(rows, Ordering::Relaxed);
+            return told(false, false);
+        }
+        let (is_first, was_much) = (buffer.noted.is_empty(), buffer.bytes > MUCH_BYTES);
+        buffer.bytes += bytes;
+        buffer.noted.push((id, noted));
+        let is_much = buffer.bytes > MUCH_BYTES && !was_much;
+        told(is_first, is_much)
+    }
+
+    /// Takes no more notes: the tenant goes, and its folder with it.
+    pub(crate) fn close(&self) {
+        // Whoever writes is waited for.
+        let mut growing = locked(&self.growing);
+        *locked(&self.buffer) = Buffer { is_closed: true, ..Buffer::default() };
+        growing.file = None;
+    }
+
+    /// Writes what was noted, and removes what is not to be kept any longer.
+    pub(crate) fn write(&self, now_us: i64) {
+        let mut growing = locked(&self.growing);
+        let noted = {
+            let mut buffer = locked(&self.buffer);
+            if buffer.is_closed {
+                return;
+            }
+            buffer.bytes = 0;
+            std::mem::take(&mut buffer.noted)
+        };
+        for alike in noted.chunk_by(|(_, one), (_, next)| is_alike(one, next)) {
+            let rows = alike.iter().map(|(_, one)| one.rows.rows()).sum();
+            match self.add(&mut growing, alike, now_us) {
+                Ok(()) => {
+                    self.counts.logged.fetch_add(rows, Ordering::Relaxed);
+                }
+                Err(fault) => {
+                    self.counts.unwritten.fetch_add(rows, Ordering::Relaxed);
+                    *growing = Growing { trouble: Some(fault.to_string()), ..Growing::default() };
+                }
+            }
+        }
+        if growing.cleared_us.is_none_or(|at_us| now_us.saturating_sub(at_us) >= CLEAR_US) {
+            growing.cleared_us = Some(now_us);
+            if let Err(fault) = self.clear(now_us) {
+                growing.trouble = Some(fault.to_string());
+            }
+        }
+    }
+
+    /// Adds requests of the same columns to the file that has them.
+    fn add(&self, growing: &mut Growing, noted: &[(PredictionId, Noted)], now_us: i64) -> Result<(), Fault> {
+        let wrong = |error: data::Error| unusable(&self.folder, &error);
+        let table = rows::table(noted).map_err(wrong)?;
+        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+        let is_open = match &growing.file {
+            Some((first, file)) => {
+                let is_young = now_ms.saturating_sub(first.at_ms()) < FILE_MS;
+                file.schema() == table.schema() && file.bytes().map_err(wrong)? < FILE_BYTES && is_young
+            }
+            None => false,
+        };
+        if !is_open {
+            let first = noted.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |(id, _)| *id);
+            growing.file = Some((first, self.begin(first, &table)?));
+            growing.cleared_us = None;
+        }
+        let Some((_, file)) = &mut growing.file else { return Ok(()) };
+        file.append(&table).map_err(wrong)
+    }
+
+    fn begin(&self, first: PredictionId, table: &Table) -> Result<LogWriter, Fault> {
+        let made = || {
+            files::make(&self.folder, 1)?;
+            let path = files::place(&self.folder, first);
+            let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
+            std::fs::File::open(&self.folder)?.sync_all()?;
+            Ok(file)
+        };
+        let file = made().map_err(|error: std::io::Error| unusable(&self.folder, &error))?;
+        LogWriter::create(file, table.schema().clone()).map_err(|error| unusable(&self.folder, &error))
+    }
+
+    fn clear(&self, now_us: i64) -> Result<(), Fault> {
+        let settings = locked(&self.settings).clone();
+        let mut files = files::listed(&self.folder)?;
+        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+        let gone = files::beyond(&files, settings.keep_ms, settings.bytes, now_ms);
+        for file in files.drain(..gone) {
+            std::fs::remove_file(&file.path).map_err(|error| unusable(&file.path, &error))?;
+        }
+        // A label is younger than what it is for.
+        files.first().map_or(Ok(()), |oldest| self.labels.clear(oldest.first.at_ms()))
+    }
+
+    /// Those of the predictions that are logged, or about to be.
+    pub(super) fn known(&self, ids: &BTreeSet<PredictionId>) -> Result<BTreeSet<PredictionId>, Fault> {
+        let _still = locked(&self.growing);
+        let mut known = BTreeSet::new();
+        for (first, one) in &locked(&self.buffer).noted {
+            let end = first.row(one.rows.rows());
+            known.extend(ids.range(*first..end));
+        }
+        let files = files::listed(&self.folder)?;
+        let mut wanted: BTreeSet<&LogFile> = BTreeSet::new();
+        for id in ids.difference(&known) {
+            wanted.extend(files::holding(&files, *id));
+        }
+        for file in wanted {
+            let held = self.ids(file)?;
+            known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
+        }
+        Ok(known)
+    }
+
+    fn ids(&self, file: &LogFile) -> Result<Arc<Vec<PredictionId>>, Fault> {
+        let mut remembered = locked(&self.remembered);
+        if let Some((_, ids)) = remembered.iter().find(|(known, _)| known == file) {
+            return Ok(Arc::clone(ids));
+        }
+        let wrong = |error: data::Error| unusable(&file.path, &error);
+        let mut ids = match data::open_log(&file.path).map_err(wrong)? {
+            Some(read) => rows::ids(&read.rows).map_err(wrong)?,
+            None => Vec::new(),
+        };
+        ids.sort_unstable();
+        let ids = Arc::new(ids);
+        remembered.retain(|(known, _)| known.path != file.path);
+        remembered.truncate(REMEMBERED - 1);
+        remembered.insert(0, (file.clone(), Arc::clone(&ids)));
+        Ok(ids)
+    }
+
+    /// The log in numbers.
+    pub(crate) fn told(&self) -> Result<PredictionLog, Error> {
+        let trouble = locked(&self.growing).trouble.clone();
+        let files = files::listed(&self.folder)?;
+        let mut torn_bytes = 0;
+        for file in &files {
+            let read = data::open_log(&file.path).map_err(|error| unusable(&file.path, &error))?;
+            torn_bytes += read.map_or(file.bytes, |read| read.torn_bytes);
+        }
+        let count = |counted: &AtomicU64| counted.load(Ordering::Relaxed);
+        Ok(PredictionLog {
+            endpoint: self.endpoint.clone(),
+            files: files.len() as u64,
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            since_us: files.first().map(|file| i64::try_from(file.first.at_ms() * 1000).unwrap_or(i64::MAX)),
+            labels: self.labels.read()?.len() as u64,
+            logged: count(&self.counts.logged),
+            dropped: count(&self.counts.dropped),
+            unwritten: count(&self.counts.unwritten),
+            trouble,
+            torn_bytes,
+        })
+    }
+}
+
+fn is_alike(one: &Noted, other: &Noted) -> bool {
+    one.rows.schema() == other.rows.schema() && one.predictions.schema() == other.predictions.schema()
+}

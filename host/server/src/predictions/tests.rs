@@ -1,0 +1,199 @@
+//! A book without a server around it, on a clock that is told.
+
+use super::book::{Book, Noted};
+use super::labels::{LabelRequest, NewLabel};
+use super::{Predictions, join};
+use data::{GuestColumn, Table, json_rows};
+use manifest::LogSettings;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use types::{DataType, Field, PredictionId, Schema};
+
+const NOW_US: i64 = 1_700_000_000_000_000;
+const DAY_US: i64 = 86_400_000_000;
+
+fn field(name: &str, data_type: DataType) -> Field {
+    Field { name: name.to_owned(), data_type, nullable: false }
+}
+
+fn floats(name: &str, values: &[f64]) -> Table {
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let length = values.len() as u32;
+    let column = GuestColumn { data_type: DataType::Float64, length, validity: None, offsets: None, data };
+    Table::from_columns(Schema { fields: vec![field(name, DataType::Float64)] }, vec![column]).unwrap()
+}
+
+/// A request of these `x`, each answered with its double.
+fn noted(xs: &[f64]) -> Noted {
+    noted_of("x", xs)
+}
+
+fn noted_of(column: &str, xs: &[f64]) -> Noted {
+    let doubled: Vec<f64> = xs.iter().map(|x| 2.0 * x).collect();
+    let (rows, predictions) = (floats(column, xs), floats("prediction", &doubled));
+    let model = "m".parse().unwrap();
+    Noted { at_us: NOW_US, latency_us: 7, model, version: 3, trace: Some(Arc::from("abc")), rows, predictions }
+}
+
+/// A request of eight rows and two megabytes.
+fn large() -> Noted {
+    let (length, width) = (8, 65_536);
+    let data = vec![0; 4 * length as usize * width as usize];
+    let column = GuestColumn { data_type: DataType::Vector(width), length, validity: None, offsets: None, data };
+    let rows = Table::from_columns(Schema { fields: vec![field("v", DataType::Vector(width))] }, vec![column]).unwrap();
+    Noted { rows, ..noted(&[1.0; 8]) }
+}
+
+fn book(folder: &Path) -> Book {
+    std::fs::create_dir_all(folder.join("tenant")).unwrap();
+    Book::new("e".parse().unwrap(), folder.join("tenant/predictions/e"))
+}
+
+fn labelled(book: &Book, id: PredictionId, label: f64) -> u64 {
+    let new = NewLabel { prediction_id: id.to_string(), label: label.into(), at: None };
+    book.label(&LabelRequest { labels: vec![new] }, Some(DataType::Float64), NOW_US).unwrap().accepted
+}
+
+fn exported(book: &Book) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let mut rows = Vec::new();
+    book.each(false, &mut |row| {
+        rows.push(row);
+        true
+    })
+    .unwrap();
+    rows
+}
+
+#[test]
+fn what_was_noted_is_found_before_and_after_it_is_written_and_joined_with_its_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let first = book.note(noted(&[1.0, 2.0]), NOW_US).unwrap();
+    assert!(first.is_first && !first.is_much);
+    assert_eq!(labelled(&book, first.id.row(1), 4.5), 1, "it is not written yet");
+    assert_eq!(labelled(&book, first.id.row(2), 4.5), 0, "there are two rows");
+    book.write(NOW_US);
+    let second = book.note(noted_of("y", &[5.0]), NOW_US + 1).unwrap();
+    let third = book.note(noted(&[3.0]), NOW_US + 2).unwrap();
+    book.write(NOW_US + 2);
+    for (id, label) in [(first.id, 2.5), (second.id, 1.0), (third.id, 6.5), (first.id.row(1), 3.5)] {
+        assert_eq!(labelled(&book, id, label), 1);
+    }
+    let told = book.told().unwrap();
+    assert_eq!((told.files, told.logged, told.labels, told.torn_bytes), (3, 4, 4, 0), "a file for each run of columns");
+    let (table, joined) =
+        join::columns(&[field("x", DataType::Float64)], &[field("prediction", DataType::Float64)], "truth").unwrap();
+    let found = book.joined((&table, &joined)).unwrap();
+    let rows = serde_json::to_value(json_rows(&found.table).unwrap()).unwrap();
+    assert_eq!(rows, serde_json::json!([{"x": 1.0, "truth": 2.5}, {"x": 2.0, "truth": 3.5}, {"x": 3.0, "truth": 6.5}]));
+    let row = &json_rows(&found.joined).unwrap()[1];
+    assert_eq!(
+        (&row["_id"], &row["_version"], &row["_latency_us"]),
+        (&first.id.row(1).to_string().into(), &3.into(), &7.into())
+    );
+    assert_eq!((&row["_trace"], &row["prediction"], &row["_label"]), (&"abc".into(), &4.0.into(), &3.5.into()));
+    assert_eq!(exported(&book).len(), 4);
+}
+
+#[test]
+fn columns_of_a_logs_own_names_keep_their_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let id = book.note(noted_of("_id", &[1.5]), NOW_US).unwrap().id;
+    book.note(noted_of("prediction", &[2.5]), NOW_US).unwrap();
+    book.write(NOW_US);
+    let rows = exported(&book);
+    assert_eq!((&rows[0]["_id"], &rows[0]["_id_"]), (&id.to_string().into(), &1.5.into()));
+    assert_eq!((&rows[1]["prediction"], &rows[1]["prediction_"]), (&2.5.into(), &5.0.into()));
+}
+
+#[test]
+fn a_full_buffer_drops_and_counts_and_takes_again_once_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let told: Vec<bool> = (0..20).map(|_| book.note(large(), NOW_US).unwrap().is_much).collect();
+    assert_eq!(told.iter().filter(|much| **much).count(), 1, "said once");
+    let dropped = book.told().unwrap().dropped;
+    assert!((32..=40).contains(&dropped), "{dropped} of 160, for 32 MiB have room for 15 requests or 16");
+    book.write(NOW_US);
+    let told = book.told().unwrap();
+    assert_eq!((told.logged + told.dropped, told.unwritten), (160, 0));
+    book.note(large(), NOW_US).unwrap();
+    assert_eq!(book.told().unwrap().dropped, dropped);
+}
+
+#[test]
+fn what_is_too_old_goes_with_its_labels_and_what_is_not_drawn_never_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    book.settle(LogSettings { keep_ms: 2 * 86_400_000, ..LogSettings::default() });
+    for day in 0..6 {
+        let now_us = NOW_US + day * DAY_US;
+        let id = book.note(noted(&[day as f64]), now_us).unwrap().id;
+        book.write(now_us);
+        let new = NewLabel { prediction_id: id.to_string(), label: 1.0.into(), at: None };
+        book.label(&LabelRequest { labels: vec![new] }, None, now_us).unwrap();
+    }
+    let days: Vec<f64> = exported(&book).iter().map(|row| row["x"].as_f64().unwrap()).collect();
+    assert_eq!(days, [2.0, 3.0, 4.0, 5.0], "a file goes when all its rows are older");
+    book.settle(LogSettings { sample: 0.0, ..LogSettings::default() });
+    let id = book.note(noted(&[9.0]), NOW_US).unwrap().id;
+    book.write(NOW_US);
+    assert_eq!((book.known(&BTreeSet::from([id])).unwrap(), exported(&book).len()), (BTreeSet::new(), 4));
+    book.settle(LogSettings { sample: 0.5, ..LogSettings::default() });
+    for _ in 0..1000 {
+        book.note(noted(&[9.0]), NOW_US + 6 * DAY_US).unwrap();
+    }
+    book.write(NOW_US + 6 * DAY_US);
+    let drawn = exported(&book).len() - 4;
+    assert!((400..600).contains(&drawn), "{drawn} of 1000");
+}
+
+#[test]
+fn a_disk_that_does_not_take_them_costs_rows_and_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    std::fs::write(folder.path().join("tenant/predictions"), "a file where the folder is to be").unwrap();
+    book.note(noted(&[1.0]), NOW_US).unwrap();
+    book.write(NOW_US);
+    std::fs::remove_file(folder.path().join("tenant/predictions")).unwrap();
+    book.note(noted(&[2.0]), NOW_US).unwrap();
+    book.write(NOW_US);
+    let told = book.told().unwrap();
+    assert_eq!((told.logged, told.unwritten), (1, 1));
+    assert!(told.trouble.unwrap().contains("cannot use the prediction log"));
+    std::fs::remove_dir_all(folder.path().join("tenant")).unwrap();
+    book.close();
+    book.note(noted(&[3.0]), NOW_US).unwrap();
+    book.write(NOW_US);
+    assert!(!folder.path().join("tenant").exists(), "a tenant that is gone does not come back");
+}
+
+#[derive(Debug)]
+struct Still;
+
+impl ports::Clock for Still {
+    fn now_us(&self) -> i64 {
+        NOW_US
+    }
+}
+
+/// Nobody asks for it: the thread that writes does.
+#[test]
+fn what_was_noted_is_written_by_itself_and_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tenant, endpoint) = (types::TenantId::default_tenant(), "e".parse().unwrap());
+    std::fs::create_dir_all(crate::folder::tenant(folder.path(), &tenant)).unwrap();
+    let predictions = Predictions::new(folder.path().to_owned(), Arc::new(Still));
+    predictions.note(&tenant, &endpoint, noted(&[1.0])).unwrap();
+    let book = predictions.book(&tenant, &endpoint);
+    let begin = std::time::Instant::now();
+    while exported(&book).is_empty() {
+        assert!(begin.elapsed().as_secs() < 60, "nobody writes");
+        std::thread::yield_now();
+    }
+    predictions.note(&tenant, &endpoint, noted(&[2.0])).unwrap();
+    drop(predictions);
+    assert_eq!(exported(&book).len(), 2);
+}

@@ -42,6 +42,12 @@ fn the_example_is_read_as_it_is_written() {
                 `tumour`: Endpoint {
                     model: `tumour`,
                     alias: "champion",
+                    traffic: Traffic {
+                        split: {},
+                        sticky: None,
+                        shadow: None,
+                        canary: None,
+                    },
                     request_bytes: None,
                     log: LogSettings {
                         sample: 1.0,

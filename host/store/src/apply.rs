@@ -8,8 +8,8 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use types::{
-    AliasMove, ApiKey, BackfillAsked, Deployment, Digest, KeyName, ModelVersion, Record, RunHead, RunId, RunState,
-    ScheduleState, TableRef,
+    AliasMove, ApiKey, BackfillAsked, Deployment, Digest, KeyName, ModelName, ModelVersion, Record, RunHead, RunId,
+    RunState, ScheduleState, TableRef,
 };
 
 /// Records of a schedule's passed instants that can be looked up; each may tell of many.
@@ -72,10 +72,7 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         Record::RolloutMoved(moved) => {
             vec![Op::put(key::rollout(&moved.endpoint, place.sequence), encode(moved))]
         }
-        Record::VersionTagged { model, version, key, value, .. } => {
-            let key = key::tag(model, *version, key);
-            vec![value.as_ref().map_or_else(|| Op::remove(key.clone()), |value| Op::put(key.clone(), encode(value)))]
-        }
+        Record::VersionTagged { model, version, key, value, .. } => tagged(model, *version, key, value.as_ref()),
         Record::StepCommitted { run, commit, .. } => match (commit.key, commit.taken) {
             (Some(key), None) => {
                 vec![Op::put(key::cached(&key), encode(&Cached { run: *run, place: place.clone() }))]
@@ -250,6 +247,14 @@ fn registered(version: &ModelVersion, view: &dyn View) -> Result<Vec<Op>> {
     }
     let last = number(view, &key::model(&version.model))?.max(version.version.into());
     Ok(vec![Op::put(key, encode(version)), Op::put(key::model(&version.model), encode(&last))])
+}
+
+fn tagged(model: &ModelName, version: u32, key: &str, value: Option<&String>) -> Vec<Op> {
+    let key = key::tag(model, version, key);
+    vec![match value {
+        Some(value) => Op::put(key, encode(value)),
+        None => Op::remove(key),
+    }]
 }
 
 fn aliased(moved: &AliasMove, place: &Place) -> Vec<Op> {

@@ -119,10 +119,8 @@ mod tests {
         for cut in 0..=bytes.len() as u64 {
             let mut short = tempfile::NamedTempFile::new().unwrap();
             short.write_all(&bytes[..cut as usize]).unwrap();
-            let rows = match ends.iter().rposition(|end| *end <= cut) {
-                None => None,
-                Some(whole) => Some(([0, 1, 3][whole], cut - ends[whole])),
-            };
+            let whole = ends.iter().rposition(|end| *end <= cut);
+            let rows = whole.map(|whole| ([0, 1, 3][whole], cut - ends[whole]));
             let read = open_log(short.path()).unwrap();
             assert_eq!(read.map(|read| (read.rows.rows(), read.torn_bytes)), rows, "cut at {cut}");
         }

@@ -16,10 +16,13 @@ fn values(table: &Table) -> Vec<f64> {
     data::numbers(table, "x").unwrap()
 }
 
+/// What a request is told: its predictions, and how many were computed together.
+type Told = Result<(Vec<f64>, usize), FaultKind>;
+
 /// Requests with these rows, and where their answers come out.
 struct Scene {
     queue: Queue,
-    told: mpsc::Receiver<(usize, Result<(Vec<f64>, usize), FaultKind>)>,
+    told: mpsc::Receiver<(usize, Told)>,
 }
 
 impl Scene {
@@ -42,7 +45,7 @@ impl Scene {
         self,
         requests: usize,
         mut by: impl FnMut(&[f64]) -> Result<Vec<f64>, FaultKind>,
-    ) -> (Vec<Result<(Vec<f64>, usize), FaultKind>>, Vec<Vec<f64>>) {
+    ) -> (Vec<Told>, Vec<Vec<f64>>) {
         let mut asked = Vec::new();
         self.queue.close();
         while let Some(batch) = self.queue.next(&Pace { requests }) {

@@ -4,6 +4,7 @@
 //! answer. A caller of another tenant than the port's says so in the metadata `stepwell-tenant`.
 
 use crate::body::{BODY_TIME_MAX, REQUEST_BYTES_MAX, Room, late, too_large};
+use crate::guard::let_on;
 use crate::inference::{
     Asking, Named, Public, Refused, answers, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
 };
@@ -199,6 +200,7 @@ impl tonic::server::StreamingService<Bytes> for Streamed {
                 let (public, held, headers) = (public.clone(), held.clone(), headers.clone());
                 async move {
                     let Some(message) = requests.message().await? else { return Ok::<_, Status>(None) };
+                    let_on(&public, &headers)?;
                     let room = public.room.clone();
                     let answer = infer(public, headers, message).await.map_err(|refused| refused.said().1);
                     held.answered();

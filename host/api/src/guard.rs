@@ -79,12 +79,23 @@ fn knock(request: &Request) -> Result<Knock<'_>, Refused> {
             let text = format!("`{TENANT}` stands more than once or is no text");
             return Err(Refused::Said(StatusCode::BAD_REQUEST, text));
         }
-        // Which endpoint it is about stands in its message: a key that is for some of them asks over HTTP.
-        return Ok(Knock { key: key(request.headers())?, tenant, scope: scope_of(method), endpoint: None });
+        return called(request.headers(), tenant, scope_of(method));
     }
     let (tenant, rest) = named(request.uri().path());
     let (scope, endpoint) = asked(rest);
-    Ok(Knock { key: key(request.headers())?, tenant, scope, endpoint })
+    let of_all = endpoint.is_none() && (rest.starts_with("v2/models") || rest == "openapi.json");
+    Ok(Knock { key: key(request.headers())?, tenant, scope, endpoint, of_all })
+}
+
+/// A call of gRPC. Which endpoint it is about stands in its message: a key that is for some of them asks over HTTP.
+fn called<'a>(headers: &'a HeaderMap, tenant: Option<&'a str>, scope: Scope) -> Result<Knock<'a>, Refused> {
+    Ok(Knock { key: key(headers)?, tenant, scope, endpoint: None, of_all: true })
+}
+
+/// Whether the next message of a stream is let in: since it began its key may have been revoked or its rate used up.
+pub(crate) fn let_on(public: &Public, headers: &HeaderMap) -> Result<(), Refused> {
+    let knock = called(headers, only(headers, &TENANT), Scope::Predict)?;
+    public.server.knock(&public.tenant, knock).map(drop).map_err(Refused::Barred)
 }
 
 /// What a path beneath a tenant asks for, and of which endpoint.
@@ -94,7 +105,8 @@ fn asked(path: &str) -> (Scope, Option<&str>) {
         (Some("predict"), endpoint) => (Scope::Predict, endpoint),
         (Some("labels"), endpoint) => (Scope::Label, endpoint),
         (Some("metrics"), _) => (Scope::Metrics, None),
-        (Some("v2"), Some("models")) => (Scope::Predict, parts.next()),
+        // Statistics without a name are of all.
+        (Some("v2"), Some("models")) => (Scope::Predict, parts.next().filter(|name| *name != "stats")),
         (Some("v2"), Some("repository")) => (Scope::Manage, parts.nth(1)),
         _ => (Scope::Predict, None),
     }

@@ -162,7 +162,7 @@ pub(crate) fn as_model(endpoint: &EndpointName) -> Result<ModelName, Refused> {
 pub(crate) async fn no_route() -> Refused {
     Refused::Said(
         StatusCode::NOT_FOUND,
-        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME, signed calls go to POST /hooks/PROJECT/PIPELINE".to_owned(),
+        "there is no such route: those of the protocol begin with /v2, the plain one is POST /predict/NAME, what came of answers goes to POST /labels/NAME, signed calls to POST /hooks/PROJECT/PIPELINE; GET /docs shows them, GET /metrics counts".to_owned(),
     )
 }
 
@@ -334,12 +334,18 @@ async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers:
     })
 }
 
-/// How much of a body is JSON, where a header says so. What is not understood is refused, not ignored.
-fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Refused> {
+/// What is not understood is refused, not ignored.
+pub(crate) fn expect_plain(headers: &HeaderMap) -> Result<(), Refused> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let text = "the request has a `Content-Encoding`; this server reads bodies as they are";
         return Err(Refused::Said(StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_owned()));
     }
+    Ok(())
+}
+
+/// How much of a body is JSON, where a header says so.
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Refused> {
+    expect_plain(headers)?;
     let Some(said) = headers.get(JSON_LENGTH) else { return Ok(None) };
     let length = said.to_str().ok().and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| {
@@ -365,6 +371,7 @@ pub(crate) async fn predict(
     request: Body,
 ) -> Answer {
     let name = endpoint_name(&endpoint)?;
+    expect_plain(&headers)?;
     let request = public.body(&name, request).await?;
     let bytes = request.as_ref().len();
     let answer = answered(public.clone(), name, bytes, move |public, name| {

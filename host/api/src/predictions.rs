@@ -1,12 +1,12 @@
 //! `POST /labels/NAME` for applications, and for the owner of the data folder what is kept of predictions.
 
 use crate::error::{Refusal, off_thread};
-use crate::inference::{Answer, Named, Public, Refused, encoded, endpoint_name};
+use crate::inference::{Answer, Named, Public, Refused, encoded, endpoint_name, expect_plain};
 use crate::lines::{Line, lines};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use server::{LabelRequest, PredictionLog, Server};
@@ -16,8 +16,14 @@ use types::{EndpointName, TenantId};
 /// The most bytes of labels at a time.
 const LABELS_BYTES_MAX: usize = 4 << 20;
 
-pub(crate) async fn label(State(public): State<Public>, Named(endpoint): Named<String>, request: Body) -> Answer {
+pub(crate) async fn label(
+    State(public): State<Public>,
+    Named(endpoint): Named<String>,
+    headers: HeaderMap,
+    request: Body,
+) -> Answer {
     let name = endpoint_name(&endpoint)?;
+    expect_plain(&headers)?;
     let body = public.room.read_at_most(LABELS_BYTES_MAX, request).await?;
     let request: LabelRequest = serde_json::from_slice(body.as_ref()).map_err(|error| {
         let why: String = error.to_string().chars().take(400).collect();

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, rustls};
 use types::Fault;
 
 /// The protocols that a connection may agree on.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// What connections are encrypted with.
 pub struct Tls {

@@ -55,9 +55,14 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-/// Who asks, for the records.
+/// Who asks, for the records: as the environment says, or, where nobody logged in, the number of the user.
 pub(crate) fn user() -> Option<String> {
-    std::env::var("USER").ok().filter(|name| !name.is_empty())
+    let named = |name: &str| std::env::var(name).ok().filter(|name| !name.is_empty());
+    Some(
+        named("USER")
+            .or_else(|| named("LOGNAME"))
+            .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+    )
 }
 
 /// Where tools and what they made are kept between projects.

@@ -37,6 +37,8 @@ fn answers(project: &Project) -> Vec<Said> {
 fn reading_is_the_same_alone_and_beside_a_server() {
     let project = Project::new();
     project.run();
+    // Whoever loads a version for the first time keeps golden requests of it, and what shows the version tells of them.
+    project.serve().terminate();
     let alone = answers(&project);
     let serving = project.serve();
     let beside = answers(&project);

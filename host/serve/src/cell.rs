@@ -113,6 +113,9 @@ impl<'de> Visitor<'de> for CellReader<'_, 'de> {
     }
 }
 
+/// The most bytes of a column that nulls may stand for: what a body may have.
+const NOTHING_BYTES_MAX: usize = 32 << 20;
+
 /// A column that grows a value at a time.
 pub(crate) struct ColumnBuilder<'a> {
     field: &'a Field,
@@ -135,7 +138,7 @@ impl<'a> ColumnBuilder<'a> {
         match valid {
             true => cells.iter().try_for_each(|cell| self.push_value(cell, datatype))?,
             false if !self.field.nullable => return Err("is null, which the column does not allow".to_owned()),
-            false => self.push_nothing(),
+            false => self.push_nothing()?,
         }
         let row = self.length as usize;
         self.validity.resize(row / 8 + 1, 0);
@@ -194,15 +197,23 @@ impl<'a> ColumnBuilder<'a> {
     }
 
     /// What stands under a null.
-    fn push_nothing(&mut self) {
+    fn push_nothing(&mut self) -> Result<(), String> {
         let width = match self.field.data_type {
-            DataType::Boolean => return self.push_bit(false),
+            DataType::Boolean => {
+                self.push_bit(false);
+                return Ok(());
+            }
             DataType::Text | DataType::Bytes => 0,
             DataType::Float32 | DataType::Date => 4,
             DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
             DataType::Vector(length) => 4 * length as usize,
         };
+        // A few bytes of a request stand for as many as a vector has.
+        if self.data.len() + width > NOTHING_BYTES_MAX {
+            return Err(format!("is one null too many: they take more than {} MiB", NOTHING_BYTES_MAX >> 20));
+        }
         self.data.resize(self.data.len() + width, 0);
+        Ok(())
     }
 
     fn is_text(&self) -> bool {

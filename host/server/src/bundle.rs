@@ -18,7 +18,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use tar::{Archive, Builder, Entry, EntryType, Header};
-use types::{COLUMNS_MAX, Digest, FILES_MAX, Fault, Imported, MEASURES_MAX, ModelName, ModelVersion, Record, TenantId};
+use types::{
+    COLUMNS_MAX, Digest, FILES_MAX, Fault, Imported, MEASURES_MAX, ModelName, ModelVersion, Record, Schema, TenantId,
+};
 
 const RECORD: &str = "model.json";
 const BLOBS: &str = "blobs/";
@@ -186,6 +188,11 @@ fn record(entry: Entry<'_, impl Read>) -> Result<ModelVersion, Error> {
         if got > most {
             return Err(refused(&format!("its version has {got} {what}, expected at most {most}")));
         }
+    }
+    for fields in [&version.request, &version.signature.inputs, &version.signature.outputs] {
+        let schema = Schema { fields: fields.clone() };
+        data::check_schema(&schema)
+            .map_err(|error| refused(&format!("its version has columns that cannot be: {error}")))?;
     }
     let computed = models::version_digest(&version.path, &version.predictor, &version.request);
     match computed == version.digest {

@@ -82,6 +82,8 @@ pub struct Knock<'a> {
     pub scope: Scope,
     /// Which endpoint the path names.
     pub endpoint: Option<&'a str>,
+    /// Whether it may tell of any endpoint there is: nothing for a key that is for some.
+    pub of_all: bool,
 }
 
 /// Who is let in.
@@ -201,7 +203,7 @@ fn expect_allowed(key: &ApiKey, knock: Knock<'_>) -> Result<(), Barred> {
     if !key.scopes.contains(&knock.scope) {
         return Err(barred(false));
     }
-    let is_whole = matches!(knock.scope, Scope::Metrics | Scope::Manage);
+    let is_whole = knock.of_all || matches!(knock.scope, Scope::Metrics | Scope::Manage);
     match knock.endpoint {
         _ if key.endpoints.is_empty() => Ok(()),
         Some(endpoint) if key.endpoints.iter().any(|known| known.as_str() == endpoint) => Ok(()),

@@ -5,9 +5,9 @@ use crate::{Error, Notes, Repin, RunOptions, Server, overrides, pins};
 use manifest::{Builtin, LockedPlugin, PluginSource, Project, Source};
 use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use types::{FaultKind, Field, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
+use types::{FaultKind, Field, Id, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -141,6 +141,7 @@ impl Server {
         if let Some(fault) = asked.ours {
             return Err(fault.into());
         }
+        problems.extend(self.unknown_models(tenant, project, names)?);
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
@@ -150,6 +151,35 @@ impl Server {
             notes(news);
         }
         Ok(plans)
+    }
+
+    /// Steps that predict with a model which neither is registered nor ever will be by this project: to them every run would be
+    /// the first, and a gate would never compare.
+    fn unknown_models(
+        &self,
+        tenant: &TenantId,
+        project: &Project,
+        names: &[PipelineName],
+    ) -> Result<Vec<Problem>, Error> {
+        let steps = |pipeline: &PipelineName| project.pipelines.get(pipeline).into_iter().flat_map(|said| &said.steps);
+        let registered = project.pipelines.keys().flat_map(steps).filter_map(|step| match &step.source {
+            Source::Builtin(Builtin::Register { name, .. }) => Some(name.clone()),
+            _ => None,
+        });
+        let known: BTreeSet<_> =
+            registered.chain(self.store.models(tenant)?.into_iter().map(|model| model.model)).collect();
+        let unknown = names.iter().flat_map(steps).filter_map(|step| match &step.source {
+            Source::Builtin(Builtin::PredictWith { model, .. }) if !known.contains(model) => {
+                let what = format!("step `{}` predicts with model `{model}`, which nothing registers", step.name);
+                let hint = match types::nearest(model.as_str(), known.iter().map(Id::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "name the model that a `register` step names".to_owned(),
+                };
+                Some(Problem::new(what).at(step.place_of(&["model"])).hinted(hint))
+            }
+            _ => None,
+        });
+        Ok(unknown.collect())
     }
 
     fn described(

@@ -124,7 +124,8 @@ impl Seat {
     }
 
     fn load(&self) -> Result<Process, Fault> {
-        loop {
+        // Each of its components is compiled once.
+        for _ in 0..=self.model.path.len() + 1 {
             let mut process = self.pool.fresh(&self.tenant)?;
             process.send(&ToWorker::Load { model: Box::new(self.model.clone()) }, &[])?;
             let bounds = self.bounds(&process, LOAD_MS, &|| false);
@@ -135,6 +136,7 @@ impl Seat {
                 _ => return Err(Fault::new(FaultKind::Crash, "the serving worker said something out of turn")),
             }
         }
+        Err(Fault::new(FaultKind::Crash, "the serving worker finds nothing that was compiled for it"))
     }
 
     fn bounds<'a>(&self, process: &Process, wall_ms: u64, cancelled: &'a dyn Fn() -> bool) -> Bounds<'a> {

@@ -5,7 +5,8 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| super::tame(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+        // Beyond this, formatting itself gives up.
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0).min(usize::from(u16::MAX))
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let numeric = |column: usize| {

@@ -223,6 +223,19 @@ fn a_nullable_column_takes_nulls() {
     assert_eq!(rows(&tensor("BYTES", &json!([3]), &data), &columns), Ok(data));
 }
 
+/// A null is two bytes of a request and sixteen thousand of this column.
+#[test]
+fn nulls_stand_for_no_more_than_a_body_may_have() {
+    let columns = [Field { nullable: true, ..field("x", DataType::Vector(4000)) }];
+    let plain = |rows: usize| {
+        let body = json!({ "rows": vec![json!({}); rows] }).to_string();
+        crate::plain_table(body.as_bytes(), &columns).map(|table| table.rows()).map_err(|error| error.to_string())
+    };
+    assert_eq!(plain(2_000), Ok(2_000));
+    let error = plain(2_200).unwrap_err();
+    assert!(error.contains("one null too many: they take more than 32 MiB"), "{error}");
+}
+
 /// A body of the binary extension: its JSON, and the bytes that follow.
 fn with_bytes(json: &Value, bytes: &[u8]) -> (Vec<u8>, Option<usize>) {
     let json = json.to_string().into_bytes();

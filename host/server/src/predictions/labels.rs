@@ -223,8 +223,8 @@ impl LabelLog {
         make(&self.folder, 2)?;
         if let Some((_, path)) = self.listed().map_err(std::io::Error::other)?.pop() {
             let bytes = std::fs::read(&path)?;
-            let whole = bytes.split_inclusive(|byte| *byte == b'\n').take_while(|line| read_line(line).is_some());
-            let end: usize = whole.map(<[u8]>::len).sum();
+            // Only what a crash cut short: a line in the middle that cannot be read takes no other with it.
+            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
             if (end as u64) < FILE_BYTES {
                 let file = File::options().append(true).open(&path)?;
                 file.set_len(end as u64)?;
@@ -265,7 +265,7 @@ impl LabelLog {
         let mut labels = HashMap::new();
         for (_, path) in self.listed()? {
             let bytes = std::fs::read(&path).map_err(|error| unusable(&path, &error))?;
-            let lines = bytes.split_inclusive(|byte| *byte == b'\n').map_while(read_line);
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(read_line);
             labels.extend(lines.map(|label| (label.id, label)));
         }
         Ok(labels)
@@ -320,6 +320,20 @@ mod tests {
             assert_eq!(log.read().unwrap().len(), kept + 1, "cut at {cut}");
             assert_eq!(log.listed().unwrap().len(), 1);
         }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_takes_no_other_with_it() {
+        let (folder, log) =
+            (tempfile::tempdir().unwrap(), |folder: &std::path::Path| LabelLog::new(folder.join("labels")));
+        (0..3).for_each(|row| log(folder.path()).append(lines(row, "a"), NOW_US).unwrap());
+        let (_, file) = log(folder.path()).listed().unwrap().pop().unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[lines(0, "a").len() + 5] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        log(folder.path()).append(lines(3, "a"), NOW_US).unwrap();
+        let found: Vec<_> = values(&log(folder.path())).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found, [id(0), id(2), id(3)]);
     }
 
     #[test]

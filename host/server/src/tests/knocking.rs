@@ -39,7 +39,7 @@ impl House {
         scope: Scope,
         endpoint: Option<&str>,
     ) -> Result<Caller, Barred> {
-        self.server.knock(&super::tenant(), Knock { key, tenant, scope, endpoint })
+        self.server.knock(&super::tenant(), Knock { key, tenant, scope, endpoint, of_all: false })
     }
 
     fn predict(&self, key: Option<&str>, tenant: Option<&str>) -> Result<Caller, Barred> {
@@ -132,6 +132,15 @@ fn a_key_may_do_what_it_says_and_no_more() {
         let barred = Barred::OutOfScope { key: name("few"), scope, of_endpoints: true };
         assert_eq!(house.knock(Some(&few), None, scope, None), Err(barred));
     }
+    // As a call of gRPC asks, whose message alone names the endpoint.
+    let ask = |key| {
+        let knock = Knock { key: Some(key), tenant: None, scope: Scope::Predict, endpoint: None, of_all: true };
+        house.server.knock(&tenant(), knock)
+    };
+    let barred = Barred::OutOfScope { key: name("few"), scope: Scope::Predict, of_endpoints: true };
+    assert_eq!(ask(few.as_str()), Err(barred));
+    let whole = house.key(&tenant(), request("whole", &[Scope::Predict]));
+    assert_eq!(ask(whole.as_str()), keyed(&tenant()));
 }
 
 #[test]

@@ -17,6 +17,9 @@ const ALL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 /// From the end of the head to the end of the body.
 pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// The same of a body of a few kilobytes, which may come from anybody: who sends half of it holds a connection for so long.
+const SMALL_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// What there is room for, shared by all requests.
 #[derive(Clone)]
 pub(crate) struct Room(Arc<Semaphore>);
@@ -62,6 +65,11 @@ impl Room {
     /// The same of a body that is to be smaller.
     pub(crate) async fn read_at_most(&self, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
         self.read_within(BODY_TIME_MAX, bytes_max.min(REQUEST_BYTES_MAX), body).await
+    }
+
+    /// The same of one that has no reason to take long.
+    pub(crate) async fn read_small(&self, bytes_max: usize, body: Body) -> Result<Taken, Refused> {
+        self.read_within(SMALL_TIME_MAX, bytes_max, body).await
     }
 
     async fn read_within(&self, most: Duration, bytes_max: usize, body: Body) -> Result<Taken, Refused> {

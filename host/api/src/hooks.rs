@@ -30,7 +30,7 @@ pub(crate) async fn hook(
     request: Request,
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
-    let body = public.room.read_at_most(HOOK_BYTES_MAX, body).await?;
+    let body = public.room.read_small(HOOK_BYTES_MAX, body).await?;
     let call = HookCall { headers: once(&head.headers), body: body.as_ref().to_vec() };
     let fired = off_thread(move || Ok(public.server.hook(&public.tenant, &project, &pipeline, &call))).await?;
     let fired = fired.map_err(|refused| match refused {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 static ALLOCATOR: worker::CappedAllocator = worker::CappedAllocator;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = typed();
     // A worker's threads are the guest's to use; it gets no runtime of ours.
     if matches!(args.command, args::Command::Worker) {
         return match worker::main() {
@@ -40,4 +40,12 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// What was typed. An error quotes it, so it is read once more without what a terminal would obey.
+fn typed() -> args::Args {
+    args::Args::try_parse().unwrap_or_else(|error| {
+        let tamed = std::env::args_os().map(|typed| show::tame(&typed.to_string_lossy()));
+        args::Args::try_parse_from(tamed).err().unwrap_or(error).exit()
+    })
 }

@@ -205,7 +205,8 @@ fn another_tenant_has_every_route_beneath_its_name() {
     let tensors = json!({ "inputs": [{ "name": "x", "datatype": "FP64", "shape": [2], "data": [1.5, 30.5] }] });
     let answer = post("/v2/models/tumour/infer", &tensors).good();
     assert_eq!(answer["outputs"].as_array().unwrap().len(), 2, "{answer}");
-    assert_eq!(post("/v2/models/tumour/versions/1/infer", &tensors).good(), answer);
+    // Of the prediction ids each answer has its own.
+    assert_eq!(post("/v2/models/tumour/versions/1/infer", &tensors).good()["outputs"], answer["outputs"]);
     let predictions = post("/predict/tumour", &json!({ "rows": [{ "x": 1.5 }, { "x": 30.5 }] })).good();
     assert_eq!(predictions["predictions"].as_array().unwrap().len(), 2, "{predictions}");
     let nothing = json!({});
@@ -236,16 +237,18 @@ fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
     let (project, serving) = served();
     let rows = project.rows(1, "parts.test");
     let before = serving.infer(&rows);
+    // Beside the endpoint's there may be one that waits for steps.
+    let loaded = serving.workers().len();
     assert_eq!(serving.post("/v2/repository/models/tumour/unload", "").status, 200);
     let deadline = Instant::now() + DEADLINE;
-    while !serving.workers().is_empty() {
+    while serving.workers().len() >= loaded {
         assert!(Instant::now() < deadline, "an unloaded endpoint keeps its worker");
         std::thread::yield_now();
     }
     let body = serving.infer_body(&rows[..1]);
     refused("unloaded", &serving.post(INFER, body.to_string()), 503, "endpoint `tumour` was unloaded");
     assert_eq!(serving.get("/v2/models/tumour/ready").status, 503);
-    assert!(serving.workers().is_empty(), "asking has loaded it");
+    assert!(serving.workers().len() < loaded, "asking has loaded it");
     assert_eq!(serving.post("/v2/repository/models/tumour/load", "{}").status, 200);
     assert_eq!(serving.infer(&rows), before);
     no_panic(serving);
@@ -256,7 +259,11 @@ fn the_openapi_document_tells_of_routes_that_are_there() {
     let (project, serving) = served();
     let document = serving.get("/openapi.json").good();
     let columns = &document["components"]["schemas"]["tumour.row"]["properties"];
-    assert_eq!(columns["mean_radius"], json!({ "type": "number", "format": "double" }));
+    assert_eq!(
+        columns["mean_radius"],
+        json!({ "type": ["number", "null"], "format": "double" }),
+        "a file may lack any value"
+    );
     let paths = document["paths"].as_object().unwrap();
     for (path, _) in paths.iter().filter(|(_, methods)| methods.get("get").is_some()) {
         serving.get(path).good();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use types::{DataType, Digest, Fault, FaultKind, Field, Rollout};
+use types::{DataType, Digest, Fault, Field, Rollout};
 
 /// Rows of an answer that are looked at.
 const ROWS_MAX: u32 = 256;
@@ -59,8 +59,7 @@ impl Traffic {
         let mut seen = locked(&self.seen);
         let window = seen.entry(version).or_default();
         match answer {
-            // The request was wrong, and would have been with any version.
-            Err(fault) if fault.kind == FaultKind::Invalid => {}
+            // Also of rows that were refused: a caller's mistakes meet both versions alike, and only the difference counts.
             Err(_) => window.failed(),
             Ok(table) => {
                 window.answered(took_us.max(0) as f64 / 1e6);

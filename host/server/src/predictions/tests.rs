@@ -74,9 +74,9 @@ fn what_was_noted_is_found_before_and_after_it_is_written_and_joined_with_its_la
     assert_eq!(labelled(&book, first.id.row(1), 4.5), 1, "it is not written yet");
     assert_eq!(labelled(&book, first.id.row(2), 4.5), 0, "there are two rows");
     book.write(NOW_US);
-    let second = book.note(noted_of("y", &[5.0]), NOW_US + 1).unwrap();
-    let third = book.note(noted(&[3.0]), NOW_US + 2).unwrap();
-    book.write(NOW_US + 2);
+    let second = book.note(noted_of("y", &[5.0]), NOW_US + 1000).unwrap();
+    let third = book.note(noted(&[3.0]), NOW_US + 2000).unwrap();
+    book.write(NOW_US + 2000);
     for (id, label) in [(first.id, 2.5), (second.id, 1.0), (third.id, 6.5), (first.id.row(1), 3.5)] {
         assert_eq!(labelled(&book, id, label), 1);
     }
@@ -101,8 +101,9 @@ fn columns_of_a_logs_own_names_keep_their_values() {
     let folder = tempfile::tempdir().unwrap();
     let book = book(folder.path());
     let id = book.note(noted_of("_id", &[1.5]), NOW_US).unwrap().id;
-    book.note(noted_of("prediction", &[2.5]), NOW_US).unwrap();
-    book.write(NOW_US);
+    // A millisecond later: ids of the same one are in no order.
+    book.note(noted_of("prediction", &[2.5]), NOW_US + 1000).unwrap();
+    book.write(NOW_US + 1000);
     let rows = exported(&book);
     assert_eq!((&rows[0]["_id"], &rows[0]["_id_"]), (&id.to_string().into(), &1.5.into()));
     assert_eq!((&rows[1]["prediction"], &rows[1]["prediction_"]), (&2.5.into(), &5.0.into()));

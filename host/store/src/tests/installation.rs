@@ -96,7 +96,7 @@ fn a_deleted_tenant_is_gone_to_the_last_byte() {
     }
     store.put(&acme, b"marker of acme").expect("put");
     let removed = store.inventory(&acme).expect("counted");
-    assert_eq!((removed.runs, removed.versions), (3, 2));
+    assert_eq!((removed.runs, removed.versions), (3, 3));
     assert!(!store.remains(&acme).expect("looked").is_empty());
     store.delete(&acme, removed, 7).expect("deleted");
     assert_eq!(store.remains(&acme).expect("looked"), Vec::<std::path::PathBuf>::new());

@@ -41,6 +41,15 @@ fn verdict(project: &Project, run: u64) -> Value {
     project.stepwell(&["runs", "verdict", &run.to_string(), "--json"]).json()["gate"].clone()
 }
 
+/// To it every run would be the first, and nothing would ever be compared.
+#[test]
+fn a_champion_that_nothing_registers_is_a_mistake() {
+    let project = compared();
+    project.edit(PIPELINE, "model = \"tumour\"\nalias", "model = \"tumor\"\nalias");
+    let says = ["step `champion` predicts with model `tumor`, which nothing registers", "did you mean `tumour`?"];
+    project.stepwell(&["check"]).expect("check", 2, &says);
+}
+
 #[test]
 fn a_candidate_is_judged_beside_the_champion_on_the_same_rows() {
     let project = compared();

@@ -2,6 +2,7 @@
 
 mod harness;
 
+use harness::serving::Serving;
 use harness::{Project, cache};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -36,21 +37,53 @@ fn succeed(command: &mut Command) -> String {
     out
 }
 
-#[test]
-fn the_protocols_own_client_works_unchanged() {
-    let python = python();
+/// A project that has run once, and what its endpoint is to be asked and to answer.
+fn trained() -> Project {
     let project = Project::new();
     project.run();
-    let serving = project.serve();
     let probabilities: Vec<_> =
         project.rows(1, "predicted.table").iter().map(|row| row["probability"].clone()).collect();
     let told = json!({ "rows": project.rows(1, "parts.test"), "probabilities": probabilities });
     project.write("asked.json", told.to_string());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/triton.py");
-    let said =
-        succeed(Command::new(python).arg(script).arg(serving.address.to_string()).arg(project.path("asked.json")));
-    assert_eq!(said, "http: as expected\ngrpc: as expected\naio: as expected\n");
+    project
+}
+
+fn script(name: &str) -> Command {
+    let mut command = Command::new(python());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name));
+    command
+}
+
+fn ended_well(serving: Serving) {
     let (status, said) = serving.terminate();
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn the_protocols_own_client_works_unchanged() {
+    let project = trained();
+    let serving = project.serve();
+    let said = succeed(script("triton.py").arg(serving.address.to_string()).arg(project.path("asked.json")));
+    assert_eq!(said, "http: as expected\ngrpc: as expected\naio: as expected\n");
+    ended_well(serving);
+}
+
+/// Over TLS, each with a key of its own: for one endpoint, for a few requests, for all.
+#[test]
+fn keys_and_encryption_hold_over_grpc_too() {
+    let project = trained();
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    project.write("cert.pem", certificate.cert.pem());
+    project.write("key.pem", certificate.signing_key.serialize_pem());
+    let key = |name: &str, options: &[&str]| {
+        project.stepwell(&[&["key", "create", name], options].concat()).out.trim().to_owned()
+    };
+    let keys = [key("few", &["--endpoint", "tumour"]), key("slow", &["--rate", "3/h"]), key("all", &[])];
+    let tls = ["--listen", "127.0.0.1:0", "--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let serving = Serving::with(&project.path(""), &tls);
+    let mut asking = script("keys.py");
+    asking.arg(serving.address.port().to_string()).args(["cert.pem", "asked.json"].map(|file| project.path(file)));
+    assert_eq!(succeed(asking.args(keys)), "few: as expected\nslow: as expected\nall: as expected\n");
+    ended_well(serving);
 }

@@ -195,6 +195,8 @@ fn whoever_asks_in_another_name_or_form_is_refused_in_the_protocols_words() {
         (infer, vec![&host, "Content-Type: application/x-www-form-urlencoded"], 415, "must be `application/json`"),
         (infer, vec![&host, "Content-Type: text/plain"], 415, "must be `application/json`"),
         ("POST /predict/tumour", vec![&host, "Content-Type: multipart/form-data"], 415, "must be `application/json`"),
+        ("POST /predict/tumour", vec![&host, json, "Content-Encoding: gzip"], 415, "has a `Content-Encoding`"),
+        ("POST /labels/tumour", vec![&host, json, "Content-Encoding: gzip"], 415, "has a `Content-Encoding`"),
         (infer, vec![&host, json, "Content-Length: 33554433"], 413, "larger than 32 MiB"),
         ("POST /predict/tumour", vec![&host, json, "Content-Length: 999999999999"], 413, "larger than 32 MiB"),
         ("GET /v2/models/%ff", vec![&host], 400, "Invalid UTF-8"),

@@ -154,3 +154,20 @@ fn saw(window: &mut Window, table: &Table, field: &Field) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A candidate that refuses the rows that the stable version answers is worse.
+    #[test]
+    fn rows_that_a_version_refuses_count_as_unanswered() {
+        let traffic = Traffic::default();
+        for fault in [Fault::invalid("a row is not ours"), Fault::guest("trapped")] {
+            traffic.heard(2, 100, &Err(fault), true);
+        }
+        let (stable, candidate) = traffic.windows(1, 2);
+        assert_eq!([stable.errors, candidate.errors], [0, 2]);
+        assert_eq!([stable.requests, candidate.requests], [0, 2]);
+    }
+}

@@ -3,7 +3,7 @@
 
 use crate::{Error, Server, notify};
 use manifest::Project;
-use types::{Problem, TenantId};
+use types::{Fault, Problem, TenantId};
 
 impl Server {
     pub(crate) fn wanting(&self, tenant: &TenantId, project: &Project) -> Result<Vec<Problem>, Error> {
@@ -16,9 +16,12 @@ impl Server {
                     format!("pipeline `{name}`: no call can be signed, because the tenant has no secret `{secret}`");
                 wanting.push(Problem::new(lacks).hinted(format!("stepwell secret set {secret}")));
             }
-            if let Err(Error::Fault(fault)) = self.expect_allowed(tenant, &pipeline.triggers.files) {
-                let lacks = format!("pipeline `{name}`: its files cannot be watched: {}", fault.message);
-                wanting.push(Problem::new(lacks).hinted(fault.hint.unwrap_or_default()));
+            match self.expect_allowed(tenant, &pipeline.triggers.files) {
+                Err(Error::Fault(Fault { message, hint, .. })) => {
+                    let lacks = format!("pipeline `{name}`: its files cannot be watched: {message}");
+                    wanting.push(Problem { hint, ..Problem::new(lacks) });
+                }
+                looked => looked?,
             }
         }
         let Some(told) = &project.notify else { return Ok(wanting) };

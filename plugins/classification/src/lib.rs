@@ -11,7 +11,7 @@ use crate::measures::Judged;
 use evaluation::{Bootstrap, Slices, probabilities};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use stepwell::{Class, Descriptor, Error, Evaluator, Field, Inputs, Measure, Plugin, Result, Rng, Table, field};
+use stepwell::{Class, Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -63,18 +63,9 @@ impl Params {
     }
 
     /// The columns read on each port.
-    fn columns(&self) -> Vec<&str> {
-        let prediction = self.threshold.is_none().then_some(self.prediction.as_str());
-        [self.label.as_str(), &self.probability].into_iter().chain(prediction).collect()
-    }
-
-    /// The same with their types, among those of a port. Where these are unknown before the run, as those of a model that
-    /// learns its classes are, the rows themselves are held against the parameters, in the run.
-    fn read(&self, fields: &[Field]) -> Result<Vec<Field>> {
-        if fields.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.columns().into_iter().map(|name| field::require(fields, name).cloned()).collect()
+    fn columns(&self) -> Vec<String> {
+        let prediction = self.threshold.is_none().then_some(&self.prediction);
+        [&self.label, &self.probability].into_iter().chain(prediction).cloned().collect()
     }
 
     /// A table of predictions, row by row.
@@ -133,18 +124,10 @@ impl Evaluator for Classification {
 }
 
 impl Plugin for Classification {
-    /// `baseline` is optional, so it is named only where it is wired, or a person asks.
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS);
-        if inputs.is_empty() {
-            return Ok(descriptor.input("candidate", []).input("baseline", []));
-        }
-        let params = stepwell::params::<Params>()?.checked()?;
-        for port in ["candidate", "baseline"] {
-            let Some(fields) = inputs.port(port) else { continue };
-            descriptor = descriptor.input(port, params.read(fields)?);
-        }
-        Ok(descriptor)
+        evaluation::described(stepwell::descriptor!().parameters(PARAMETERS), inputs, || {
+            Ok(stepwell::params::<Params>()?.checked()?.columns())
+        })
     }
 }
 
@@ -153,7 +136,6 @@ stepwell::export!(Classification: Evaluator);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stepwell::DataType;
 
     fn params(json: &str) -> Result<Params> {
         stepwell::parse::<Params>(json)?.checked()
@@ -175,12 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_are_unknown_before_the_run_are_no_error() {
-        let [y, p] = ["y", "probability"].map(|name| Field::new(name, DataType::Float64));
-        let read = |fields: &[Field]| params(r#"{"label": "y", "threshold": 0.5}"#)?.read(fields);
-        assert_eq!(read(&[]), Ok(Vec::new()));
-        assert_eq!(read(&[p.clone(), y.clone()]), Ok(vec![y.clone(), p]));
-        assert_eq!(read(&[y]), Err(Error::invalid("probability", "expected a column of this name, got `y`")));
+    fn the_predicted_class_is_read_where_no_threshold_makes_it() {
+        let columns = |json: &str| params(json).unwrap().columns();
+        assert_eq!(columns(r#"{"label": "y"}"#), ["y", "probability", "prediction"]);
+        assert_eq!(columns(r#"{"label": "y", "threshold": 0.5}"#), ["y", "probability"]);
     }
 
     #[test]

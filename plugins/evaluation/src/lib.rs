@@ -15,7 +15,7 @@ mod slices;
 pub use bootstrap::{Bootstrap, Estimate, UNITS_MIN, estimate};
 pub use slices::{SLICE_VALUES_MAX, Slices};
 
-use stepwell::{Error, Interval, Measure, Result, Rng, report};
+use stepwell::{Descriptor, Error, Field, Inputs, Interval, Measure, Result, Rng, field, report};
 
 /// Rows and what was predicted for them.
 pub trait Sample {
@@ -40,6 +40,33 @@ pub fn confidence() -> f64 {
 /// The default of a parameter `resamples`.
 pub fn resamples() -> u32 {
     1_000
+}
+
+/// With the ports of every evaluator; `columns` are those that it reads on each. `baseline` is optional, so it is named only where it
+/// is wired, or a person asks. Of columns that are unknown before the run, as those of a model that learns its classes are,
+/// nothing is said: the rows themselves are held against the parameters, in the run.
+pub fn described(
+    mut descriptor: Descriptor,
+    inputs: &Inputs,
+    columns: impl FnOnce() -> Result<Vec<String>>,
+) -> Result<Descriptor> {
+    if inputs.is_empty() {
+        return Ok(descriptor.input("candidate", []).input("baseline", []));
+    }
+    let columns = columns()?;
+    for port in ["candidate", "baseline"] {
+        let Some(fields) = inputs.port(port) else { continue };
+        descriptor = descriptor.input(port, read(fields, &columns)?);
+    }
+    Ok(descriptor)
+}
+
+/// The columns with their types, among those of a port.
+fn read(fields: &[Field], columns: &[String]) -> Result<Vec<Field>> {
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
+    columns.iter().map(|name| field::require(fields, name).cloned()).collect()
 }
 
 /// Measures all rows, then each slice. What is undefined over some rows is left out, with a warning in the log.
@@ -158,6 +185,15 @@ pub fn ratio(part: f64, whole: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_that_are_unknown_before_the_run_are_no_error() {
+        let [y, p] = ["y", "probability"].map(|name| Field::new(name, stepwell::DataType::Float64));
+        let read = |fields: &[Field]| read(fields, &["y".to_owned(), "probability".to_owned()]);
+        assert_eq!(read(&[]), Ok(Vec::new()));
+        assert_eq!(read(&[p.clone(), y.clone()]), Ok(vec![y.clone(), p]));
+        assert_eq!(read(&[y]), Err(Error::invalid("probability", "expected a column of this name, got `y`")));
+    }
 
     #[test]
     fn other_rows_are_told_apart() {

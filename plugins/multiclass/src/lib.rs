@@ -11,7 +11,7 @@ use crate::measures::{Judged, Scores};
 use evaluation::{Bootstrap, Slices};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use stepwell::{Class, Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table, field};
+use stepwell::{Class, Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -122,21 +122,11 @@ impl Evaluator for Multiclass {
 }
 
 impl Plugin for Multiclass {
-    /// `baseline` is optional, so it is named only where it is wired, or a person asks.
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS);
-        if inputs.is_empty() {
-            return Ok(descriptor.input("candidate", []).input("baseline", []));
-        }
-        let params = stepwell::params::<Params>()?;
-        for port in ["candidate", "baseline"] {
-            let Some(fields) = inputs.port(port) else { continue };
-            let columns = if fields.is_empty() { vec![] } else { vec![&params.label, &params.prediction] };
-            let read =
-                columns.into_iter().map(|name| field::require(fields, name).cloned()).collect::<Result<Vec<_>>>()?;
-            descriptor = descriptor.input(port, read);
-        }
-        Ok(descriptor)
+        evaluation::described(stepwell::descriptor!().parameters(PARAMETERS), inputs, || {
+            let Params { label, prediction, .. } = stepwell::params::<Params>()?;
+            Ok(vec![label, prediction])
+        })
     }
 }
 

@@ -10,7 +10,7 @@ mod measures;
 use crate::measures::{Cutoffs, Item, Judged};
 use evaluation::{Bootstrap, Slices, numbers};
 use serde::Deserialize;
-use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table, field};
+use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -80,20 +80,11 @@ impl Evaluator for Ranking {
 }
 
 impl Plugin for Ranking {
-    /// `baseline` is optional, so it is named only where it is wired, or a person asks.
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS);
-        if inputs.is_empty() {
-            return Ok(descriptor.input("candidate", []).input("baseline", []));
-        }
-        let params = stepwell::params::<Params>()?;
-        for port in ["candidate", "baseline"] {
-            let Some(fields) = inputs.port(port) else { continue };
-            let columns = [&params.label, &params.group, &params.prediction].into_iter().filter(|_| !fields.is_empty());
-            let read = columns.map(|name| field::require(fields, name).cloned()).collect::<Result<Vec<_>>>()?;
-            descriptor = descriptor.input(port, read);
-        }
-        Ok(descriptor)
+        evaluation::described(stepwell::descriptor!().parameters(PARAMETERS), inputs, || {
+            let Params { label, group, prediction, .. } = stepwell::params::<Params>()?;
+            Ok(vec![label, group, prediction])
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::measures::{Judged, Row};
 use evaluation::{Bootstrap, Slices, numbers};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table, field};
+use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -68,10 +68,10 @@ impl Params {
     }
 
     /// The columns that are read.
-    fn columns(&self) -> Vec<&String> {
+    fn columns(&self) -> Vec<String> {
         let ends = self.interval.iter().flat_map(|ends| [&ends.low, &ends.high]);
         let own = [&self.label, &self.prediction].into_iter().chain(self.quantiles.keys()).chain(ends);
-        own.chain(&self.scale).chain(&self.group).collect()
+        own.chain(&self.scale).chain(&self.group).cloned().collect()
     }
 
     fn judge(&self, table: &Table) -> Result<Judged> {
@@ -107,21 +107,10 @@ impl Evaluator for Regression {
 }
 
 impl Plugin for Regression {
-    /// `baseline` is optional, so it is named only where it is wired, or a person asks.
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS);
-        if inputs.is_empty() {
-            return Ok(descriptor.input("candidate", []).input("baseline", []));
-        }
-        let params = stepwell::params::<Params>()?.checked()?;
-        for port in ["candidate", "baseline"] {
-            let Some(fields) = inputs.port(port) else { continue };
-            let columns = if fields.is_empty() { vec![] } else { params.columns() };
-            let read =
-                columns.into_iter().map(|name| field::require(fields, name).cloned()).collect::<Result<Vec<_>>>()?;
-            descriptor = descriptor.input(port, read);
-        }
-        Ok(descriptor)
+        evaluation::described(stepwell::descriptor!().parameters(PARAMETERS), inputs, || {
+            Ok(stepwell::params::<Params>()?.checked()?.columns())
+        })
     }
 }
 

@@ -54,7 +54,7 @@ impl Serving {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let complaint = || format!("not listening: {line:?}, {:?}", std::fs::read_to_string(said.path()));
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{}", complaint()));
-        let address = told["listening"].as_str().and_then(|url| url.strip_prefix("http://")?.parse().ok());
+        let address = told["listening"].as_str().and_then(|url| url.split_once("://")?.1.parse().ok());
         let address = address.unwrap_or_else(|| panic!("{}", complaint()));
         Self { child, said, address }
     }

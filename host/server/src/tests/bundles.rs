@@ -166,6 +166,13 @@ fn what_a_stranger_made_of_it_is_refused() {
     house.refuses(&packed(&edited(&good, "\"format\": 1", "\"format\": 2")), "it has format 2, expected 1");
     house.refuses(&packed(&edited(&good, "\"tumour\"", "\"../tumour\"")), "`model.json` cannot be read");
     house.refuses(&with(&|parts| parts[0].1 = b"{}".to_vec()), "`model.json` cannot be read");
+    let column = |name: &str, data_type| types::Field { name: name.to_owned(), data_type, nullable: true };
+    let twice = vec![column("x", types::DataType::Int64); 2];
+    let great = vec![column("x", types::DataType::Vector(u32::MAX))];
+    for (fields, says) in [(twice, "stands twice"), (great, "a vector has 1 to 65,536 elements")] {
+        let outputs = format!("\"outputs\": {}", serde_json::to_string(&fields).unwrap());
+        house.refuses(&packed(&edited(&good, "\"outputs\": []", &outputs)), says);
+    }
     let whole = packed(&good);
     house.refuses(&whole[..1024], "");
     let cut = whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count() - 1;

@@ -1,5 +1,5 @@
-//! Requests that wait for a serving worker -> the batch that it computes next, and what becomes of one that fails. Knows no
-//! process and no clock.
+//! Requests that wait for a serving worker -> the batch that it computes next, and what becomes of one that fails. Knows no process,
+//! and of the clock only what a batch took.
 //!
 //! Nobody waits for a batch to fill: one is made of what came while the last one was computed. How much may come together
 //! follows how long that takes: a quick model takes many requests at once, a slow one few, so that a batch stays far from its

@@ -6,7 +6,7 @@
 use crate::body::{BODY_TIME_MAX, REQUEST_BYTES_MAX, Room, late, too_large};
 use crate::guard::let_on;
 use crate::inference::{
-    Asking, Named, Public, Refused, answers, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
+    Asking, Named, Public, Refused, answers, as_model, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
 };
 use crate::repository::{config_of, index_of, load_model, statistics_of, unload_model};
 use axum::body::{Body, Bytes, HttpBody};
@@ -31,7 +31,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Code, Status, Streaming};
-use types::{Field, Id, ModelName, TenantId};
+use types::{Field, Id, TenantId};
 
 /// The metadata that names a tenant. Whether the caller may, [`crate::guard`] has asked.
 pub(crate) const TENANT: HeaderName = HeaderName::from_static("stepwell-tenant");
@@ -132,9 +132,10 @@ async fn infer(public: Public, headers: HeaderMap, message: Bytes) -> Result<Vec
     };
     let bytes = message.len();
     let read = move |columns: &[Field]| InferRequest::read(&message)?.asked(columns);
-    let write = |model: &ModelName, served: &Served, asked: &Asked| {
+    let model = as_model(&name)?;
+    let write = move |served: &Served, asked: &Asked| {
         let (id, answer) = (asked.id.as_deref(), (served.first, &served.predictions));
-        serve::grpc::infer_response(model, served.version, id, answer, &asked.outputs)
+        serve::grpc::infer_response(&model, served.version, id, answer, &asked.outputs)
     };
     predicted(public, name, Asking { version, headers, bytes }, read, write).await
 }

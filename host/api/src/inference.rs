@@ -6,7 +6,7 @@ use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
 use crate::statistics::{Tally, Took};
-use crate::turns::Turns;
+use crate::turns::{LARGE_BYTES, Turns};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -19,11 +19,14 @@ use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
 use server::{EndpointInfo, Sender, Served, Server};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 use types::{EndpointName, Fault, FaultKind, Field, Id, ModelName, TenantId};
 
 /// Where the JSON of a body ends and the bytes of binary tensors begin.
 pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+/// An answer of more rows takes long to write.
+const LARGE_ROWS: u64 = 256;
 
 /// What the public routes share: whose endpoints they are, and what requests may take of this process.
 #[derive(Clone)]
@@ -318,9 +321,10 @@ async fn infer_by(public: Public, endpoint: &str, version: Option<u32>, headers:
     let body = public.body(&name, request).await?;
     let bytes = body.as_ref().len();
     let read = move |columns: &[Field]| serve::request_table(body.as_ref(), json_length, columns);
-    let write = |model: &ModelName, served: &Served, asked: &Asked| {
+    let model = as_model(&name)?;
+    let write = move |served: &Served, asked: &Asked| {
         let answer = (served.first, &served.predictions);
-        serve::response(model, served.version, asked.id.as_deref(), answer, &asked.outputs)
+        serve::response(&model, served.version, asked.id.as_deref(), answer, &asked.outputs)
     };
     let answer = predicted(public.clone(), name, Asking { version, headers, bytes }, read, write);
     let serve::Answer { body, json_length } = answer.await?;
@@ -374,17 +378,15 @@ pub(crate) async fn predict(
     expect_plain(&headers)?;
     let request = public.body(&name, request).await?;
     let bytes = request.as_ref().len();
-    let answer = answered(public.clone(), name, bytes, move |public, name| {
-        let columns = public.server.request_columns(&public.tenant, name)?;
-        let rows = serve::plain_table(request.as_ref(), &columns)?;
-        let sender = Sender { version: None, header: &|name| header(&headers, name) };
-        let served = public.server.predict(&public.tenant, name, &rows, &sender)?;
-        Ok(serve::plain_response(&served.model, served.version, served.first, &served.predictions)?)
-    });
+    let read = move |columns: &[Field]| serve::plain_table(request.as_ref(), columns).map(Asked::of);
+    let write = |served: &Served, _: &Asked| {
+        serve::plain_response(&served.model, served.version, served.first, &served.predictions)
+    };
+    let answer = predicted(public.clone(), name, Asking { version: None, headers, bytes }, read, write);
     Ok(json(public.room.answer(answer.await?)?).into_response())
 }
 
-/// What a request of the protocol says besides its rows.
+/// What a request says besides its rows.
 pub(crate) struct Asking {
     /// The version that is to answer, if it asks for one.
     pub(crate) version: Option<u32>,
@@ -393,57 +395,66 @@ pub(crate) struct Asking {
     pub(crate) bytes: usize,
 }
 
-/// The whole way of a request of the protocol: its rows are read for the columns that the model has, and its answer is written.
+/// The whole way of a request, from its turn on: its rows are read for the columns that the model has, and its answer is written.
+///
+/// It goes on to its end even if nobody waits for it any more: what was computed is noted, and the turn ends with the work.
 pub(crate) async fn predicted<T: Send + 'static>(
     public: Public,
     name: EndpointName,
     asking: Asking,
     read: impl FnOnce(&[Field]) -> Result<Asked, ServeError> + Send + 'static,
-    write: impl FnOnce(&ModelName, &Served, &Asked) -> Result<T, ServeError> + Send + 'static,
+    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError> + Send + 'static,
 ) -> Result<T, Refused> {
-    let model = as_model(&name)?;
     let came = Instant::now();
-    answered(public, name, asking.bytes, move |public, name| {
+    let turn = public.turns.take(&public.tenant, asking.bytes).await;
+    let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
+    let answer = tokio::spawn(async move {
         let mut took = Took::since(came);
-        let columns = public.server.request_columns(&public.tenant, name)?;
-        let answer = (|| {
-            let asked = read(&columns)?;
-            took.read();
-            let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
-            let served = public.server.predict(&public.tenant, name, &asked.rows, &sender)?;
-            took.inferred();
-            let answer = write(&model, &served, &asked)?;
-            took.wrote(&served);
-            Ok(answer)
-        })();
-        public.tally.add(&public.tenant, name, took);
+        let answer = answered(&public, &name, asking, read, write, &mut took).await;
+        public.tally.add(&public.tenant, &name, took);
+        drop(turn);
         answer
+    });
+    answer.await.unwrap_or_else(|_| {
+        let text = "the request ended in a panic; this is a bug of ours".to_owned();
+        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
     })
-    .await
+}
+
+async fn answered<T>(
+    public: &Public,
+    name: &EndpointName,
+    asking: Asking,
+    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
+    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
+    took: &mut Took,
+) -> Result<T, Refused> {
+    let (server, tenant) = (&public.server, &public.tenant);
+    let is_long = asking.bytes > LARGE_BYTES || !server.answers_at_once(tenant, name);
+    let (answering, asked) = at_length(is_long, || {
+        let columns = server.request_columns(tenant, name)?;
+        let asked = read(&columns)?;
+        took.read();
+        let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
+        Ok::<_, Refused>((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
+    })?;
+    let (tell, told) = oneshot::channel();
+    answering.ask(move |answer| drop(tell.send(answer)));
+    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered"));
+    let served = answering.answered(told.await.unwrap_or_else(ended))?;
+    took.inferred();
+    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || write(&served, &asked))?;
+    took.wrote(&served);
+    Ok(answer)
+}
+
+/// Does here what is done in no time, and what takes long where it keeps nobody waiting: to hand a small request to another
+/// thread takes longer than to read it.
+fn at_length<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+    if is_long { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// The value of a header, if it is text.
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// What a request is about once it is its turn, on a thread where it may block.
-async fn answered<T: Send + 'static>(
-    public: Public,
-    name: EndpointName,
-    bytes: usize,
-    work: impl FnOnce(&Public, &EndpointName) -> Result<T, Refused> + Send + 'static,
-) -> Result<T, Refused> {
-    let turn = public.turns.take(&public.tenant, bytes).await;
-    let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
-    // The turn ends with the work, even if nobody waits for it any more.
-    let in_turn = move || {
-        let answer = work(&public, &name);
-        drop(turn);
-        answer
-    };
-    tokio::task::spawn_blocking(in_turn).await.unwrap_or_else(|_| {
-        let text = "the request ended in a panic; this is a bug of ours".to_owned();
-        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
-    })
 }

@@ -13,7 +13,7 @@ use types::TenantId;
 /// Requests of a tenant between their last byte and their answer's first. Half of the connections there may be.
 const UNDER_WAY_MAX: usize = 128;
 /// A request of more bytes takes long to read: so that few of them do not take all processors, they are read in turns.
-const LARGE_BYTES: usize = 64 << 10;
+pub(crate) const LARGE_BYTES: usize = 64 << 10;
 /// Large requests of a tenant at a time.
 const LARGE_MAX: usize = 4;
 /// The most that a large one waits for the others.

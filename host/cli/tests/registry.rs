@@ -59,7 +59,7 @@ fn an_alias_moves_with_a_record_and_comes_back_with_the_next_request() {
     assert_eq!(history[2]["why"], "2 is wrong for men");
     // A machine of tests may run without USER: then the user's number says who it was.
     let user = std::env::var("USER").ok().filter(|name| !name.is_empty());
-    let user = user.unwrap_or_else(|| format!("uid {}", unsafe { libc::getuid() }));
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     assert!(history.as_array().unwrap().iter().all(|moved| moved["by"] == json!(user)), "{history}");
     project.stepwell(&["model", "history", "tumour"]).expect(
         "history",

@@ -22,6 +22,13 @@ pub struct Asked {
     pub outputs: Outputs,
 }
 
+impl Asked {
+    /// Of rows alone: nothing is echoed, and all outputs are wanted.
+    pub fn of(rows: Table) -> Self {
+        Self { id: None, rows, outputs: Outputs::default() }
+    }
+}
+
 /// The outputs that are wanted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outputs {

@@ -3,21 +3,16 @@
 
 use crate::deploy::Deployed;
 use crate::metrics::Ended;
-use crate::predictions::Noted;
 use crate::rollouts::waits_for;
 use crate::shadow::Comparison;
-use crate::traffic::{Traffic, VersionSeen, key};
+use crate::traffic::{Traffic, VersionSeen};
 use crate::{Error, Server, locked};
-use data::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
-use types::{
-    EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, PredictionId, ProjectName, RolloutMove, TenantId,
-};
+use types::{EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, ProjectName, RolloutMove, TenantId};
 use worker::ServingWorker;
 
 /// Moves of a canary that are shown.
@@ -32,7 +27,7 @@ pub(crate) struct Endpoint {
     /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
-    shadow: Arc<Mutex<Comparison>>,
+    pub(crate) shadow: Arc<Mutex<Comparison>>,
     /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
     unloaded: AtomicBool,
 }
@@ -63,7 +58,7 @@ impl Endpoint {
         }
     }
 
-    fn is_unloaded(&self) -> bool {
+    pub(crate) fn is_unloaded(&self) -> bool {
         self.unloaded.load(Ordering::Relaxed)
     }
 
@@ -141,26 +136,6 @@ pub struct ShadowLine {
 
 /// An endpoint and the version it serves, or why it serves none yet.
 pub type Readiness = (EndpointName, Result<u32, Fault>);
-
-/// What a request says besides its rows.
-#[derive(Clone, Copy)]
-pub struct Sender<'a> {
-    /// The version that is to answer, if it asks for one.
-    pub version: Option<u32>,
-    /// The values of its headers, by names in small letters.
-    pub header: &'a dyn Fn(&str) -> Option<String>,
-}
-
-/// An answer and who gave it.
-pub struct Served {
-    pub model: ModelName,
-    pub version: u32,
-    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
-    pub first: PredictionId,
-    pub predictions: Table,
-    /// Microseconds since 1970.
-    pub answered_us: i64,
-}
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
@@ -325,48 +300,6 @@ impl Server {
         })
     }
 
-    /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
-    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
-        Ok(self.stable_loaded(tenant, name)?.version.request.clone())
-    }
-
-    /// Answers rows under the columns of [`Self::request_columns`].
-    pub fn predict(
-        &self,
-        tenant: &TenantId,
-        name: &EndpointName,
-        rows: &Table,
-        sender: &Sender<'_>,
-    ) -> Result<Served, Error> {
-        let endpoint = self.find(tenant, name)?;
-        let loaded = self.chosen(tenant, name, &endpoint, rows, sender)?;
-        if loaded.version.request != rows.schema().fields {
-            // Another version with other columns came between; the caller reads the request again.
-            return Err(Error::Conflict(format!(
-                "endpoint `{name}` has just changed its columns; send the request again"
-            )));
-        }
-        self.admission.check(tenant)?;
-        let (at_us, began) = (self.now_us(), Instant::now());
-        let (model, version) = (loaded.version.model.clone(), loaded.version.version);
-        let series = self.metrics.series(tenant, name, version);
-        let asked = series.asked();
-        let answered = loaded.worker.answer(rows);
-        series.told(asked, &answered);
-        let answer = answered.map(|answered| answered.predictions);
-        let took = began.elapsed();
-        let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
-        endpoint.traffic.heard(version, took_us, &answer, endpoint.said.traffic.canary.is_some());
-        let predictions = answer?;
-        self.mirror(tenant, name, &endpoint, version, rows, &predictions)?;
-        let (rows, answer, trace) = (rows.clone(), predictions.clone(), (sender.header)("traceparent"));
-        let trace = trace.map(Into::into);
-        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: answer };
-        let first = self.predictions.note(tenant, name, noted)?;
-        Ok(Served { model, version, first, predictions, answered_us: at_us })
-    }
-
     /// Loads the version under the alias, also if the endpoint was unloaded, and gives its number.
     pub fn load_endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<u32, Error> {
         self.find(tenant, name)?.unloaded.store(false, Ordering::Relaxed);
@@ -408,83 +341,8 @@ impl Server {
         self.metrics.text(wanted)
     }
 
-    /// Has the version in the shadow asked as well.
-    fn mirror(
-        &self,
-        tenant: &TenantId,
-        name: &EndpointName,
-        endpoint: &Endpoint,
-        answered: u32,
-        rows: &Table,
-        given: &Table,
-    ) -> Result<(), Error> {
-        let Some(alias) = &endpoint.said.traffic.shadow else { return Ok(()) };
-        let shadow = self.store.alias(tenant, &endpoint.said.model, alias)?.filter(|version| *version != answered);
-        let Some(version) = shadow else { return Ok(()) };
-        // Whoever asked has an answer: what is wrong with the shadow is not told to them.
-        if let Some(shadow) = self.loaded_beside(tenant, name, endpoint, version, rows) {
-            self.shadows.mirror(shadow, rows, given, &endpoint.shadow);
-        }
-        Ok(())
-    }
-
-    /// The version that answers these rows: the one under the alias, or one that has a share.
-    fn chosen(
-        &self,
-        tenant: &TenantId,
-        name: &EndpointName,
-        endpoint: &Endpoint,
-        rows: &Table,
-        sender: &Sender<'_>,
-    ) -> Result<Arc<Loaded>, Error> {
-        let stable = self.stable(tenant, name, endpoint)?;
-        if let Some(version) = sender.version {
-            return match version == stable {
-                true => self.version_loaded(tenant, name, endpoint, stable),
-                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
-            };
-        }
-        let shares = self.shares(tenant, name, endpoint, Some(stable))?;
-        if !shares.is_empty() {
-            let place =
-                endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());
-            let shares: Vec<_> = shares.iter().map(|share| (share.version, share.percent)).collect();
-            let version = models::choose(stable, &shares, place);
-            let beside =
-                (version != stable).then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
-            if let Some(loaded) = beside {
-                return Ok(loaded);
-            }
-        }
-        self.version_loaded(tenant, name, endpoint, stable)
-    }
-
-    /// A version that answers beside the one under the alias, if it can; if not, `endpoint show` says why.
-    fn loaded_beside(
-        &self,
-        tenant: &TenantId,
-        name: &EndpointName,
-        endpoint: &Endpoint,
-        version: u32,
-        rows: &Table,
-    ) -> Option<Arc<Loaded>> {
-        let now_us = self.now_us();
-        // Not by each request.
-        if endpoint.traffic.is_troubled(version, now_us) {
-            return None;
-        }
-        let loaded = self.version_loaded(tenant, name, endpoint, version).and_then(|loaded| {
-            match loaded.version.request == rows.schema().fields {
-                true => Ok(loaded),
-                false => Err(Fault::invalid("its requests bring other columns than those of the endpoint").into()),
-            }
-        });
-        endpoint.traffic.trouble(version, loaded.as_ref().err().map(ToString::to_string), now_us);
-        loaded.ok()
-    }
-
     /// Who has a share of the requests besides the version under the alias.
-    fn shares(
+    pub(crate) fn shares(
         &self,
         tenant: &TenantId,
         name: &EndpointName,
@@ -534,7 +392,7 @@ impl Server {
     }
 
     /// The number of the version under the alias.
-    fn stable(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<u32, Error> {
+    pub(crate) fn stable(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<u32, Error> {
         endpoint.expect_wanted(name)?;
         let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
         self.store.alias(tenant, model, alias)?.ok_or_else(|| {
@@ -546,7 +404,7 @@ impl Server {
     }
 
     /// The version under the alias, loaded. Requests that are under way keep the one they began with.
-    fn stable_loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
+    pub(crate) fn stable_loaded(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Loaded>, Error> {
         let endpoint = self.find(tenant, name)?;
         let stable = self.stable(tenant, name, &endpoint)?;
         self.version_loaded(tenant, name, &endpoint, stable)

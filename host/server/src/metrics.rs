@@ -126,7 +126,11 @@ impl Metrics {
     pub(crate) fn series(&self, tenant: &TenantId, endpoint: &EndpointName, version: u32) -> Arc<Series> {
         let mut all = locked(&self.0);
         let key = (tenant.clone(), endpoint.clone(), version);
-        let series = Arc::clone(all.entry(key).or_insert_with(|| Arc::new(Series::new())));
+        if let Some(series) = all.get(&key) {
+            return Arc::clone(series);
+        }
+        let series = Arc::new(Series::new());
+        all.insert(key, Arc::clone(&series));
         let of_endpoint = (tenant.clone(), endpoint.clone(), 0)..=(tenant.clone(), endpoint.clone(), u32::MAX);
         let versions: Vec<_> = all.range(of_endpoint).map(|(key, _)| key.clone()).collect();
         let surplus = versions.len().saturating_sub(VERSIONS_MAX);

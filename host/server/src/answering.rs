@@ -1,0 +1,193 @@
+//! A request to an endpoint -> its predictions: a version is chosen, its worker asked, and what came of it noted.
+//!
+//! ```text
+//!  rows --Server::answering--> Answering --ask--> the version's worker
+//!                                  \--answered--> counted, mirrored, logged, and named: Served
+//! ```
+//! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
+//! one is, [`Server::answers_at_once`] tells.
+
+use crate::endpoints::{Endpoint, Loaded};
+use crate::metrics::Series;
+use crate::predictions::Noted;
+use crate::traffic::key;
+use crate::{Error, Server};
+use data::Table;
+use std::sync::Arc;
+use std::time::Instant;
+use types::{EndpointName, Fault, Field, ModelName, PredictionId, TenantId};
+use worker::Answered;
+
+/// What a request says besides its rows.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    /// The version that is to answer, if it asks for one.
+    pub version: Option<u32>,
+    /// The values of its headers, by names in small letters.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// An answer and who gave it.
+pub struct Served {
+    pub model: ModelName,
+    pub version: u32,
+    /// What the first row's prediction is called; that of the others is [`PredictionId::row`] of it.
+    pub first: PredictionId,
+    pub predictions: Table,
+    /// Microseconds since 1970.
+    pub answered_us: i64,
+}
+
+/// A request whose version was chosen. It counts as under way until [`Self::answered`].
+pub struct Answering {
+    server: Arc<Server>,
+    tenant: TenantId,
+    name: EndpointName,
+    endpoint: Arc<Endpoint>,
+    loaded: Arc<Loaded>,
+    /// Who is asked as well.
+    shadow: Option<Arc<Loaded>>,
+    rows: Table,
+    trace: Option<Arc<str>>,
+    series: Arc<Series>,
+    at_us: i64,
+    asked: Instant,
+}
+
+impl Answering {
+    /// Has the version's worker asked; it calls `told` from its own thread, which must not be kept waiting.
+    pub fn ask(&self, told: impl FnOnce(Result<Answered, Fault>) + Send + 'static) {
+        self.loaded.worker.submit(self.rows.clone(), told);
+    }
+
+    /// Takes note of what the worker told.
+    pub fn answered(self, answered: Result<Answered, Fault>) -> Result<Served, Error> {
+        self.series.told(self.asked, &answered);
+        let answer = answered.map(|answered| answered.predictions);
+        let latency_us = u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
+        let (model, version) = (self.loaded.version.model.clone(), self.loaded.version.version);
+        self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some());
+        let predictions = answer?;
+        let Self { server, tenant, name, rows, trace, at_us, .. } = self;
+        if let Some(shadow) = self.shadow {
+            server.shadows.mirror(shadow, &rows, &predictions, &self.endpoint.shadow);
+        }
+        let given = predictions.clone();
+        let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: given };
+        let first = server.predictions.note(&tenant, &name, noted)?;
+        Ok(Served { model, version, first, predictions, answered_us: at_us })
+    }
+}
+
+impl Server {
+    /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
+    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
+        Ok(self.stable_loaded(tenant, name)?.version.request.clone())
+    }
+
+    /// Whether a request to an endpoint waits for no version to be loaded.
+    pub fn answers_at_once(&self, tenant: &TenantId, name: &EndpointName) -> bool {
+        let is_ready = || {
+            let endpoint = self.find(tenant, name).ok()?;
+            let wanted = self.wanted(tenant, &endpoint).ok()?;
+            Some(wanted.into_iter().all(|version| endpoint.held(version).is_some()))
+        };
+        is_ready().unwrap_or_default()
+    }
+
+    /// Chooses who answers rows under the columns of [`Self::request_columns`]. Loads a version that is not loaded yet.
+    pub fn answering(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        name: &EndpointName,
+        rows: Table,
+        sender: &Sender<'_>,
+    ) -> Result<Answering, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let loaded = self.chosen(tenant, name, &endpoint, &rows, sender)?;
+        if loaded.version.request != rows.schema().fields {
+            // Another version with other columns came between; the caller reads the request again.
+            return Err(Error::Conflict(format!(
+                "endpoint `{name}` has just changed its columns; send the request again"
+            )));
+        }
+        self.admission.check(tenant)?;
+        let shadow = self.shadow(tenant, name, &endpoint, loaded.version.version, &rows)?;
+        let trace = (sender.header)("traceparent").map(Arc::from);
+        let series = self.metrics.series(tenant, name, loaded.version.version);
+        let (server, tenant, name) = (Arc::clone(self), tenant.clone(), name.clone());
+        let (at_us, asked) = (self.now_us(), series.asked());
+        Ok(Answering { server, tenant, name, endpoint, loaded, shadow, rows, trace, series, at_us, asked })
+    }
+
+    /// The version that is asked as well as the one that answers.
+    fn shadow(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        answers: u32,
+        rows: &Table,
+    ) -> Result<Option<Arc<Loaded>>, Error> {
+        let Some(alias) = &endpoint.said.traffic.shadow else { return Ok(None) };
+        let shadow = self.store.alias(tenant, &endpoint.said.model, alias)?.filter(|version| *version != answers);
+        // Whoever asks gets an answer: what is wrong with the shadow is not told to them.
+        Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, rows)))
+    }
+
+    /// The version that answers these rows: the one under the alias, or one that has a share.
+    fn chosen(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        rows: &Table,
+        sender: &Sender<'_>,
+    ) -> Result<Arc<Loaded>, Error> {
+        let stable = self.stable(tenant, name, endpoint)?;
+        if let Some(version) = sender.version {
+            return match version == stable {
+                true => self.version_loaded(tenant, name, endpoint, stable),
+                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
+            };
+        }
+        let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if !shares.is_empty() {
+            let place =
+                endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());
+            let shares: Vec<_> = shares.iter().map(|share| (share.version, share.percent)).collect();
+            let version = models::choose(stable, &shares, place);
+            let beside =
+                (version != stable).then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
+            if let Some(loaded) = beside {
+                return Ok(loaded);
+            }
+        }
+        self.version_loaded(tenant, name, endpoint, stable)
+    }
+
+    /// A version that answers beside the one under the alias, if it can; if not, `endpoint show` says why.
+    fn loaded_beside(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        version: u32,
+        rows: &Table,
+    ) -> Option<Arc<Loaded>> {
+        let now_us = self.now_us();
+        // Not by each request.
+        if endpoint.traffic.is_troubled(version, now_us) {
+            return None;
+        }
+        let loaded = self.version_loaded(tenant, name, endpoint, version).and_then(|loaded| {
+            match loaded.version.request == rows.schema().fields {
+                true => Ok(loaded),
+                false => Err(Fault::invalid("its requests bring other columns than those of the endpoint").into()),
+            }
+        });
+        endpoint.traffic.trouble(version, loaded.as_ref().err().map(ToString::to_string), now_us);
+        loaded.ok()
+    }
+}

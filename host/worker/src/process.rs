@@ -228,6 +228,17 @@ impl Process {
     }
 
     fn resident_bytes(&self) -> u64 {
+        // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
+        self.status_bytes(&["RssAnon:", "RssShmem:"])
+    }
+
+    /// The most that it ever had resident, the program's own pages included, as the kernel counts it.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.status_bytes(&["VmHWM:"])
+    }
+
+    /// The sum of these entries of its status.
+    fn status_bytes(&self, keys: &[&str]) -> u64 {
         // One call for all of it: this is done twice in every attempt.
         let mut status = [0; 8192];
         let opened = std::fs::File::open(format!("/proc/{}/status", self.child.id()));
@@ -237,8 +248,7 @@ impl Process {
             let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
         };
-        // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
-        (kib("RssAnon:").unwrap_or(0) + kib("RssShmem:").unwrap_or(0)) << 10
+        keys.iter().filter_map(|key| kib(key)).sum::<u64>() << 10
     }
 
     fn grown_bytes(&self) -> u64 {

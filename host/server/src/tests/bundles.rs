@@ -36,6 +36,7 @@ fn house() -> House {
         signature: Signature::default(),
         measures: Vec::new(),
         verdict: None,
+        examined: None,
         project: "shop".parse().unwrap(),
         pipeline: "train".parse().unwrap(),
         run: RunId(1),

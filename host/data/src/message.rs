@@ -45,8 +45,9 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The bytes of numbers of which none is null: nothing has to be put together.
+/// The bytes of numbers of which none is null: nothing has to be put together. Of no rows nobody knows whether they are numbers.
 fn plain_numbers(pieces: &[ArrayRef]) -> Option<Vec<&[u8]>> {
+    pieces.first()?;
     pieces.iter().map(|piece| number_bytes(piece).filter(|_| piece.null_count() == 0)).collect()
 }
 

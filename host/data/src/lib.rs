@@ -11,6 +11,7 @@
 
 mod column;
 mod decode;
+mod gather;
 mod groups;
 mod log;
 mod message;
@@ -20,6 +21,7 @@ mod schemas;
 mod table;
 
 pub use column::{CHUNK_BYTES_MAX, GuestColumn};
+pub use gather::Gathered;
 pub use groups::groups;
 pub use log::{LogRead, LogWriter, open_log};
 pub use message::{open_message, to_message};

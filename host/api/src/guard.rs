@@ -9,6 +9,7 @@
 use crate::grpc::{TENANT, method};
 use crate::hooks::is_hook;
 use crate::inference::{Public, Refused, answer_of, error, no_endpoint, no_tenant};
+use crate::places::Place;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
@@ -17,6 +18,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use server::{Barred, Caller, Knock};
 use std::net::IpAddr;
+use std::sync::Arc;
 use types::{Id, Scope};
 
 /// Told to all, for whoever watches over processes: it says nothing of any tenant but whether the one at the root is ready.
@@ -37,6 +39,11 @@ async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<R
     } else {
         public.server.knock(&public.tenant, knock(&request)?).map_err(Refused::Barred)?
     };
+    if let (true, Some(tenant), Some(place)) =
+        (caller.has_key, &caller.tenant, request.extensions().get::<Arc<Place>>())
+    {
+        place.is_of(tenant);
+    }
     if !caller.has_key && !public.server.requires_keys() {
         expect_host(request.uri(), request.headers())?;
     }

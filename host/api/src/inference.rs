@@ -6,6 +6,7 @@ use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
 use crate::statistics::{Tally, Took};
+use crate::shares::Shares;
 use crate::turns::{LARGE_BYTES, Turns};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -28,26 +29,35 @@ pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-he
 /// An answer of more rows takes long to write.
 const LARGE_ROWS: u64 = 256;
 
-/// What the public routes share: whose endpoints they are, and what requests may take of this process.
+/// What the public routes share: whose endpoints they are, and what this tenant's requests may take of this process.
 #[derive(Clone)]
 pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
     turns: Turns,
+    shares: Shares,
     pub(crate) tally: Arc<Tally>,
 }
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        Self { server, tenant, room: Room::new(), turns: Turns::default(), tally: Arc::default() }
+        let (shares, tally) = <(Shares, _)>::default();
+        let (room, turns) = shares.of(&tenant);
+        Self { server, tenant, room, turns, shares, tally }
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
     pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
         let (server, known) = (Arc::clone(&self.server), tenant.clone());
         off_thread(move || server.endpoints(&known).map(drop)).await?;
-        Ok(Self { tenant, ..self })
+        Ok(self.as_of(tenant))
+    }
+
+    /// The same for another tenant, which may be none that there is.
+    fn as_of(self, tenant: TenantId) -> Self {
+        let (room, turns) = self.shares.of(&tenant);
+        Self { tenant, room, turns, ..self }
     }
 
     /// The body of a request to an endpoint, within what that takes.
@@ -406,7 +416,7 @@ pub(crate) async fn predicted<T: Send + 'static>(
     write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError> + Send + 'static,
 ) -> Result<T, Refused> {
     let came = Instant::now();
-    let turn = public.turns.take(&public.tenant, asking.bytes).await;
+    let turn = public.turns.take(asking.bytes).await;
     let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
     let answer = tokio::spawn(async move {
         let mut took = Took::since(came);

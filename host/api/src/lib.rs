@@ -26,6 +26,7 @@ mod predictions;
 mod repository;
 mod runs;
 mod schedules;
+mod shares;
 mod statistics;
 mod tenants;
 mod tls;

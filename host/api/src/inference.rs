@@ -35,6 +35,8 @@ pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
+    /// Of callers whom nobody knows yet.
+    pub(crate) strangers: Room,
     turns: Turns,
     shares: Shares,
     pub(crate) tally: Arc<Tally>,
@@ -44,20 +46,15 @@ impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
         let (shares, tally) = <(Shares, _)>::default();
         let (room, turns) = shares.of(&tenant);
-        Self { server, tenant, room, turns, shares, tally }
+        Self { server, tenant, room, strangers: shares.strangers(), turns, shares, tally }
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
     pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
         let (server, known) = (Arc::clone(&self.server), tenant.clone());
         off_thread(move || server.endpoints(&known).map(drop)).await?;
-        Ok(self.as_of(tenant))
-    }
-
-    /// The same for another tenant, which may be none that there is.
-    fn as_of(self, tenant: TenantId) -> Self {
         let (room, turns) = self.shares.of(&tenant);
-        Self { tenant, room, turns, ..self }
+        Ok(Self { tenant, room, turns, ..self })
     }
 
     /// The body of a request to an endpoint, within what that takes.
@@ -189,7 +186,11 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let is_call = is_hook(request.uri().path());
+    let nobody = || match is_call {
+        true => unsigned(),
+        false => Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant)),
+    };
     let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
@@ -209,9 +210,10 @@ pub(crate) fn no_endpoint(name: &str) -> String {
 
 /// What a tenant's routes answer to a request that is addressed as if it were the only one.
 pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
-    let public = match public.of_tenant(tenant).await {
-        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
-        known => known?,
+    let public = match is_hook(request.uri().path()) {
+        // Whether there is such a tenant is told to whoever has signed.
+        true => Public { tenant, ..public },
+        false => public.of_tenant(tenant).await?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();

@@ -34,6 +34,7 @@ pub(crate) async fn let_in(State(public): State<Public>, request: Request, next:
 }
 
 async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<Response, Refused> {
+    expect_plain_path(request.uri().path())?;
     let caller = if is_open(request.uri().path()) {
         Caller { tenant: None, has_key: false }
     } else {
@@ -63,6 +64,19 @@ async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<R
             answer_of(public, tenant, request).await
         }
         _ => Ok(next.run(request).await),
+    }
+}
+
+/// Every name here is written as it is, and who asks of what is read off the path in more than one place: what means the same
+/// written otherwise is refused, so that none of them is told another name than the others.
+fn expect_plain_path(path: &str) -> Result<(), Refused> {
+    match path.contains('%') {
+        false => Ok(()),
+        true => {
+            let text =
+                "the path has an escape (`%`); names are of letters, digits and dashes, and are written as they are";
+            Err(Refused::Said(StatusCode::BAD_REQUEST, text.to_owned()))
+        }
     }
 }
 

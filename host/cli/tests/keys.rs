@@ -92,6 +92,20 @@ fn who_asks_too_often_is_told_when_to_go_on() {
     assert!(error(&ask(), 429).contains("tenant `default` asks too often"));
 }
 
+/// Who is asked and who is charged is read off the same letters.
+#[test]
+fn a_name_that_is_written_otherwise_dodges_no_quota() {
+    let project = Project::cold();
+    project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
+    project.stepwell(&["tenant", "quota", "acme", "--requests", "1/h"]).expect("quota", 0, &[]);
+    let serving = project.serve();
+    serving.get("/tenants/acme/v2").good();
+    assert!(error(&serving.get("/tenants/acme/v2"), 429).contains("tenant `acme` asks too often"));
+    for path in ["/tenants/%61cme/v2", "/%74enants/acme/v2", "/tenants%2facme/v2", "/tenants/%2561cme/v2"] {
+        assert!(error(&serving.get(path), 400).contains("has an escape"), "{path}");
+    }
+}
+
 /// Beyond loopback, under any name, for who has a key alone.
 #[test]
 fn with_keys_required_any_address_and_any_name_will_do() {

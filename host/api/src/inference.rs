@@ -5,7 +5,6 @@
 use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
-use crate::statistics::{Tally, Took};
 use crate::shares::Shares;
 use crate::turns::{LARGE_BYTES, Turns};
 use axum::body::Body;
@@ -17,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
-use server::{EndpointInfo, Sender, Served, Server};
+use server::{EndpointInfo, Sender, Served, Server, Took};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -39,14 +38,13 @@ pub(crate) struct Public {
     pub(crate) strangers: Room,
     turns: Turns,
     shares: Shares,
-    pub(crate) tally: Arc<Tally>,
 }
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        let (shares, tally) = <(Shares, _)>::default();
+        let shares = Shares::default();
         let (room, turns) = shares.of(&tenant);
-        Self { server, tenant, room, strangers: shares.strangers(), turns, shares, tally }
+        Self { server, tenant, room, strangers: shares.strangers(), turns, shares }
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
@@ -423,7 +421,7 @@ pub(crate) async fn predicted<T: Send + 'static>(
     let answer = tokio::spawn(async move {
         let mut took = Took::since(came);
         let answer = answered(&public, &name, asking, read, write, &mut took).await;
-        public.tally.add(&public.tenant, &name, took);
+        public.server.count(&public.tenant, &name, took);
         drop(turn);
         answer
     });

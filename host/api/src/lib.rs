@@ -27,7 +27,6 @@ mod repository;
 mod runs;
 mod schedules;
 mod shares;
-mod statistics;
 mod tenants;
 mod tls;
 mod trace;

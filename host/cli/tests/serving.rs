@@ -232,6 +232,25 @@ fn another_tenant_has_every_route_beneath_its_name() {
     no_panic(serving);
 }
 
+/// Who comes under the name of a tenant that is gone begins with nothing.
+#[test]
+fn what_was_counted_goes_with_its_tenant() {
+    let (project, serving) = served_to_acme();
+    let counted = || {
+        let stats = serving.get("/tenants/acme/v2/models/tumour/stats").good();
+        let metrics = serving.get("/tenants/acme/metrics").body;
+        (stats["model_stats"][0]["execution_count"].clone(), metrics.contains("ended=\"answered\"} 1"))
+    };
+    serving.post("/tenants/acme/predict/tumour", json!({ "rows": [{ "x": 1.5 }] }).to_string()).good();
+    assert_eq!(counted(), (json!(1), true));
+    project.stepwell(&["tenant", "delete", "acme", "--yes"]).expect("tenant delete", 0, &["nothing of it remains"]);
+    project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
+    project.stepwell(&["--tenant", "acme", "run"]).expect("run", 0, &["registered model `tumour`"]);
+    project.stepwell(&["--tenant", "acme", "deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    assert_eq!(counted(), (json!(0), false));
+    no_panic(serving);
+}
+
 #[test]
 fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
     let (project, serving) = served();

@@ -33,6 +33,9 @@ fn a_key_lets_its_holder_in_and_nobody_else() {
     project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
     let serving = project.serve();
     assert!(error(&serving.post(PREDICT, "{}"), 404).contains("no endpoint"), "nobody needs a key");
+    let mistyped = project.stepwell(&["key", "create", "mistyped", "--endpoint", "tumor", "--endpoint", "tumour"]);
+    mistyped.expect("key create", 0, &["no endpoint `tumor` is deployed or served so far; those that are: `tumour`"]);
+    project.stepwell(&["key", "revoke", "mistyped"]).expect("key revoke", 0, &[]);
     let ours = key(&project, "default", "app", &[]);
     let acmes = key(&project, "acme", "app", &["--scope", "predict,label", "--endpoint", "tumour", "--expires", "90d"]);
     let answer = serving.post(PREDICT, "{}");

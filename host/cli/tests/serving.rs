@@ -266,6 +266,7 @@ fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
     }
     let body = serving.infer_body(&rows[..1]);
     refused("unloaded", &serving.post(INFER, body.to_string()), 503, "endpoint `tumour` was unloaded");
+    project.stepwell(&["endpoint", "list"]).expect("endpoint list", 0, &["nothing: it was unloaded"]);
     assert_eq!(serving.get("/v2/models/tumour/ready").status, 503);
     assert!(serving.workers().len() < loaded, "asking has loaded it");
     assert_eq!(serving.post("/v2/repository/models/tumour/load", "{}").status, 200);

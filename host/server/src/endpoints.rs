@@ -112,6 +112,9 @@ pub struct EndpointDetail {
     pub alias: String,
     /// None while no version has the alias.
     pub version: Option<u32>,
+    /// Whether it answers nothing until it is loaded again.
+    #[serde(default)]
+    pub unloaded: bool,
     /// Who answers besides: alias, version and percent.
     pub shares: Vec<TrafficShare>,
     pub shadow: Option<ShadowLine>,
@@ -294,6 +297,7 @@ impl Server {
             model: said.model.clone(),
             alias: said.alias.clone(),
             version,
+            unloaded: endpoint.is_unloaded(),
             shares: self.shares(tenant, name, &endpoint, version)?,
             shadow: shadow.transpose()?,
             versions: endpoint.traffic.versions(),

@@ -6,7 +6,7 @@ use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
 use crate::shares::Shares;
-use crate::turns::{LARGE_BYTES, Turns};
+use crate::turns::{LARGE_BYTES, Turn, Turns};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
 use server::{EndpointInfo, Sender, Served, Server, Took};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -406,35 +407,26 @@ pub(crate) struct Asking {
 }
 
 /// The whole way of a request, from its turn on: its rows are read for the columns that the model has, and its answer is written.
-///
-/// It goes on to its end even if nobody waits for it any more: what was computed is noted, and the turn ends with the work.
-pub(crate) async fn predicted<T: Send + 'static>(
+pub(crate) async fn predicted<T>(
     public: Public,
     name: EndpointName,
     asking: Asking,
-    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError> + Send + 'static,
-    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError> + Send + 'static,
+    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
+    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
 ) -> Result<T, Refused> {
     let came = Instant::now();
     let turn = public.turns.take(asking.bytes).await;
     let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
-    let answer = tokio::spawn(async move {
-        let mut took = Took::since(came);
-        let answer = answered(&public, &name, asking, read, write, &mut took).await;
-        public.server.count(&public.tenant, &name, took);
-        drop(turn);
-        answer
-    });
-    answer.await.unwrap_or_else(|_| {
-        let text = "the request ended in a panic; this is a bug of ours".to_owned();
-        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
-    })
+    let mut took = Took::since(came);
+    let answer = answered(&public, &name, (asking, turn), read, write, &mut took).await;
+    public.server.count(&public.tenant, &name, took);
+    answer
 }
 
 async fn answered<T>(
     public: &Public,
     name: &EndpointName,
-    asking: Asking,
+    (asking, turn): (Asking, Turn),
     read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
     write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
     took: &mut Took,
@@ -443,25 +435,34 @@ async fn answered<T>(
     let is_long = asking.bytes > LARGE_BYTES || !server.answers_at_once(tenant, name);
     let (answering, asked) = at_length(is_long, || {
         let columns = server.request_columns(tenant, name)?;
-        let asked = read(&columns)?;
+        let asked = read(&columns.fields)?;
         took.read();
         let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
-        Ok::<_, Refused>((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
+        Ok((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
     })?;
     let (tell, told) = oneshot::channel();
-    answering.ask(move |answer| drop(tell.send(answer)));
-    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered"));
-    let served = answering.answered(told.await.unwrap_or_else(ended))?;
+    // The turn ends with the work, even if nobody waits for it any more.
+    answering.ask(move |served| {
+        drop(turn);
+        drop(tell.send(served));
+    });
+    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered").into());
+    let served = told.await.unwrap_or_else(ended)?;
     took.inferred();
-    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || write(&served, &asked))?;
+    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || Ok(write(&served, &asked)?))?;
     took.wrote(&served);
     Ok(answer)
 }
 
 /// Does here what is done in no time, and what takes long where it keeps nobody waiting: to hand a small request to another
-/// thread takes longer than to read it.
-fn at_length<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
-    if is_long { tokio::task::block_in_place(work) } else { work() }
+/// thread takes longer than to read it. A panic is ours and becomes an error, not a hang-up.
+fn at_length<T>(is_long: bool, work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+    let work = || catch_unwind(AssertUnwindSafe(work));
+    let done = if is_long { tokio::task::block_in_place(work) } else { work() };
+    done.unwrap_or_else(|_| {
+        let text = "the request ended in a panic; this is a bug of ours".to_owned();
+        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
+    })
 }
 
 /// The value of a header, if it is text.

@@ -27,7 +27,7 @@ impl Shares {
         if let Some(share) = shares.get(tenant) {
             return share.clone();
         }
-        shares.retain(|_, (room, _)| !room.is_unused());
+        shares.retain(|_, (room, turns)| !room.is_unused() || !turns.is_unused());
         let share = (Room::new(&self.all), Turns::default());
         shares.insert(tenant.clone(), share.clone());
         share
@@ -39,8 +39,8 @@ mod tests {
     use super::*;
     use types::Id;
 
-    #[test]
-    fn a_share_is_kept_while_something_of_it_is_taken() {
+    #[tokio::test]
+    async fn a_share_is_kept_while_something_of_it_is_taken() {
         let shares = Shares::default();
         let tenant = |number: usize| TenantId::parse(&format!("tenant-{number}")).unwrap();
         let place = shares.of(&tenant(0)).0.place(1).unwrap_or_else(|_| panic!("there is room"));
@@ -49,6 +49,13 @@ mod tests {
         assert_eq!(names, [tenant(0), tenant(99)]);
         drop(place);
         shares.of(&tenant(1));
+        assert_eq!(shares.of.lock().unwrap().len(), 1);
+        // What nobody waits for any more may still be under way.
+        let turn = shares.of(&tenant(1)).1.take(1).await.unwrap_or_else(|_| panic!("it is its turn"));
+        shares.of(&tenant(2));
+        assert_eq!(shares.of.lock().unwrap().len(), 2);
+        drop(turn);
+        shares.of(&tenant(3));
         assert_eq!(shares.of.lock().unwrap().len(), 1);
     }
 }

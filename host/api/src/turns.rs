@@ -38,6 +38,11 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
+    /// Whether nobody but its keeper has it, and it is nobody's turn.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.under_way) == 1
+    }
+
     /// A turn for a request of so many bytes, unless too many of the tenant's are under way.
     pub(crate) async fn take(&self, bytes: usize) -> Result<Turn, Refused> {
         self.take_within(TURN_TIME_MAX, bytes).await

@@ -1,8 +1,7 @@
 //! A request to an endpoint -> its predictions: a version is chosen, its worker asked, and what came of it noted.
 //!
 //! ```text
-//!  rows --Server::answering--> Answering --ask--> the version's worker
-//!                                  \--answered--> counted, mirrored, logged, and named: Served
+//!  rows --Server::answering--> Answering --ask--> the version's worker --> counted, mirrored, logged, and named: Served
 //! ```
 //! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
 //! one is, [`Server::answers_at_once`] tells.
@@ -13,9 +12,10 @@ use crate::predictions::Noted;
 use crate::traffic::key;
 use crate::{Error, Server};
 use data::Table;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use types::{EndpointName, Fault, Field, ModelName, PredictionId, TenantId};
+use types::{EndpointName, Fault, ModelName, PredictionId, Schema, TenantId};
 use worker::Answered;
 
 /// What a request says besides its rows.
@@ -38,7 +38,7 @@ pub struct Served {
     pub answered_us: i64,
 }
 
-/// A request whose version was chosen. It counts as under way until [`Self::answered`].
+/// A request whose version was chosen. It counts as under way until it is answered.
 pub struct Answering {
     server: Arc<Server>,
     tenant: TenantId,
@@ -55,13 +55,20 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// Has the version's worker asked; it calls `told` from its own thread, which must not be kept waiting.
-    pub fn ask(&self, told: impl FnOnce(Result<Answered, Fault>) + Send + 'static) {
-        self.loaded.worker.submit(self.rows.clone(), told);
+    /// Has the version's worker asked. `told` is called once, on the worker's own thread, which must not be kept waiting; what
+    /// was answered is noted before, whether or not anybody waits for it still.
+    pub fn ask(self, told: impl FnOnce(Result<Served, Error>) + Send + 'static) {
+        let (loaded, rows) = (Arc::clone(&self.loaded), self.rows.clone());
+        loaded.worker.submit(rows, move |answered| {
+            // A panic here would end the thread, and with it the answers to everybody.
+            let noted = catch_unwind(AssertUnwindSafe(|| self.answered(answered)));
+            let broken = |_| Err(Fault::host("noting an answer ended in a panic; this is a bug of ours").into());
+            told(noted.unwrap_or_else(broken));
+        });
     }
 
     /// Takes note of what the worker told.
-    pub fn answered(self, answered: Result<Answered, Fault>) -> Result<Served, Error> {
+    fn answered(self, answered: Result<Answered, Fault>) -> Result<Served, Error> {
         self.series.told(self.asked, &answered);
         let answer = answered.map(|answered| answered.predictions);
         let latency_us = u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -82,8 +89,8 @@ impl Answering {
 
 impl Server {
     /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
-    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
-        Ok(self.stable_loaded(tenant, name)?.version.request.clone())
+    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Schema>, Error> {
+        Ok(data::schema(&self.stable_loaded(tenant, name)?.version.request))
     }
 
     /// Whether a request to an endpoint waits for no version to be loaded.

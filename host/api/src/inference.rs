@@ -5,7 +5,7 @@
 use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
-use crate::statistics::{Tally, Took};
+use crate::shares::Shares;
 use crate::turns::{LARGE_BYTES, Turn, Turns};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
-use server::{EndpointInfo, Sender, Served, Server};
+use server::{EndpointInfo, Sender, Served, Server, Took};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,26 +29,31 @@ pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-he
 /// An answer of more rows takes long to write.
 const LARGE_ROWS: u64 = 256;
 
-/// What the public routes share: whose endpoints they are, and what requests may take of this process.
+/// What the public routes share: whose endpoints they are, and what this tenant's requests may take of this process.
 #[derive(Clone)]
 pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
+    /// Of callers whom nobody knows yet.
+    pub(crate) strangers: Room,
     turns: Turns,
-    pub(crate) tally: Arc<Tally>,
+    shares: Shares,
 }
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        Self { server, tenant, room: Room::new(), turns: Turns::default(), tally: Arc::default() }
+        let shares = Shares::default();
+        let (room, turns) = shares.of(&tenant);
+        Self { server, tenant, room, strangers: shares.strangers(), turns, shares }
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
     pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
         let (server, known) = (Arc::clone(&self.server), tenant.clone());
         off_thread(move || server.endpoints(&known).map(drop)).await?;
-        Ok(Self { tenant, ..self })
+        let (room, turns) = self.shares.of(&tenant);
+        Ok(Self { tenant, room, turns, ..self })
     }
 
     /// The body of a request to an endpoint, within what that takes.
@@ -180,7 +185,11 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let is_call = is_hook(request.uri().path());
+    let nobody = || match is_call {
+        true => unsigned(),
+        false => Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant)),
+    };
     let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
@@ -200,9 +209,10 @@ pub(crate) fn no_endpoint(name: &str) -> String {
 
 /// What a tenant's routes answer to a request that is addressed as if it were the only one.
 pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
-    let public = match public.of_tenant(tenant).await {
-        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
-        known => known?,
+    let public = match is_hook(request.uri().path()) {
+        // Whether there is such a tenant is told to whoever has signed.
+        true => Public { tenant, ..public },
+        false => public.of_tenant(tenant).await?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
@@ -405,11 +415,11 @@ pub(crate) async fn predicted<T>(
     write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
 ) -> Result<T, Refused> {
     let came = Instant::now();
-    let turn = public.turns.take(&public.tenant, asking.bytes).await;
+    let turn = public.turns.take(asking.bytes).await;
     let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
     let mut took = Took::since(came);
     let answer = answered(&public, &name, (asking, turn), read, write, &mut took).await;
-    public.tally.add(&public.tenant, &name, took);
+    public.server.count(&public.tenant, &name, took);
     answer
 }
 

@@ -51,13 +51,12 @@ pub(crate) async fn config_of(public: Public, endpoint: &str, version: &str) -> 
 
 /// Of one endpoint, or of all if its name is empty.
 pub(crate) async fn statistics_of(public: Public, endpoint: &str, version: &str) -> Result<Statistics, Refused> {
-    let tenant = public.tenant.clone();
-    let tally = std::sync::Arc::clone(&public.tally);
+    let (server, tenant) = (std::sync::Arc::clone(&public.server), public.tenant.clone());
     let endpoints = match endpoint {
         "" => off_thread(move || public.server.endpoints(&public.tenant)).await?,
         name => vec![info(public, name, version).await?],
     };
-    let of_each = |info: &EndpointInfo| Some(tally.of(&tenant, &info.endpoint, info.version?));
+    let of_each = |info: &EndpointInfo| Some(server.statistics(&tenant, &info.endpoint, info.version?));
     Ok(Statistics { model_stats: endpoints.iter().filter_map(of_each).collect() })
 }
 

@@ -62,6 +62,7 @@ mod secrets;
 mod shadow;
 mod share;
 mod signing;
+mod statistics;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,7 @@ pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};
 pub use secrets::secret_name;
 pub use shadow::Comparison;
+pub use statistics::Took;
 pub use store::{Audited, AuditedJournal};
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
@@ -187,8 +189,6 @@ pub struct Server {
     secrets: Mutex<()>,
     keys: keys::Keys,
     predictions: Arc<predictions::Predictions>,
-    /// The most bytes of requests, of endpoints that say so.
-    request_bytes: Mutex<BTreeMap<(TenantId, EndpointName), u64>>,
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
@@ -258,7 +258,6 @@ impl Server {
                 secrets,
                 keys,
                 predictions,
-                request_bytes: Mutex::default(),
                 clock,
                 deployed,
                 deploying,

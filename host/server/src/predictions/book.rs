@@ -23,7 +23,7 @@ const FILE_BYTES: u64 = 16 << 20;
 const FILE_MS: u64 = 86_400_000;
 /// How often it is looked for what is too old, unless a file begins.
 const CLEAR_US: i64 = 3_600_000_000;
-/// Files whose ids are kept in memory, some 16 bytes a prediction.
+/// Files whose ids are kept in memory beside those of the one that grows, 16 bytes a prediction.
 const REMEMBERED: usize = 8;
 
 /// A request and its answer.
@@ -78,6 +78,8 @@ struct Buffer {
 #[derive(Default)]
 struct Growing {
     file: Option<(PredictionId, LogWriter)>,
+    /// The ids in it, sorted, once somebody has looked for one.
+    ids: Option<Vec<PredictionId>>,
     cleared_us: Option<i64>,
     trouble: Option<String>,
 }
@@ -195,10 +197,16 @@ impl Book {
         if !is_open {
             let first = noted.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |(id, _)| *id);
             growing.file = Some((first, self.begin(first, &table)?));
-            growing.cleared_us = None;
+            (growing.ids, growing.cleared_us) = (None, None);
         }
         let Some((_, file)) = &mut growing.file else { return Ok(()) };
-        file.append(&table).map_err(wrong)
+        file.append(&table).map_err(wrong)?;
+        if let Some(ids) = &mut growing.ids {
+            ids.extend(noted.iter().flat_map(|(first, one)| (0..one.rows.rows()).map(|row| first.row(row))));
+            // Nearly sorted as they come.
+            ids.sort();
+        }
+        Ok(())
     }
 
     fn begin(&self, first: PredictionId, table: &Table) -> Result<LogWriter, Fault> {
@@ -227,7 +235,7 @@ impl Book {
 
     /// Those of the predictions that are logged, or about to be.
     pub(super) fn known(&self, ids: &BTreeSet<PredictionId>) -> Result<BTreeSet<PredictionId>, Fault> {
-        let _still = locked(&self.growing);
+        let mut growing = locked(&self.growing);
         let mut known = BTreeSet::new();
         for (first, one) in &locked(&self.buffer).noted {
             let end = first.row(one.rows.rows());
@@ -238,29 +246,30 @@ impl Book {
         for id in ids.difference(&known) {
             wanted.extend(files::holding(&files, *id));
         }
+        let Growing { file: last, ids: of_last, .. } = &mut *growing;
+        let is_last = |file: &LogFile| last.as_ref().is_some_and(|(first, _)| *first == file.first);
         for file in wanted {
-            let held = self.ids(file)?;
-            known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
+            let mut take = |held: &[PredictionId]| known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
+            match (is_last(file), &mut *of_last) {
+                (false, _) => take(&self.remembered(file)?),
+                (true, Some(held)) => take(held),
+                (true, none) => take(none.insert(read_ids(file)?)),
+            }
         }
         Ok(known)
     }
 
-    fn ids(&self, file: &LogFile) -> Result<Arc<Vec<PredictionId>>, Fault> {
+    /// The ids of a file that grows no more. Those of the files that were asked for last are kept.
+    fn remembered(&self, file: &LogFile) -> Result<Arc<Vec<PredictionId>>, Fault> {
         let mut remembered = locked(&self.remembered);
-        if let Some((_, ids)) = remembered.iter().find(|(known, _)| known == file) {
-            return Ok(Arc::clone(ids));
-        }
-        let wrong = |error: data::Error| unusable(&file.path, &error);
-        let mut ids = match data::open_log(&file.path).map_err(wrong)? {
-            Some(read) => rows::ids(&read.rows).map_err(wrong)?,
-            None => Vec::new(),
+        let found = remembered.iter().position(|(known, _)| known == file);
+        let held = match found {
+            Some(place) => remembered.remove(place).1,
+            None => Arc::new(read_ids(file)?),
         };
-        ids.sort_unstable();
-        let ids = Arc::new(ids);
-        remembered.retain(|(known, _)| known.path != file.path);
         remembered.truncate(REMEMBERED - 1);
-        remembered.insert(0, (file.clone(), Arc::clone(&ids)));
-        Ok(ids)
+        remembered.insert(0, (file.clone(), Arc::clone(&held)));
+        Ok(held)
     }
 
     /// The log in numbers.
@@ -286,6 +295,15 @@ impl Book {
             torn_bytes,
         })
     }
+}
+
+/// The ids of a file, sorted.
+fn read_ids(file: &LogFile) -> Result<Vec<PredictionId>, Fault> {
+    let wrong = |error: data::Error| unusable(&file.path, &error);
+    let read = data::open_log(&file.path).map_err(wrong)?;
+    let mut ids = read.map_or(Ok(Vec::new()), |read| rows::ids(&read.rows)).map_err(wrong)?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 fn is_alike(one: &Noted, other: &Noted) -> bool {

@@ -84,9 +84,12 @@ fn what_was_noted_is_found_before_and_after_it_is_written_and_joined_with_its_la
     assert_eq!((told.files, told.logged, told.labels, told.torn_bytes), (3, 4, 4, 0), "a file for each run of columns");
     let (table, joined) =
         join::columns(&[field("x", DataType::Float64)], &[field("prediction", DataType::Float64)], "truth").unwrap();
-    let found = book.joined((&table, &joined)).unwrap();
+    let found = book.joined((&table, &joined), u64::MAX).unwrap();
     let rows = serde_json::to_value(json_rows(&found.table).unwrap()).unwrap();
     assert_eq!(rows, serde_json::json!([{"x": 1.0, "truth": 2.5}, {"x": 2.0, "truth": 3.5}, {"x": 3.0, "truth": 6.5}]));
+    let fault = book.joined((&table, &joined), 100).err().unwrap();
+    assert!(fault.message.contains("labelled predictions of the endpoint take"), "{fault}");
+    assert!(fault.message.contains("its limit `memory` is 100 B"), "{fault}");
     let row = &json_rows(&found.joined).unwrap()[1];
     assert_eq!(
         (&row["_id"], &row["_version"], &row["_latency_us"]),
@@ -107,6 +110,28 @@ fn columns_of_a_logs_own_names_keep_their_values() {
     let rows = exported(&book);
     assert_eq!((&rows[0]["_id"], &rows[0]["_id_"]), (&id.to_string().into(), &1.5.into()));
     assert_eq!((&rows[1]["prediction"], &rows[1]["prediction_"]), (&2.5.into(), &5.0.into()));
+}
+
+/// What is looked for while the file grows is found though the file is not read again.
+#[test]
+fn a_file_that_grows_is_read_once_for_those_who_look_for_its_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let log = |at_us: i64| {
+        let id = book.note(noted(&[1.0, 2.0]), at_us).unwrap().id;
+        book.write(at_us);
+        id
+    };
+    let first = log(NOW_US);
+    let knows = |id: PredictionId| book.known(&BTreeSet::from([id])).unwrap().len() == 1;
+    assert!(knows(first) && knows(first.row(1)) && !knows(first.row(2)));
+    let file = std::fs::read_dir(&book.folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.filter(|path| path.extension().is_some()).collect::<Vec<_>>().pop().unwrap();
+    let hidden = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "no log").unwrap();
+    let second = log(NOW_US + 1000);
+    assert!(knows(second.row(1)) && knows(first) && !knows(second.row(2)));
+    std::fs::write(&file, hidden).unwrap();
 }
 
 #[test]

@@ -179,6 +179,108 @@ fn a_candidate_that_decides_otherwise_is_rolled_back_by_itself() {
     );
 }
 
+/// A model of `x` alone behind the endpoint `tumour`, by this plugin's table; it gets the next version's number.
+fn trained_by(project: &Project, model: &str, alias: &str) {
+    project.write(
+        TRAIN,
+        format!(
+            "[steps.rows]\nplugin = \"csv\"\nparams = {{ path = \"data/rows.csv\" }}\ngrants = {{ files = [\"data\"] }}\n\
+             [steps.model]\ninputs = {{ train = \"rows.table\" }}\n{model}\n\
+             [steps.registered]\nbuiltin = \"register\"\ninputs = {{ model = \"model.model\" }}\nname = \"tumour\"\n{alias}\n"
+        ),
+    );
+    project.stepwell(&["run", "train"]).expect("run", 0, &["registered model `tumour`"]);
+}
+
+/// Asks for predictions of `x`, tells what each version's should have been, and says what versions answered.
+fn ask_and_label(serving: &Serving, xs: &[f64], truth: impl Fn(f64) -> Value) -> Vec<u64> {
+    let mut versions = Vec::new();
+    let mut labels = Vec::new();
+    for x in xs {
+        let answer = serving.post("/predict/tumour", json!({ "rows": [{ "x": x }] }).to_string()).good();
+        versions.push(answer["version"].as_u64().unwrap());
+        labels.push(json!({ "prediction_id": answer["prediction_ids"][0], "label": truth(*x) }));
+    }
+    let told = serving.post("/labels/tumour", json!({ "labels": labels }).to_string()).good();
+    assert_eq!(told["accepted"], xs.len());
+    versions
+}
+
+/// Rows of `x` with what is to be learnt of them.
+fn rows(project: &Project, truth: impl Fn(u32) -> bool) {
+    let rows: String = (0..40).map(|i| format!("{i}.5,{}\n", truth(i))).collect();
+    project.write("data/rows.csv", format!("x,y\n{rows}"));
+}
+
+/// A candidate that learnt the opposite answers as fast, without an error: only the labels tell.
+#[test]
+fn a_candidate_that_is_wrong_is_rolled_back_once_labels_came() {
+    let project = Project::cold();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, \
+                  { analyse = { labels = 20, accuracy_loss = 0.1 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    rows(&project, |i| i > 20);
+    let logistic = "plugin = \"logistic\"\nlabel = \"y\"";
+    trained_by(&project, logistic, "alias = \"champion\"");
+    rows(&project, |i| i <= 20);
+    trained_by(&project, logistic, "");
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    let weighed = |endpoint: &Value| endpoint["shares"][0]["percent"] == 50;
+    let deadline = Instant::now() + DEADLINE;
+    while !weighed(&endpoint(&project)) {
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    let xs: Vec<f64> = (0..30).map(|i| f64::from(i % 5) + if i % 2 == 0 { 1.0 } else { 33.0 }).collect();
+    let truth = |x: f64| json!(x > 20.0);
+    let versions = ask_and_label(&serving, &xs, truth);
+    assert!([1, 2].iter().all(|version| versions.contains(version)), "{versions:?}");
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("too few", 0, &["waits for labels of 20 predictions of each version", ": 15 and 15 so far"]);
+    // Labels are on the disk: a server that starts again counts on.
+    drop(serving);
+    let serving = project.serve();
+    ask_and_label(&serving, &xs, truth);
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("aborted", 0, &["0.00 % of 30 labelled predictions are right, 100.00 % of 30"]);
+    assert_eq!(champion(&project), 1);
+}
+
+/// What a version predicts and what an analysis compares must fit, before anybody is answered by it.
+#[test]
+fn labels_that_do_not_fit_what_is_predicted_end_a_canary_before_it_begins() {
+    let project = Project::moody();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, \
+                  { analyse = { labels = 20, accuracy_loss = 0.1 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    let moody = |factor| format!("plugin = \"./moody.wasm\"\nparams = {{ factor = {factor} }}");
+    trained_by(&project, &moody(2), "alias = \"champion\"");
+    trained_by(&project, &moody(3), "alias = \"challenger\"");
+    let serving = project.serve();
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("refused", 0, &["`accuracy_loss` compares", "its first column `multiplied` is float64"]);
+    drop(serving);
+    project.edit("stepwell.toml", "accuracy_loss = 0.1", "mae_increase = 0.5");
+    let serving = project.serve();
+    project.stepwell(&["endpoint", "resume", "tumour"]).expect("anew", 0, &["progressing"]);
+    let xs: Vec<f64> = (0..10).map(f64::from).collect();
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        ask_and_label(&serving, &xs, |x| json!(2.0 * x));
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("worse", 0, &["the mean absolute error of", "0.000000 of"]);
+}
+
 #[test]
 fn a_shadow_is_compared_and_answers_nobody() {
     let project = project("shadow = \"trial\"\n");
@@ -297,6 +399,23 @@ fn what_an_endpoint_cannot_be_told_is_an_error_with_its_place() {
         (
             "canary = { alias = \"b\", steps = [{ analyse = { requests = 10, shift = 2 } }] }",
             "`shift` is 2, expected 0 to 1",
+        ),
+        ("canary = { alias = \"b\", steps = [{ analyse = { accuracy_loss = 0.1 } }] }", "`analyse` lacks its `labels`"),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 19, accuracy_loss = 0.1 } }] }",
+            "`labels` is 19, expected 20 to 50000",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 20, requests = 5, mae_increase = 1 } }] }",
+            "`analyse` has `requests` and compares nothing of them",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 20, mae_increase = 1, accuracy_loss = 0.1 } }] }",
+            "has both `accuracy_loss` and `mae_increase`",
+        ),
+        (
+            "log = { sample = 0 }\ncanary = { alias = \"b\", steps = [{ analyse = { labels = 20, mae_increase = 1 } }] }",
+            "`analyse` waits for labels, and no prediction is logged",
         ),
         ("canary = { alias = \"b\", steps = [{ wait = 1 }] }", "`wait`"),
         ("shadow = \"champion\"", "`shadow` names `champion`"),

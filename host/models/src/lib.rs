@@ -11,6 +11,7 @@
 mod analysis;
 mod gate;
 mod history;
+mod labelled;
 mod picture;
 mod rollout;
 mod share;
@@ -19,6 +20,7 @@ mod version;
 pub use analysis::{Answered, Judgement, Window, judge};
 pub use gate::gate;
 pub use history::{before, held};
+pub use labelled::Labelled;
 pub use picture::picture;
 pub use rollout::{Moved, RolloutEvent, advance, begin};
 pub use share::{PLACES, choose, spread};

@@ -37,7 +37,8 @@ pub struct Moved {
 
 /// The rollout of a version over another one. Until its first step sets a weight, the candidate gets nothing.
 pub fn begin(stable: u32, candidate: u32, steps: Vec<CanaryStep>, now_us: i64) -> Rollout {
-    Rollout { stable, candidate, steps, step: 0, weight: 0, phase: Phase::Progressing, since_us: now_us }
+    let (phase, since_us, weighed_us) = (Phase::Progressing, now_us, now_us);
+    Rollout { stable, candidate, steps, step: 0, weight: 0, weighed_us, phase, since_us }
 }
 
 /// What becomes of a rollout; none if nothing does. One that is over stays as it is.
@@ -79,7 +80,8 @@ fn looked(rollout: &Rollout, stable: &Window, candidate: &Window, now_us: i64) -
         None => over(Phase::Promoted, 100, "all steps are done".to_owned()),
         Some(CanaryStep::SetWeight { percent }) => {
             let percent = (*percent).min(100);
-            next(percent, format!("{percent} of 100 requests go to the candidate"))
+            let moved = next(percent, format!("{percent} of 100 requests go to the candidate"));
+            moved.map(|moved| Moved { rollout: Rollout { weighed_us: now_us, ..moved.rollout }, ..moved })
         }
         Some(CanaryStep::Pause { ms: None }) => {
             over(Phase::Paused, rollout.weight, "the step waits for somebody".to_owned())
@@ -89,7 +91,7 @@ fn looked(rollout: &Rollout, stable: &Window, candidate: &Window, now_us: i64) -
             (passed_ms >= *ms).then(|| next(rollout.weight, "the pause is over".to_owned())).flatten()
         }
         Some(CanaryStep::Analyse(analysis)) => match judge(analysis, stable, candidate) {
-            Judgement::Open { .. } => None,
+            Judgement::Open => None,
             Judgement::Good(why) => next(rollout.weight, why),
             Judgement::Bad(why) => over(Phase::Aborted, 0, why),
         },
@@ -114,7 +116,15 @@ mod tests {
     }
 
     fn analyse(requests: u64) -> CanaryStep {
-        CanaryStep::Analyse(Analysis { requests, error_rate: Some(0.01), latency_ratio: None, shift: None })
+        CanaryStep::Analyse(Analysis {
+            requests,
+            error_rate: Some(0.01),
+            latency_ratio: None,
+            shift: None,
+            labels: 0,
+            accuracy_loss: None,
+            mae_increase: None,
+        })
     }
 
     /// Looks until nothing moves; the moves' whys.
@@ -216,6 +226,9 @@ mod tests {
                 let Some(Moved { rollout: after, why }) = moved else { continue };
                 prop_assert!(!rollout.phase.is_over(), "what is over stays: {}", why);
                 prop_assert!(!why.is_empty() && after.since_us == now_us);
+                let is_weighed = matches!(steps.get(rollout.step as usize), Some(CanaryStep::SetWeight { .. }))
+                    && after.step > rollout.step;
+                prop_assert_eq!(after.weighed_us, if is_weighed { now_us } else { rollout.weighed_us });
                 prop_assert_eq!((after.stable, after.candidate, &after.steps), (1, 2, &steps));
                 prop_assert!(after.step == rollout.step || after.step == rollout.step + 1);
                 prop_assert!(after.step as usize <= steps.len());

@@ -241,6 +241,7 @@ impl Server {
                 // A running server answers as its folder was when it began.
                 if !locked(&self.endpoints).contains_key(&key) {
                     self.serve(tenant, name, None, said);
+                    self.keep_as_said(tenant, name, said);
                 }
             }
         }
@@ -276,8 +277,10 @@ impl Server {
         let said = &endpoint.said;
         let version = self.store.alias(tenant, &said.model, &said.alias)?;
         let rollout = self.rollout(tenant, name, &endpoint)?;
-        let waits =
-            |rollout: &types::Rollout| waits_for(rollout, &endpoint.traffic.windows(rollout.stable, rollout.candidate));
+        let waits = |rollout: &types::Rollout| match self.seen(tenant, name, &endpoint, rollout) {
+            Ok(seen) => waits_for(rollout, &seen, self.predictions.book(tenant, name).sample()),
+            Err(error) => Some(format!("labels, which cannot be read: {error}")),
+        };
         let shadow = said.traffic.shadow.as_ref().map(|alias| {
             let (alias, comparison) = (alias.clone(), locked(&endpoint.shadow).clone());
             let version = self.store.alias(tenant, &said.model, &alias)?;

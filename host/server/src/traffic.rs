@@ -1,6 +1,7 @@
 //! Who answers a request of an endpoint, and what is remembered of the answers: of each version since the weight was last set.
 
 use crate::locked;
+use crate::predictions::Followed;
 use data::Table;
 use manifest::Sticky;
 use models::{Answered, PLACES, Window};
@@ -22,6 +23,8 @@ pub(crate) struct Traffic {
     seen: Mutex<BTreeMap<u32, Window>>,
     /// The canary as it was recorded last; none before anybody looked.
     pub(crate) rollout: Mutex<Option<Option<Rollout>>>,
+    /// What is known of the labels that the canary waits for.
+    pub(crate) followed: Mutex<Option<Followed>>,
     /// Held by whoever moves the canary.
     pub(crate) moving: Mutex<()>,
     /// What keeps versions from answering, and since when.

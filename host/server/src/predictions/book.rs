@@ -116,6 +116,11 @@ impl Book {
         *locked(&self.settings) = settings;
     }
 
+    /// The share of requests that is logged.
+    pub(crate) fn sample(&self) -> f64 {
+        locked(&self.settings).sample
+    }
+
     /// Takes note of a request, if there is room and its lot is drawn; all its rows or none.
     pub(crate) fn note(&self, noted: Noted, now_us: i64) -> Result<Told, Error> {
         let mut random = [0; 10];

@@ -7,8 +7,8 @@ use types::{DataType, Field, PredictionId, Schema};
 
 /// The column of predictions' ids.
 pub(crate) const ID: &str = "_id";
-const AT: &str = "_at";
-const VERSION: &str = "_version";
+pub(crate) const AT: &str = "_at";
+pub(crate) const VERSION: &str = "_version";
 /// How many columns are a log's own.
 pub(crate) const OWN: usize = 6;
 

@@ -250,6 +250,38 @@ fn a_candidate_that_is_wrong_is_rolled_back_once_labels_came() {
     assert_eq!(champion(&project), 1);
 }
 
+/// Nobody waits for the analysis, nor for whoever is to end the pause.
+#[test]
+fn a_candidate_that_fails_always_is_stopped_within_tens_of_requests_while_it_is_paused() {
+    let project = Project::moody();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, { pause = {} }, \
+                  { analyse = { requests = 100000, error_rate = 0.05 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    rows(&project, |i| i > 20);
+    trained_by(&project, "plugin = \"logistic\"\nlabel = \"y\"", "alias = \"champion\"");
+    project.write("data/rows.csv", "x\n1.5\n2.5\n");
+    trained_by(&project, "plugin = \"./moody.wasm\"", "");
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "paused" {
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    // A row that the candidate refuses and the other does not.
+    let ask = || serving.post("/predict/tumour", json!({ "rows": [{ "x": -1.0 }] }).to_string()).status;
+    let mut statuses = Vec::new();
+    while phase(&endpoint(&project)) == "paused" {
+        statuses.extend((0..4).map(|_| ask()));
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    let refused = statuses.iter().filter(|status| **status == 400).count();
+    assert!((8..=32).contains(&refused), "stopped after {refused} of {} were refused", statuses.len());
+    assert_eq!(phase(&endpoint(&project)), "aborted");
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("aborted", 0, &["of its first", "with the stable version meanwhile", "5.00 are allowed"]);
+    assert!((0..10).all(|_| ask() == 200));
+}
+
 /// What a version predicts and what an analysis compares must fit, before anybody is answered by it.
 #[test]
 fn labels_that_do_not_fit_what_is_predicted_end_a_canary_before_it_begins() {

@@ -9,6 +9,7 @@
 //!   single words for texts, against the critical value of Kolmogorov and Smirnov
 //! - labels that came back: see `labelled`
 
+use crate::guard::Look;
 use crate::labelled::{self, Labelled};
 use std::collections::BTreeMap;
 use types::Analysis;
@@ -32,6 +33,8 @@ pub struct Window {
     pub errors: u64,
     /// Of its predictions of that time, those whose labels have come; they are counted elsewhere, and by whoever asks for them.
     pub labelled: Labelled,
+    /// Of a candidate: what both versions came to, now and then.
+    looks: Vec<Look>,
     seconds: Latest,
     columns: BTreeMap<String, Column>,
 }
@@ -77,6 +80,15 @@ impl Window {
     pub fn failed(&mut self) {
         self.requests += 1;
         self.errors += 1;
+    }
+
+    /// Takes note of what a candidate, and the stable version with so many errors and requests, came to by now.
+    pub fn look(&mut self, stable: (u64, u64)) {
+        self.looks.push(Look { stable, candidate: (self.errors, self.requests) });
+    }
+
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
     }
 
     /// The 95th percentile of the seconds that answers took.

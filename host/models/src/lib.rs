@@ -10,6 +10,7 @@
 
 mod analysis;
 mod gate;
+mod guard;
 mod history;
 mod labelled;
 mod picture;
@@ -19,6 +20,7 @@ mod version;
 
 pub use analysis::{Answered, Judgement, Window, judge};
 pub use gate::gate;
+pub use guard::{Look, is_look};
 pub use history::{before, held};
 pub use labelled::Labelled;
 pub use picture::picture;

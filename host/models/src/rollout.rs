@@ -10,6 +10,7 @@
 //! One call is one move, and one record: who drives asks again until nothing moves.
 
 use crate::analysis::{Judgement, Window, judge};
+use crate::guard::alarm;
 use types::{CanaryStep, Phase, Rollout};
 
 /// What may move a rollout.
@@ -53,9 +54,13 @@ pub fn advance(rollout: &Rollout, event: RolloutEvent<'_>, now_us: i64) -> Optio
         (RolloutEvent::Abort, _) => to(Phase::Aborted, 0, "asked for"),
         (RolloutEvent::Pause, Phase::Progressing) => to(Phase::Paused, rollout.weight, "asked for"),
         (RolloutEvent::Resume, Phase::Paused) => Some(resumed(rollout, now_us)),
-        (RolloutEvent::Pause | RolloutEvent::Looked { .. }, Phase::Paused) => None,
+        (RolloutEvent::Pause, Phase::Paused) => None,
         (RolloutEvent::Resume, Phase::Progressing) => None,
-        (RolloutEvent::Looked { stable, candidate }, Phase::Progressing) => looked(rollout, stable, candidate, now_us),
+        (RolloutEvent::Looked { stable, candidate }, phase) => match alarm(&rollout.steps, candidate) {
+            Some(why) => to(Phase::Aborted, 0, &why),
+            None if phase == Phase::Paused => None,
+            None => looked(rollout, stable, candidate, now_us),
+        },
     }
 }
 
@@ -174,6 +179,29 @@ mod tests {
         }
     }
 
+    /// A candidate that fails always, beside one that never does.
+    fn broken() -> Window {
+        let mut candidate = window(16, 16);
+        candidate.look((0, 100));
+        candidate
+    }
+
+    /// Whatever it waits for: a duration, somebody, or an analysis.
+    #[test]
+    fn a_broken_candidate_is_stopped_wherever_it_stands() {
+        for waiting in [CanaryStep::Pause { ms: Some(60_000) }, CanaryStep::Pause { ms: None }, analyse(1000)] {
+            let steps = vec![CanaryStep::SetWeight { percent: 10 }, waiting, analyse(1000)];
+            let mut rollout = begin(1, 2, steps, 0);
+            look(&mut rollout, [&Window::default(), &Window::default()], 1);
+            let whys = look(&mut rollout, [&window(100, 0), &broken()], 2);
+            assert!(whys.len() == 1 && whys[0].starts_with("16 of its first 16 requests failed"), "{whys:?}");
+            assert_eq!((rollout.weight, rollout.phase), (0, Phase::Aborted));
+        }
+        let mut rollout = begin(1, 2, vec![CanaryStep::SetWeight { percent: 10 }, CanaryStep::Pause { ms: None }], 0);
+        look(&mut rollout, [&window(100, 0), &broken()], 2);
+        assert_eq!(rollout.phase, Phase::Paused, "its steps bound nothing");
+    }
+
     fn any_step() -> impl Strategy<Value = CanaryStep> {
         prop_oneof![
             (0..=100u8).prop_map(|percent| CanaryStep::SetWeight { percent }),
@@ -187,6 +215,7 @@ mod tests {
     enum Happens {
         Verb(u8),
         Look([(u64, u64); 2]),
+        Break,
     }
 
     fn any_event() -> impl Strategy<Value = Happens> {
@@ -194,6 +223,7 @@ mod tests {
         prop_oneof![
             1 => (0..4u8).prop_map(Happens::Verb),
             6 => [seen(), seen()].prop_map(Happens::Look),
+            1 => Just(Happens::Break),
         ]
     }
 
@@ -210,10 +240,13 @@ mod tests {
                 now_us += later_us;
                 let windows = match &happens {
                     Happens::Look([stable, candidate]) => [window(stable.0, stable.1), window(candidate.0, candidate.1)],
+                    Happens::Break => [window(100, 0), broken()],
                     Happens::Verb(_) => Default::default(),
                 };
+                let is_broken = matches!(happens, Happens::Break)
+                    && steps.iter().any(|step| matches!(step, CanaryStep::Analyse(_)));
                 let event = match happens {
-                    Happens::Look(_) => RolloutEvent::Looked { stable: &windows[0], candidate: &windows[1] },
+                    Happens::Look(_) | Happens::Break => RolloutEvent::Looked { stable: &windows[0], candidate: &windows[1] },
                     Happens::Verb(0) => RolloutEvent::Pause,
                     Happens::Verb(1) => RolloutEvent::Resume,
                     Happens::Verb(2) => RolloutEvent::Promote,
@@ -223,7 +256,10 @@ mod tests {
                 let restarted: Rollout = serde_json::from_str(&text).unwrap();
                 let moved = advance(&rollout, event, now_us);
                 prop_assert_eq!(&moved, &advance(&restarted, event, now_us), "a restart changes nothing");
-                let Some(Moved { rollout: after, why }) = moved else { continue };
+                let Some(Moved { rollout: after, why }) = moved else {
+                    prop_assert!(!is_broken || rollout.phase.is_over(), "a broken candidate goes on");
+                    continue;
+                };
                 prop_assert!(!rollout.phase.is_over(), "what is over stays: {}", why);
                 prop_assert!(!why.is_empty() && after.since_us == now_us);
                 let is_weighed = matches!(steps.get(rollout.step as usize), Some(CanaryStep::SetWeight { .. }))
@@ -241,7 +277,9 @@ mod tests {
                     }
                     _ => {}
                 }
-                if let RolloutEvent::Looked { stable, candidate } = event {
+                if is_broken {
+                    prop_assert_eq!((after.phase, after.step), (Phase::Aborted, rollout.step));
+                } else if let RolloutEvent::Looked { stable, candidate } = event {
                     prop_assert_eq!(rollout.phase, Phase::Progressing, "a pause ends by somebody's word");
                     let went_on = after.step > rollout.step;
                     match step {

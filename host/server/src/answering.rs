@@ -67,7 +67,9 @@ impl Answering {
         let latency_us = u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
         let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
         let (model, version) = (self.loaded.version.model.clone(), self.loaded.version.version);
-        self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some());
+        if self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some()) {
+            self.server.canaries.ring();
+        }
         let predictions = answer?;
         let Self { server, tenant, name, rows, trace, at_us, .. } = self;
         if let Some(shadow) = self.shadow {

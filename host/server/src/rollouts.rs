@@ -255,6 +255,10 @@ impl Server {
         };
         let why = change.why.clone().unwrap_or(moved.why);
         let by = who(&change.by);
+        if moved.rollout.phase == Phase::Promoted {
+            // Not under the lock that all tenants share, and not by the first request after.
+            self.load_before(tenant, &endpoint.said.model, &endpoint.said.alias, rollout.candidate)?;
+        }
         self.record_move(tenant, name, &endpoint, Moved { why, ..moved }, by)?;
         self.canaries.ring();
         let last = self.store.rollouts(tenant, name)?.pop();

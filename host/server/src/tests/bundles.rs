@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use tar::{Archive, Builder, EntryType, Header};
 use types::{Digest, ModelName, ModelVersion, Record, RunId, SavedFile, ServedStep, Signature, StepCommit};
 
-fn model() -> ModelName {
+pub(super) fn model() -> ModelName {
     "tumour".parse().unwrap()
 }
 
 /// A house with a version whose component and weights are blobs.
-fn house() -> House {
+pub(super) fn house() -> House {
     let house = House::new();
     let put = |bytes: &[u8]| house.server.store.put(&tenant(), bytes).unwrap();
     let weights = SavedFile { name: "../weights".to_owned(), digest: put(b"weights"), bytes: 7 };

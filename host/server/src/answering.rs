@@ -73,7 +73,7 @@ impl Answering {
         let predictions = answer?;
         let Self { server, tenant, name, rows, trace, at_us, .. } = self;
         if let Some(shadow) = self.shadow {
-            server.shadows.mirror(shadow, &rows, &predictions, &self.endpoint.shadow);
+            self.endpoint.shadow.mirror(shadow, &rows, &predictions);
         }
         let given = predictions.clone();
         let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: given };

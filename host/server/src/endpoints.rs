@@ -4,7 +4,7 @@
 use crate::deploy::Deployed;
 use crate::metrics::Ended;
 use crate::rollouts::waits_for;
-use crate::shadow::Comparison;
+use crate::shadow::{Comparison, Shadow};
 use crate::traffic::{Traffic, VersionSeen};
 use crate::{Error, Server, locked};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
     /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
-    pub(crate) shadow: Arc<Mutex<Comparison>>,
+    pub(crate) shadow: Arc<Shadow>,
     /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
     unloaded: AtomicBool,
 }
@@ -282,7 +282,7 @@ impl Server {
             Err(error) => Some(format!("labels, which cannot be read: {error}")),
         };
         let shadow = said.traffic.shadow.as_ref().map(|alias| {
-            let (alias, comparison) = (alias.clone(), locked(&endpoint.shadow).clone());
+            let (alias, comparison) = (alias.clone(), endpoint.shadow.comparison());
             let version = self.store.alias(tenant, &said.model, &alias)?;
             Ok::<_, Error>(ShadowLine { alias, version, comparison })
         });

@@ -12,7 +12,8 @@ use crate::{Error, Server, locked};
 use models::{Moved, RolloutEvent, Window};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use types::{
     AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelVersion, Phase, Record, Rollout, RolloutMove,
@@ -46,24 +47,45 @@ pub enum RolloutVerb {
 }
 
 impl Server {
-    /// Looks at every canary, again and again.
+    /// Looks at every canary, again and again; each tenant's on a thread of their own, so that a version that loads slowly holds up
+    /// nobody else's.
     pub(crate) fn keep_rollouts(self: &Arc<Self>) {
-        while !self.triggers.is_leaving() {
-            self.tend_rollouts();
-            self.canaries.sleep(LOOK);
-        }
+        let under_way = Mutex::new(BTreeSet::new());
+        std::thread::scope(|scope| {
+            while !self.triggers.is_leaving() {
+                let tenants: BTreeSet<_> = locked(&self.endpoints).keys().map(|key| key.0.clone()).collect();
+                for tenant in tenants {
+                    if !locked(&under_way).insert(tenant.clone()) {
+                        continue;
+                    }
+                    let (whose, under_way) = (tenant.clone(), &under_way);
+                    let work = move || {
+                        self.tend_rollouts(&whose);
+                        locked(under_way).remove(&whose);
+                    };
+                    let thread = std::thread::Builder::new().name("canaries".to_owned());
+                    if thread.spawn_scoped(scope, work).is_err() {
+                        locked(under_way).remove(&tenant);
+                    }
+                }
+                self.canaries.sleep(LOOK);
+            }
+        });
     }
 
-    /// Moves every canary as far as it can go now, and unloads versions that nothing asks for.
-    pub(crate) fn tend_rollouts(&self) {
-        let endpoints: Vec<_> =
-            locked(&self.endpoints).iter().map(|(key, endpoint)| (key.clone(), Arc::clone(endpoint))).collect();
-        for ((tenant, name), endpoint) in endpoints {
+    /// Moves a tenant's canaries as far as they can go now, and unloads versions that nothing asks for.
+    fn tend_rollouts(&self, tenant: &TenantId) {
+        let endpoints: Vec<_> = locked(&self.endpoints)
+            .iter()
+            .filter(|(key, _)| key.0 == *tenant)
+            .map(|(key, endpoint)| (key.1.clone(), Arc::clone(endpoint)))
+            .collect();
+        for (name, endpoint) in endpoints {
             // Suspended, or gone: nothing of it answers.
-            if self.active(&tenant).is_err() {
-                continue;
+            if self.active(tenant).is_err() {
+                return;
             }
-            let error = self.tend(&tenant, &name, &endpoint).err().map(|error| error.to_string());
+            let error = self.tend(tenant, &name, &endpoint).err().map(|error| error.to_string());
             let before = std::mem::replace(&mut *locked(&endpoint.traffic.told), error.clone());
             // The same again is no news.
             if let Some(error) = error.filter(|error| before.as_ref() != Some(error)) {

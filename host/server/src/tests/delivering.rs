@@ -1,11 +1,12 @@
 //! Canaries and aliases that move: what waits for what.
 
-use super::bundles::{house, model};
+use super::bundles::{model, register};
 use super::{DEADLINE, House, tenant};
-use crate::{Error, MoveBack, RolloutChange, RolloutVerb};
+use crate::{Error, MoveBack, RolloutChange, RolloutVerb, locked};
 use ports::Journal;
 use std::sync::mpsc::channel;
-use types::{AliasMove, CanaryStep, EndpointName, ModelVersion, Record, RolloutMove, StepCommit};
+use std::time::Instant;
+use types::{AliasMove, CanaryStep, EndpointName, Id, ModelVersion, Phase, Record, RolloutMove, StepCommit, TenantId};
 
 fn endpoint() -> EndpointName {
     "tumour".parse().unwrap()
@@ -13,8 +14,14 @@ fn endpoint() -> EndpointName {
 
 /// A house with an endpoint and two versions, none of which can be loaded: there is no worker. 2 is the champion.
 fn two_versions() -> House {
-    let house = house();
-    let first = house.server.store.version(&tenant(), &model(), 1).unwrap().unwrap();
+    let house = House::new();
+    register_two(&house, &tenant());
+    house
+}
+
+fn register_two(house: &House, tenant: &TenantId) {
+    register(house, tenant);
+    let first = house.server.store.version(tenant, &model(), 1).unwrap().unwrap();
     let second = ModelVersion { version: 2, ..first };
     let commit = StepCommit {
         step: "registered".parse().unwrap(),
@@ -32,8 +39,8 @@ fn two_versions() -> House {
             ..house.server.new_move(&model(), "champion", from, to, &None)
         })
     };
-    house.server.store.append(&tenant(), &[registered, moved(None, 1), moved(Some(1), 2)]).unwrap();
-    let folder = house.folder.path().join("project");
+    house.server.store.append(tenant, &[registered, moved(None, 1), moved(Some(1), 2)]).unwrap();
+    let folder = house.folder.path().join(tenant.to_string());
     std::fs::create_dir_all(folder.join("pipelines")).unwrap();
     let canary = "canary = { alias = \"challenger\", steps = [{ pause = {} }] }\n";
     std::fs::write(
@@ -41,8 +48,7 @@ fn two_versions() -> House {
         format!("name = \"shop\"\n[endpoints.tumour]\nmodel = \"tumour\"\n{canary}"),
     )
     .unwrap();
-    house.server.serve_project(&tenant(), &folder).unwrap();
-    house
+    house.server.serve_project(tenant, &folder).unwrap();
 }
 
 /// What is done while somebody holds the lock that all tenants share.
@@ -70,4 +76,37 @@ fn a_version_is_loaded_before_the_lock_that_all_tenants_share_is_taken() {
     let said = done_meanwhile(&house, move || server.change_rollout(&tenant(), &endpoint(), &change).map(drop));
     assert!(said.contains("worker"), "{said}");
     assert_eq!(house.server.store.alias(&tenant(), &model(), "champion").unwrap(), Some(2));
+}
+
+/// What is done to one tenant's canary takes as long as it takes; the other's ends at once, for its candidate cannot be loaded.
+#[test]
+fn a_tenants_canary_waits_for_no_others() {
+    let house = two_versions();
+    let (slow, quick) = (tenant(), TenantId::parse("acme").unwrap());
+    house.server.create_tenant(&quick, None).unwrap();
+    register_two(&house, &quick);
+    let held = house.server.find(&slow, &endpoint()).unwrap();
+    let moving = locked(&held.traffic.moving);
+    for tenant in [&slow, &quick] {
+        let moved = house.server.new_move(&model(), "challenger", None, 1, &None);
+        let moved = AliasMove { why: "a test".to_owned(), ..moved };
+        house.server.store.append(tenant, &[Record::AliasMoved(moved)]).unwrap();
+    }
+    house.server.keep_triggers(|_| {});
+    let phase = |tenant| {
+        let moves = house.server.store.rollouts(tenant, &endpoint()).unwrap();
+        moves.last().map(|moved| moved.rollout.phase)
+    };
+    let begin = Instant::now();
+    while phase(&quick) != Some(Phase::Aborted) {
+        assert!(begin.elapsed() < DEADLINE, "it waits for the other");
+        std::thread::yield_now();
+    }
+    assert_eq!(phase(&slow), None);
+    drop(moving);
+    while phase(&slow) != Some(Phase::Aborted) {
+        assert!(begin.elapsed() < DEADLINE, "it is left for ever");
+        std::thread::yield_now();
+    }
+    house.server.leave();
 }

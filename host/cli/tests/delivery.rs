@@ -103,6 +103,29 @@ fn a_share_is_kept_and_a_key_stays_with_its_version() {
     assert_eq!(rows.iter().map(version).collect::<Vec<_>>(), first, "the same key, the same version");
     let shares = endpoint(&project)["shares"].clone();
     assert_eq!(shares, json!([{ "alias": "challenger", "version": 2, "percent": 25 }]));
+    // Whoever wants one of the versions can have it, and is told of both.
+    let about = |path: &str| serving.get(&format!("/v2/models/tumour{path}")).good();
+    assert_eq!(about("")["versions"], json!(["1", "2"]));
+    let body = serving.infer_body(&rows[..1]).to_string();
+    for version in ["1", "2"] {
+        let at = format!("/versions/{version}");
+        assert_eq!(
+            (&about(&at)["versions"], &about(&format!("{at}/ready"))["ready"]),
+            (&json!(["1", "2"]), &json!(true))
+        );
+        let answer = serving.post(&format!("/v2/models/tumour{at}/infer"), &body).good();
+        assert_eq!(answer["model_version"], version);
+        let stats = about(&format!("{at}/stats"))["model_stats"].clone();
+        assert_eq!((&stats[0]["version"], stats.as_array().unwrap().len()), (&json!(version), 1));
+        assert!(stats[0]["execution_count"].as_u64() > Some(20), "{stats}");
+    }
+    assert_eq!(about("/stats")["model_stats"].as_array().unwrap().len(), 2);
+    let index = serving.post("/v2/repository/index", "{}").good();
+    assert_eq!(
+        (&index[0]["version"], &index[1]["version"], &index[1]["state"]),
+        (&json!("1"), &json!("2"), &json!("READY"))
+    );
+    assert_eq!(serving.get("/v2/models/tumour/versions/3").status, 404);
     drop(serving);
     project.edit("stepwell.toml", "sticky = { column = \"mean_radius\" }\n", "");
     let serving = project.serve();

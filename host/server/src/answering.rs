@@ -7,7 +7,7 @@
 //! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
 //! one is, [`Server::answers_at_once`] tells.
 
-use crate::endpoints::{Endpoint, Loaded};
+use crate::endpoints::{Endpoint, Loaded, not_served};
 use crate::metrics::Series;
 use crate::predictions::Noted;
 use crate::traffic::key;
@@ -138,7 +138,7 @@ impl Server {
         Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, rows)))
     }
 
-    /// The version that answers these rows: the one under the alias, or one that has a share.
+    /// The version that answers these rows: the one under the alias, or one that has a share; of these the one that is asked for.
     fn chosen(
         &self,
         tenant: &TenantId,
@@ -148,13 +148,15 @@ impl Server {
         sender: &Sender<'_>,
     ) -> Result<Arc<Loaded>, Error> {
         let stable = self.stable(tenant, name, endpoint)?;
-        if let Some(version) = sender.version {
-            return match version == stable {
-                true => self.version_loaded(tenant, name, endpoint, stable),
-                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
-            };
+        if sender.version == Some(stable) {
+            return self.version_loaded(tenant, name, endpoint, stable);
         }
         let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if let Some(version) = sender.version {
+            let is_share = shares.iter().any(|share| share.version == version);
+            let beside = is_share.then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
+            return beside.ok_or_else(|| not_served(name, version));
+        }
         if !shares.is_empty() {
             let place =
                 endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());

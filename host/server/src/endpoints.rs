@@ -87,8 +87,11 @@ pub struct EndpointInfo {
     pub endpoint: EndpointName,
     pub model: ModelName,
     pub alias: String,
-    /// None while no version has the alias.
+    /// The one that this tells of: the alias's, unless another was asked about. None while no version has the alias.
     pub version: Option<u32>,
+    /// All that get requests now, the alias's first.
+    #[serde(default)]
+    pub versions: Vec<u32>,
     /// Whether it answers nothing until it is loaded again.
     #[serde(default)]
     pub unloaded: bool,
@@ -136,6 +139,11 @@ pub struct ShadowLine {
 
 /// An endpoint and the version it serves, or why it serves none yet.
 pub type Readiness = (EndpointName, Result<u32, Fault>);
+
+/// What is said to whoever asks for a version that gets no requests.
+pub(crate) fn not_served(name: &EndpointName, version: u32) -> Error {
+    Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))
+}
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
@@ -259,12 +267,45 @@ impl Server {
     /// An endpoint as its alias stands.
     pub fn endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointInfo, Error> {
         let endpoint = self.find(tenant, name)?;
-        let version = self.current(tenant, &endpoint)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        self.told_of(tenant, name, &endpoint, stable, stable)
+    }
+
+    /// The same of a version that gets requests of it.
+    pub fn endpoint_version(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        version: u32,
+    ) -> Result<EndpointInfo, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        let told = self.told_of(tenant, name, &endpoint, stable, Some(version))?;
+        match told.versions.contains(&version) {
+            true => Ok(told),
+            false => Err(not_served(name, version)),
+        }
+    }
+
+    fn told_of(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        stable: Option<u32>,
+        version: Option<u32>,
+    ) -> Result<EndpointInfo, Error> {
+        let find = |number| self.store.version(tenant, &endpoint.said.model, number);
+        let version = version.map(find).transpose()?.flatten();
+        let shares = self.shares(tenant, name, endpoint, stable)?;
+        let answering: BTreeSet<u32> = shares.into_iter().map(|share| share.version).collect();
+        let answering = answering.into_iter().filter(|other| !endpoint.traffic.is_troubled(*other, self.now_us()));
         Ok(EndpointInfo {
             endpoint: name.clone(),
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
             unloaded: endpoint.is_unloaded(),
+            versions: stable.into_iter().chain(answering).collect(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -385,13 +426,6 @@ impl Server {
         self.active(tenant).map(drop)?;
         let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
         endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
-    }
-
-    fn current(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<Option<ModelVersion>, Error> {
-        match self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)? {
-            Some(version) => Ok(self.store.version(tenant, &endpoint.said.model, version)?),
-            None => Ok(None),
-        }
     }
 
     /// The number of the version under the alias.

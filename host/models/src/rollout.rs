@@ -113,10 +113,12 @@ mod tests {
     use proptest::prelude::*;
     use types::Analysis;
 
+    /// So many requests of a version, whose labels have all come and say that it was right.
     fn window(requests: u64, errors: u64) -> Window {
         let mut window = Window::default();
         (0..requests - errors).for_each(|_| window.answered(0.001));
         (0..errors).for_each(|_| window.failed());
+        window.labelled = (0..requests).map(|_| 0.0).collect();
         window
     }
 
@@ -130,6 +132,11 @@ mod tests {
             accuracy_loss: None,
             mae_increase: None,
         })
+    }
+
+    fn analyse_labels(labels: u64) -> CanaryStep {
+        let CanaryStep::Analyse(analysis) = analyse(0) else { unreachable!("it is an analysis") };
+        CanaryStep::Analyse(Analysis { error_rate: None, labels, accuracy_loss: Some(0.1), ..analysis })
     }
 
     /// Looks until nothing moves; the moves' whys.
@@ -207,6 +214,7 @@ mod tests {
             (0..=100u8).prop_map(|percent| CanaryStep::SetWeight { percent }),
             prop::option::of(0..100u64).prop_map(|ms| CanaryStep::Pause { ms }),
             (1..50u64).prop_map(analyse),
+            (1..50u64).prop_map(analyse_labels),
         ]
     }
 
@@ -244,7 +252,7 @@ mod tests {
                     Happens::Verb(_) => Default::default(),
                 };
                 let is_broken = matches!(happens, Happens::Break)
-                    && steps.iter().any(|step| matches!(step, CanaryStep::Analyse(_)));
+                    && steps.iter().any(|step| matches!(step, CanaryStep::Analyse(analysis) if analysis.error_rate.is_some()));
                 let event = match happens {
                     Happens::Look(_) | Happens::Break => RolloutEvent::Looked { stable: &windows[0], candidate: &windows[1] },
                     Happens::Verb(0) => RolloutEvent::Pause,
@@ -291,6 +299,7 @@ mod tests {
                         Some(CanaryStep::SetWeight { .. }) => prop_assert!(went_on),
                         Some(CanaryStep::Analyse(analysis)) => {
                             prop_assert!(stable.requests.min(candidate.requests) >= analysis.requests);
+                            prop_assert!(stable.labelled.count.min(candidate.labelled.count) >= analysis.labels);
                             prop_assert_eq!(went_on, after.phase == Phase::Progressing);
                         }
                     }

@@ -1,10 +1,16 @@
 //! A guest's column (bytes under a type) <-> an arrow array. Everything a guest sends is checked here, once.
 
 use crate::Error;
-use arrow::array::{Array, ArrayData, ArrayRef, BooleanBufferBuilder, make_array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanBufferBuilder, PrimitiveArray, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType as ArrowType, Date32Type, Field as ArrowField, Float32Type, Float64Type, Int64Type,
+    Schema as ArrowSchema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::error::ArrowError;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use types::{DataType, Field, Schema};
 
@@ -40,8 +46,26 @@ pub(crate) fn arrow_type(data_type: DataType) -> ArrowType {
     }
 }
 
+/// Schemas that a thread used last: a request meets a handful again and again, and to make one takes longer than to read a row.
+const RECENT: usize = 8;
+
 /// Columns, as native kernels read and make them.
 pub fn arrow_schema(schema: &Schema) -> SchemaRef {
+    thread_local! {
+        static MADE: RefCell<VecDeque<(Schema, SchemaRef)>> = const { RefCell::new(VecDeque::new()) };
+    }
+    MADE.with_borrow_mut(|made| {
+        if let Some((_, arrow)) = made.iter().find(|(known, _)| known == schema) {
+            return Arc::clone(arrow);
+        }
+        let arrow = make_schema(schema);
+        made.truncate(RECENT - 1);
+        made.push_front((schema.clone(), Arc::clone(&arrow)));
+        arrow
+    })
+}
+
+fn make_schema(schema: &Schema) -> SchemaRef {
     let field = |field: &Field| ArrowField::new(&field.name, arrow_type(field.data_type), field.nullable);
     Arc::new(ArrowSchema::new(schema.fields.iter().map(field).collect::<Vec<_>>()))
 }
@@ -70,16 +94,6 @@ pub(crate) fn schema_of(schema: &ArrowSchema) -> Result<Schema, Error> {
     Ok(Schema { fields: schema.fields().iter().map(field).collect::<Result<_, Error>>()? })
 }
 
-/// Bytes a value, for types of fixed width.
-fn width(data_type: DataType) -> Option<usize> {
-    match data_type {
-        DataType::Int64 | DataType::Float64 | DataType::Timestamp => Some(8),
-        DataType::Float32 | DataType::Date => Some(4),
-        DataType::Vector(length) => Some(4 * length as usize),
-        DataType::Boolean | DataType::Text | DataType::Bytes => None,
-    }
-}
-
 /// A guest's column as an array of the field's type. What stands under a null is set to zero.
 pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Error> {
     let bad = |reason: String| Error::Column { column: field.name.clone(), reason };
@@ -92,30 +106,56 @@ pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Err
     if nulls.is_some() && !field.nullable {
         return Err(bad("holds nulls but is declared without".to_owned()));
     }
-    let builder = ArrayData::builder(arrow_type(field.data_type)).len(rows).nulls(nulls.clone());
+    let of_type = || ArrayData::builder(arrow_type(field.data_type)).len(rows).nulls(nulls.clone());
     let builder = match field.data_type {
+        DataType::Float64 => return numbers::<Float64Type>(field, column.data, rows, nulls).map_err(bad),
+        DataType::Int64 => return numbers::<Int64Type>(field, column.data, rows, nulls).map_err(bad),
+        DataType::Float32 => return numbers::<Float32Type>(field, column.data, rows, nulls).map_err(bad),
+        DataType::Date => return numbers::<Date32Type>(field, column.data, rows, nulls).map_err(bad),
+        DataType::Timestamp => {
+            return numbers::<TimestampMicrosecondType>(field, column.data, rows, nulls).map_err(bad);
+        }
         DataType::Boolean => {
             expect_bytes(&column.data, rows.div_ceil(8)).map_err(bad)?;
-            builder.add_buffer(zeroed_bits(&column.data, rows, nulls.as_ref()))
+            of_type().add_buffer(zeroed_bits(&column.data, rows, nulls.as_ref()))
         }
         DataType::Text | DataType::Bytes => {
             let (offsets, data) = compact_values(&column, rows, nulls.as_ref()).map_err(bad)?;
-            builder.add_buffer(offsets).add_buffer(data)
+            of_type().add_buffer(offsets).add_buffer(data)
         }
         DataType::Vector(length) => {
             let values = fixed_values(column.data, 4 * length as usize, rows, nulls.as_ref()).map_err(bad)?;
             let child = ArrayData::builder(ArrowType::Float32).len(rows * length as usize).add_buffer(values);
-            builder.add_child_data(child.build().map_err(|error| bad(error.to_string()))?)
-        }
-        data_type => {
-            let width = width(data_type).expect("all types of variable width stand above");
-            builder.add_buffer(fixed_values(column.data, width, rows, nulls.as_ref()).map_err(bad)?)
+            of_type().add_child_data(child.build().map_err(|error| bad(error.to_string()))?)
         }
     };
-    // Full validation: UTF-8, offsets and lengths are the guest's word.
+    // Validates all of it: UTF-8, offsets and lengths are the guest's word.
     let data = builder.build().map_err(|error| bad(error.to_string()))?;
-    data.validate_full().map_err(|error| bad(error.to_string()))?;
     Ok(make_array(data))
+}
+
+/// An array of numbers: but for how many they are, nothing about them can be wrong.
+fn numbers<T: ArrowPrimitiveType>(
+    field: &Field,
+    data: Vec<u8>,
+    rows: usize,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef, String> {
+    let values = fixed_values(data, size_of::<T::Native>(), rows, nulls.as_ref())?;
+    let array = PrimitiveArray::<T>::new(ScalarBuffer::new(values, 0, rows), nulls);
+    Ok(Arc::new(array.with_data_type(arrow_type(field.data_type))))
+}
+
+/// The bytes of an array's numbers, if it has such.
+fn number_bytes(array: &dyn Array) -> Option<&[u8]> {
+    fn bytes<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<&[u8]> {
+        array.as_primitive_opt::<T>().map(|array| array.values().inner().as_slice())
+    }
+    bytes::<Float64Type>(array)
+        .or_else(|| bytes::<Int64Type>(array))
+        .or_else(|| bytes::<Float32Type>(array))
+        .or_else(|| bytes::<TimestampMicrosecondType>(array))
+        .or_else(|| bytes::<Date32Type>(array))
 }
 
 fn expect_bytes(data: &[u8], expected: usize) -> Result<(), String> {
@@ -147,8 +187,11 @@ fn fixed_values(mut data: Vec<u8>, width: usize, rows: usize, nulls: Option<&Nul
     if let Some(nulls) = nulls {
         (0..rows).filter(|&row| nulls.is_null(row)).for_each(|row| data[row * width..(row + 1) * width].fill(0));
     }
-    // The guest's vector has no alignment to speak of; arrow wants that of the value's type.
-    Ok(Buffer::from_slice_ref(&data))
+    // Arrow wants the alignment of the value's type. The guest's vector mostly has it, by its allocator's grace.
+    match data.as_ptr().align_offset(8) {
+        0 => Ok(Buffer::from_vec(data)),
+        _ => Ok(Buffer::from_slice_ref(&data)),
+    }
 }
 
 /// Offsets and values without what stands under nulls, so that equal columns have equal bytes.
@@ -174,24 +217,29 @@ fn compact_values(column: &GuestColumn, rows: usize, nulls: Option<&NullBuffer>)
 
 /// Pieces of a column as a guest sees them.
 pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, Error> {
-    let references: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-    let array = match references.as_slice() {
+    let array = match pieces {
         [] => arrow::array::new_empty_array(&arrow_type(field.data_type)),
-        // Also for one piece: a slice keeps the buffers of the whole, `concat` of one would too.
+        [piece] => Arc::clone(piece),
         pieces => {
-            concat(pieces).map_err(|error| Error::Column { column: field.name.clone(), reason: error.to_string() })?
+            let references: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
+            let refused = |error: ArrowError| Error::Column { column: field.name.clone(), reason: error.to_string() };
+            concat(&references).map_err(refused)?
         }
     };
-    let data = array.to_data();
     let rows = array.len();
     let validity = array.nulls().filter(|nulls| nulls.null_count() > 0).map(|nulls| packed(nulls.inner()));
-    let (offsets, values) = match field.data_type {
-        DataType::Boolean => {
-            let bits = BooleanBuffer::new(data.buffers()[0].clone(), data.offset(), rows);
-            (None, packed(&bits))
-        }
+    let (offsets, values) = match number_bytes(&array) {
+        Some(values) => (None, values.to_vec()),
+        None => values_of(field.data_type, &array.to_data(), rows),
+    };
+    Ok(GuestColumn { data_type: field.data_type, length: rows as u32, validity, offsets, data: values })
+}
+
+/// Offsets and values of what are no numbers.
+fn values_of(data_type: DataType, data: &ArrayData, rows: usize) -> (Option<Vec<u8>>, Vec<u8>) {
+    match data_type {
         DataType::Text | DataType::Bytes => {
-            let (offsets, values) = rebased(&data, rows);
+            let (offsets, values) = rebased(data, rows);
             (Some(offsets), values)
         }
         DataType::Vector(length) => {
@@ -199,13 +247,8 @@ pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, 
             let start = 4 * (child.offset() + data.offset() * length as usize);
             (None, child.buffers()[0].as_slice()[start..start + 4 * rows * length as usize].to_vec())
         }
-        data_type => {
-            let width = width(data_type).expect("all types of variable width stand above");
-            let start = width * data.offset();
-            (None, data.buffers()[0].as_slice()[start..start + width * rows].to_vec())
-        }
-    };
-    Ok(GuestColumn { data_type: field.data_type, length: rows as u32, validity, offsets, data: values })
+        _ => (None, packed(&BooleanBuffer::new(data.buffers()[0].clone(), data.offset(), rows))),
+    }
 }
 
 /// Bits from bit 0 of the first byte, zero beyond the end.

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use types::{EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, ProjectName, RolloutMove, TenantId};
 use worker::ServingWorker;
 
+/// Endpoints that are loaded beside each other when a server starts: most of it is waiting for workers.
+const LOADED_AT_ONCE: usize = 8;
 /// Moves of a canary that are shown.
 const MOVES_SHOWN: usize = 50;
 
@@ -206,16 +208,23 @@ impl Server {
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
-        let mut told = Vec::new();
-        for name in names {
+        let load = |name: &EndpointName| {
             let version = self.stable_loaded(tenant, name).map(|loaded| loaded.version.version);
-            told.push((
-                name.clone(),
-                version.map_err(|error| match error {
-                    Error::Fault(fault) => fault,
-                    other => Fault::invalid(other.to_string()),
-                }),
-            ));
+            version.map_err(|error| match error {
+                Error::Fault(fault) => fault,
+                other => Fault::invalid(other.to_string()),
+            })
+        };
+        let names: Vec<_> = names.collect();
+        let mut told = Vec::with_capacity(names.len());
+        for names in names.chunks(LOADED_AT_ONCE) {
+            std::thread::scope(|scope| {
+                let loading: Vec<_> = names.iter().map(|&name| (name, scope.spawn(|| load(name)))).collect();
+                let panicked = |_| Err(Fault::host("loading it ended in a panic; this is a bug of ours"));
+                told.extend(
+                    loading.into_iter().map(|(name, load)| (name.clone(), load.join().unwrap_or_else(panicked))),
+                );
+            });
         }
         told
     }

@@ -259,25 +259,25 @@ fn ready_status(ready: bool) -> StatusCode {
     if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// An endpoint, if it serves the version; the empty one is whichever it serves.
+/// An endpoint, if requests of it go to the version; the empty one is that of its alias.
 pub(crate) async fn info(public: Public, endpoint: &str, version: &str) -> Result<EndpointInfo, Refused> {
     let name = endpoint_name(endpoint)?;
-    let info = off_thread(move || public.server.endpoint(&public.tenant, &name)).await?;
-    let serves = |serving: u32| serving.to_string() == version;
-    match version.is_empty() || info.version.is_some_and(serves) {
-        true => Ok(info),
-        // It answers with one version at a time; another one is not there.
-        false => {
-            let shown: String = version.chars().take(20).collect();
-            let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
-            Err(Refused::Said(StatusCode::NOT_FOUND, text))
-        }
+    if version.is_empty() {
+        return Ok(off_thread(move || public.server.endpoint(&public.tenant, &name)).await?);
     }
+    // As it is written in answers.
+    let Some(number) = version.parse::<u32>().ok().filter(|number| number.to_string() == version) else {
+        let info = off_thread(move || public.server.endpoint(&public.tenant, &name)).await?;
+        let shown: String = version.chars().take(20).collect();
+        let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
+        return Err(Refused::Said(StatusCode::NOT_FOUND, text));
+    };
+    Ok(off_thread(move || public.server.endpoint_version(&public.tenant, &name, number)).await?)
 }
 
 pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
     let info = info(public, endpoint, version).await?;
-    Ok(serve::metadata(&as_model(&info.endpoint)?, info.version, &info.request, &info.response))
+    Ok(serve::metadata(&as_model(&info.endpoint)?, &info.versions, &info.request, &info.response))
 }
 
 pub(crate) async fn metadata(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {

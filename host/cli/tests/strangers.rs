@@ -5,7 +5,7 @@ mod harness;
 use harness::Project;
 use harness::http::{Answer, answer, connected};
 use harness::serving::Serving;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 

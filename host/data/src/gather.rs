@@ -32,21 +32,33 @@ impl Gathered {
         &self.schema
     }
 
-    /// Adds the rows of a table with these columns. On an error none is added, and it is to be used no more.
+    /// Adds the rows of a table with these columns. On an error those before stay as they are.
     pub fn add(&mut self, table: &Table) -> Result<(), Error> {
         if *table.schema() != *self.schema {
             return Err(Error::Shape("rows of other columns are gathered".to_owned()));
         }
+        let before = self.rows as usize;
+        let too_much = || Error::Shape("more is gathered than a table may have".to_owned());
+        let rows = before.checked_add(usize::try_from(table.rows()).map_err(|_| too_much())?);
+        let rows = rows.and_then(|rows| u32::try_from(rows).ok()).ok_or_else(too_much)?;
+        let bytes = usize::try_from(table.bytes()).map_err(|_| too_much())?;
+        if self.columns.iter().any(|column| column.data.len() + bytes > i32::MAX as usize) {
+            return Err(too_much());
+        }
         for batch in table.batches() {
-            let more = u32::try_from(batch.num_rows()).ok().and_then(|more| self.rows.checked_add(more));
-            let rows = more.ok_or_else(|| Error::Shape("more rows are gathered than a table may have".to_owned()))?;
-            for ((field, array), column) in self.schema.fields.iter().zip(batch.columns()).zip(&mut self.columns) {
-                match number_bytes(array).filter(|_| array.null_count() == 0) {
-                    Some(values) => column.add_numbers(values, self.rows, rows),
-                    None => column.add(encode(field, std::slice::from_ref(array))?, self.rows)?,
+            let encoded = self.schema.fields.iter().zip(batch.columns()).map(|(field, array)| {
+                let is_plain = number_bytes(array).is_some() && array.null_count() == 0;
+                (!is_plain).then(|| encode(field, std::slice::from_ref(array))).transpose()
+            });
+            let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
+            let (start, end) = (self.rows as usize, self.rows as usize + batch.num_rows());
+            for ((column, array), encoded) in self.columns.iter_mut().zip(batch.columns()).zip(encoded) {
+                match encoded {
+                    Some(more) => column.add(&more, start),
+                    None => column.add_numbers(number_bytes(array).unwrap_or_default(), start, end),
                 }
             }
-            self.rows = rows;
+            self.rows = u32::try_from(end).unwrap_or(rows);
         }
         Ok(())
     }
@@ -61,15 +73,15 @@ impl Gathered {
 }
 
 impl Growing {
-    fn add_numbers(&mut self, values: &[u8], before: u32, after: u32) {
+    fn add_numbers(&mut self, values: &[u8], start: usize, end: usize) {
         self.data.extend_from_slice(values);
         if let Some(validity) = &mut self.validity {
-            append_bits(validity, before as usize, after as usize, |_| true);
+            append_bits(validity, start, end, |_| true);
         }
     }
 
-    fn add(&mut self, more: GuestColumn, before: u32) -> Result<(), Error> {
-        let (start, end) = (before as usize, before as usize + more.length as usize);
+    fn add(&mut self, more: &GuestColumn, start: usize) {
+        let end = start + more.length as usize;
         if more.validity.is_some() && self.validity.is_none() {
             let mut full = Vec::new();
             append_bits(&mut full, 0, start, |_| true);
@@ -79,26 +91,23 @@ impl Growing {
             append_bits(validity, start, end, |row| more.validity.as_deref().is_none_or(|bits| bit(bits, row)));
         }
         if let Some(offsets) = &more.offsets {
-            self.add_offsets(offsets)?;
+            self.add_offsets(offsets);
         }
         match more.data_type {
             DataType::Boolean => append_bits(&mut self.data, start, end, |row| bit(&more.data, row)),
             _ => self.data.extend_from_slice(&more.data),
         }
-        Ok(())
     }
 
-    /// Those of the next values, behind the values that are there.
-    fn add_offsets(&mut self, offsets: &[u8]) -> Result<(), Error> {
+    /// Those of the next values, behind the values that are there: fewer than an offset can tell, which was looked at.
+    fn add_offsets(&mut self, offsets: &[u8]) {
         if self.offsets.is_empty() {
             self.offsets.extend_from_slice(&0i32.to_le_bytes());
         }
         for offset in offsets.as_chunks::<4>().0.iter().skip(1) {
-            let offset = i64::from(i32::from_le_bytes(*offset)) + self.data.len() as i64;
-            let offset = i32::try_from(offset).map_err(|_| Error::Shape("texts of over 2 GiB are gathered".to_owned()));
-            self.offsets.extend_from_slice(&offset?.to_le_bytes());
+            let offset = i32::from_le_bytes(*offset) + self.data.len() as i32;
+            self.offsets.extend_from_slice(&offset.to_le_bytes());
         }
-        Ok(())
     }
 
     fn whole(mut self, data_type: DataType, length: u32) -> GuestColumn {

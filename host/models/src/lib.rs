@@ -10,7 +10,9 @@
 
 mod analysis;
 mod gate;
+mod guard;
 mod history;
+mod labelled;
 mod picture;
 mod rollout;
 mod share;
@@ -18,7 +20,9 @@ mod version;
 
 pub use analysis::{Answered, Judgement, Window, judge};
 pub use gate::gate;
+pub use guard::{Look, is_look};
 pub use history::{before, held};
+pub use labelled::Labelled;
 pub use picture::picture;
 pub use rollout::{Moved, RolloutEvent, advance, begin};
 pub use share::{PLACES, choose, spread};

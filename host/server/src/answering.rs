@@ -6,7 +6,7 @@
 //! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
 //! one is, [`Server::answers_at_once`] tells.
 
-use crate::endpoints::{Endpoint, Loaded};
+use crate::endpoints::{Endpoint, Loaded, not_served};
 use crate::metrics::Series;
 use crate::predictions::Noted;
 use crate::traffic::key;
@@ -74,11 +74,13 @@ impl Answering {
         let latency_us = u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
         let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
         let (model, version) = (self.loaded.version.model.clone(), self.loaded.version.version);
-        self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some());
+        if self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some()) {
+            self.server.canaries.ring();
+        }
         let predictions = answer?;
         let Self { server, tenant, name, rows, trace, at_us, .. } = self;
         if let Some(shadow) = self.shadow {
-            server.shadows.mirror(shadow, &rows, &predictions, &self.endpoint.shadow);
+            self.endpoint.shadow.mirror(shadow, &rows, &predictions);
         }
         let given = predictions.clone();
         let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: given };
@@ -143,7 +145,7 @@ impl Server {
         Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, rows)))
     }
 
-    /// The version that answers these rows: the one under the alias, or one that has a share.
+    /// The version that answers these rows: the one under the alias, or one that has a share; of these the one that is asked for.
     fn chosen(
         &self,
         tenant: &TenantId,
@@ -153,13 +155,15 @@ impl Server {
         sender: &Sender<'_>,
     ) -> Result<Arc<Loaded>, Error> {
         let stable = self.stable(tenant, name, endpoint)?;
-        if let Some(version) = sender.version {
-            return match version == stable {
-                true => self.version_loaded(tenant, name, endpoint, stable),
-                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
-            };
+        if sender.version == Some(stable) {
+            return self.version_loaded(tenant, name, endpoint, stable);
         }
         let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if let Some(version) = sender.version {
+            let is_share = shares.iter().any(|share| share.version == version);
+            let beside = is_share.then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
+            return beside.ok_or_else(|| not_served(name, version));
+        }
         if !shares.is_empty() {
             let place =
                 endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());

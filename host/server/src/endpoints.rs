@@ -4,7 +4,7 @@
 use crate::deploy::Deployed;
 use crate::metrics::Ended;
 use crate::rollouts::waits_for;
-use crate::shadow::Comparison;
+use crate::shadow::{Comparison, Shadow};
 use crate::statistics::Tally;
 use crate::traffic::{Traffic, VersionSeen};
 use crate::{Error, Server, locked};
@@ -32,7 +32,7 @@ pub(crate) struct Endpoint {
     /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
-    pub(crate) shadow: Arc<Mutex<Comparison>>,
+    pub(crate) shadow: Arc<Shadow>,
     pub(crate) tally: Arc<Tally>,
     /// The most bytes of a request, or the most there are.
     request_bytes_max: AtomicU64,
@@ -96,8 +96,11 @@ pub struct EndpointInfo {
     pub endpoint: EndpointName,
     pub model: ModelName,
     pub alias: String,
-    /// None while no version has the alias.
+    /// The one that this tells of: the alias's, unless another was asked about. None while no version has the alias.
     pub version: Option<u32>,
+    /// All that get requests now, the alias's first.
+    #[serde(default)]
+    pub versions: Vec<u32>,
     /// Whether it answers nothing until it is loaded again.
     #[serde(default)]
     pub unloaded: bool,
@@ -148,6 +151,11 @@ pub struct ShadowLine {
 
 /// An endpoint and the version it serves, or why it serves none yet.
 pub type Readiness = (EndpointName, Result<u32, Fault>);
+
+/// What is said to whoever asks for a version that gets no requests.
+pub(crate) fn not_served(name: &EndpointName, version: u32) -> Error {
+    Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))
+}
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
@@ -256,6 +264,7 @@ impl Server {
                 // A running server answers as its folder was when it began.
                 if !locked(&self.endpoints).contains_key(&key) {
                     self.serve(tenant, name, None, said);
+                    self.predictions.settle(tenant, name, said.log.clone());
                 }
             }
         }
@@ -273,12 +282,45 @@ impl Server {
     /// An endpoint as its alias stands.
     pub fn endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointInfo, Error> {
         let endpoint = self.find(tenant, name)?;
-        let version = self.current(tenant, &endpoint)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        self.told_of(tenant, name, &endpoint, stable, stable)
+    }
+
+    /// The same of a version that gets requests of it.
+    pub fn endpoint_version(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        version: u32,
+    ) -> Result<EndpointInfo, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        let told = self.told_of(tenant, name, &endpoint, stable, Some(version))?;
+        match told.versions.contains(&version) {
+            true => Ok(told),
+            false => Err(not_served(name, version)),
+        }
+    }
+
+    fn told_of(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        stable: Option<u32>,
+        version: Option<u32>,
+    ) -> Result<EndpointInfo, Error> {
+        let find = |number| self.store.version(tenant, &endpoint.said.model, number);
+        let version = version.map(find).transpose()?.flatten();
+        let shares = self.shares(tenant, name, endpoint, stable)?;
+        let answering: BTreeSet<u32> = shares.into_iter().map(|share| share.version).collect();
+        let answering = answering.into_iter().filter(|other| !endpoint.traffic.is_troubled(*other, self.now_us()));
         Ok(EndpointInfo {
             endpoint: name.clone(),
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
             unloaded: endpoint.is_unloaded(),
+            versions: stable.into_iter().chain(answering).collect(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -291,10 +333,12 @@ impl Server {
         let said = &endpoint.said;
         let version = self.store.alias(tenant, &said.model, &said.alias)?;
         let rollout = self.rollout(tenant, name, &endpoint)?;
-        let waits =
-            |rollout: &types::Rollout| waits_for(rollout, &endpoint.traffic.windows(rollout.stable, rollout.candidate));
+        let waits = |rollout: &types::Rollout| match self.seen(tenant, name, &endpoint, rollout) {
+            Ok(seen) => waits_for(rollout, &seen, self.predictions.book(tenant, name).sample()),
+            Err(error) => Some(format!("labels, which cannot be read: {error}")),
+        };
         let shadow = said.traffic.shadow.as_ref().map(|alias| {
-            let (alias, comparison) = (alias.clone(), locked(&endpoint.shadow).clone());
+            let (alias, comparison) = (alias.clone(), endpoint.shadow.comparison());
             let version = self.store.alias(tenant, &said.model, &alias)?;
             Ok::<_, Error>(ShadowLine { alias, version, comparison })
         });
@@ -407,13 +451,6 @@ impl Server {
     /// The endpoint of that name, whether or not it may answer.
     pub(crate) fn endpoint_named(&self, tenant: &TenantId, name: &EndpointName) -> Option<Arc<Endpoint>> {
         locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned()
-    }
-
-    fn current(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<Option<ModelVersion>, Error> {
-        match self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)? {
-            Some(version) => Ok(self.store.version(tenant, &endpoint.said.model, version)?),
-            None => Ok(None),
-        }
     }
 
     /// The number of the version under the alias.

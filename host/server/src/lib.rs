@@ -204,7 +204,6 @@ pub struct Server {
     collecting: Mutex<()>,
     /// Wakes the loop that keeps canaries.
     canaries: bell::Bell,
-    shadows: shadow::Shadows,
 }
 
 impl Server {
@@ -241,7 +240,7 @@ impl Server {
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, metrics, asking, collecting) = Default::default();
-        let (canaries, shadows) = Default::default();
+        let canaries = Default::default();
         let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
@@ -268,7 +267,6 @@ impl Server {
                 asking,
                 collecting,
                 canaries,
-                shadows,
             }),
             recovery,
         ))

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -65,7 +65,7 @@ pub struct LabelAnswer {
 /// A label as it is kept. A field is only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Label {
-    id: PredictionId,
+    pub(super) id: PredictionId,
     pub(crate) label: Value,
     #[serde(default)]
     pub(crate) at_us: Option<i64>,
@@ -149,6 +149,20 @@ fn read_line(line: &[u8]) -> Option<Label> {
     let line = str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (mark, json) = line.split_once(' ')?;
     (Digest::of(json.as_bytes()).to_string().get(..MARK)? == mark).then(|| serde_json::from_str(json).ok())?
+}
+
+/// How far labels were read: in the file that begins then, so many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LabelPlace {
+    began_ms: u64,
+    bytes: u64,
+}
+
+impl LabelPlace {
+    /// Before all labels that came from a time on.
+    pub(super) fn since(ms: u64) -> Self {
+        Self { began_ms: ms, bytes: 0 }
+    }
 }
 
 /// The files of an endpoint's labels.
@@ -318,6 +332,27 @@ impl LabelLog {
             std::fs::remove_file(&pair[0].1).map_err(|error| unusable(&pair[0].1, &error))?;
         }
         Ok(())
+    }
+
+    /// The labels of whole lines behind a place, of one file; none if there are none yet. The place is behind them then.
+    pub(super) fn read_on(&self, place: &mut LabelPlace) -> Result<Option<Vec<Label>>, Fault> {
+        let files = self.listed()?;
+        // The one that was being written at that time, and what followed.
+        let first = files.partition_point(|(began_ms, _)| *began_ms <= place.began_ms).saturating_sub(1);
+        for (began_ms, path) in &files[first..] {
+            let begin = if *began_ms == place.began_ms { place.bytes } else { 0 };
+            let wrong = |error: std::io::Error| unusable(path, &error);
+            let mut file = File::open(path).map_err(wrong)?;
+            file.seek(SeekFrom::Start(begin)).map_err(wrong)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(wrong)?;
+            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            if end > 0 {
+                *place = LabelPlace { began_ms: *began_ms, bytes: begin + end as u64 };
+                return Ok(Some(bytes[..end].split_inclusive(|byte| *byte == b'\n').filter_map(read_line).collect()));
+            }
+        }
+        Ok(None)
     }
 
     /// The label that holds of each prediction: the one that came last.

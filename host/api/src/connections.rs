@@ -2,15 +2,14 @@
 //!
 //! Whoever connects is a stranger until it has said something, and may say it a byte a minute: no wait here is without a bound,
 //! but that of the owner's socket for what a run says. Nor can a few hundred keep all others out by asking something now and
-//! then: when there is no place left, the connection that has asked nothing for longest ends.
+//! then, or half of it: when there is no place left, a connection that waits for its client ends ([`crate::places`]).
 
 use crate::Tls;
-use crate::places::{Place, Places, Watched};
+use crate::places::{PATIENCE, Place, Places, Waiting, Watched};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::serve::Listener;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::pin::pin;
@@ -23,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-/// Open connections of a listener. The next one waits until an idle one has made room, further ones in the system's queue.
+/// Open connections of a listener. The next one waits until another has made room, further ones in the system's queue.
 const CONNECTIONS_MAX: usize = 256;
 /// For a connection that is to make room, to end a head that it is reading.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -60,6 +59,7 @@ pub(crate) async fn serve<L: Listener>(
             _ = stop.wait_for(|stop| *stop) => break,
             (stream, _) = listener.accept(), if newcomer.is_none() => newcomer = Some(stream),
             () = places.one_idle(), if newcomer.is_some() => {}
+            () = sleep(PATIENCE), if newcomer.is_some() => {}
             Some(_) = open.join_next() => {}
         }
         match newcomer.take() {
@@ -76,7 +76,7 @@ pub(crate) async fn serve<L: Listener>(
                 }
             }
             Some(stream) => {
-                places.make_room();
+                places.make_room(std::time::Instant::now());
                 newcomer = Some(stream);
             }
             None => {}
@@ -110,10 +110,12 @@ async fn converse(
     mut stop: watch::Receiver<bool>,
 ) {
     let asked = Notify::new();
-    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+    let service = hyper::service::service_fn(|mut request: Request<Incoming>| {
         asked.notify_one();
-        let (request, answer) = (place.asked(), router.clone().oneshot(request.map(Body::new)));
-        async move { answer.await.map(|answer| answer.map(|body| request.answered_by(body))) }
+        let noted = place.asked(!request.body().is_end_stream());
+        request.extensions_mut().insert(Arc::clone(&place));
+        let answer = router.clone().oneshot(request.map(|body| noted.sent_by(body)));
+        async move { answer.await.map(|answer| answer.map(|body| noted.answered_by(body))) }
     });
     let http = http();
     let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
@@ -132,12 +134,15 @@ async fn converse(
                 Err(_) => return,
             },
             // A request that came after all is answered, and is the last.
-            () = gone.as_mut() => match place.is_idle() {
-                true => return,
-                false => gone.as_mut().reset(Instant::now() + LEAVE_TIME_MAX),
+            () = gone.as_mut() => match place.waiting() {
+                Some(_) => return,
+                None => gone.as_mut().reset(Instant::now() + LEAVE_TIME_MAX),
             },
             () = place.told_to_leave() => {
-                gone.as_mut().reset(Instant::now() + LEAVE_TIME_MAX);
+                // Who has kept us waiting has no longer.
+                let is_stalled = matches!(place.waiting(), Some(Waiting::Stalled(_)));
+                let most = if is_stalled { Duration::ZERO } else { LEAVE_TIME_MAX };
+                gone.as_mut().reset(Instant::now() + most);
                 connection.as_mut().graceful_shutdown();
             }
             _ = stop.wait_for(|stop| *stop), if !told => {

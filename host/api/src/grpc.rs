@@ -3,7 +3,7 @@
 //! Messages cross this page as bytes: [`serve::grpc`] reads and writes them, and what they ask for is what the REST routes
 //! answer. A caller of another tenant than the port's says so in the metadata `stepwell-tenant`.
 
-use crate::body::{BODY_TIME_MAX, REQUEST_BYTES_MAX, Room, late, too_large};
+use crate::body::{BODY_TIME_MAX, Pace, Place, REQUEST_BYTES_MAX, Room, too_large};
 use crate::guard::let_on;
 use crate::inference::{
     Asking, Named, Public, Refused, answers, as_model, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
@@ -26,8 +26,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Code, Status, Streaming};
@@ -53,9 +52,8 @@ pub(crate) async fn call(State(public): State<Public>, Named(method): Named<Stri
     };
     let (held, room) = (Held::default(), public.room.clone());
     let is_stream = method == "ModelStreamInfer";
-    let most = if is_stream { STREAM_TIME_MAX } else { BODY_TIME_MAX };
-    let (taken, during) = (held.clone(), room.clone());
-    let request = request.map(|body| Incoming { body, room: during, held: taken, most, late: Box::pin(sleep(most)) });
+    let pace = Pace::of(if is_stream { STREAM_TIME_MAX } else { BODY_TIME_MAX });
+    let request = request.map(|body| Incoming::new(body, room, held.clone(), pace, is_stream));
     let mut grpc = Grpc::new(Raw).max_decoding_message_size(REQUEST_BYTES_MAX);
     let response = match is_stream {
         true => grpc.streaming(Streamed { public, headers, held: held.clone() }, request).await,
@@ -219,8 +217,8 @@ struct Held(Arc<Mutex<Places>>);
 
 #[derive(Default)]
 struct Places {
-    asked: Option<OwnedSemaphorePermit>,
-    answers: [Option<OwnedSemaphorePermit>; 2],
+    asked: Option<Place>,
+    answers: [Option<Place>; 2],
 }
 
 impl Held {
@@ -228,11 +226,19 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn asked(&self, more: OwnedSemaphorePermit) {
+    fn asked(&self, room: &Room, bytes: usize) -> Result<(), Refused> {
         match &mut self.places().asked {
-            Some(place) => place.merge(more),
-            none => *none = Some(more),
+            Some(place) => place.grow(bytes),
+            none => {
+                *none = Some(room.place(bytes)?);
+                Ok(())
+            }
         }
+    }
+
+    /// Whether there is no message that came and is not answered.
+    fn is_answered(&self) -> bool {
+        self.places().asked.is_none()
     }
 
     /// Gives back what the messages so far have taken.
@@ -254,8 +260,28 @@ struct Incoming {
     body: Body,
     room: Room,
     held: Held,
-    most: Duration,
+    pace: Pace,
+    /// Between two of its messages nothing is to come.
+    is_stream: bool,
     late: Pin<Box<Sleep>>,
+}
+
+impl Incoming {
+    fn new(body: Body, room: Room, held: Held, pace: Pace, is_stream: bool) -> Self {
+        let late = Box::pin(sleep_until(pace.due()));
+        Self { body, room, held, pace, is_stream, late }
+    }
+
+    /// Whether the body is too late, of which a part has just come or not.
+    fn is_late(&mut self, context: &mut Context<'_>, has_come: bool) -> bool {
+        if self.is_stream && self.held.is_answered() {
+            self.pace.rest();
+        }
+        if self.late.deadline() != self.pace.due() {
+            self.late.as_mut().reset(self.pace.due());
+        }
+        self.late.as_mut().poll(context).is_ready() && (!has_come || self.pace.is_over())
+    }
 }
 
 impl HttpBody for Incoming {
@@ -263,14 +289,15 @@ impl HttpBody for Incoming {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.late.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(late(self.most).into())));
+        let came = Pin::new(&mut self.body).poll_frame(context);
+        if self.is_late(context, came.is_ready()) {
+            return Poll::Ready(Some(Err(self.pace.missed().into())));
         }
-        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else { return Poll::Ready(None) };
+        let Some(frame) = ready!(came) else { return Poll::Ready(None) };
         let frame = frame.map_err(|error| Status::cancelled(format!("the request breaks off: {error}")))?;
         if let Some(data) = frame.data_ref() {
-            let place = self.room.place(data.len())?;
-            self.held.asked(place);
+            self.held.asked(&self.room, data.len())?;
+            self.pace.came(Instant::now(), data.len());
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -341,30 +368,35 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt;
 
+    /// What a tenant has that is alone.
     const WHOLE_ROOM: usize = 128 << 20;
 
-    fn incoming(body: Body, room: &Room, held: &Held, most: Duration) -> Incoming {
-        Incoming { body, room: room.clone(), held: held.clone(), most, late: Box::pin(sleep(most)) }
+    fn room() -> Room {
+        Room::new(&Arc::default())
+    }
+
+    fn incoming(body: Body, room: &Room, held: &Held, most: Duration, is_stream: bool) -> Incoming {
+        Incoming::new(body, room.clone(), held.clone(), Pace::of(most), is_stream)
     }
 
     #[tokio::test]
     async fn a_message_keeps_its_place_until_its_call_is_over() {
-        let (room, held) = (Room::new(), Held::default());
-        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX);
+        let (room, held) = (room(), Held::default());
+        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
         assert!(room.place(WHOLE_ROOM).is_ok(), "nothing has come yet");
         assert_eq!(body.collect().await.unwrap().to_bytes(), "message");
         assert!(room.place(WHOLE_ROOM).is_err());
         held.answered();
         assert!(room.place(WHOLE_ROOM).is_ok());
         let full = room.place(WHOLE_ROOM - 3);
-        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX);
+        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
         assert_eq!(body.collect().await.unwrap_err().code(), Code::Unavailable);
         drop(full);
     }
 
     #[tokio::test]
     async fn two_answers_of_a_stream_keep_their_places() {
-        let (room, held) = (Room::new(), Held::default());
+        let (room, held) = (room(), Held::default());
         for _ in 0..9 {
             assert!(held.answer(&room, vec![0; WHOLE_ROOM / 4]).is_ok());
         }
@@ -376,13 +408,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_that_does_not_come_is_not_waited_for() {
-        let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>());
-        let body = incoming(silent, &Room::new(), &Held::default(), Duration::from_millis(1));
+        let body = incoming(silent(), &room(), &Held::default(), Duration::from_millis(1), false);
         let status = body.collect().await.unwrap_err();
         assert_eq!(
             (status.code(), status.message()),
             (Code::DeadlineExceeded, "the request's body did not come within 1ms")
         );
+    }
+
+    fn silent() -> Body {
+        Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>())
+    }
+
+    /// A stream's client asks when it likes; what it has begun to ask it goes on with.
+    #[tokio::test]
+    async fn half_a_message_of_a_stream_does_not_keep_its_place() {
+        let held = Held::default();
+        let mut body = incoming(silent(), &room(), &held, STREAM_TIME_MAX, true);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(!body.is_late(&mut context, false));
+        assert!(body.late.deadline() - Instant::now() > STREAM_TIME_MAX / 2, "nothing is asked");
+        body.held.asked(&body.room, 1).unwrap_or_else(|_| panic!("there is room"));
+        body.pace.came(Instant::now(), 1);
+        assert!(!body.is_late(&mut context, false));
+        assert!(body.late.deadline() - Instant::now() <= Duration::from_secs(2), "half a message");
+        held.answered();
+        assert!(!body.is_late(&mut context, false));
+        assert!(body.late.deadline() - Instant::now() > STREAM_TIME_MAX / 2, "it is answered");
     }
 
     #[test]

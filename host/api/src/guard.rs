@@ -9,6 +9,7 @@
 use crate::grpc::{TENANT, method};
 use crate::hooks::is_hook;
 use crate::inference::{Public, Refused, answer_of, error, no_endpoint, no_tenant};
+use crate::places::Place;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
@@ -17,6 +18,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use server::{Barred, Caller, Knock};
 use std::net::IpAddr;
+use std::sync::Arc;
 use types::{Id, Scope};
 
 /// Told to all, for whoever watches over processes: it says nothing of any tenant but whether the one at the root is ready.
@@ -32,11 +34,17 @@ pub(crate) async fn let_in(State(public): State<Public>, request: Request, next:
 }
 
 async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<Response, Refused> {
+    expect_plain_path(request.uri().path())?;
     let caller = if is_open(request.uri().path()) {
         Caller { tenant: None, has_key: false }
     } else {
         public.server.knock(&public.tenant, knock(&request)?).map_err(Refused::Barred)?
     };
+    if let (true, Some(tenant), Some(place)) =
+        (caller.has_key, &caller.tenant, request.extensions().get::<Arc<Place>>())
+    {
+        place.is_of(tenant);
+    }
     if !caller.has_key && !public.server.requires_keys() {
         expect_host(request.uri(), request.headers())?;
     }
@@ -56,6 +64,19 @@ async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<R
             answer_of(public, tenant, request).await
         }
         _ => Ok(next.run(request).await),
+    }
+}
+
+/// Every name here is written as it is, and who asks of what is read off the path in more than one place: what means the same
+/// written otherwise is refused, so that none of them is told another name than the others.
+fn expect_plain_path(path: &str) -> Result<(), Refused> {
+    match path.contains('%') {
+        false => Ok(()),
+        true => {
+            let text =
+                "the path has an escape (`%`); names are of letters, digits and dashes, and are written as they are";
+            Err(Refused::Said(StatusCode::BAD_REQUEST, text.to_owned()))
+        }
     }
 }
 

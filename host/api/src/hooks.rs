@@ -7,10 +7,15 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use server::{Fired, HOOK_BYTES_MAX, HookCall, HookRefused};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
 /// The same words wherever the signature is not right: whether there is such a pipeline is nobody's business.
 const UNSIGNED: &str = "there is no pipeline here that takes calls with this signature; expected the headers `webhook-id`, \
                         `webhook-timestamp` and `webhook-signature` of Standard Webhooks";
+
+/// From the end of a call's body to the answer that it is not signed: whatever was looked up for it meanwhile, or not.
+const UNSIGNED_TIME: Duration = Duration::from_millis(50);
 
 /// Whether a path is one of these, at the root or beneath a tenant.
 pub(crate) fn is_hook(path: &str) -> bool {
@@ -30,9 +35,16 @@ pub(crate) async fn hook(
     request: Request,
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
-    let body = public.room.read_small(HOOK_BYTES_MAX, body).await?;
-    let call = HookCall { headers: once(&head.headers), body: body.as_ref().to_vec() };
+    let call = HookCall { headers: once(&head.headers), body: Vec::new() };
+    if !public.server.may_be_signed(&call) {
+        return Err(unsigned());
+    }
+    let body = public.strangers.read_small(HOOK_BYTES_MAX, body).await?;
+    let (call, answers) = (HookCall { body: body.as_ref().to_vec(), ..call }, Instant::now() + UNSIGNED_TIME);
     let fired = off_thread(move || Ok(public.server.hook(&public.tenant, &project, &pipeline, &call))).await?;
+    if matches!(fired, Err(HookRefused::Unsigned)) {
+        sleep_until(answers).await;
+    }
     let fired = fired.map_err(|refused| match refused {
         HookRefused::Unsigned => unsigned(),
         HookRefused::NoEvent(why) => Refused::Said(StatusCode::BAD_REQUEST, why),

@@ -5,8 +5,8 @@
 use crate::body::{Room, Taken};
 use crate::error::{off_thread, status};
 use crate::hooks::{is_hook, unsigned};
-use crate::statistics::{Tally, Took};
-use crate::turns::{LARGE_BYTES, Turns};
+use crate::shares::Shares;
+use crate::turns::{LARGE_BYTES, Turn, Turns};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serve::{Asked, ErrorBody, Live, ModelMetadata, Ready, ServeError};
-use server::{EndpointInfo, Sender, Served, Server};
+use server::{EndpointInfo, Sender, Served, Server, Took};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -28,26 +29,31 @@ pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-he
 /// An answer of more rows takes long to write.
 const LARGE_ROWS: u64 = 256;
 
-/// What the public routes share: whose endpoints they are, and what requests may take of this process.
+/// What the public routes share: whose endpoints they are, and what this tenant's requests may take of this process.
 #[derive(Clone)]
 pub(crate) struct Public {
     pub(crate) server: Arc<Server>,
     pub(crate) tenant: TenantId,
     pub(crate) room: Room,
+    /// Of callers whom nobody knows yet.
+    pub(crate) strangers: Room,
     turns: Turns,
-    pub(crate) tally: Arc<Tally>,
+    shares: Shares,
 }
 
 impl Public {
     pub(crate) fn new(server: Arc<Server>, tenant: TenantId) -> Self {
-        Self { server, tenant, room: Room::new(), turns: Turns::default(), tally: Arc::default() }
+        let shares = Shares::default();
+        let (room, turns) = shares.of(&tenant);
+        Self { server, tenant, room, strangers: shares.strangers(), turns, shares }
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
     pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
         let (server, known) = (Arc::clone(&self.server), tenant.clone());
         off_thread(move || server.endpoints(&known).map(drop)).await?;
-        Ok(Self { tenant, ..self })
+        let (room, turns) = self.shares.of(&tenant);
+        Ok(Self { tenant, room, turns, ..self })
     }
 
     /// The body of a request to an endpoint, within what that takes.
@@ -179,7 +185,11 @@ pub(crate) async fn of_tenant(
     Named((tenant, rest)): Named<(String, String)>,
     mut request: Request,
 ) -> Answer {
-    let nobody = || Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant));
+    let is_call = is_hook(request.uri().path());
+    let nobody = || match is_call {
+        true => unsigned(),
+        false => Refused::Said(StatusCode::NOT_FOUND, no_tenant(&tenant)),
+    };
     let whose = TenantId::parse(&tenant).map_err(|_| nobody())?;
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or(&rest);
@@ -199,9 +209,10 @@ pub(crate) fn no_endpoint(name: &str) -> String {
 
 /// What a tenant's routes answer to a request that is addressed as if it were the only one.
 pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Request) -> Answer {
-    let public = match public.of_tenant(tenant).await {
-        Err(server::Error::NotFound(_)) if is_hook(request.uri().path()) => return Err(unsigned()),
-        known => known?,
+    let public = match is_hook(request.uri().path()) {
+        // Whether there is such a tenant is told to whoever has signed.
+        true => Public { tenant, ..public },
+        false => public.of_tenant(tenant).await?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
@@ -248,25 +259,25 @@ fn ready_status(ready: bool) -> StatusCode {
     if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// An endpoint, if it serves the version; the empty one is whichever it serves.
+/// An endpoint, if requests of it go to the version; the empty one is that of its alias.
 pub(crate) async fn info(public: Public, endpoint: &str, version: &str) -> Result<EndpointInfo, Refused> {
     let name = endpoint_name(endpoint)?;
-    let info = off_thread(move || public.server.endpoint(&public.tenant, &name)).await?;
-    let serves = |serving: u32| serving.to_string() == version;
-    match version.is_empty() || info.version.is_some_and(serves) {
-        true => Ok(info),
-        // It answers with one version at a time; another one is not there.
-        false => {
-            let shown: String = version.chars().take(20).collect();
-            let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
-            Err(Refused::Said(StatusCode::NOT_FOUND, text))
-        }
+    if version.is_empty() {
+        return Ok(off_thread(move || public.server.endpoint(&public.tenant, &name)).await?);
     }
+    // As it is written in answers.
+    let Some(number) = version.parse::<u32>().ok().filter(|number| number.to_string() == version) else {
+        let info = off_thread(move || public.server.endpoint(&public.tenant, &name)).await?;
+        let shown: String = version.chars().take(20).collect();
+        let text = format!("endpoint `{}` does not serve version `{shown}`", info.endpoint);
+        return Err(Refused::Said(StatusCode::NOT_FOUND, text));
+    };
+    Ok(off_thread(move || public.server.endpoint_version(&public.tenant, &name, number)).await?)
 }
 
 pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
     let info = info(public, endpoint, version).await?;
-    Ok(serve::metadata(&as_model(&info.endpoint)?, info.version, &info.request, &info.response))
+    Ok(serve::metadata(&as_model(&info.endpoint)?, &info.versions, &info.request, &info.response))
 }
 
 pub(crate) async fn metadata(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
@@ -396,35 +407,26 @@ pub(crate) struct Asking {
 }
 
 /// The whole way of a request, from its turn on: its rows are read for the columns that the model has, and its answer is written.
-///
-/// It goes on to its end even if nobody waits for it any more: what was computed is noted, and the turn ends with the work.
-pub(crate) async fn predicted<T: Send + 'static>(
+pub(crate) async fn predicted<T>(
     public: Public,
     name: EndpointName,
     asking: Asking,
-    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError> + Send + 'static,
-    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError> + Send + 'static,
+    read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
+    write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
 ) -> Result<T, Refused> {
     let came = Instant::now();
-    let turn = public.turns.take(&public.tenant, asking.bytes).await;
+    let turn = public.turns.take(asking.bytes).await;
     let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
-    let answer = tokio::spawn(async move {
-        let mut took = Took::since(came);
-        let answer = answered(&public, &name, asking, read, write, &mut took).await;
-        public.tally.add(&public.tenant, &name, took);
-        drop(turn);
-        answer
-    });
-    answer.await.unwrap_or_else(|_| {
-        let text = "the request ended in a panic; this is a bug of ours".to_owned();
-        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
-    })
+    let mut took = Took::since(came);
+    let answer = answered(&public, &name, (asking, turn), read, write, &mut took).await;
+    public.server.count(&public.tenant, &name, took);
+    answer
 }
 
 async fn answered<T>(
     public: &Public,
     name: &EndpointName,
-    asking: Asking,
+    (asking, turn): (Asking, Turn),
     read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
     write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
     took: &mut Took,
@@ -433,25 +435,34 @@ async fn answered<T>(
     let is_long = asking.bytes > LARGE_BYTES || !server.answers_at_once(tenant, name);
     let (answering, asked) = at_length(is_long, || {
         let columns = server.request_columns(tenant, name)?;
-        let asked = read(&columns)?;
+        let asked = read(&columns.fields)?;
         took.read();
         let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
-        Ok::<_, Refused>((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
+        Ok((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
     })?;
     let (tell, told) = oneshot::channel();
-    answering.ask(move |answer| drop(tell.send(answer)));
-    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered"));
-    let served = answering.answered(told.await.unwrap_or_else(ended))?;
+    // The turn ends with the work, even if nobody waits for it any more.
+    answering.ask(move |served| {
+        drop(turn);
+        drop(tell.send(served));
+    });
+    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered").into());
+    let served = told.await.unwrap_or_else(ended)?;
     took.inferred();
-    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || write(&served, &asked))?;
+    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || Ok(write(&served, &asked)?))?;
     took.wrote(&served);
     Ok(answer)
 }
 
 /// Does here what is done in no time, and what takes long where it keeps nobody waiting: to hand a small request to another
-/// thread takes longer than to read it.
-fn at_length<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
-    if is_long { tokio::task::block_in_place(work) } else { work() }
+/// thread takes longer than to read it. A panic is ours and becomes an error, not a hang-up.
+fn at_length<T>(is_long: bool, work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+    let work = || catch_unwind(AssertUnwindSafe(work));
+    let done = if is_long { tokio::task::block_in_place(work) } else { work() };
+    done.unwrap_or_else(|_| {
+        let text = "the request ended in a panic; this is a bug of ours".to_owned();
+        Err(Refused::Said(StatusCode::INTERNAL_SERVER_ERROR, text))
+    })
 }
 
 /// The value of a header, if it is text.

@@ -26,7 +26,7 @@ mod predictions;
 mod repository;
 mod runs;
 mod schedules;
-mod statistics;
+mod shares;
 mod tenants;
 mod tls;
 mod trace;

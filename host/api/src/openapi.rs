@@ -203,6 +203,7 @@ mod tests {
             model: ModelName::parse("flowers").unwrap(),
             alias: "champion".to_owned(),
             version: Some(3),
+            versions: vec![3],
             unloaded: false,
             request: vec![field("age", DataType::Int64, true), field("near", DataType::Vector(2), false)],
             response: vec![field("class", DataType::Text, false)],

@@ -17,17 +17,26 @@ const REQUEST_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) async fn index_of(public: Public, ready_only: bool) -> Result<Vec<ModelIndex>, Refused> {
     let endpoints = off_thread(move || public.server.endpoints(&public.tenant)).await?;
-    Ok(endpoints.iter().filter(|info| answers(info) || !ready_only).map(indexed).collect())
+    Ok(endpoints.iter().filter(|info| answers(info) || !ready_only).flat_map(indexed).collect())
 }
 
-fn indexed(info: &EndpointInfo) -> ModelIndex {
+/// A line for each version that gets requests.
+fn indexed(info: &EndpointInfo) -> Vec<ModelIndex> {
     let (state, reason) = match (info.version, info.unloaded) {
         (_, true) => ("UNAVAILABLE", "unloaded".to_owned()),
         (None, false) => ("UNAVAILABLE", format!("model `{}` has no version `{}` yet", info.model, info.alias)),
         (Some(_), false) => ("READY", String::new()),
     };
-    let version = info.version.map(|version| version.to_string()).unwrap_or_default();
-    ModelIndex { name: info.endpoint.to_string(), version, state: state.to_owned(), reason }
+    let line = |version: String| ModelIndex {
+        name: info.endpoint.to_string(),
+        version,
+        state: state.to_owned(),
+        reason: reason.clone(),
+    };
+    match info.versions.is_empty() {
+        true => vec![line(String::new())],
+        false => info.versions.iter().map(|version| line(version.to_string())).collect(),
+    }
 }
 
 pub(crate) async fn load_model(public: Public, endpoint: &str, has_parameters: bool) -> Result<(), Refused> {
@@ -51,14 +60,18 @@ pub(crate) async fn config_of(public: Public, endpoint: &str, version: &str) -> 
 
 /// Of one endpoint, or of all if its name is empty.
 pub(crate) async fn statistics_of(public: Public, endpoint: &str, version: &str) -> Result<Statistics, Refused> {
-    let tenant = public.tenant.clone();
-    let tally = std::sync::Arc::clone(&public.tally);
+    let (server, tenant) = (std::sync::Arc::clone(&public.server), public.tenant.clone());
     let endpoints = match endpoint {
         "" => off_thread(move || public.server.endpoints(&public.tenant)).await?,
         name => vec![info(public, name, version).await?],
     };
-    let of_each = |info: &EndpointInfo| Some(tally.of(&tenant, &info.endpoint, info.version?));
-    Ok(Statistics { model_stats: endpoints.iter().filter_map(of_each).collect() })
+    let of_each = |info: &EndpointInfo| {
+        // All that get requests, unless one is asked for.
+        let versions = if version.is_empty() { info.versions.clone() } else { info.version.into_iter().collect() };
+        let of = |version| server.statistics(&tenant, &info.endpoint, version);
+        versions.into_iter().map(of).collect::<Vec<_>>()
+    };
+    Ok(Statistics { model_stats: endpoints.iter().flat_map(of_each).collect() })
 }
 
 #[derive(Deserialize, Default)]

@@ -3,12 +3,10 @@
 
 use crate::inference::Refused;
 use axum::http::StatusCode;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use types::TenantId;
 
 /// Requests of a tenant between their last byte and their answer's first. Half of the connections there may be.
 const UNDER_WAY_MAX: usize = 128;
@@ -19,14 +17,18 @@ const LARGE_MAX: usize = 4;
 /// The most that a large one waits for the others.
 const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What each tenant's requests have taken.
-#[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<BTreeMap<TenantId, OfTenant>>>);
-
+/// What a tenant's requests have taken.
 #[derive(Clone)]
-struct OfTenant {
+pub(crate) struct Turns {
     under_way: Arc<Semaphore>,
     large: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let [under_way, large] = [UNDER_WAY_MAX, LARGE_MAX].map(|most| Arc::new(Semaphore::new(most)));
+        Self { under_way, large }
+    }
 }
 
 /// A request's turn; it ends when this is dropped.
@@ -36,13 +38,18 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// A turn for a request of so many bytes, unless too many of the tenant's are under way.
-    pub(crate) async fn take(&self, tenant: &TenantId, bytes: usize) -> Result<Turn, Refused> {
-        self.take_within(TURN_TIME_MAX, tenant, bytes).await
+    /// Whether nobody but its keeper has it, and it is nobody's turn.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.under_way) == 1
     }
 
-    async fn take_within(&self, most: Duration, tenant: &TenantId, bytes: usize) -> Result<Turn, Refused> {
-        let OfTenant { under_way, large } = self.of(tenant);
+    /// A turn for a request of so many bytes, unless too many of the tenant's are under way.
+    pub(crate) async fn take(&self, bytes: usize) -> Result<Turn, Refused> {
+        self.take_within(TURN_TIME_MAX, bytes).await
+    }
+
+    async fn take_within(&self, most: Duration, bytes: usize) -> Result<Turn, Refused> {
+        let [under_way, large] = [&self.under_way, &self.large].map(Arc::clone);
         let busy = |text: String| Refused::Said(StatusCode::TOO_MANY_REQUESTS, text);
         let under_way = under_way.try_acquire_owned().map_err(|_| {
             busy(format!("{UNDER_WAY_MAX} requests of the tenant are under way, the most there may be; send it again"))
@@ -55,58 +62,42 @@ impl Turns {
         };
         Ok(Turn { _under_way: under_way, _large: large })
     }
-
-    fn of(&self, tenant: &TenantId) -> OfTenant {
-        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            let [under_way, large] = [UNDER_WAY_MAX, LARGE_MAX].map(|most| Arc::new(Semaphore::new(most)));
-            OfTenant { under_way, large }
-        };
-        tenants.entry(tenant.clone()).or_insert_with(new).clone()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::Id;
 
-    async fn refused(turns: &Turns, tenant: &TenantId, bytes: usize) -> String {
-        match turns.take_within(Duration::from_millis(1), tenant, bytes).await {
+    async fn refused(turns: &Turns, bytes: usize) -> String {
+        match turns.take_within(Duration::from_millis(1), bytes).await {
             Err(Refused::Said(StatusCode::TOO_MANY_REQUESTS, text)) => text,
             Err(_) => panic!("refused otherwise"),
             Ok(_) => panic!("let in"),
         }
     }
 
-    fn tenants() -> [TenantId; 2] {
-        ["loud", "quiet"].map(|name| TenantId::parse(name).unwrap())
-    }
-
     #[tokio::test]
-    async fn one_too_many_is_refused_at_once_and_takes_nothing_from_others() {
-        let (turns, [loud, quiet]) = (Turns::default(), tenants());
+    async fn one_too_many_is_refused_at_once() {
+        let turns = Turns::default();
         let mut taken = Vec::new();
         for _ in 0..UNDER_WAY_MAX {
-            taken.push(turns.take(&loud, 100).await.unwrap_or_else(|_| panic!("refused")));
+            taken.push(turns.take(100).await.unwrap_or_else(|_| panic!("refused")));
         }
-        assert!(refused(&turns, &loud, 100).await.contains("128 requests of the tenant are under way"));
-        assert!(turns.take(&quiet, 100).await.is_ok());
+        assert!(refused(&turns, 100).await.contains("128 requests of the tenant are under way"));
         taken.pop();
-        assert!(turns.take(&loud, 100).await.is_ok());
+        assert!(turns.take(100).await.is_ok());
     }
 
     #[tokio::test]
     async fn large_requests_wait_for_each_other_and_small_ones_for_nobody() {
-        let (turns, [loud, quiet]) = (Turns::default(), tenants());
+        let turns = Turns::default();
         let mut taken = Vec::new();
         for _ in 0..LARGE_MAX {
-            taken.push(turns.take(&loud, LARGE_BYTES + 1).await.unwrap_or_else(|_| panic!("refused")));
+            taken.push(turns.take(LARGE_BYTES + 1).await.unwrap_or_else(|_| panic!("refused")));
         }
-        assert!(refused(&turns, &loud, LARGE_BYTES + 1).await.contains("kept this one waiting for 1ms"));
-        assert!(turns.take(&loud, LARGE_BYTES).await.is_ok());
-        assert!(turns.take(&quiet, LARGE_BYTES + 1).await.is_ok());
-        let next = turns.take(&loud, LARGE_BYTES + 1);
+        assert!(refused(&turns, LARGE_BYTES + 1).await.contains("kept this one waiting for 1ms"));
+        assert!(turns.take(LARGE_BYTES).await.is_ok());
+        let next = turns.take(LARGE_BYTES + 1);
         taken.pop();
         assert!(next.await.is_ok());
     }

@@ -103,6 +103,29 @@ fn a_share_is_kept_and_a_key_stays_with_its_version() {
     assert_eq!(rows.iter().map(version).collect::<Vec<_>>(), first, "the same key, the same version");
     let shares = endpoint(&project)["shares"].clone();
     assert_eq!(shares, json!([{ "alias": "challenger", "version": 2, "percent": 25 }]));
+    // Whoever wants one of the versions can have it, and is told of both.
+    let about = |path: &str| serving.get(&format!("/v2/models/tumour{path}")).good();
+    assert_eq!(about("")["versions"], json!(["1", "2"]));
+    let body = serving.infer_body(&rows[..1]).to_string();
+    for version in ["1", "2"] {
+        let at = format!("/versions/{version}");
+        assert_eq!(
+            (&about(&at)["versions"], &about(&format!("{at}/ready"))["ready"]),
+            (&json!(["1", "2"]), &json!(true))
+        );
+        let answer = serving.post(&format!("/v2/models/tumour{at}/infer"), &body).good();
+        assert_eq!(answer["model_version"], version);
+        let stats = about(&format!("{at}/stats"))["model_stats"].clone();
+        assert_eq!((&stats[0]["version"], stats.as_array().unwrap().len()), (&json!(version), 1));
+        assert!(stats[0]["execution_count"].as_u64() > Some(20), "{stats}");
+    }
+    assert_eq!(about("/stats")["model_stats"].as_array().unwrap().len(), 2);
+    let index = serving.post("/v2/repository/index", "{}").good();
+    assert_eq!(
+        (&index[0]["version"], &index[1]["version"], &index[1]["state"]),
+        (&json!("1"), &json!("2"), &json!("READY"))
+    );
+    assert_eq!(serving.get("/v2/models/tumour/versions/3").status, 404);
     drop(serving);
     project.edit("stepwell.toml", "sticky = { column = \"mean_radius\" }\n", "");
     let serving = project.serve();
@@ -177,6 +200,140 @@ fn a_candidate_that_decides_otherwise_is_rolled_back_by_itself() {
         (champion(&project), serving.post(INFER, &asked).good()["model_version"].clone()),
         (json!(2), json!("2"))
     );
+}
+
+/// A model of `x` alone behind the endpoint `tumour`, by this plugin's table; it gets the next version's number.
+fn trained_by(project: &Project, model: &str, alias: &str) {
+    project.write(
+        TRAIN,
+        format!(
+            "[steps.rows]\nplugin = \"csv\"\nparams = {{ path = \"data/rows.csv\" }}\ngrants = {{ files = [\"data\"] }}\n\
+             [steps.model]\ninputs = {{ train = \"rows.table\" }}\n{model}\n\
+             [steps.registered]\nbuiltin = \"register\"\ninputs = {{ model = \"model.model\" }}\nname = \"tumour\"\n{alias}\n"
+        ),
+    );
+    project.stepwell(&["run", "train"]).expect("run", 0, &["registered model `tumour`"]);
+}
+
+/// Asks for predictions of `x`, tells what each version's should have been, and says what versions answered.
+fn ask_and_label(serving: &Serving, xs: &[f64], truth: impl Fn(f64) -> Value) -> Vec<u64> {
+    let mut versions = Vec::new();
+    let mut labels = Vec::new();
+    for x in xs {
+        let answer = serving.post("/predict/tumour", json!({ "rows": [{ "x": x }] }).to_string()).good();
+        versions.push(answer["version"].as_u64().unwrap());
+        labels.push(json!({ "prediction_id": answer["prediction_ids"][0], "label": truth(*x) }));
+    }
+    let told = serving.post("/labels/tumour", json!({ "labels": labels }).to_string()).good();
+    assert_eq!(told["accepted"], xs.len());
+    versions
+}
+
+/// Rows of `x` with what is to be learnt of them.
+fn rows(project: &Project, truth: impl Fn(u32) -> bool) {
+    let rows: String = (0..40).map(|i| format!("{i}.5,{}\n", truth(i))).collect();
+    project.write("data/rows.csv", format!("x,y\n{rows}"));
+}
+
+/// A candidate that learnt the opposite answers as fast, without an error: only the labels tell.
+#[test]
+fn a_candidate_that_is_wrong_is_rolled_back_once_labels_came() {
+    let project = Project::cold();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, \
+                  { analyse = { labels = 20, accuracy_loss = 0.1 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    rows(&project, |i| i > 20);
+    let logistic = "plugin = \"logistic\"\nlabel = \"y\"";
+    trained_by(&project, logistic, "alias = \"champion\"");
+    rows(&project, |i| i <= 20);
+    trained_by(&project, logistic, "");
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    let weighed = |endpoint: &Value| endpoint["shares"][0]["percent"] == 50;
+    let deadline = Instant::now() + DEADLINE;
+    while !weighed(&endpoint(&project)) {
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    let xs: Vec<f64> = (0..30).map(|i| f64::from(i % 5) + if i % 2 == 0 { 1.0 } else { 33.0 }).collect();
+    let truth = |x: f64| json!(x > 20.0);
+    let versions = ask_and_label(&serving, &xs, truth);
+    assert!([1, 2].iter().all(|version| versions.contains(version)), "{versions:?}");
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("too few", 0, &["waits for labels of 20 predictions of each version", ": 15 and 15 so far"]);
+    // Labels are on the disk: a server that starts again counts on.
+    drop(serving);
+    let serving = project.serve();
+    ask_and_label(&serving, &xs, truth);
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("aborted", 0, &["0.00 % of 30 labelled predictions are right, 100.00 % of 30"]);
+    assert_eq!(champion(&project), 1);
+}
+
+/// Nobody waits for the analysis, nor for whoever is to end the pause.
+#[test]
+fn a_candidate_that_fails_always_is_stopped_within_tens_of_requests_while_it_is_paused() {
+    let project = Project::moody();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, { pause = {} }, \
+                  { analyse = { requests = 100000, error_rate = 0.05 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    rows(&project, |i| i > 20);
+    trained_by(&project, "plugin = \"logistic\"\nlabel = \"y\"", "alias = \"champion\"");
+    project.write("data/rows.csv", "x\n1.5\n2.5\n");
+    trained_by(&project, "plugin = \"./moody.wasm\"", "");
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "paused" {
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    // A row that the candidate refuses and the other does not.
+    let ask = || serving.post("/predict/tumour", json!({ "rows": [{ "x": -1.0 }] }).to_string()).status;
+    let mut statuses = Vec::new();
+    while phase(&endpoint(&project)) == "paused" {
+        statuses.extend((0..4).map(|_| ask()));
+        assert!(Instant::now() < deadline, "{:#}", endpoint(&project));
+    }
+    let refused = statuses.iter().filter(|status| **status == 400).count();
+    assert!((8..=32).contains(&refused), "stopped after {refused} of {} were refused", statuses.len());
+    assert_eq!(phase(&endpoint(&project)), "aborted");
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("aborted", 0, &["of its first", "with the stable version meanwhile", "5.00 are allowed"]);
+    assert!((0..10).all(|_| ask() == 200));
+}
+
+/// What a version predicts and what an analysis compares must fit, before anybody is answered by it.
+#[test]
+fn labels_that_do_not_fit_what_is_predicted_end_a_canary_before_it_begins() {
+    let project = Project::moody();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, \
+                  { analyse = { labels = 20, accuracy_loss = 0.1 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    let moody = |factor| format!("plugin = \"./moody.wasm\"\nparams = {{ factor = {factor} }}");
+    trained_by(&project, &moody(2), "alias = \"champion\"");
+    trained_by(&project, &moody(3), "alias = \"challenger\"");
+    let serving = project.serve();
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("refused", 0, &["`accuracy_loss` compares", "its first column `multiplied` is float64"]);
+    drop(serving);
+    project.edit("stepwell.toml", "accuracy_loss = 0.1", "mae_increase = 0.5");
+    let serving = project.serve();
+    project.stepwell(&["endpoint", "resume", "tumour"]).expect("anew", 0, &["progressing"]);
+    let xs: Vec<f64> = (0..10).map(f64::from).collect();
+    let deadline = Instant::now() + DEADLINE;
+    while phase(&endpoint(&project)) != "aborted" {
+        ask_and_label(&serving, &xs, |x| json!(2.0 * x));
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("worse", 0, &["the mean absolute error of", "0.000000 of"]);
 }
 
 #[test]
@@ -297,6 +454,23 @@ fn what_an_endpoint_cannot_be_told_is_an_error_with_its_place() {
         (
             "canary = { alias = \"b\", steps = [{ analyse = { requests = 10, shift = 2 } }] }",
             "`shift` is 2, expected 0 to 1",
+        ),
+        ("canary = { alias = \"b\", steps = [{ analyse = { accuracy_loss = 0.1 } }] }", "`analyse` lacks its `labels`"),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 19, accuracy_loss = 0.1 } }] }",
+            "`labels` is 19, expected 20 to 50000",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 20, requests = 5, mae_increase = 1 } }] }",
+            "`analyse` has `requests` and compares nothing of them",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { labels = 20, mae_increase = 1, accuracy_loss = 0.1 } }] }",
+            "has both `accuracy_loss` and `mae_increase`",
+        ),
+        (
+            "log = { sample = 0 }\ncanary = { alias = \"b\", steps = [{ analyse = { labels = 20, mae_increase = 1 } }] }",
+            "`analyse` waits for labels, and no prediction is logged",
         ),
         ("canary = { alias = \"b\", steps = [{ wait = 1 }] }", "`wait`"),
         ("shadow = \"champion\"", "`shadow` names `champion`"),

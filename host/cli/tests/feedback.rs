@@ -106,6 +106,8 @@ fn a_run_learns_from_what_became_of_predictions() {
     again().expect("learns anew", 0, &["registered model `tumour`"]);
     assert_eq!(project.rows(4, "feedback.table")[4]["truth"], false);
     project.stepwell(&["runs", "replay", "3"]).expect("what was given then", 0, &[]);
+    project.edit(AGAIN, "[steps.feedback]", "limits = { rows = 5 }\n[steps.feedback]");
+    again().expect("within the limits", 3, &["labelled predictions come to 6", "its limit `rows` is 5"]);
 }
 
 /// What was answered is on the disk soon, and labels at once: a kill costs neither.

@@ -33,6 +33,9 @@ fn a_key_lets_its_holder_in_and_nobody_else() {
     project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
     let serving = project.serve();
     assert!(error(&serving.post(PREDICT, "{}"), 404).contains("no endpoint"), "nobody needs a key");
+    let mistyped = project.stepwell(&["key", "create", "mistyped", "--endpoint", "tumor", "--endpoint", "tumour"]);
+    mistyped.expect("key create", 0, &["no endpoint `tumor` is deployed or served so far; those that are: `tumour`"]);
+    project.stepwell(&["key", "revoke", "mistyped"]).expect("key revoke", 0, &[]);
     let ours = key(&project, "default", "app", &[]);
     let acmes = key(&project, "acme", "app", &["--scope", "predict,label", "--endpoint", "tumour", "--expires", "90d"]);
     let answer = serving.post(PREDICT, "{}");
@@ -90,6 +93,20 @@ fn who_asks_too_often_is_told_when_to_go_on() {
     let ask = || serving.ask("POST", PREDICT, &bearer(&free), "{}");
     assert_eq!(ask().status, 404);
     assert!(error(&ask(), 429).contains("tenant `default` asks too often"));
+}
+
+/// Who is asked and who is charged is read off the same letters.
+#[test]
+fn a_name_that_is_written_otherwise_dodges_no_quota() {
+    let project = Project::cold();
+    project.stepwell(&["tenant", "create", "acme"]).expect("tenant create", 0, &[]);
+    project.stepwell(&["tenant", "quota", "acme", "--requests", "1/h"]).expect("quota", 0, &[]);
+    let serving = project.serve();
+    serving.get("/tenants/acme/v2").good();
+    assert!(error(&serving.get("/tenants/acme/v2"), 429).contains("tenant `acme` asks too often"));
+    for path in ["/tenants/%61cme/v2", "/%74enants/acme/v2", "/tenants%2facme/v2", "/tenants/%2561cme/v2"] {
+        assert!(error(&serving.get(path), 400).contains("has an escape"), "{path}");
+    }
 }
 
 /// Beyond loopback, under any name, for who has a key alone.

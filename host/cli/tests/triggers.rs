@@ -89,6 +89,11 @@ fn call(server: &Serving, path: &str, secret: &str, id: &str, seconds: u64, body
     http::answer(stream).unwrap()
 }
 
+/// The head of a call that nobody signed, and whose body is too large.
+fn announced(server: &Serving, path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 99999999\r\nConnection: close\r\n\r\n", server.address)
+}
+
 #[test]
 fn a_signed_call_starts_one_run_and_an_unsigned_one_learns_nothing() {
     let main = format!("[triggers]\nwebhook = {{ secret = \"HOOK\" }}\n{ROWS}");
@@ -116,13 +121,25 @@ fn a_signed_call_starts_one_run_and_an_unsigned_one_learns_nothing() {
         call(&server, "/hooks/shop/silent", SECRET, "msg_6", now(), "{}", &[]),
         call(&server, "/hooks/shop/nothing", SECRET, "msg_6", now(), "{}", &[]),
         call(&server, "/hooks/other/main", SECRET, "msg_6", now(), "{}", &[]),
-        call(&server, "/hooks/..%2f/main", SECRET, "msg_6", now(), "{}", &[]),
+        call(&server, "/hooks/.../main", SECRET, "msg_6", now(), "{}", &[]),
+        call(&server, "/tenants/nobody/hooks/shop/main", SECRET, "msg_6", now(), "{}", &[]),
+        call(&server, "/tenants/No-Body/hooks/shop/main", SECRET, "msg_6", now(), "{}", &[]),
+        call(&server, "/tenants/default/hooks/shop/silent", SECRET, "msg_6", now(), "{}", &[]),
+        // Refused before what it announces comes, wherever.
+        http::answer(http::connected(server.address, announced(&server, path).as_bytes()).unwrap()).unwrap(),
         server.post(path, "{}"),
     ];
     for answer in &refused {
         assert_eq!((answer.status, &answer.body), (401, &refused[0].body), "{answer:?}");
     }
     assert_eq!(server.get(path).status, 405);
+    // Nor does it learn more from what is too large, or of another kind.
+    let large = "x".repeat((64 << 10) + 1);
+    for tenant in ["default", "nobody"] {
+        let path = format!("/tenants/{tenant}/hooks/shop/main");
+        assert_eq!(call(&server, &path, "whsec_AAAA", "msg_7", now(), &large, &[]).status, 413, "{tenant}");
+        assert_eq!(server.get(&path).status, 405, "{tenant}");
+    }
     let runs = ended(&project, "main", 2);
     assert!(runs.iter().all(|run| run["state"] == "succeeded"), "{runs:#?}");
     // A restart forgets no event.

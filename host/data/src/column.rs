@@ -2,15 +2,14 @@
 
 use crate::Error;
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanBufferBuilder, PrimitiveArray, make_array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use arrow::compute::concat;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType as ArrowType, Date32Type, Field as ArrowField, Float32Type, Float64Type, Int64Type,
-    Schema as ArrowSchema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    Schema as ArrowSchema, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use types::{DataType, Field, Schema};
 
@@ -46,31 +45,7 @@ pub(crate) fn arrow_type(data_type: DataType) -> ArrowType {
     }
 }
 
-/// Schemas that a thread used last: a request meets a handful again and again, and to make one takes longer than to read a row.
-const RECENT: usize = 8;
-
-/// Columns, as native kernels read and make them.
-pub fn arrow_schema(schema: &Schema) -> SchemaRef {
-    thread_local! {
-        static MADE: RefCell<VecDeque<(Schema, SchemaRef)>> = const { RefCell::new(VecDeque::new()) };
-    }
-    MADE.with_borrow_mut(|made| {
-        if let Some((_, arrow)) = made.iter().find(|(known, _)| known == schema) {
-            return Arc::clone(arrow);
-        }
-        let arrow = make_schema(schema);
-        made.truncate(RECENT - 1);
-        made.push_front((schema.clone(), Arc::clone(&arrow)));
-        arrow
-    })
-}
-
-fn make_schema(schema: &Schema) -> SchemaRef {
-    let field = |field: &Field| ArrowField::new(&field.name, arrow_type(field.data_type), field.nullable);
-    Arc::new(ArrowSchema::new(schema.fields.iter().map(field).collect::<Vec<_>>()))
-}
-
-/// [`arrow_schema`], back.
+/// [`crate::arrow_schema`], back.
 pub(crate) fn schema_of(schema: &ArrowSchema) -> Result<Schema, Error> {
     let data_type = |found: &ArrowType| {
         Some(match found {
@@ -94,8 +69,50 @@ pub(crate) fn schema_of(schema: &ArrowSchema) -> Result<Schema, Error> {
     Ok(Schema { fields: schema.fields().iter().map(field).collect::<Result<_, Error>>()? })
 }
 
-/// A guest's column as an array of the field's type. What stands under a null is set to zero.
-pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Error> {
+/// Columns of fewer bytes than this together are put into one buffer: as many of their own take longer than to copy them.
+const SMALL_BYTES: usize = 16 << 10;
+
+/// Guests' columns as arrays of these fields. What stands under a null is set to zero.
+pub(crate) fn decode_all(fields: &[Field], columns: Vec<GuestColumn>) -> Result<Vec<ArrayRef>, Error> {
+    let mut together = Together::of(&columns);
+    fields.iter().zip(columns).map(|(field, column)| decode(field, column, together.next())).collect()
+}
+
+/// The bytes of small columns one behind another, each where a number may begin.
+struct Together {
+    bytes: Option<Buffer>,
+    places: std::vec::IntoIter<Range<usize>>,
+}
+
+impl Together {
+    fn of(columns: &[GuestColumn]) -> Self {
+        let mut end = 0;
+        let places: Vec<_> = columns
+            .iter()
+            .map(|column| {
+                let start = end;
+                end += column.data.len().next_multiple_of(8);
+                start..start + column.data.len()
+            })
+            .collect();
+        let bytes = (end <= SMALL_BYTES).then(|| {
+            let mut bytes = MutableBuffer::from_len_zeroed(end);
+            for (column, place) in columns.iter().zip(&places) {
+                bytes.as_slice_mut()[place.clone()].copy_from_slice(&column.data);
+            }
+            Buffer::from(bytes)
+        });
+        Self { bytes, places: places.into_iter() }
+    }
+
+    fn next(&mut self) -> Option<Buffer> {
+        let place = self.places.next()?;
+        self.bytes.as_ref().map(|bytes| bytes.slice_with_length(place.start, place.len()))
+    }
+}
+
+/// A column; `data` are its bytes, if they stand elsewhere already.
+pub(crate) fn decode(field: &Field, column: GuestColumn, data: Option<Buffer>) -> Result<ArrayRef, Error> {
     let bad = |reason: String| Error::Column { column: field.name.clone(), reason };
     if column.data_type != field.data_type {
         let (expected, got) = (field.data_type.to_string(), column.data_type);
@@ -108,12 +125,12 @@ pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Err
     }
     let of_type = || ArrayData::builder(arrow_type(field.data_type)).len(rows).nulls(nulls.clone());
     let builder = match field.data_type {
-        DataType::Float64 => return numbers::<Float64Type>(field, column.data, rows, nulls).map_err(bad),
-        DataType::Int64 => return numbers::<Int64Type>(field, column.data, rows, nulls).map_err(bad),
-        DataType::Float32 => return numbers::<Float32Type>(field, column.data, rows, nulls).map_err(bad),
-        DataType::Date => return numbers::<Date32Type>(field, column.data, rows, nulls).map_err(bad),
+        DataType::Float64 => return numbers::<Float64Type>(field, (column.data, data), rows, nulls).map_err(bad),
+        DataType::Int64 => return numbers::<Int64Type>(field, (column.data, data), rows, nulls).map_err(bad),
+        DataType::Float32 => return numbers::<Float32Type>(field, (column.data, data), rows, nulls).map_err(bad),
+        DataType::Date => return numbers::<Date32Type>(field, (column.data, data), rows, nulls).map_err(bad),
         DataType::Timestamp => {
-            return numbers::<TimestampMicrosecondType>(field, column.data, rows, nulls).map_err(bad);
+            return numbers::<TimestampMicrosecondType>(field, (column.data, data), rows, nulls).map_err(bad);
         }
         DataType::Boolean => {
             expect_bytes(&column.data, rows.div_ceil(8)).map_err(bad)?;
@@ -137,17 +154,20 @@ pub(crate) fn decode(field: &Field, column: GuestColumn) -> Result<ArrayRef, Err
 /// An array of numbers: but for how many they are, nothing about them can be wrong.
 fn numbers<T: ArrowPrimitiveType>(
     field: &Field,
-    data: Vec<u8>,
+    (own, elsewhere): (Vec<u8>, Option<Buffer>),
     rows: usize,
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef, String> {
-    let values = fixed_values(data, size_of::<T::Native>(), rows, nulls.as_ref())?;
+    let values = match elsewhere.filter(|_| nulls.is_none()) {
+        Some(values) => expect_bytes(&values, size_of::<T::Native>() * rows).map(|()| values),
+        None => fixed_values(own, size_of::<T::Native>(), rows, nulls.as_ref()),
+    }?;
     let array = PrimitiveArray::<T>::new(ScalarBuffer::new(values, 0, rows), nulls);
     Ok(Arc::new(array.with_data_type(arrow_type(field.data_type))))
 }
 
 /// The bytes of an array's numbers, if it has such.
-fn number_bytes(array: &dyn Array) -> Option<&[u8]> {
+pub(crate) fn number_bytes(array: &dyn Array) -> Option<&[u8]> {
     fn bytes<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<&[u8]> {
         array.as_primitive_opt::<T>().map(|array| array.values().inner().as_slice())
     }

@@ -5,7 +5,8 @@
 //! reaches the caller.
 
 use crate::Error;
-use crate::column::{arrow_schema, schema_of};
+use crate::arrow_schema;
+use crate::column::schema_of;
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::convert::fb_to_schema;

@@ -6,9 +6,11 @@
 //! ```
 //! Both ends know the columns, so their names and types do not cross. Whoever opens one checks it as it checks a guest's.
 
-use crate::column::{GuestColumn, encode};
+use crate::column::{GuestColumn, encode, number_bytes};
 use crate::table::describe;
 use crate::{Error, Table};
+use arrow::array::{Array, ArrayRef};
+use std::sync::Arc;
 use types::Schema;
 
 /// The length of a part that a column does not have.
@@ -24,17 +26,29 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(4 + expected.fields.len() * (12 + 8 * rows as usize));
     bytes.extend_from_slice(&rows.to_le_bytes());
     for (i, field) in expected.fields.iter().enumerate() {
-        let pieces: Vec<_> = table.batches().iter().map(|batch| batch.column(i).clone()).collect();
+        let pieces: Vec<_> = table.batches().iter().map(|batch| Arc::clone(batch.column(i))).collect();
+        let too_long = |_| Error::Shape(format!("column `{}` is too long", field.name));
+        if let Some(values) = plain_numbers(&pieces) {
+            let length = u32::try_from(values.iter().map(|values| values.len()).sum::<usize>()).map_err(too_long)?;
+            [NONE, NONE, length].iter().for_each(|length| bytes.extend_from_slice(&length.to_le_bytes()));
+            values.iter().for_each(|values| bytes.extend_from_slice(values));
+            continue;
+        }
         let GuestColumn { validity, offsets, data, .. } = encode(field, &pieces)?;
         let parts = [validity.as_deref(), offsets.as_deref(), Some(&data)];
         for part in parts {
-            let length = part.map_or(Ok(NONE), |part| u32::try_from(part.len()));
-            let length = length.map_err(|_| Error::Shape(format!("column `{}` is too long", field.name)))?;
+            let length = part.map_or(Ok(NONE), |part| u32::try_from(part.len())).map_err(too_long)?;
             bytes.extend_from_slice(&length.to_le_bytes());
         }
         parts.into_iter().flatten().for_each(|part| bytes.extend_from_slice(part));
     }
     Ok(bytes)
+}
+
+/// The bytes of numbers of which none is null: nothing has to be put together. Of no rows nobody knows whether they are numbers.
+fn plain_numbers(pieces: &[ArrayRef]) -> Option<Vec<&[u8]>> {
+    pieces.first()?;
+    pieces.iter().map(|piece| number_bytes(piece).filter(|_| piece.null_count() == 0)).collect()
 }
 
 /// [`to_message`], back, for whoever knows the columns.
@@ -50,7 +64,7 @@ pub fn open_message(bytes: &[u8], schema: &Schema) -> Result<Table, Error> {
         columns.push(GuestColumn { data_type: field.data_type, length, validity, offsets, data });
     }
     match rest.is_empty() {
-        true => Table::from_columns(schema.clone(), columns),
+        true => Table::from_columns(crate::schema(&schema.fields), columns),
         false => Err(Error::Damaged("a message goes on after its last column".to_owned())),
     }
 }

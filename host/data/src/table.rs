@@ -1,6 +1,7 @@
 //! The table itself: immutable batches under a schema, and the writer that grows one a chunk at a time.
 
-use crate::column::{GuestColumn, arrow_schema, decode, encode};
+use crate::column::{GuestColumn, decode_all, encode};
+use crate::schemas::{arrow_schema, sound};
 use crate::{CHUNK_BYTES_MAX, Error};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::compute::{concat, interleave, take};
@@ -12,7 +13,7 @@ use types::{DataType, Field, Schema};
 #[derive(Debug, Clone)]
 pub struct Table {
     schema: Arc<Schema>,
-    batches: Vec<RecordBatch>,
+    batches: Arc<[RecordBatch]>,
     rows: u64,
 }
 
@@ -20,7 +21,7 @@ impl Table {
     /// Of batches that all have the schema's columns.
     pub(crate) fn from_batches(schema: impl Into<Arc<Schema>>, batches: Vec<RecordBatch>) -> Self {
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        Self { schema: schema.into(), batches, rows }
+        Self { schema: schema.into(), batches: batches.into(), rows }
     }
 
     /// Without rows.
@@ -29,7 +30,7 @@ impl Table {
     }
 
     /// Columns given whole, as guests give them.
-    pub fn from_columns(schema: Schema, columns: Vec<GuestColumn>) -> Result<Self, Error> {
+    pub fn from_columns(schema: impl Into<Arc<Schema>>, columns: Vec<GuestColumn>) -> Result<Self, Error> {
         let mut writer = TableWriter::create(schema)?;
         writer.append(columns)?;
         writer.finish()
@@ -113,8 +114,8 @@ impl Table {
             .batches
             .iter()
             .map(|batch| batch.project(&positions).map_err(|error| Error::Shape(error.to_string())))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { schema: Arc::new(schema), batches: batches.into(), rows: self.rows })
     }
 
     /// The same rows with other names of columns, and values that may be null where they might not be before.
@@ -122,9 +123,9 @@ impl Table {
         check_schema(&schema)?;
         let arrow = arrow_schema(&schema);
         let batch = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&arrow), batch.columns().to_vec());
-        let batches = self.batches.iter().map(batch).collect::<Result<_, _>>();
+        let batches = self.batches.iter().map(batch).collect::<Result<Vec<_>, _>>();
         let batches = batches.map_err(|error| Error::Shape(error.to_string()))?;
-        Ok(Self { schema: Arc::new(schema), batches, rows: self.rows })
+        Ok(Self::from_batches(schema, batches))
     }
 
     /// The rows at these positions, in this order.
@@ -133,25 +134,25 @@ impl Table {
             return Err(Error::Shape(format!("row {beyond} is beyond the table's {} rows", self.rows)));
         }
         if rows.is_empty() {
-            return Ok(Self::empty((*self.schema).clone()));
+            return Ok(Self::from_batches(Arc::clone(&self.schema), Vec::new()));
         }
         let columns =
             (0..self.schema.fields.len()).map(|i| self.take_column(i, rows)).collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(self.arrow_schema(), columns, &options)
             .map_err(|error| Error::Shape(error.to_string()))?;
-        Ok(Self::from_batches((*self.schema).clone(), vec![batch]))
+        Ok(Self::from_batches(Arc::clone(&self.schema), vec![batch]))
     }
 
     fn take_column(&self, position: usize, rows: &[u64]) -> Result<ArrayRef, Error> {
         let name = &self.schema.fields[position].name;
-        if let [batch] = self.batches.as_slice() {
+        if let [batch] = &*self.batches {
             let positions = UInt64Array::from(rows.to_vec());
             return take(batch.column(position), &positions, None).map_err(|error| column_error(name, error));
         }
         let mut starts = Vec::with_capacity(self.batches.len());
         let mut start = 0u64;
-        for batch in &self.batches {
+        for batch in self.batches.iter() {
             starts.push(start);
             start += batch.num_rows() as u64;
         }
@@ -224,7 +225,12 @@ impl Table {
         Ok(Self::from_batches(Arc::clone(&first.schema), batches))
     }
 
-    pub(crate) fn from_arrays(schema: Schema, columns: Vec<ArrayRef>, rows: u64) -> Result<Self, Error> {
+    pub(crate) fn from_arrays(
+        schema: impl Into<Arc<Schema>>,
+        columns: Vec<ArrayRef>,
+        rows: u64,
+    ) -> Result<Self, Error> {
+        let schema = schema.into();
         let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
         let batch = RecordBatch::try_new_with_options(arrow_schema(&schema), columns, &options)
             .map_err(|error| Error::Shape(error.to_string()))?;
@@ -259,16 +265,15 @@ fn column_error(column: &str, error: arrow::error::ArrowError) -> Error {
 /// Grows a table a chunk at a time.
 #[derive(Debug)]
 pub struct TableWriter {
-    schema: Schema,
+    schema: Arc<Schema>,
     batches: Vec<RecordBatch>,
     bytes: u64,
 }
 
 impl TableWriter {
     /// For rows under this schema.
-    pub fn create(schema: Schema) -> Result<Self, Error> {
-        check_schema(&schema)?;
-        Ok(Self { schema, batches: Vec::new(), bytes: 0 })
+    pub fn create(schema: impl Into<Arc<Schema>>) -> Result<Self, Error> {
+        Ok(Self { schema: sound(schema.into())?, batches: Vec::new(), bytes: 0 })
     }
 
     /// Appends rows: a column a field, in the schema's order, all of one length. Everything is checked.
@@ -283,11 +288,10 @@ impl TableWriter {
             let reason = format!("has {} rows, the first column has {rows}", column.length);
             return Err(Error::Column { column: field.name.clone(), reason });
         }
-        let fields = self.schema.fields.iter();
-        let arrays = fields.zip(columns).map(|(field, column)| decode(field, column)).collect::<Result<Vec<_>, _>>()?;
-        let chunk = Table::from_arrays(self.schema.clone(), arrays, u64::from(rows))?;
+        let arrays = decode_all(&self.schema.fields, columns)?;
+        let chunk = Table::from_arrays(Arc::clone(&self.schema), arrays, u64::from(rows))?;
         self.bytes += chunk.bytes();
-        self.batches.extend(chunk.batches);
+        self.batches.extend(chunk.batches.iter().cloned());
         Ok(())
     }
 

@@ -16,7 +16,12 @@ const KEYS: [&str; 9] = ["model", "alias", "split", "sticky", "shadow", "canary"
 const STEPS_MAX: usize = 100;
 /// Requests that an analysis waits for.
 const REQUESTS_MAX: u128 = 1_000_000;
+/// Labels that it waits for: fewer say nothing of a mean, more are not kept in memory.
+const LABELS: std::ops::Range<u128> = 20..50_001;
 const LATENCY_RATIO_MAX: f64 = 1000.0;
+/// What an analysis compares: of requests, of labelled predictions.
+const OF_REQUESTS: [&str; 3] = ["error_rate", "latency_ratio", "shift"];
+const OF_LABELS: [&str; 2] = ["accuracy_loss", "mae_increase"];
 
 /// Who answers besides the version under an endpoint's alias.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,17 +76,28 @@ impl fmt::Display for Traffic {
                 CanaryStep::SetWeight { percent } => write!(f, " {percent} %")?,
                 CanaryStep::Pause { ms: Some(ms) } => write!(f, " pause {ms} ms")?,
                 CanaryStep::Pause { ms: None } => write!(f, " pause")?,
-                CanaryStep::Analyse(Analysis { requests, error_rate, latency_ratio, shift }) => {
-                    write!(f, " analyse {requests} requests")?;
-                    for (key, bound) in [("error_rate", error_rate), ("latency_ratio", latency_ratio), ("shift", shift)]
-                    {
-                        bound.iter().try_for_each(|bound| write!(f, " {key} {bound}"))?;
-                    }
-                }
+                CanaryStep::Analyse(analysis) => write_analysis(f, analysis)?,
             }
         }
         Ok(())
     }
+}
+
+fn write_analysis(f: &mut fmt::Formatter<'_>, analysis: &Analysis) -> fmt::Result {
+    let Analysis { requests, error_rate, latency_ratio, shift, labels, accuracy_loss, mae_increase } = analysis;
+    write!(f, " analyse")?;
+    for (count, what, bounds) in [
+        (requests, "requests", vec![("error_rate", error_rate), ("latency_ratio", latency_ratio), ("shift", shift)]),
+        (labels, "labels", vec![("accuracy_loss", accuracy_loss), ("mae_increase", mae_increase)]),
+    ] {
+        if *count > 0 {
+            write!(f, " {count} {what}")?;
+        }
+        for (key, bound) in bounds {
+            bound.iter().try_for_each(|bound| write!(f, " {key} {bound}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// An endpoint as its table says.
@@ -107,6 +123,9 @@ pub(crate) fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Op
     let request_bytes = size(reader, table, "request");
     let log = table.get("log").map_or_else(|| Some(LogSettings::default()), |value| log(reader, value));
     let budget = table.get("budget").and_then(|value| budget(reader, value));
+    if let (Some(value), Some(log)) = (table.get("log"), &log) {
+        expect_logged(reader, value, log, &traffic);
+    }
     let place = reader.file.place(value.span());
     Some(Endpoint { model: model?, alias: alias?, traffic, request_bytes, log: log?, budget, place })
 }
@@ -124,6 +143,15 @@ fn budget(reader: &mut Reader, value: &Value<'_>) -> Option<Budget> {
         reader.wrong(value.span(), "`latency` is zero");
     }
     Some(Budget { latency_ms, memory_bytes: size(reader, table, "memory") })
+}
+
+/// What is not logged gets no label.
+fn expect_logged(reader: &mut Reader, value: &Value<'_>, log: &LogSettings, traffic: &Traffic) {
+    let mut steps = traffic.canary.iter().flat_map(|canary| &canary.steps);
+    if log.sample == 0.0 && steps.any(|step| matches!(step, CanaryStep::Analyse(analysis) if analysis.labels > 0)) {
+        let hint = "log a share of the predictions, or compare something else";
+        reader.wrong_hinted(value.span(), "`analyse` waits for labels, and no prediction is logged", hint);
+    }
 }
 
 /// How its predictions are kept.
@@ -248,7 +276,8 @@ fn step(reader: &mut Reader, at: usize, value: &Value<'_>) -> Option<CanaryStep>
 
 fn analysis(reader: &mut Reader, value: &Value<'_>) -> Option<Analysis> {
     let table = reader.table("analyse", value)?;
-    reader.keys(table, "`analyse`", &["requests", "error_rate", "latency_ratio", "shift"]);
+    let keys: Vec<&str> = ["requests"].into_iter().chain(OF_REQUESTS).chain(["labels"]).chain(OF_LABELS).collect();
+    reader.keys(table, "`analyse`", &keys);
     let mut bound = |key: &str, most: f64| {
         let value = table.get(key)?;
         let number = reader.number(key, value)?;
@@ -259,15 +288,43 @@ fn analysis(reader: &mut Reader, value: &Value<'_>) -> Option<Analysis> {
     };
     let (error_rate, shift) = (bound("error_rate", 1.0), bound("shift", 1.0));
     let latency_ratio = bound("latency_ratio", LATENCY_RATIO_MAX);
-    if ["error_rate", "latency_ratio", "shift"].iter().all(|key| table.get(*key).is_none()) {
+    let (accuracy_loss, mae_increase) = (bound("accuracy_loss", 1.0), bound("mae_increase", f64::MAX));
+    let has = |keys: &[&str]| keys.iter().any(|key| table.get(*key).is_some());
+    if !has(&OF_REQUESTS) && !has(&OF_LABELS) {
         let hint = "add the most that the candidate may be worse by, such as `error_rate = 0.01`";
         reader.wrong_hinted(value.span(), "`analyse` compares nothing", hint);
     }
-    let Some(requests) = table.get("requests") else {
-        let hint = "add how many each version is to answer first, such as `requests = 500`";
-        reader.wrong_hinted(value.span(), "`analyse` lacks its `requests`", hint);
-        return None;
-    };
-    let requests = reader.integer("requests", requests, 1..REQUESTS_MAX + 1)?;
-    Some(Analysis { requests, error_rate, latency_ratio, shift })
+    if let (Some(_), Some(number)) = (table.get("accuracy_loss"), table.get("mae_increase")) {
+        let hint = "`accuracy_loss` compares classes, `mae_increase` numbers; keep one";
+        reader.wrong_hinted(number.span(), "`analyse` has both `accuracy_loss` and `mae_increase`", hint);
+    }
+    let requests = counted(reader, value, ("requests", &OF_REQUESTS, "500"), 1..REQUESTS_MAX + 1)?;
+    let labels = counted(reader, value, ("labels", &OF_LABELS, "200"), LABELS)?;
+    Some(Analysis { requests, error_rate, latency_ratio, shift, labels, accuracy_loss, mae_increase })
+}
+
+/// How many an analysis waits for, which it says if and only if something of them is compared; else 0.
+fn counted(
+    reader: &mut Reader,
+    value: &Value<'_>,
+    (key, bounds, such): (&str, &[&str], &str),
+    expected: std::ops::Range<u128>,
+) -> Option<u64> {
+    let table = value.get_ref().as_table()?;
+    let compared = bounds.iter().any(|bound| table.get(*bound).is_some());
+    match (table.get(key), compared) {
+        (Some(count), true) => reader.integer(key, count, expected),
+        (Some(count), false) => {
+            let bounds: Vec<_> = bounds.iter().map(|bound| format!("`{bound}`")).collect();
+            let message = format!("`analyse` has `{key}` and compares nothing of them");
+            reader.wrong_hinted(count.span(), message, format!("add {}, or remove it", bounds.join(" or ")));
+            None
+        }
+        (None, true) => {
+            let hint = format!("add how many there are to be of each version first, such as `{key} = {such}`");
+            reader.wrong_hinted(value.span(), format!("`analyse` lacks its `{key}`"), hint);
+            None
+        }
+        (None, false) => Some(0),
+    }
 }

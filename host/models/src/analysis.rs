@@ -7,7 +7,10 @@
 //! - latency: the lower end of the one-sided 99 % interval of the candidate's 95th percentile (of order statistics)
 //! - shift: the largest difference of the distributions, over half-lines for numbers (two-sample Kolmogorov-Smirnov) and over
 //!   single words for texts, against the critical value of Kolmogorov and Smirnov
+//! - labels that came back: see `labelled`
 
+use crate::guard::Look;
+use crate::labelled::{self, Labelled};
 use std::collections::BTreeMap;
 use types::Analysis;
 
@@ -18,7 +21,7 @@ const WORDS_MAX: usize = 1000;
 /// Columns of an answer that are looked at.
 const COLUMNS_MAX: usize = 100;
 /// The 99th percentile of the standard normal distribution.
-const Z: f64 = 2.326_347_874_040_841;
+pub(crate) const Z: f64 = 2.326_347_874_040_841;
 /// sqrt(-ln(0.01 / 2) / 2): the asymptotic critical value of Kolmogorov and Smirnov at 1 %.
 const KOLMOGOROV: f64 = 1.627_623_630_718_729_3;
 
@@ -28,6 +31,10 @@ pub struct Window {
     pub requests: u64,
     /// Those that failed, not by their sender's fault.
     pub errors: u64,
+    /// Of its predictions of that time, those whose labels have come; they are counted elsewhere, and by whoever asks for them.
+    pub labelled: Labelled,
+    /// Of a candidate: what both versions came to, now and then.
+    looks: Vec<Look>,
     seconds: Latest,
     columns: BTreeMap<String, Column>,
 }
@@ -56,11 +63,8 @@ pub enum Answered<'a> {
 /// What an analysis comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judgement {
-    /// Too few were answered yet: by the stable version, by the candidate.
-    Open {
-        stable: u64,
-        candidate: u64,
-    },
+    /// Too few were answered yet, or too few labels came.
+    Open,
     Good(String),
     Bad(String),
 }
@@ -76,6 +80,15 @@ impl Window {
     pub fn failed(&mut self) {
         self.requests += 1;
         self.errors += 1;
+    }
+
+    /// Takes note of what a candidate, and the stable version with so many errors and requests, came to by now.
+    pub fn look(&mut self, stable: (u64, u64)) {
+        self.looks.push(Look { stable, candidate: (self.errors, self.requests) });
+    }
+
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
     }
 
     /// The 95th percentile of the seconds that answers took.
@@ -128,13 +141,16 @@ impl Latest {
 
 /// Holds a candidate against the version that it is to replace.
 pub fn judge(analysis: &Analysis, stable: &Window, candidate: &Window) -> Judgement {
-    if stable.requests.min(candidate.requests) < analysis.requests {
-        return Judgement::Open { stable: stable.requests, candidate: candidate.requests };
+    let is_enough = |of: &Window| of.requests >= analysis.requests && of.labelled.count >= analysis.labels;
+    if !is_enough(stable) || !is_enough(candidate) {
+        return Judgement::Open;
     }
     let found = [
         analysis.error_rate.map(|bound| errors(bound, stable, candidate)),
         analysis.latency_ratio.map(|bound| latency(bound, stable, candidate)),
         analysis.shift.map(|bound| shift(bound, stable, candidate)),
+        analysis.accuracy_loss.map(|bound| labelled::accuracy(bound, &stable.labelled, &candidate.labelled)),
+        analysis.mae_increase.map(|bound| labelled::mae(bound, &stable.labelled, &candidate.labelled)),
     ];
     let (bad, good): (Vec<_>, Vec<_>) = found.into_iter().flatten().partition(|(is_bad, _)| *is_bad);
     let said = |lines: Vec<(bool, String)>| lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("; ");
@@ -156,7 +172,7 @@ fn errors(bound: f64, stable: &Window, candidate: &Window) -> (bool, String) {
 }
 
 /// The lower end of Newcombe's one-sided 99 % interval of the difference of two proportions.
-fn least_increase((old_errors, old): (u64, u64), (new_errors, new): (u64, u64)) -> f64 {
+pub(crate) fn least_increase((old_errors, old): (u64, u64), (new_errors, new): (u64, u64)) -> f64 {
     let (p_old, p_new) = (old_errors as f64 / old.max(1) as f64, new_errors as f64 / new.max(1) as f64);
     let (low, _) = wilson(new_errors, new);
     let (_, high) = wilson(old_errors, old);
@@ -265,7 +281,8 @@ mod tests {
     }
 
     fn analysis(requests: u64) -> Analysis {
-        Analysis { requests, error_rate: None, latency_ratio: None, shift: None }
+        let (error_rate, latency_ratio, shift) = Default::default();
+        Analysis { requests, error_rate, latency_ratio, shift, labels: 0, accuracy_loss: None, mae_increase: None }
     }
 
     fn is_bad(judgement: &Judgement) -> bool {
@@ -327,9 +344,17 @@ mod tests {
     fn it_is_open_until_both_have_answered_enough() {
         let (few, many) = (window(9, 9, |_| 0.0), window(10, 0, |_| 0.0));
         let asked = Analysis { error_rate: Some(0.0), ..analysis(10) };
-        assert_eq!(judge(&asked, &many, &few), Judgement::Open { stable: 10, candidate: 9 });
-        assert_eq!(judge(&asked, &few, &many), Judgement::Open { stable: 9, candidate: 10 });
+        assert_eq!(judge(&asked, &many, &few), Judgement::Open);
+        assert_eq!(judge(&asked, &few, &many), Judgement::Open);
         assert!(matches!(judge(&asked, &many, &many), Judgement::Good(_)));
+        let asked = Analysis { labels: 20, accuracy_loss: Some(0.1), ..asked };
+        let labelled = |count| Window { labelled: (0..count).map(|_| 0.0).collect(), ..many.clone() };
+        for (stable, candidate) in [(20, 19), (19, 20)] {
+            assert_eq!(judge(&asked, &labelled(stable), &labelled(candidate)), Judgement::Open);
+        }
+        assert!(matches!(judge(&asked, &labelled(20), &labelled(20)), Judgement::Good(_)));
+        let wrong = Window { labelled: (0..20).map(|_| 1.0).collect(), ..many.clone() };
+        assert!(is_bad(&judge(&asked, &labelled(20), &wrong)));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! One call is one move, and one record: who drives asks again until nothing moves.
 
 use crate::analysis::{Judgement, Window, judge};
+use crate::guard::alarm;
 use types::{CanaryStep, Phase, Rollout};
 
 /// What may move a rollout.
@@ -37,7 +38,8 @@ pub struct Moved {
 
 /// The rollout of a version over another one. Until its first step sets a weight, the candidate gets nothing.
 pub fn begin(stable: u32, candidate: u32, steps: Vec<CanaryStep>, now_us: i64) -> Rollout {
-    Rollout { stable, candidate, steps, step: 0, weight: 0, phase: Phase::Progressing, since_us: now_us }
+    let (phase, since_us, weighed_us) = (Phase::Progressing, now_us, now_us);
+    Rollout { stable, candidate, steps, step: 0, weight: 0, weighed_us, phase, since_us }
 }
 
 /// What becomes of a rollout; none if nothing does. One that is over stays as it is.
@@ -52,9 +54,13 @@ pub fn advance(rollout: &Rollout, event: RolloutEvent<'_>, now_us: i64) -> Optio
         (RolloutEvent::Abort, _) => to(Phase::Aborted, 0, "asked for"),
         (RolloutEvent::Pause, Phase::Progressing) => to(Phase::Paused, rollout.weight, "asked for"),
         (RolloutEvent::Resume, Phase::Paused) => Some(resumed(rollout, now_us)),
-        (RolloutEvent::Pause | RolloutEvent::Looked { .. }, Phase::Paused) => None,
+        (RolloutEvent::Pause, Phase::Paused) => None,
         (RolloutEvent::Resume, Phase::Progressing) => None,
-        (RolloutEvent::Looked { stable, candidate }, Phase::Progressing) => looked(rollout, stable, candidate, now_us),
+        (RolloutEvent::Looked { stable, candidate }, phase) => match alarm(&rollout.steps, candidate) {
+            Some(why) => to(Phase::Aborted, 0, &why),
+            None if phase == Phase::Paused => None,
+            None => looked(rollout, stable, candidate, now_us),
+        },
     }
 }
 
@@ -79,7 +85,8 @@ fn looked(rollout: &Rollout, stable: &Window, candidate: &Window, now_us: i64) -
         None => over(Phase::Promoted, 100, "all steps are done".to_owned()),
         Some(CanaryStep::SetWeight { percent }) => {
             let percent = (*percent).min(100);
-            next(percent, format!("{percent} of 100 requests go to the candidate"))
+            let moved = next(percent, format!("{percent} of 100 requests go to the candidate"));
+            moved.map(|moved| Moved { rollout: Rollout { weighed_us: now_us, ..moved.rollout }, ..moved })
         }
         Some(CanaryStep::Pause { ms: None }) => {
             over(Phase::Paused, rollout.weight, "the step waits for somebody".to_owned())
@@ -89,7 +96,7 @@ fn looked(rollout: &Rollout, stable: &Window, candidate: &Window, now_us: i64) -
             (passed_ms >= *ms).then(|| next(rollout.weight, "the pause is over".to_owned())).flatten()
         }
         Some(CanaryStep::Analyse(analysis)) => match judge(analysis, stable, candidate) {
-            Judgement::Open { .. } => None,
+            Judgement::Open => None,
             Judgement::Good(why) => next(rollout.weight, why),
             Judgement::Bad(why) => over(Phase::Aborted, 0, why),
         },
@@ -106,15 +113,30 @@ mod tests {
     use proptest::prelude::*;
     use types::Analysis;
 
+    /// So many requests of a version, whose labels have all come and say that it was right.
     fn window(requests: u64, errors: u64) -> Window {
         let mut window = Window::default();
         (0..requests - errors).for_each(|_| window.answered(0.001));
         (0..errors).for_each(|_| window.failed());
+        window.labelled = (0..requests).map(|_| 0.0).collect();
         window
     }
 
     fn analyse(requests: u64) -> CanaryStep {
-        CanaryStep::Analyse(Analysis { requests, error_rate: Some(0.01), latency_ratio: None, shift: None })
+        CanaryStep::Analyse(Analysis {
+            requests,
+            error_rate: Some(0.01),
+            latency_ratio: None,
+            shift: None,
+            labels: 0,
+            accuracy_loss: None,
+            mae_increase: None,
+        })
+    }
+
+    fn analyse_labels(labels: u64) -> CanaryStep {
+        let CanaryStep::Analyse(analysis) = analyse(0) else { unreachable!("it is an analysis") };
+        CanaryStep::Analyse(Analysis { error_rate: None, labels, accuracy_loss: Some(0.1), ..analysis })
     }
 
     /// Looks until nothing moves; the moves' whys.
@@ -164,11 +186,35 @@ mod tests {
         }
     }
 
+    /// A candidate that fails always, beside one that never does.
+    fn broken() -> Window {
+        let mut candidate = window(16, 16);
+        candidate.look((0, 100));
+        candidate
+    }
+
+    /// Whatever it waits for: a duration, somebody, or an analysis.
+    #[test]
+    fn a_broken_candidate_is_stopped_wherever_it_stands() {
+        for waiting in [CanaryStep::Pause { ms: Some(60_000) }, CanaryStep::Pause { ms: None }, analyse(1000)] {
+            let steps = vec![CanaryStep::SetWeight { percent: 10 }, waiting, analyse(1000)];
+            let mut rollout = begin(1, 2, steps, 0);
+            look(&mut rollout, [&Window::default(), &Window::default()], 1);
+            let whys = look(&mut rollout, [&window(100, 0), &broken()], 2);
+            assert!(whys.len() == 1 && whys[0].starts_with("16 of its first 16 requests failed"), "{whys:?}");
+            assert_eq!((rollout.weight, rollout.phase), (0, Phase::Aborted));
+        }
+        let mut rollout = begin(1, 2, vec![CanaryStep::SetWeight { percent: 10 }, CanaryStep::Pause { ms: None }], 0);
+        look(&mut rollout, [&window(100, 0), &broken()], 2);
+        assert_eq!(rollout.phase, Phase::Paused, "its steps bound nothing");
+    }
+
     fn any_step() -> impl Strategy<Value = CanaryStep> {
         prop_oneof![
             (0..=100u8).prop_map(|percent| CanaryStep::SetWeight { percent }),
             prop::option::of(0..100u64).prop_map(|ms| CanaryStep::Pause { ms }),
             (1..50u64).prop_map(analyse),
+            (1..50u64).prop_map(analyse_labels),
         ]
     }
 
@@ -177,6 +223,7 @@ mod tests {
     enum Happens {
         Verb(u8),
         Look([(u64, u64); 2]),
+        Break,
     }
 
     fn any_event() -> impl Strategy<Value = Happens> {
@@ -184,6 +231,7 @@ mod tests {
         prop_oneof![
             1 => (0..4u8).prop_map(Happens::Verb),
             6 => [seen(), seen()].prop_map(Happens::Look),
+            1 => Just(Happens::Break),
         ]
     }
 
@@ -200,10 +248,13 @@ mod tests {
                 now_us += later_us;
                 let windows = match &happens {
                     Happens::Look([stable, candidate]) => [window(stable.0, stable.1), window(candidate.0, candidate.1)],
+                    Happens::Break => [window(100, 0), broken()],
                     Happens::Verb(_) => Default::default(),
                 };
+                let is_broken = matches!(happens, Happens::Break)
+                    && steps.iter().any(|step| matches!(step, CanaryStep::Analyse(analysis) if analysis.error_rate.is_some()));
                 let event = match happens {
-                    Happens::Look(_) => RolloutEvent::Looked { stable: &windows[0], candidate: &windows[1] },
+                    Happens::Look(_) | Happens::Break => RolloutEvent::Looked { stable: &windows[0], candidate: &windows[1] },
                     Happens::Verb(0) => RolloutEvent::Pause,
                     Happens::Verb(1) => RolloutEvent::Resume,
                     Happens::Verb(2) => RolloutEvent::Promote,
@@ -213,9 +264,15 @@ mod tests {
                 let restarted: Rollout = serde_json::from_str(&text).unwrap();
                 let moved = advance(&rollout, event, now_us);
                 prop_assert_eq!(&moved, &advance(&restarted, event, now_us), "a restart changes nothing");
-                let Some(Moved { rollout: after, why }) = moved else { continue };
+                let Some(Moved { rollout: after, why }) = moved else {
+                    prop_assert!(!is_broken || rollout.phase.is_over(), "a broken candidate goes on");
+                    continue;
+                };
                 prop_assert!(!rollout.phase.is_over(), "what is over stays: {}", why);
                 prop_assert!(!why.is_empty() && after.since_us == now_us);
+                let is_weighed = matches!(steps.get(rollout.step as usize), Some(CanaryStep::SetWeight { .. }))
+                    && after.step > rollout.step;
+                prop_assert_eq!(after.weighed_us, if is_weighed { now_us } else { rollout.weighed_us });
                 prop_assert_eq!((after.stable, after.candidate, &after.steps), (1, 2, &steps));
                 prop_assert!(after.step == rollout.step || after.step == rollout.step + 1);
                 prop_assert!(after.step as usize <= steps.len());
@@ -228,7 +285,9 @@ mod tests {
                     }
                     _ => {}
                 }
-                if let RolloutEvent::Looked { stable, candidate } = event {
+                if is_broken {
+                    prop_assert_eq!((after.phase, after.step), (Phase::Aborted, rollout.step));
+                } else if let RolloutEvent::Looked { stable, candidate } = event {
                     prop_assert_eq!(rollout.phase, Phase::Progressing, "a pause ends by somebody's word");
                     let went_on = after.step > rollout.step;
                     match step {
@@ -240,6 +299,7 @@ mod tests {
                         Some(CanaryStep::SetWeight { .. }) => prop_assert!(went_on),
                         Some(CanaryStep::Analyse(analysis)) => {
                             prop_assert!(stable.requests.min(candidate.requests) >= analysis.requests);
+                            prop_assert!(stable.labelled.count.min(candidate.labelled.count) >= analysis.labels);
                             prop_assert_eq!(went_on, after.phase == Phase::Progressing);
                         }
                     }

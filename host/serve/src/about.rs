@@ -66,8 +66,8 @@ pub struct TensorMetadata {
     pub shape: Vec<i64>,
 }
 
-/// What a request to the model must bring and its answer has. `version` is the one that can be asked for.
-pub fn metadata(model: &ModelName, version: Option<u32>, request: &[Field], response: &[Field]) -> ModelMetadata {
+/// What a request to the model must bring and its answer has. `versions` are those that can be asked for.
+pub fn metadata(model: &ModelName, versions: &[u32], request: &[Field], response: &[Field]) -> ModelMetadata {
     let tensor = |field: &Field| TensorMetadata {
         name: field.name.clone(),
         datatype: Datatype::of(field.data_type).name().to_owned(),
@@ -75,7 +75,7 @@ pub fn metadata(model: &ModelName, version: Option<u32>, request: &[Field], resp
     };
     ModelMetadata {
         name: model.to_string(),
-        versions: version.iter().map(u32::to_string).collect(),
+        versions: versions.iter().map(u32::to_string).collect(),
         platform: PLATFORM.to_owned(),
         inputs: request.iter().map(tensor).collect(),
         outputs: response.iter().map(tensor).collect(),
@@ -260,7 +260,7 @@ mod tests {
         let request = [field("age", DataType::Int64), field("embedding", DataType::Vector(3))];
         let response = [field("prediction", DataType::Text), field("probability", DataType::Float64)];
         let model = ModelName::parse("iris").unwrap();
-        let said = metadata(&model, Some(3), &request, &response);
+        let said = metadata(&model, &[3], &request, &response);
         assert_eq!(
             serde_json::to_value(said).unwrap(),
             serde_json::json!({

@@ -120,16 +120,19 @@ const NOTHING_BYTES_MAX: usize = 32 << 20;
 pub(crate) struct ColumnBuilder<'a> {
     field: &'a Field,
     length: u32,
-    validity: Vec<u8>,
-    has_nulls: bool,
+    /// None until the first null.
+    validity: Option<Vec<u8>>,
     offsets: Vec<u8>,
     data: Vec<u8>,
 }
 
 impl<'a> ColumnBuilder<'a> {
     pub(crate) fn new(field: &'a Field) -> Self {
-        let offsets = 0i32.to_le_bytes().to_vec();
-        Self { field, length: 0, validity: Vec::new(), has_nulls: false, offsets, data: Vec::new() }
+        let mut new = Self { field, length: 0, validity: None, offsets: Vec::new(), data: Vec::new() };
+        if new.is_text() {
+            new.offsets.extend(0i32.to_le_bytes());
+        }
+        new
     }
 
     /// Appends a row; `cells` are its values, one but for a vector. The error is a fragment: `is 300, no INT8`.
@@ -140,16 +143,26 @@ impl<'a> ColumnBuilder<'a> {
             false if !self.field.nullable => return Err("is null, which the column does not allow".to_owned()),
             false => self.push_nothing()?,
         }
-        let row = self.length as usize;
-        self.validity.resize(row / 8 + 1, 0);
-        self.validity[row / 8] |= u8::from(valid) << (row % 8);
-        self.has_nulls |= !valid;
+        self.mark(valid);
         let end = i32::try_from(self.data.len()).map_err(|_| "brings more than 2 GiB of values".to_owned())?;
         if self.is_text() {
             self.offsets.extend(end.to_le_bytes());
         }
         self.length += 1;
         Ok(())
+    }
+
+    /// Takes note of whether the next row has a value.
+    fn mark(&mut self, valid: bool) {
+        let row = self.length as usize;
+        if valid && self.validity.is_none() {
+            return;
+        }
+        // Every row before had one.
+        let full = |byte: usize| u8::MAX >> (8 - (row - 8 * byte).min(8));
+        let bits = self.validity.get_or_insert_with(|| (0..row.div_ceil(8)).map(full).collect());
+        bits.resize(row / 8 + 1, 0);
+        bits[row / 8] |= u8::from(valid) << (row % 8);
     }
 
     fn push_value(&mut self, cell: &Cell<'_>, datatype: Datatype) -> Result<(), String> {
@@ -225,7 +238,7 @@ impl<'a> ColumnBuilder<'a> {
         GuestColumn {
             data_type: self.field.data_type,
             length: self.length,
-            validity: self.has_nulls.then_some(self.validity),
+            validity: self.validity,
             offsets: is_text.then_some(self.offsets),
             data: self.data,
         }

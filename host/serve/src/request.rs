@@ -7,7 +7,7 @@ use crate::{Datatype, Problems, ServeError, binary, shown};
 use data::{GuestColumn, Table};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
-use types::{DataType, Field, Schema};
+use types::{DataType, Field};
 
 /// The most rows of one request; more belong into a run.
 pub const ROWS_MAX: usize = 100_000;
@@ -122,7 +122,7 @@ pub(crate) fn table(inputs: &[Input<'_>], columns: &[Field], mut problems: Probl
         .collect();
     refuse_different_rows(&present, &mut problems);
     problems.check()?;
-    Ok(Table::from_columns(Schema { fields: columns.to_vec() }, made)?)
+    Ok(Table::from_columns(data::schema(columns), made)?)
 }
 
 /// The inputs under their names, once it is said which are missing, unknown or there twice.

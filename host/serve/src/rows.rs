@@ -6,9 +6,10 @@ use crate::request::ROWS_MAX;
 use crate::{Datatype, Problems, ServeError, shown};
 use data::Table;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use types::{DataType, Field, Schema};
+use types::{DataType, Field};
 
 /// Unknown columns that are read over, by name; the next one ends the reading.
 const UNKNOWN_MAX: usize = 1000;
@@ -16,7 +17,8 @@ const UNKNOWN_MAX: usize = 1000;
 /// The rows so far, as columns.
 pub(crate) struct Rows<'a> {
     fields: &'a [Field],
-    by_name: BTreeMap<&'a str, usize>,
+    /// Made once a row does not have its columns in the model's order.
+    by_name: OnceCell<BTreeMap<&'a str, usize>>,
     columns: Vec<Column<'a>>,
     count: usize,
     unknown: BTreeSet<String>,
@@ -42,10 +44,16 @@ impl<'a> Rows<'a> {
     }
 
     fn new(fields: &'a [Field]) -> Self {
-        let by_name = fields.iter().enumerate().map(|(i, field)| (field.name.as_str(), i)).collect();
         let columns =
             fields.iter().map(|field| Column { field, made: Ok(ColumnBuilder::new(field)), last: None }).collect();
-        Self { fields, by_name, columns, count: 0, unknown: BTreeSet::new(), problems: Problems::default() }
+        Self {
+            fields,
+            by_name: OnceCell::new(),
+            columns,
+            count: 0,
+            unknown: BTreeSet::new(),
+            problems: Problems::default(),
+        }
     }
 
     /// Takes note of a column that the model does not read; a name counts once, however many rows have it.
@@ -83,7 +91,7 @@ impl<'a> Rows<'a> {
             .map(ColumnBuilder::finish)
             .collect();
         problems.check()?;
-        Ok(Table::from_columns(Schema { fields: self.fields.to_vec() }, made)?)
+        Ok(Table::from_columns(data::schema(self.fields), made)?)
     }
 }
 
@@ -197,10 +205,11 @@ impl<'de> Visitor<'de> for RowReader<'_, '_> {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let rows = self.0;
-        let mut cells = Vec::new();
-        while let Some(key) = entries.next_key_seed(KeyReader(&rows.by_name))? {
+        let (mut cells, mut next) = (Vec::new(), 0);
+        while let Some(key) = entries.next_key_seed(KeyReader { rows: &*rows, next })? {
             match key {
                 Ok(column) => {
+                    next = column + 1;
                     let column = &mut rows.columns[column];
                     cells.clear();
                     let list = entries.next_value_seed(CellReader::new(&mut cells, column.width()))?;
@@ -217,8 +226,11 @@ impl<'de> Visitor<'de> for RowReader<'_, '_> {
     }
 }
 
-/// The number of the column that a key names; else the key.
-struct KeyReader<'r, 'a>(&'r BTreeMap<&'a str, usize>);
+/// The number of the column that a key names, most likely `next`; else the key.
+struct KeyReader<'r, 'a> {
+    rows: &'r Rows<'a>,
+    next: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for KeyReader<'_, '_> {
     type Value = Result<usize, String>;
@@ -235,6 +247,12 @@ impl Visitor<'_> for KeyReader<'_, '_> {
         f.write_str("the name of a column")
     }
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.get(name).copied().ok_or_else(|| name.to_owned()))
+        let Rows { fields, by_name, .. } = self.rows;
+        if fields.get(self.next).is_some_and(|field| field.name == name) {
+            return Ok(Ok(self.next));
+        }
+        let made = || fields.iter().enumerate().map(|(i, field)| (field.name.as_str(), i)).collect();
+        let by_name: &BTreeMap<_, _> = by_name.get_or_init(made);
+        Ok(by_name.get(name).copied().ok_or_else(|| name.to_owned()))
     }
 }

@@ -201,7 +201,8 @@ impl Admission {
     fn attempt(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Result<Outcome, Fault> {
         let entry = self.check(tenant)?;
         if let Task::Feedback { endpoint, table, joined } = &call.assignment.task {
-            let mut outcome = self.predictions.feedback(tenant, endpoint, (table, joined), self.store.as_ref());
+            let (columns, limits) = ((table, joined), entry.policy.capped(call.assignment.limits));
+            let mut outcome = self.predictions.feedback(tenant, endpoint, columns, limits, self.store.as_ref());
             let named = |fault: Fault| Fault { message: format!("{}: {}", call.who, fault.message), ..fault };
             outcome.result = outcome.result.map_err(named);
             return Ok(outcome);

@@ -1,21 +1,21 @@
 //! A request to an endpoint -> its predictions: a version is chosen, its worker asked, and what came of it noted.
 //!
 //! ```text
-//!  rows --Server::answering--> Answering --ask--> the version's worker
-//!                                  \--answered--> counted, mirrored, logged, and named: Served
+//!  rows --Server::answering--> Answering --ask--> the version's worker --> counted, mirrored, logged, and named: Served
 //! ```
 //! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
 //! one is, [`Server::answers_at_once`] tells.
 
-use crate::endpoints::{Endpoint, Loaded};
+use crate::endpoints::{Endpoint, Loaded, not_served};
 use crate::metrics::Series;
 use crate::predictions::Noted;
 use crate::traffic::key;
 use crate::{Error, Server};
 use data::Table;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use types::{EndpointName, Fault, Field, ModelName, PredictionId, TenantId};
+use types::{EndpointName, Fault, ModelName, PredictionId, Schema, TenantId};
 use worker::Answered;
 
 /// What a request says besides its rows.
@@ -38,7 +38,7 @@ pub struct Served {
     pub answered_us: i64,
 }
 
-/// A request whose version was chosen. It counts as under way until [`Self::answered`].
+/// A request whose version was chosen. It counts as under way until it is answered.
 pub struct Answering {
     server: Arc<Server>,
     tenant: TenantId,
@@ -55,23 +55,32 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// Has the version's worker asked; it calls `told` from its own thread, which must not be kept waiting.
-    pub fn ask(&self, told: impl FnOnce(Result<Answered, Fault>) + Send + 'static) {
-        self.loaded.worker.submit(self.rows.clone(), told);
+    /// Has the version's worker asked. `told` is called once, on the worker's own thread, which must not be kept waiting; what
+    /// was answered is noted before, whether or not anybody waits for it still.
+    pub fn ask(self, told: impl FnOnce(Result<Served, Error>) + Send + 'static) {
+        let (loaded, rows) = (Arc::clone(&self.loaded), self.rows.clone());
+        loaded.worker.submit(rows, move |answered| {
+            // A panic here would end the thread, and with it the answers to everybody.
+            let noted = catch_unwind(AssertUnwindSafe(|| self.answered(answered)));
+            let broken = |_| Err(Fault::host("noting an answer ended in a panic; this is a bug of ours").into());
+            told(noted.unwrap_or_else(broken));
+        });
     }
 
     /// Takes note of what the worker told.
-    pub fn answered(self, answered: Result<Answered, Fault>) -> Result<Served, Error> {
+    fn answered(self, answered: Result<Answered, Fault>) -> Result<Served, Error> {
         self.series.told(self.asked, &answered);
         let answer = answered.map(|answered| answered.predictions);
         let latency_us = u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
         let took_us = i64::try_from(latency_us).unwrap_or(i64::MAX);
         let (model, version) = (self.loaded.version.model.clone(), self.loaded.version.version);
-        self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some());
+        if self.endpoint.traffic.heard(version, took_us, &answer, self.endpoint.said.traffic.canary.is_some()) {
+            self.server.canaries.ring();
+        }
         let predictions = answer?;
         let Self { server, tenant, name, rows, trace, at_us, .. } = self;
         if let Some(shadow) = self.shadow {
-            server.shadows.mirror(shadow, &rows, &predictions, &self.endpoint.shadow);
+            self.endpoint.shadow.mirror(shadow, &rows, &predictions);
         }
         let given = predictions.clone();
         let noted = Noted { at_us, latency_us, model: model.clone(), version, trace, rows, predictions: given };
@@ -82,8 +91,8 @@ impl Answering {
 
 impl Server {
     /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
-    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Vec<Field>, Error> {
-        Ok(self.stable_loaded(tenant, name)?.version.request.clone())
+    pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Schema>, Error> {
+        Ok(data::schema(&self.stable_loaded(tenant, name)?.version.request))
     }
 
     /// Whether a request to an endpoint waits for no version to be loaded.
@@ -136,7 +145,7 @@ impl Server {
         Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, rows)))
     }
 
-    /// The version that answers these rows: the one under the alias, or one that has a share.
+    /// The version that answers these rows: the one under the alias, or one that has a share; of these the one that is asked for.
     fn chosen(
         &self,
         tenant: &TenantId,
@@ -146,13 +155,15 @@ impl Server {
         sender: &Sender<'_>,
     ) -> Result<Arc<Loaded>, Error> {
         let stable = self.stable(tenant, name, endpoint)?;
-        if let Some(version) = sender.version {
-            return match version == stable {
-                true => self.version_loaded(tenant, name, endpoint, stable),
-                false => Err(Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))),
-            };
+        if sender.version == Some(stable) {
+            return self.version_loaded(tenant, name, endpoint, stable);
         }
         let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if let Some(version) = sender.version {
+            let is_share = shares.iter().any(|share| share.version == version);
+            let beside = is_share.then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
+            return beside.ok_or_else(|| not_served(name, version));
+        }
         if !shares.is_empty() {
             let place =
                 endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());

@@ -4,17 +4,20 @@
 use crate::deploy::Deployed;
 use crate::metrics::Ended;
 use crate::rollouts::waits_for;
-use crate::shadow::Comparison;
+use crate::shadow::{Comparison, Shadow};
+use crate::statistics::Tally;
 use crate::traffic::{Traffic, VersionSeen};
 use crate::{Error, Server, locked};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use types::{EndpointName, Fault, FaultKind, Field, ModelName, ModelVersion, ProjectName, RolloutMove, TenantId};
 use worker::ServingWorker;
 
+/// The newest versions of an endpoint of which is counted what they did.
+pub(crate) const VERSIONS_MAX: usize = 4;
 /// Endpoints that are loaded beside each other when a server starts: most of it is waiting for workers.
 const LOADED_AT_ONCE: usize = 8;
 /// Moves of a canary that are shown.
@@ -29,7 +32,10 @@ pub(crate) struct Endpoint {
     /// Held by whoever loads or unloads, so that a version is loaded once.
     pub(crate) loading: Mutex<()>,
     pub(crate) traffic: Traffic,
-    pub(crate) shadow: Arc<Mutex<Comparison>>,
+    pub(crate) shadow: Arc<Shadow>,
+    pub(crate) tally: Arc<Tally>,
+    /// The most bytes of a request, or the most there are.
+    request_bytes_max: AtomicU64,
     /// Whether it answers nothing until somebody asks that it be loaded again. Becomes true under `loading` only.
     unloaded: AtomicBool,
 }
@@ -41,9 +47,10 @@ pub(crate) struct Loaded {
 }
 
 impl Endpoint {
-    fn new(of: Option<ProjectName>, said: &manifest::Endpoint) -> Self {
+    fn new(of: Option<ProjectName>, said: &manifest::Endpoint, tally: Arc<Tally>) -> Self {
         let (loaded, loading, traffic, shadow, unloaded) = Default::default();
-        Self { of, said: said.clone(), loaded, loading, traffic, shadow, unloaded }
+        let request_bytes_max = AtomicU64::new(said.request_bytes.unwrap_or(u64::MAX));
+        Self { of, said: said.clone(), loaded, loading, traffic, shadow, tally, request_bytes_max, unloaded }
     }
 
     /// Ends its workers; the next request loads anew.
@@ -89,8 +96,11 @@ pub struct EndpointInfo {
     pub endpoint: EndpointName,
     pub model: ModelName,
     pub alias: String,
-    /// None while no version has the alias.
+    /// The one that this tells of: the alias's, unless another was asked about. None while no version has the alias.
     pub version: Option<u32>,
+    /// All that get requests now, the alias's first.
+    #[serde(default)]
+    pub versions: Vec<u32>,
     /// Whether it answers nothing until it is loaded again.
     #[serde(default)]
     pub unloaded: bool,
@@ -107,6 +117,9 @@ pub struct EndpointDetail {
     pub alias: String,
     /// None while no version has the alias.
     pub version: Option<u32>,
+    /// Whether it answers nothing until it is loaded again.
+    #[serde(default)]
+    pub unloaded: bool,
     /// Who answers besides: alias, version and percent.
     pub shares: Vec<TrafficShare>,
     pub shadow: Option<ShadowLine>,
@@ -139,6 +152,11 @@ pub struct ShadowLine {
 /// An endpoint and the version it serves, or why it serves none yet.
 pub type Readiness = (EndpointName, Result<u32, Fault>);
 
+/// What is said to whoever asks for a version that gets no requests.
+pub(crate) fn not_served(name: &EndpointName, version: u32) -> Error {
+    Error::NotFound(format!("endpoint `{name}` does not serve version `{version}`"))
+}
+
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
     /// A project that is deployed answers as it was deployed, and its folder does not.
@@ -150,7 +168,7 @@ impl Server {
         }
         for (name, endpoint) in &project.endpoints {
             self.serve(tenant, name, None, endpoint);
-            self.keep_as_said(tenant, name, endpoint);
+            self.predictions.settle(tenant, name, endpoint.log.clone());
         }
         Ok(self.readiness(tenant, project.endpoints.keys()))
     }
@@ -178,25 +196,17 @@ impl Server {
         };
         endpoints.retain(|key, endpoint| !is_gone(key, endpoint));
         drop(endpoints);
+        self.forget_series();
         for (name, said) in &project.endpoints {
             self.serve(tenant, name, Some(project.name.clone()), said);
-            self.keep_as_said(tenant, name, said);
+            self.predictions.settle(tenant, name, said.log.clone());
         }
-    }
-
-    /// What an endpoint's project says beside who answers.
-    fn keep_as_said(&self, tenant: &TenantId, name: &EndpointName, said: &manifest::Endpoint) {
-        self.predictions.settle(tenant, name, said.log.clone());
-        let (key, mut most) = ((tenant.clone(), name.clone()), locked(&self.request_bytes));
-        match said.request_bytes {
-            Some(bytes) => most.insert(key, bytes),
-            None => most.remove(&key),
-        };
     }
 
     /// The most bytes of a request, where its project says so.
     pub fn request_bytes_max(&self, tenant: &TenantId, name: &EndpointName) -> Option<u64> {
-        locked(&self.request_bytes).get(&(tenant.clone(), name.clone())).copied()
+        let most = self.endpoint_named(tenant, name)?.request_bytes_max.load(Ordering::Relaxed);
+        (most < u64::MAX).then_some(most)
     }
 
     fn readiness<'a>(&self, tenant: &TenantId, names: impl Iterator<Item = &'a EndpointName>) -> Vec<Readiness> {
@@ -225,12 +235,16 @@ impl Server {
     fn serve(&self, tenant: &TenantId, name: &EndpointName, of: Option<ProjectName>, said: &manifest::Endpoint) {
         let mut endpoints = locked(&self.endpoints);
         let key = (tenant.clone(), name.clone());
-        let is_same = |known: &Arc<Endpoint>| {
-            let (known, of_known) = (&known.said, &known.of);
-            (&known.model, &known.alias, &known.traffic, of_known) == (&said.model, &said.alias, &said.traffic, &of)
-        };
-        if !endpoints.get(&key).is_some_and(is_same) {
-            endpoints.insert(key, Arc::new(Endpoint::new(of, said)));
+        let known = endpoints.get(&key).filter(|known| (&known.said.model, &known.of) == (&said.model, &of));
+        match known.filter(|known| (&known.said.alias, &known.said.traffic) == (&said.alias, &said.traffic)) {
+            Some(known) => {
+                known.request_bytes_max.store(said.request_bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+            None => {
+                // Its versions are the same ones.
+                let tally = known.map(|known| Arc::clone(&known.tally)).unwrap_or_default();
+                endpoints.insert(key, Arc::new(Endpoint::new(of, said, tally)));
+            }
         }
     }
 
@@ -250,6 +264,7 @@ impl Server {
                 // A running server answers as its folder was when it began.
                 if !locked(&self.endpoints).contains_key(&key) {
                     self.serve(tenant, name, None, said);
+                    self.predictions.settle(tenant, name, said.log.clone());
                 }
             }
         }
@@ -267,12 +282,45 @@ impl Server {
     /// An endpoint as its alias stands.
     pub fn endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointInfo, Error> {
         let endpoint = self.find(tenant, name)?;
-        let version = self.current(tenant, &endpoint)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        self.told_of(tenant, name, &endpoint, stable, stable)
+    }
+
+    /// The same of a version that gets requests of it.
+    pub fn endpoint_version(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        version: u32,
+    ) -> Result<EndpointInfo, Error> {
+        let endpoint = self.find(tenant, name)?;
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        let told = self.told_of(tenant, name, &endpoint, stable, Some(version))?;
+        match told.versions.contains(&version) {
+            true => Ok(told),
+            false => Err(not_served(name, version)),
+        }
+    }
+
+    fn told_of(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        stable: Option<u32>,
+        version: Option<u32>,
+    ) -> Result<EndpointInfo, Error> {
+        let find = |number| self.store.version(tenant, &endpoint.said.model, number);
+        let version = version.map(find).transpose()?.flatten();
+        let shares = self.shares(tenant, name, endpoint, stable)?;
+        let answering: BTreeSet<u32> = shares.into_iter().map(|share| share.version).collect();
+        let answering = answering.into_iter().filter(|other| !endpoint.traffic.is_troubled(*other, self.now_us()));
         Ok(EndpointInfo {
             endpoint: name.clone(),
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
             unloaded: endpoint.is_unloaded(),
+            versions: stable.into_iter().chain(answering).collect(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
             response: version.map(|version| version.signature.outputs).unwrap_or_default(),
@@ -285,10 +333,12 @@ impl Server {
         let said = &endpoint.said;
         let version = self.store.alias(tenant, &said.model, &said.alias)?;
         let rollout = self.rollout(tenant, name, &endpoint)?;
-        let waits =
-            |rollout: &types::Rollout| waits_for(rollout, &endpoint.traffic.windows(rollout.stable, rollout.candidate));
+        let waits = |rollout: &types::Rollout| match self.seen(tenant, name, &endpoint, rollout) {
+            Ok(seen) => waits_for(rollout, &seen, self.predictions.book(tenant, name).sample()),
+            Err(error) => Some(format!("labels, which cannot be read: {error}")),
+        };
         let shadow = said.traffic.shadow.as_ref().map(|alias| {
-            let (alias, comparison) = (alias.clone(), locked(&endpoint.shadow).clone());
+            let (alias, comparison) = (alias.clone(), endpoint.shadow.comparison());
             let version = self.store.alias(tenant, &said.model, &alias)?;
             Ok::<_, Error>(ShadowLine { alias, version, comparison })
         });
@@ -300,6 +350,7 @@ impl Server {
             model: said.model.clone(),
             alias: said.alias.clone(),
             version,
+            unloaded: endpoint.is_unloaded(),
             shares: self.shares(tenant, name, &endpoint, version)?,
             shadow: shadow.transpose()?,
             versions: endpoint.traffic.versions(),
@@ -345,9 +396,14 @@ impl Server {
     }
 
     fn metrics_of(&self, wanted: impl Fn(&TenantId) -> bool) -> String {
+        self.forget_series();
+        self.metrics.text(wanted)
+    }
+
+    /// Forgets what was counted of endpoints that are none any more.
+    pub(crate) fn forget_series(&self) {
         let served: BTreeSet<_> = locked(&self.endpoints).keys().cloned().collect();
         self.metrics.keep(|tenant, name| served.contains(&(tenant.clone(), name.clone())));
-        self.metrics.text(wanted)
     }
 
     /// Who has a share of the requests besides the version under the alias.
@@ -389,15 +445,12 @@ impl Server {
 
     pub(crate) fn find(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
         self.active(tenant).map(drop)?;
-        let endpoint = locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned();
-        endpoint.ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
+        self.endpoint_named(tenant, name).ok_or_else(|| Error::NotFound(format!("there is no endpoint `{name}`")))
     }
 
-    fn current(&self, tenant: &TenantId, endpoint: &Endpoint) -> Result<Option<ModelVersion>, Error> {
-        match self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)? {
-            Some(version) => Ok(self.store.version(tenant, &endpoint.said.model, version)?),
-            None => Ok(None),
-        }
+    /// The endpoint of that name, whether or not it may answer.
+    pub(crate) fn endpoint_named(&self, tenant: &TenantId, name: &EndpointName) -> Option<Arc<Endpoint>> {
+        locked(&self.endpoints).get(&(tenant.clone(), name.clone())).cloned()
     }
 
     /// The number of the version under the alias.

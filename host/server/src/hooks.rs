@@ -1,7 +1,7 @@
 //! A signed call from outside -> a run. Whoever has no right signature learns nothing, not even whether there is a pipeline.
 
 use crate::fire::{Fired, Spark};
-use crate::signing::{Key, Message};
+use crate::signing::{Key, Message, is_of_now};
 use crate::{Error, Server, folder, secret_name};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,6 +21,20 @@ pub struct HookCall {
     /// Those that stand once and are text, by their names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
+}
+
+impl HookCall {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether its headers are those of a signed call of now.
+    fn may_be_signed(&self, now_us: i64) -> bool {
+        let id = self.header("webhook-id");
+        // The signed text is cut at dots: an id that has one could be cut elsewhere.
+        let is_named = !id.is_empty() && !id.contains('.');
+        is_named && is_of_now(self.header("webhook-timestamp"), now_us) && !self.header("webhook-signature").is_empty()
+    }
 }
 
 /// Why a call starts nothing.
@@ -48,6 +62,11 @@ impl From<Fault> for HookRefused {
 }
 
 impl Server {
+    /// Whether a call can be signed, as its headers tell. One that cannot needs no body, and nothing to be looked up.
+    pub fn may_be_signed(&self, call: &HookCall) -> bool {
+        call.may_be_signed(self.now_us())
+    }
+
     /// Starts a run for an event, or says which run it has started.
     pub fn hook(
         self: &Arc<Self>,
@@ -56,17 +75,19 @@ impl Server {
         pipeline: &str,
         call: &HookCall,
     ) -> Result<Fired, HookRefused> {
-        self.known(tenant)?;
-        // Whatever is wrong on our side is told to whoever has signed alone.
+        let now_us = self.now_us();
+        if !call.may_be_signed(now_us) {
+            return Err(HookRefused::Unsigned);
+        }
+        // Whatever is wrong on our side is told to whoever has signed alone, and that there is no such tenant to nobody.
         let found = self.find_hook(tenant, project, pipeline);
         let hook = found.as_ref().ok().and_then(Option::as_ref);
-        let header = |name: &str| call.headers.get(name).map(String::as_str).unwrap_or_default();
-        let message = Message { id: header("webhook-id"), timestamp: header("webhook-timestamp"), body: &call.body };
+        let (id, timestamp) = (call.header("webhook-id"), call.header("webhook-timestamp"));
         // Where there is no pipeline, a key is tried all the same.
         let nobody = Key::of(b"nobody");
         let key = hook.map_or(&nobody, |(.., key)| key);
-        // The signed text is cut at dots: an id that has one could be cut elsewhere.
-        let is_signed = key.signed(message, header("webhook-signature"), self.now_us()) && !message.id.contains('.');
+        let message = Message { id, timestamp, body: &call.body };
+        let is_signed = key.signed(message, call.header("webhook-signature"), now_us);
         let Some((deployed, pipeline, _)) = found.ok().flatten().filter(|_| is_signed) else {
             return Err(HookRefused::Unsigned);
         };
@@ -88,6 +109,7 @@ impl Server {
         project: &str,
         pipeline: &str,
     ) -> Result<Option<(Arc<crate::deploy::Deployed>, PipelineName, Key)>, Error> {
+        self.known(tenant)?;
         let (Ok(project), Ok(pipeline)) = (ProjectName::parse(project), PipelineName::parse(pipeline)) else {
             return Ok(None);
         };

@@ -47,6 +47,12 @@ pub struct KeyRequest {
 pub struct NewKey {
     pub key: String,
     pub line: KeyLine,
+    /// Endpoints of the key that are neither deployed nor served so far.
+    #[serde(default)]
+    pub unknown: Vec<EndpointName>,
+    /// Those that are.
+    #[serde(default)]
+    pub known: Vec<EndpointName>,
 }
 
 /// A key in a list.
@@ -284,6 +290,8 @@ impl Server {
             Some(ms) => Some(ends(ms).ok_or_else(|| Fault::invalid(format!("key `{name}` would never expire")))?),
             None => None,
         };
+        let known = self.endpoint_names(tenant)?;
+        let unknown = endpoints.difference(&known).cloned().collect();
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| Fault::host(format!("no randomness for a key: {error}")))?;
         let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
@@ -294,7 +302,16 @@ impl Server {
         self.store.append(tenant, &[Record::KeyCreated(key.clone())])?;
         let entry = KeyEntry { key, revoked_us: None };
         self.keys.take_in(tenant, vec![entry.clone()]);
-        Ok(NewKey { key: text, line: line(entry, now_us) })
+        Ok(NewKey { key: text, line: line(entry, now_us), unknown, known: known.into_iter().collect() })
+    }
+
+    /// The endpoints of a tenant that are deployed or served.
+    fn endpoint_names(&self, tenant: &TenantId) -> Result<BTreeSet<EndpointName>, Error> {
+        let deployed = self.all_deployed(tenant)?;
+        let mut names: BTreeSet<_> =
+            deployed.iter().flat_map(|deployed| deployed.project.endpoints.keys().cloned()).collect();
+        names.extend(locked(&self.endpoints).keys().filter(|key| key.0 == *tenant).map(|key| key.1.clone()));
+        Ok(names)
     }
 
     fn expect_room(&self, tenant: &TenantId, name: &KeyName) -> Result<(), Error> {

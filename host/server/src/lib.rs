@@ -63,6 +63,7 @@ mod secrets;
 mod shadow;
 mod share;
 mod signing;
+mod statistics;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -107,6 +108,7 @@ pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};
 pub use secrets::secret_name;
 pub use shadow::Comparison;
+pub use statistics::Took;
 pub use store::{Audited, AuditedJournal};
 pub use tenants::{Deletion, PolicyChange, PolicyShown, QuotaChange, QuotaLine, TenantDetail, TenantLine, Unit};
 pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
@@ -188,8 +190,6 @@ pub struct Server {
     secrets: Mutex<()>,
     keys: keys::Keys,
     predictions: Arc<predictions::Predictions>,
-    /// The most bytes of requests, of endpoints that say so.
-    request_bytes: Mutex<BTreeMap<(TenantId, EndpointName), u64>>,
     clock: Arc<dyn ports::Clock>,
     /// Current versions of projects, as they were read last.
     deployed: Mutex<BTreeMap<(TenantId, ProjectName), Arc<deploy::Deployed>>>,
@@ -205,7 +205,6 @@ pub struct Server {
     collecting: Mutex<()>,
     /// Wakes the loop that keeps canaries.
     canaries: bell::Bell,
-    shadows: shadow::Shadows,
 }
 
 impl Server {
@@ -242,7 +241,7 @@ impl Server {
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, metrics, asking, collecting) = Default::default();
-        let (canaries, shadows) = Default::default();
+        let canaries = Default::default();
         let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
@@ -259,7 +258,6 @@ impl Server {
                 secrets,
                 keys,
                 predictions,
-                request_bytes: Mutex::default(),
                 clock,
                 deployed,
                 deploying,
@@ -270,7 +268,6 @@ impl Server {
                 asking,
                 collecting,
                 canaries,
-                shadows,
             }),
             recovery,
         ))

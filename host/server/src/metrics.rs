@@ -3,6 +3,7 @@
 //! A series is a version behind an endpoint of a tenant. There are those of endpoints that are served, of each the newest
 //! versions: nobody outside can make one.
 
+use crate::endpoints::VERSIONS_MAX;
 use crate::locked;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,8 +13,6 @@ use std::time::{Duration, Instant};
 use types::{EndpointName, Fault, FaultKind, TenantId};
 use worker::Answered;
 
-/// Versions of an endpoint whose series are kept.
-const VERSIONS_MAX: usize = 4;
 /// Upper bounds of times, in microseconds.
 const TIMES_US: [u64; 17] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,

@@ -181,21 +181,33 @@ impl Server {
     pub fn roll_back(&self, tenant: &TenantId, model: &ModelName, asked: &MoveBack) -> Result<AliasMove, Error> {
         let _hold = self.active(tenant)?;
         expect_alias(&asked.alias)?;
-        let _alone = self.dispatcher.alone();
         self.versions(tenant, model)?;
-        let moves = self.store.alias_history(tenant, model)?;
-        let from = self.store.alias(tenant, model, &asked.alias)?;
-        let to = models::before(&moves, &asked.alias).ok_or_else(|| {
-            Error::Conflict(match from {
-                Some(from) => format!("no version of model `{model}` was `{}` before version {from}", asked.alias),
-                None => format!("no version of model `{model}` was ever `{}`", asked.alias),
-            })
-        })?;
         let why = asked.why.clone().unwrap_or_else(|| "rolled back".to_owned());
         expect_text("reason", &why)?;
-        self.load_before(tenant, model, &asked.alias, to)?;
+        let (_, wanted) = self.held_before(tenant, model, &asked.alias)?;
+        // Before the lock, which is all tenants': a version takes its time to load.
+        self.load_before(tenant, model, &asked.alias, wanted)?;
+        let _alone = self.dispatcher.alone();
+        let (from, to) = self.held_before(tenant, model, &asked.alias)?;
+        if to != wanted {
+            let message = format!("`{}` of model `{model}` was moved meanwhile; roll it back again", asked.alias);
+            return Err(Error::Conflict(message));
+        }
         let moved = self.new_move(model, &asked.alias, from, to, &asked.by);
         self.move_alias(tenant, AliasMove { why, rollback: true, ..moved })
+    }
+
+    /// The version under an alias, and the one that had it before.
+    fn held_before(&self, tenant: &TenantId, model: &ModelName, alias: &str) -> Result<(Option<u32>, u32), Error> {
+        let moves = self.store.alias_history(tenant, model)?;
+        let from = self.store.alias(tenant, model, alias)?;
+        let to = models::before(&moves, alias).ok_or_else(|| {
+            Error::Conflict(match from {
+                Some(from) => format!("no version of model `{model}` was `{alias}` before version {from}"),
+                None => format!("no version of model `{model}` was ever `{alias}`"),
+            })
+        })?;
+        Ok((from, to))
     }
 
     pub(crate) fn new_move(

@@ -6,14 +6,19 @@
 //! ```
 
 use crate::endpoints::Endpoint;
+use crate::predictions::{Loss, Question};
 use crate::registry::{expect_text, who};
 use crate::{Error, Server, locked};
 use models::{Moved, RolloutEvent, Window};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use types::{AliasMove, EndpointName, Fault, Phase, Record, Rollout, RolloutMove, TenantId};
+use types::{
+    AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelVersion, Phase, Record, Rollout, RolloutMove,
+    TenantId,
+};
 
 /// How often canaries are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -42,24 +47,45 @@ pub enum RolloutVerb {
 }
 
 impl Server {
-    /// Looks at every canary, again and again.
+    /// Looks at every canary, again and again; each tenant's on a thread of their own, so that a version that loads slowly holds up
+    /// nobody else's.
     pub(crate) fn keep_rollouts(self: &Arc<Self>) {
-        while !self.triggers.is_leaving() {
-            self.tend_rollouts();
-            self.canaries.sleep(LOOK);
-        }
+        let under_way = Mutex::new(BTreeSet::new());
+        std::thread::scope(|scope| {
+            while !self.triggers.is_leaving() {
+                let tenants: BTreeSet<_> = locked(&self.endpoints).keys().map(|key| key.0.clone()).collect();
+                for tenant in tenants {
+                    if !locked(&under_way).insert(tenant.clone()) {
+                        continue;
+                    }
+                    let (whose, under_way) = (tenant.clone(), &under_way);
+                    let work = move || {
+                        self.tend_rollouts(&whose);
+                        locked(under_way).remove(&whose);
+                    };
+                    let thread = std::thread::Builder::new().name("canaries".to_owned());
+                    if thread.spawn_scoped(scope, work).is_err() {
+                        locked(under_way).remove(&tenant);
+                    }
+                }
+                self.canaries.sleep(LOOK);
+            }
+        });
     }
 
-    /// Moves every canary as far as it can go now, and unloads versions that nothing asks for.
-    pub(crate) fn tend_rollouts(&self) {
-        let endpoints: Vec<_> =
-            locked(&self.endpoints).iter().map(|(key, endpoint)| (key.clone(), Arc::clone(endpoint))).collect();
-        for ((tenant, name), endpoint) in endpoints {
+    /// Moves a tenant's canaries as far as they can go now, and unloads versions that nothing asks for.
+    fn tend_rollouts(&self, tenant: &TenantId) {
+        let endpoints: Vec<_> = locked(&self.endpoints)
+            .iter()
+            .filter(|(key, _)| key.0 == *tenant)
+            .map(|(key, endpoint)| (key.1.clone(), Arc::clone(endpoint)))
+            .collect();
+        for (name, endpoint) in endpoints {
             // Suspended, or gone: nothing of it answers.
-            if self.active(&tenant).is_err() {
-                continue;
+            if self.active(tenant).is_err() {
+                return;
             }
-            let error = self.tend(&tenant, &name, &endpoint).err().map(|error| error.to_string());
+            let error = self.tend(tenant, &name, &endpoint).err().map(|error| error.to_string());
             let before = std::mem::replace(&mut *locked(&endpoint.traffic.told), error.clone());
             // The same again is no news.
             if let Some(error) = error.filter(|error| before.as_ref() != Some(error)) {
@@ -88,10 +114,15 @@ impl Server {
                 self.record_move(tenant, name, endpoint, Moved { rollout, why }, None)?
             }
         };
+        let mut unread = Ok(());
         while !rollout.phase.is_over() {
             let moved = match self.able(tenant, name, endpoint, &rollout) {
                 Ok(()) => {
-                    let (stable, candidate) = endpoint.traffic.windows(stable, candidate);
+                    // Labels that cannot be read keep nobody from stopping a candidate that fails.
+                    let (stable, candidate) = self.seen(tenant, name, endpoint, &rollout).unwrap_or_else(|error| {
+                        unread = Err(error);
+                        endpoint.traffic.windows(stable, candidate)
+                    });
                     let seen = RolloutEvent::Looked { stable: &stable, candidate: &candidate };
                     models::advance(&rollout, seen, self.now_us())
                 }
@@ -103,7 +134,7 @@ impl Server {
             let Some(moved) = moved else { break };
             rollout = self.record_move(tenant, name, endpoint, moved, None)?;
         }
-        Ok(())
+        unread
     }
 
     /// Whether the candidate can answer what is asked of the stable version: loaded, tried, with the same columns.
@@ -116,10 +147,39 @@ impl Server {
     ) -> Result<(), Error> {
         let candidate = self.version_loaded(tenant, name, endpoint, rollout.candidate)?;
         let stable = self.version_loaded(tenant, name, endpoint, rollout.stable)?;
-        match candidate.version.request == stable.version.request {
-            true => Ok(()),
-            false => Err(Fault::invalid("its requests bring other columns than those of the stable version").into()),
+        if candidate.version.request != stable.version.request {
+            return Err(Fault::invalid("its requests bring other columns than those of the stable version").into());
         }
+        Ok(expect_labels_fit(rollout, &stable.version, &candidate.version)?)
+    }
+
+    /// What both versions answered since the weight was set, and how wrong they were where the step waits for labels.
+    pub(crate) fn seen(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        endpoint: &Endpoint,
+        rollout: &Rollout,
+    ) -> Result<(Window, Window), Error> {
+        let (mut stable, mut candidate) = endpoint.traffic.windows(rollout.stable, rollout.candidate);
+        let Some(CanaryStep::Analyse(analysis)) = rollout.steps.get(rollout.step as usize) else {
+            return Ok((stable, candidate));
+        };
+        if let (Some(loss), false) = (loss(analysis), rollout.phase.is_over()) {
+            let numbers = [rollout.stable, rollout.candidate];
+            let version = |number| self.store.version(tenant, &endpoint.said.model, number);
+            let (Some(old), Some(new)) = (version(rollout.stable)?, version(rollout.candidate)?) else {
+                return Err(Fault::host("a version of a canary is not in the registry").into());
+            };
+            let question = Question::of(
+                rollout.weighed_us,
+                loss,
+                [&old, &new].map(|of| (of.version, &of.request[..], &of.signature.outputs[..])),
+            );
+            let (book, mut followed) = (self.predictions.book(tenant, name), locked(&endpoint.traffic.followed));
+            [stable.labelled, candidate.labelled] = book.follow(&question, numbers, &mut followed, self.now_us())?;
+        }
+        Ok((stable, candidate))
     }
 
     /// The canary of an endpoint as it was recorded last.
@@ -203,10 +263,12 @@ impl Server {
             RolloutVerb::Abort => RolloutEvent::Abort,
         };
         let moved = match (change.what, rollout.phase) {
-            (RolloutVerb::Resume, Phase::Aborted) => Some(Moved {
-                rollout: models::begin(rollout.stable, rollout.candidate, rollout.steps.clone(), now_us),
-                why: "asked for".to_owned(),
-            }),
+            (RolloutVerb::Resume, Phase::Aborted) => {
+                // As the endpoint has them now: what it failed by may have been mended.
+                let steps = endpoint.said.traffic.canary.as_ref().map_or(&rollout.steps, |canary| &canary.steps);
+                let rollout = models::begin(rollout.stable, rollout.candidate, steps.clone(), now_us);
+                Some(Moved { rollout, why: "asked for".to_owned() })
+            }
             _ => models::advance(&rollout, event, now_us),
         };
         let Some(moved) = moved else {
@@ -215,6 +277,10 @@ impl Server {
         };
         let why = change.why.clone().unwrap_or(moved.why);
         let by = who(&change.by);
+        if moved.rollout.phase == Phase::Promoted {
+            // Not under the lock that all tenants share, and not by the first request after.
+            self.load_before(tenant, &endpoint.said.model, &endpoint.said.alias, rollout.candidate)?;
+        }
         self.record_move(tenant, name, &endpoint, Moved { why, ..moved }, by)?;
         self.canaries.ring();
         let last = self.store.rollouts(tenant, name)?.pop();
@@ -222,21 +288,62 @@ impl Server {
     }
 }
 
-/// What the canary waits for, for people.
-pub(crate) fn waits_for(rollout: &Rollout, seen: &(Window, Window)) -> Option<String> {
-    use types::CanaryStep;
+/// How an analysis holds labels against what was predicted; none if it does not.
+fn loss(analysis: &Analysis) -> Option<Loss> {
+    let class = analysis.accuracy_loss.map(|_| Loss::Class);
+    class.or(analysis.mae_increase.map(|_| Loss::Distance))
+}
+
+/// Labels can be held against what both versions predict as the steps of a canary say.
+fn expect_labels_fit(rollout: &Rollout, stable: &ModelVersion, candidate: &ModelVersion) -> Result<(), Fault> {
+    let analyses = rollout.steps.iter().filter_map(|step| match step {
+        CanaryStep::Analyse(analysis) => loss(analysis),
+        _ => None,
+    });
+    for loss in analyses {
+        let [stable, candidate] = [stable, candidate].map(|version| version.signature.outputs.first());
+        let (Some(stable), Some(candidate)) = (stable, candidate) else {
+            return Err(Fault::invalid("it predicts nothing that a label could be held against"));
+        };
+        if stable.data_type != candidate.data_type {
+            let (got, expected) = (candidate.data_type, stable.data_type);
+            return Err(Fault::invalid(format!(
+                "it predicts {got}, the stable version {expected}: labels fit one of them"
+            )));
+        }
+        let (key, fits) = match loss {
+            Loss::Class => ("accuracy_loss", [DataType::Text, DataType::Boolean, DataType::Int64]),
+            Loss::Distance => ("mae_increase", [DataType::Int64, DataType::Float32, DataType::Float64]),
+        };
+        if !fits.contains(&candidate.data_type) {
+            let (name, got, fits) = (&candidate.name, candidate.data_type, fits.map(|fit| fit.to_string()).join(", "));
+            let message = format!("`{key}` compares {fits}, and its first column `{name}` is {got}");
+            return Err(Fault::invalid(message).hinted("`accuracy_loss` is for classes, `mae_increase` for numbers"));
+        }
+    }
+    Ok(())
+}
+
+/// What the canary waits for, for people; `sample` is the share of requests that is logged.
+pub(crate) fn waits_for(rollout: &Rollout, (stable, candidate): &(Window, Window), sample: f64) -> Option<String> {
     if rollout.phase.is_over() {
         return None;
     }
     if rollout.phase == Phase::Paused {
         return Some("somebody to resume it".to_owned());
     }
-    match rollout.steps.get(rollout.step as usize)? {
-        CanaryStep::SetWeight { .. } => None,
-        CanaryStep::Pause { ms } => ms.map(|ms| format!("a pause of {} s", ms / 1000)),
-        CanaryStep::Analyse(analysis) => {
-            let (stable, candidate) = (seen.0.requests, seen.1.requests);
-            Some(format!("{} requests of each version: {stable} and {candidate} so far", analysis.requests))
-        }
-    }
+    let analysis = match rollout.steps.get(rollout.step as usize)? {
+        CanaryStep::SetWeight { .. } => return None,
+        CanaryStep::Pause { ms } => return ms.map(|ms| format!("a pause of {} s", ms / 1000)),
+        CanaryStep::Analyse(analysis) => analysis,
+    };
+    let so_far = |what: &str, of: fn(&Window) -> u64| format!("{what}: {} and {} so far", of(stable), of(candidate));
+    let requests = (analysis.requests > 0)
+        .then(|| so_far(&format!("{} requests of each version", analysis.requests), |of| of.requests));
+    let labels = (analysis.labels > 0).then(|| {
+        let what = format!("labels of {} predictions of each version made since the weight was set", analysis.labels);
+        let sampled = if sample < 1.0 { format!(", {} % of which are logged", 100.0 * sample) } else { String::new() };
+        so_far(&format!("{what}{sampled}"), |of| of.labelled.count)
+    });
+    Some(requests.into_iter().chain(labels).collect::<Vec<_>>().join("; "))
 }

@@ -40,16 +40,20 @@ impl Key {
 
     /// Whether one of the signatures is right, and the message is of now. Takes as long for a wrong one as for a right one.
     pub(crate) fn signed(&self, message: Message<'_>, signatures: &str, now_us: i64) -> bool {
-        let Ok(seconds) = message.timestamp.parse::<i64>() else { return false };
-        let apart = now_us.div_euclid(1_000_000).saturating_sub(seconds).saturating_abs();
         let bytes = message.bytes();
         let is_right = |text: &str| {
             let signature = text.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok());
             signature.is_some_and(|signature| hmac::verify(&self.0, &bytes, &signature).is_ok())
         };
         let right = signatures.split(' ').take(SIGNATURES_MAX).filter(|text| is_right(text)).count() > 0;
-        right && apart <= APART_SECONDS_MAX
+        right && is_of_now(message.timestamp, now_us)
     }
+}
+
+/// Whether a message's time is near ours.
+pub(crate) fn is_of_now(timestamp: &str, now_us: i64) -> bool {
+    let apart = |seconds| now_us.div_euclid(1_000_000).saturating_sub(seconds).saturating_abs();
+    timestamp.parse().is_ok_and(|seconds: i64| apart(seconds) <= APART_SECONDS_MAX)
 }
 
 impl Message<'_> {

@@ -218,6 +218,7 @@ impl Server {
             return Err(Error::Conflict(message));
         }
         crate::locked(&self.endpoints).retain(|key, _| key.0 != *tenant);
+        self.forget_series();
         self.pool.forget(tenant);
         self.predictions.forget(tenant);
         let elsewhere = folder::elsewhere(&self.options, tenant);

@@ -1,6 +1,7 @@
 //! Who answers a request of an endpoint, and what is remembered of the answers: of each version since the weight was last set.
 
 use crate::locked;
+use crate::predictions::Followed;
 use data::Table;
 use manifest::Sticky;
 use models::{Answered, PLACES, Window};
@@ -22,6 +23,8 @@ pub(crate) struct Traffic {
     seen: Mutex<BTreeMap<u32, Window>>,
     /// The canary as it was recorded last; none before anybody looked.
     pub(crate) rollout: Mutex<Option<Option<Rollout>>>,
+    /// What is known of the labels that the canary waits for.
+    pub(crate) followed: Mutex<Option<Followed>>,
     /// Held by whoever moves the canary.
     pub(crate) moving: Mutex<()>,
     /// What keeps versions from answering, and since when.
@@ -54,8 +57,9 @@ impl Traffic {
         }
     }
 
-    /// Takes note of what a version said to a request. What its values are is looked at where that is compared.
-    pub(crate) fn heard(&self, version: u32, took_us: i64, answer: &Result<Table, Fault>, with_values: bool) {
+    /// Takes note of what a version said to a request; what its values are where a canary compares that. Whether that is worth
+    /// a look at the canary.
+    pub(crate) fn heard(&self, version: u32, took_us: i64, answer: &Result<Table, Fault>, has_canary: bool) -> bool {
         let mut seen = locked(&self.seen);
         let window = seen.entry(version).or_default();
         match answer {
@@ -63,11 +67,27 @@ impl Traffic {
             Err(_) => window.failed(),
             Ok(table) => {
                 window.answered(took_us.max(0) as f64 / 1e6);
-                if with_values {
+                if has_canary {
                     table.schema().fields.iter().for_each(|field| saw(window, table, field));
                 }
             }
         }
+        let is_look = has_canary && models::is_look(window.requests);
+        // Whoever moves the canary takes these two the other way round.
+        drop(seen);
+        is_look && self.look(version)
+    }
+
+    /// Keeps what a candidate and the version beside it came to by now, if this is the candidate.
+    fn look(&self, version: u32) -> bool {
+        let rollout = locked(&self.rollout).clone().flatten();
+        let Some(rollout) = rollout.filter(|rollout| rollout.candidate == version && !rollout.phase.is_over()) else {
+            return false;
+        };
+        let mut seen = locked(&self.seen);
+        let (errors, requests) = seen.get(&rollout.stable).map_or((0, 0), |stable| (stable.errors, stable.requests));
+        // None if its weight was just set anew.
+        seen.get_mut(&version).map(|candidate| candidate.look((errors, requests))).is_some()
     }
 
     /// What two versions answered.
@@ -164,10 +184,21 @@ mod tests {
     fn rows_that_a_version_refuses_count_as_unanswered() {
         let traffic = Traffic::default();
         for fault in [Fault::invalid("a row is not ours"), Fault::guest("trapped")] {
-            traffic.heard(2, 100, &Err(fault), true);
+            assert!(!traffic.heard(2, 100, &Err(fault), true));
         }
         let (stable, candidate) = traffic.windows(1, 2);
         assert_eq!([stable.errors, candidate.errors], [0, 2]);
         assert_eq!([stable.requests, candidate.requests], [0, 2]);
+    }
+
+    #[test]
+    fn a_candidate_is_looked_at_with_the_version_beside_it() {
+        let traffic = Traffic::default();
+        let steps = vec![types::CanaryStep::SetWeight { percent: 50 }];
+        *locked(&traffic.rollout) = Some(Some(models::begin(1, 2, steps, 0)));
+        let failed = Err(Fault::guest("trapped"));
+        let looks = |version| (1..=32).filter(|_| traffic.heard(version, 100, &failed, true)).count();
+        assert_eq!([looks(1), looks(2)], [0, 3], "at 8, 16 and 32 of the candidate's");
+        assert_eq!(traffic.windows(1, 2).1.looks().len(), 3);
     }
 }

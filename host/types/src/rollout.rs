@@ -19,6 +19,7 @@ pub enum CanaryStep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Judged once each version has answered so many.
+    #[serde(default)]
     pub requests: u64,
     /// The most that its share of failed requests may be above the other's.
     #[serde(default)]
@@ -29,6 +30,15 @@ pub struct Analysis {
     /// The most that its answers may be distributed otherwise, from 0 to 1.
     #[serde(default)]
     pub shift: Option<f64>,
+    /// And once the labels of so many predictions of each have come that were made since the weight was set.
+    #[serde(default)]
+    pub labels: u64,
+    /// The most that the share of its predicted classes that are right may be below the other's.
+    #[serde(default)]
+    pub accuracy_loss: Option<f64>,
+    /// The most that the mean absolute error of its predicted numbers may be above the other's.
+    #[serde(default)]
+    pub mae_increase: Option<f64>,
 }
 
 /// How far the canary of an endpoint is.
@@ -43,6 +53,9 @@ pub struct Rollout {
     pub step: u32,
     /// Of 100 requests, those that go to the candidate.
     pub weight: u8,
+    /// When a step set that.
+    #[serde(default)]
+    pub weighed_us: i64,
     pub phase: Phase,
     /// When the step, or what `phase` says, began.
     pub since_us: i64,

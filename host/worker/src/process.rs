@@ -28,6 +28,10 @@ const SEND_MAX: Duration = Duration::from_secs(10);
 /// Resident memory that a limit does not count: page tables, the allocator's own rounding.
 const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
 
+/// Threads of a worker: several for each processor of a large machine. The kernel has no such bound of a process of root's, and of
+/// anybody else's only one of all that the user runs.
+const THREADS_MAX: u64 = 2048;
+
 /// A live worker. Dropping it kills the process and removes its scratch folder.
 pub(crate) struct Process {
     child: Child,
@@ -92,6 +96,8 @@ impl Process {
             .arg("worker")
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
+            // A table has as many small pieces as columns: seven of each size, as many as a thread keeps at hand by default, are few.
+            .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127")
             .current_dir(&scratch)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::null())
@@ -112,7 +118,7 @@ impl Process {
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
         };
         layout.walls.admit(&process.walls)?;
-        process.base_bytes = process.resident_bytes();
+        process.base_bytes = process.seen().resident_bytes;
         Ok(process)
     }
 
@@ -154,10 +160,12 @@ impl Process {
             return Ok(());
         }
         self.look = now + LOOK;
-        if self.grown_bytes() > bounds.limits.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
+        let seen = self.seen();
+        if self.grown_bytes(&seen) > bounds.limits.memory_bytes.saturating_add(RESIDENT_SLACK_BYTES) {
             self.kill();
             return Err(memory_limit(bounds.limits.memory_bytes));
         }
+        seen.expect_few_threads().inspect_err(|_| self.kill())?;
         if now < self.look_closely {
             return Ok(());
         }
@@ -227,32 +235,22 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    fn resident_bytes(&self) -> u64 {
-        // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
-        self.status_bytes(&["RssAnon:", "RssShmem:"])
-    }
-
     /// The most that it ever had resident, the program's own pages included, as the kernel counts it.
     pub(crate) fn peak_bytes(&self) -> u64 {
-        self.status_bytes(&["VmHWM:"])
+        self.seen().peak_bytes
     }
 
-    /// The sum of these entries of its status.
-    fn status_bytes(&self, keys: &[&str]) -> u64 {
+    /// What the kernel says of it; nothing of one that is dead.
+    fn seen(&self) -> Seen {
         // One call for all of it: this is done twice in every attempt.
         let mut status = [0; 8192];
         let opened = std::fs::File::open(format!("/proc/{}/status", self.child.id()));
         let length = opened.and_then(|mut file| file.read(&mut status)).unwrap_or(0);
-        let status = String::from_utf8_lossy(&status[..length]);
-        let kib = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-            line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
-        };
-        keys.iter().filter_map(|key| kib(key)).sum::<u64>() << 10
+        Seen::of(&String::from_utf8_lossy(&status[..length]))
     }
 
-    fn grown_bytes(&self) -> u64 {
-        self.resident_bytes().saturating_sub(self.base_bytes)
+    fn grown_bytes(&self, seen: &Seen) -> u64 {
+        seen.resident_bytes.saturating_sub(self.base_bytes)
     }
 
     /// An attempt begins. What takes less than a look is not looked at.
@@ -267,7 +265,7 @@ impl Process {
 
     /// Whether its memory came back after an attempt.
     pub(crate) fn is_slim(&self) -> bool {
-        self.grown_bytes() < RESIDENT_SLACK_BYTES
+        self.grown_bytes(&self.seen()) < RESIDENT_SLACK_BYTES
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -277,6 +275,39 @@ impl Process {
     /// CPU time of all its threads so far, also once it is dead.
     pub(crate) fn cpu_us(&self) -> u64 {
         ledger::cpu_us(self.id()).max(self.cpu_seen_us)
+    }
+}
+
+/// A process, as `/proc` tells.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    resident_bytes: u64,
+    /// The most so far, and of all its pages.
+    peak_bytes: u64,
+    threads: u64,
+}
+
+impl Seen {
+    fn of(status: &str) -> Self {
+        let number = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+            line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()
+        };
+        // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
+        let resident_bytes = (number("RssAnon:").unwrap_or(0) + number("RssShmem:").unwrap_or(0)) << 10;
+        let peak_bytes = number("VmHWM:").unwrap_or(0) << 10;
+        Self { resident_bytes, peak_bytes, threads: number("Threads:").unwrap_or(0) }
+    }
+
+    /// No component has a way to start one: who starts many has broken out of the sandbox.
+    fn expect_few_threads(&self) -> Result<(), Fault> {
+        match self.threads > THREADS_MAX {
+            true => Err(Fault::guest(format!(
+                "the worker had {} threads and was stopped; {THREADS_MAX} are the most",
+                self.threads
+            ))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -310,6 +341,26 @@ impl Drop for Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_and_threads_are_those_that_the_kernel_tells_of() {
+        let said =
+            "VmHWM:\t    2048 kB\nRssAnon:\t    1024 kB\nRssFile:\t 9999 kB\nRssShmem:\t       8 kB\nThreads:\t2049\n";
+        let seen = Seen::of(said);
+        assert_eq!(seen, Seen { resident_bytes: 1032 << 10, peak_bytes: 2048 << 10, threads: 2049 });
+        let fault = seen.expect_few_threads().unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Guest, "it is not tried again");
+        assert!(fault.message.contains("had 2049 threads and was stopped; 2048 are the most"), "{fault}");
+        let own = Seen::of(&std::fs::read_to_string("/proc/self/status").unwrap());
+        assert!(
+            own.threads >= 1
+                && own.resident_bytes > 0
+                && own.peak_bytes > own.resident_bytes
+                && own.expect_few_threads().is_ok(),
+            "{own:?}"
+        );
+        assert_eq!(Seen::of(""), Seen::default());
+    }
 
     #[test]
     fn how_a_worker_died_says_whose_fault_it_is() {

@@ -55,7 +55,8 @@ pub struct ServingWorker {
 impl ServingWorker {
     /// Loads the version; an error here means that it cannot serve.
     pub fn start(pool: Arc<Pool>, tenant: TenantId, model: ServedModel) -> Result<Self, Fault> {
-        let mut seat = Seat { pool, tenant, model, process: None };
+        let [request, response] = [&model.request, &model.response].map(|fields| Schema { fields: fields.clone() });
+        let mut seat = Seat { pool, tenant, model, request, response, process: None };
         seat.process = Some(seat.load()?);
         let queue = Arc::<Queue>::default();
         let waiting = Arc::clone(&queue);
@@ -107,6 +108,8 @@ struct Seat {
     pool: Arc<Pool>,
     tenant: TenantId,
     model: ServedModel,
+    request: Schema,
+    response: Schema,
     process: Option<Process>,
 }
 
@@ -149,7 +152,7 @@ impl Seat {
     /// Asks the process, or a successor of one that is gone. One that failed otherwise than by refusing the rows is not asked
     /// again: a guest that trapped cannot be entered.
     fn ask(&mut self, rows: &Table) -> Result<(Table, Spent), Fault> {
-        let bytes = data::to_message(rows, &Schema { fields: self.model.request.clone() }).map_err(Fault::host)?;
+        let bytes = data::to_message(rows, &self.request).map_err(Fault::host)?;
         let mut process = match self.process.take() {
             Some(process) => process,
             None => self.load()?,
@@ -161,8 +164,7 @@ impl Seat {
             self.process = Some(process);
         }
         let (body, spent) = answered?;
-        let schema = Schema { fields: self.model.response.clone() };
-        let predictions = data::open_message(&body, &schema).map_err(|error| Fault::guest(error.to_string()))?;
+        let predictions = data::open_message(&body, &self.response).map_err(|error| Fault::guest(error.to_string()))?;
         match predictions.rows() == rows.rows() {
             true => Ok((predictions, spent)),
             false => Err(Fault::guest(format!("gave {} predictions for {} rows", predictions.rows(), rows.rows()))),

@@ -3,6 +3,7 @@
 //! The worker's end blocks. The server's end never does: it feeds what has come into [`Inbox`] and takes whole frames out,
 //! so that half a frame from a stalled worker holds nobody up.
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -135,13 +136,10 @@ pub(crate) struct Inbox {
 impl Inbox {
     /// Reads what there is, without waiting. `false` at the end of the stream.
     pub(crate) fn fill(&mut self, socket: &UnixStream) -> io::Result<bool> {
-        let mut chunk = [0; 1 << 16];
-        match rustix::net::recv(socket, &mut chunk, RecvFlags::DONTWAIT) {
+        self.bytes.reserve(1 << 16);
+        match rustix::net::recv(socket, spare_capacity(&mut self.bytes), RecvFlags::DONTWAIT) {
             Ok((_, 0)) => Ok(false),
-            Ok((_, count)) => {
-                self.bytes.extend_from_slice(&chunk[..count]);
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
             Err(Errno::AGAIN | Errno::INTR) => Ok(true),
             // A worker that was killed may reset the socket.
             Err(Errno::CONNRESET) => Ok(false),

@@ -21,6 +21,10 @@ pub(crate) async fn key(args: &Args, command: &Key) -> Result<u8, Failure> {
             };
             let body = serde_json::to_vec(&request).map_err(Failure::ours)?;
             let made: NewKey = client.send("POST", &path(args, "keys"), body).await?;
+            if !made.unknown.is_empty() {
+                let warning = show::styled("warning", show::BAD);
+                anstream::eprintln!("{warning}: {}", show::unknown_endpoints(&made.unknown, &made.known));
+            }
             if !args.json {
                 // Beside the key, so that a script takes the key alone.
                 anstream::eprint!("{}", show::new_key(&made.line));

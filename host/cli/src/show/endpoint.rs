@@ -18,6 +18,9 @@ pub(crate) fn endpoint_list(endpoints: &[EndpointDetail]) -> String {
 
 /// `version 1 (champion) 90 %, version 2 (challenger) 10 %`.
 fn answers(endpoint: &EndpointDetail) -> String {
+    if endpoint.unloaded {
+        return "nothing: it was unloaded".to_owned();
+    }
     let Some(version) = endpoint.version else { return format!("nothing: no version is `{}`", endpoint.alias) };
     let others: u32 = endpoint.shares.iter().map(|share| u32::from(share.percent)).sum();
     let share = |version: u32, alias: &str, percent: u32| format!("version {version} ({alias}) {percent} %");

@@ -2,6 +2,7 @@
 
 use super::{instant, table};
 use server::{KeyLine, KeyState};
+use types::EndpointName;
 
 fn joined(words: impl Iterator<Item = String>) -> String {
     words.collect::<Vec<_>>().join(", ")
@@ -37,4 +38,11 @@ pub(crate) fn new_key(line: &KeyLine) -> String {
         joined(line.scopes.iter().map(ToString::to_string)),
         endpoints(line)
     )
+}
+
+/// What is said of endpoints of a new key that nobody serves: they may be deployed later, or be mistyped.
+pub(crate) fn unknown_endpoints(unknown: &[EndpointName], known: &[EndpointName]) -> String {
+    let quoted = |names: &[EndpointName]| joined(names.iter().map(|name| format!("`{name}`")));
+    let known = if known.is_empty() { "none".to_owned() } else { quoted(known) };
+    format!("no endpoint {} is deployed or served so far; those that are: {known}", quoted(unknown))
 }

@@ -4,7 +4,7 @@ use crate::bindings::wit_tables::{Column, Field, Host, HostTable, HostTableWrite
 use crate::convert;
 use crate::state::{Answer, Failure, State, amount};
 use data::{Table, TableWriter};
-use types::{Fault, LimitKind, Schema};
+use types::{Fault, LimitKind};
 use wasmtime::component::Resource;
 
 impl Host for State {}
@@ -59,8 +59,8 @@ impl HostTable for State {
 impl HostTableWriter for State {
     fn create(&mut self, schema: Vec<Field>) -> Answer<Resource<TableWriter>> {
         self.enter()?;
-        let fields = schema.into_iter().map(convert::field_in).collect();
-        self.hold(TableWriter::create(Schema { fields })?)
+        let fields: Vec<_> = schema.into_iter().map(convert::field_in).collect();
+        self.hold(TableWriter::create(data::schema(&fields))?)
     }
 
     fn append(&mut self, writer: Resource<TableWriter>, columns: Vec<Column>) -> Answer<()> {

@@ -2,7 +2,7 @@
 
 use super::files::{self, LogFile, unusable};
 use super::labels::LabelLog;
-use super::rows;
+use super::rows::{self, Alike, Note};
 use crate::{Error, locked};
 use data::{LogWriter, Table};
 use manifest::LogSettings;
@@ -15,15 +15,17 @@ use std::sync::{Arc, Mutex};
 use types::{EndpointName, Fault, ModelName, PredictionId};
 
 /// The most that waits to be written; what comes beyond is counted and not logged.
-const BUFFER_BYTES_MAX: usize = 32 << 20;
+const BUFFER_BYTES_MAX: u64 = 32 << 20;
 /// With so much nobody waits for more.
-const MUCH_BYTES: usize = 4 << 20;
+const MUCH_BYTES: u64 = 4 << 20;
+/// What a request takes there besides its rows and answers, about.
+const NOTE_BYTES: u64 = 200;
 /// Where the next file begins.
 const FILE_BYTES: u64 = 16 << 20;
 const FILE_MS: u64 = 86_400_000;
 /// How often it is looked for what is too old, unless a file begins.
 const CLEAR_US: i64 = 3_600_000_000;
-/// Files whose ids are kept in memory, some 16 bytes a prediction.
+/// Files whose ids are kept in memory beside those of the one that grows, 16 bytes a prediction.
 const REMEMBERED: usize = 8;
 
 /// A request and its answer.
@@ -69,8 +71,8 @@ pub struct PredictionLog {
 
 #[derive(Default)]
 struct Buffer {
-    noted: Vec<(PredictionId, Noted)>,
-    bytes: usize,
+    noted: Vec<Alike>,
+    bytes: u64,
     is_closed: bool,
 }
 
@@ -78,6 +80,8 @@ struct Buffer {
 #[derive(Default)]
 struct Growing {
     file: Option<(PredictionId, LogWriter)>,
+    /// The ids in it, sorted, once somebody has looked for one.
+    ids: Option<Vec<PredictionId>>,
     cleared_us: Option<i64>,
     trouble: Option<String>,
 }
@@ -116,6 +120,11 @@ impl Book {
         *locked(&self.settings) = settings;
     }
 
+    /// The share of requests that is logged.
+    pub(crate) fn sample(&self) -> f64 {
+        locked(&self.settings).sample
+    }
+
     /// Takes note of a request, if there is room and its lot is drawn; all its rows or none.
     pub(crate) fn note(&self, noted: Noted, now_us: i64) -> Result<Told, Error> {
         let mut random = [0; 10];
@@ -128,7 +137,7 @@ impl Book {
             return told(false, false);
         }
         let rows = noted.rows.rows();
-        let bytes = noted.rows.held_bytes().saturating_add(noted.predictions.held_bytes());
+        let bytes = NOTE_BYTES.saturating_add(noted.rows.bytes()).saturating_add(noted.predictions.bytes());
         let mut buffer = locked(&self.buffer);
         if buffer.is_closed || buffer.bytes.saturating_add(bytes) > BUFFER_BYTES_MAX {
             self.counts.dropped.fetch_add(rows, Ordering::Relaxed);
@@ -136,7 +145,11 @@ impl Book {
         }
         let (is_first, was_much) = (buffer.noted.is_empty(), buffer.bytes > MUCH_BYTES);
         buffer.bytes += bytes;
-        buffer.noted.push((id, noted));
+        if !buffer.noted.last().is_some_and(|alike| alike.is_like(&noted)) {
+            buffer.noted.push(Alike::new(&noted));
+        }
+        let alike = buffer.noted.last_mut().ok_or_else(|| Fault::host("what was put there is not there"))?;
+        alike.add(id, noted).map_err(Fault::host)?;
         let is_much = buffer.bytes > MUCH_BYTES && !was_much;
         told(is_first, is_much)
     }
@@ -160,8 +173,8 @@ impl Book {
             buffer.bytes = 0;
             std::mem::take(&mut buffer.noted)
         };
-        for alike in noted.chunk_by(|(_, one), (_, next)| is_alike(one, next)) {
-            let rows = alike.iter().map(|(_, one)| one.rows.rows()).sum();
+        for alike in noted {
+            let rows = alike.notes.iter().map(|note| note.rows).sum();
             match self.add(&mut growing, alike, now_us) {
                 Ok(()) => {
                     self.counts.logged.fetch_add(rows, Ordering::Relaxed);
@@ -181,9 +194,11 @@ impl Book {
     }
 
     /// Adds requests of the same columns to the file that has them.
-    fn add(&self, growing: &mut Growing, noted: &[(PredictionId, Noted)], now_us: i64) -> Result<(), Fault> {
+    fn add(&self, growing: &mut Growing, alike: Alike, now_us: i64) -> Result<(), Fault> {
         let wrong = |error: data::Error| unusable(&self.folder, &error);
-        let table = rows::table(noted).map_err(wrong)?;
+        let first = alike.notes.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |note| note.first);
+        let ids: Vec<_> = alike.notes.iter().flat_map(Note::ids).collect();
+        let table = alike.table().map_err(wrong)?;
         let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
         let is_open = match &growing.file {
             Some((first, file)) => {
@@ -193,12 +208,17 @@ impl Book {
             None => false,
         };
         if !is_open {
-            let first = noted.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |(id, _)| *id);
             growing.file = Some((first, self.begin(first, &table)?));
-            growing.cleared_us = None;
+            (growing.ids, growing.cleared_us) = (None, None);
         }
         let Some((_, file)) = &mut growing.file else { return Ok(()) };
-        file.append(&table).map_err(wrong)
+        file.append(&table).map_err(wrong)?;
+        if let Some(known) = &mut growing.ids {
+            known.extend(ids);
+            // Nearly sorted as they come.
+            known.sort();
+        }
+        Ok(())
     }
 
     fn begin(&self, first: PredictionId, table: &Table) -> Result<LogWriter, Fault> {
@@ -227,40 +247,40 @@ impl Book {
 
     /// Those of the predictions that are logged, or about to be.
     pub(super) fn known(&self, ids: &BTreeSet<PredictionId>) -> Result<BTreeSet<PredictionId>, Fault> {
-        let _still = locked(&self.growing);
+        let mut growing = locked(&self.growing);
         let mut known = BTreeSet::new();
-        for (first, one) in &locked(&self.buffer).noted {
-            let end = first.row(one.rows.rows());
-            known.extend(ids.range(*first..end));
+        for note in locked(&self.buffer).noted.iter().flat_map(|alike| &alike.notes) {
+            known.extend(ids.range(note.first..note.first.row(note.rows)));
         }
         let files = files::listed(&self.folder)?;
         let mut wanted: BTreeSet<&LogFile> = BTreeSet::new();
         for id in ids.difference(&known) {
             wanted.extend(files::holding(&files, *id));
         }
+        let Growing { file: last, ids: of_last, .. } = &mut *growing;
+        let is_last = |file: &LogFile| last.as_ref().is_some_and(|(first, _)| *first == file.first);
         for file in wanted {
-            let held = self.ids(file)?;
-            known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
+            let mut take = |held: &[PredictionId]| known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
+            match (is_last(file), &mut *of_last) {
+                (false, _) => take(&self.remembered(file)?),
+                (true, Some(held)) => take(held),
+                (true, none) => take(none.insert(read_ids(file)?)),
+            }
         }
         Ok(known)
     }
 
-    fn ids(&self, file: &LogFile) -> Result<Arc<Vec<PredictionId>>, Fault> {
+    /// The ids of a file that grows no more. Those of the files that were asked for last are kept.
+    fn remembered(&self, file: &LogFile) -> Result<Arc<Vec<PredictionId>>, Fault> {
         let mut remembered = locked(&self.remembered);
-        if let Some((_, ids)) = remembered.iter().find(|(known, _)| known == file) {
-            return Ok(Arc::clone(ids));
-        }
-        let wrong = |error: data::Error| unusable(&file.path, &error);
-        let mut ids = match data::open_log(&file.path).map_err(wrong)? {
-            Some(read) => rows::ids(&read.rows).map_err(wrong)?,
-            None => Vec::new(),
+        let found = remembered.iter().position(|(known, _)| known == file);
+        let held = match found {
+            Some(place) => remembered.remove(place).1,
+            None => Arc::new(read_ids(file)?),
         };
-        ids.sort_unstable();
-        let ids = Arc::new(ids);
-        remembered.retain(|(known, _)| known.path != file.path);
         remembered.truncate(REMEMBERED - 1);
-        remembered.insert(0, (file.clone(), Arc::clone(&ids)));
-        Ok(ids)
+        remembered.insert(0, (file.clone(), Arc::clone(&held)));
+        Ok(held)
     }
 
     /// The log in numbers.
@@ -288,6 +308,11 @@ impl Book {
     }
 }
 
-fn is_alike(one: &Noted, other: &Noted) -> bool {
-    one.rows.schema() == other.rows.schema() && one.predictions.schema() == other.predictions.schema()
+/// The ids of a file, sorted.
+fn read_ids(file: &LogFile) -> Result<Vec<PredictionId>, Fault> {
+    let wrong = |error: data::Error| unusable(&file.path, &error);
+    let read = data::open_log(&file.path).map_err(wrong)?;
+    let mut ids = read.map_or(Ok(Vec::new()), |read| rows::ids(&read.rows)).map_err(wrong)?;
+    ids.sort_unstable();
+    Ok(ids)
 }

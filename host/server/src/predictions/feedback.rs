@@ -11,7 +11,8 @@ use plan::Described;
 use ports::{Answer, Blobs, Outcome};
 use std::time::Instant;
 use types::{
-    Artifact, Descriptor, Digest, EndpointName, Fault, Field, Output, PortName, Problem, Receipt, RowRelation, TenantId,
+    Artifact, Descriptor, Digest, EndpointName, Fault, Field, LimitKind, Limits, Output, PortName, Problem, Receipt,
+    RowRelation, TenantId,
 };
 
 impl Predictions {
@@ -21,14 +22,17 @@ impl Predictions {
         tenant: &TenantId,
         endpoint: &EndpointName,
         columns: (&Vec<Field>, &Vec<Field>),
+        limits: Limits,
         blobs: &dyn Blobs,
     ) -> Outcome {
         let began = Instant::now();
         let book = self.book(tenant, endpoint);
         book.write(self.shared.clock.now_us());
         let mut receipt = Receipt::default();
-        let result = book.joined((columns.0, columns.1)).and_then(|joined| {
-            receipt.rows_out = joined.table.rows();
+        let result = book.joined((columns.0, columns.1), limits.memory_bytes).and_then(|joined| {
+            (receipt.rows_out, receipt.bytes_out) = (joined.table.rows(), joined.table.bytes() + joined.joined.bytes());
+            expect_within(limits, LimitKind::Rows, receipt.rows_out)?;
+            expect_within(limits, LimitKind::Output, receipt.bytes_out)?;
             let none = "nothing is to be learnt from: no prediction with these columns has a label yet";
             if joined.table.rows() == 0 {
                 let hint = "labels come by `POST /labels/NAME`; after a new version with other columns, deploy again";
@@ -41,6 +45,14 @@ impl Predictions {
         });
         receipt.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Outcome { result, receipt }
+    }
+}
+
+fn expect_within(limits: Limits, limit: LimitKind, used: u64) -> Result<(), Fault> {
+    let most = limits.get(limit);
+    match used > most {
+        true => Err(Fault::beyond(limit, format!("labelled predictions come to {}", limit.quantity(used)), most)),
+        false => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::Error;
 use data::{GuestColumn, Table};
 use serde_json::Value;
 use std::collections::HashMap;
-use types::{DataType, Fault, Field, PredictionId, Schema};
+use types::{DataType, Fault, Field, LimitKind, PredictionId, Quantity, Schema};
 
 /// The columns that a label adds to a row.
 const LABEL: &str = "_label";
@@ -47,14 +47,14 @@ pub(crate) fn columns(request: &[Field], answer: &[Field], label: &str) -> Resul
 
 impl Book {
     /// The labelled predictions that fit the columns of both tables, which [`columns`] gave, the oldest first. Those of other
-    /// columns, which another version had, are left out.
-    pub(crate) fn joined(&self, (table, joined): (&[Field], &[Field])) -> Result<Joined, Fault> {
+    /// columns, which another version had, are left out. They take no more memory than so many bytes.
+    pub(crate) fn joined(&self, (table, joined): (&[Field], &[Field]), memory_bytes: u64) -> Result<Joined, Fault> {
         // The last ones are the label's, as `columns` puts them.
         let (logged, of_label) = joined.split_at(joined.len().saturating_sub(TOLD));
         let asked = logged.iter().skip(rows::OWN).take(table.len().saturating_sub(1));
         let learnt: Vec<String> = asked.map(|field| field.name.clone()).chain([LABEL.to_owned()]).collect();
         let (labels, schema) = (self.labels.read()?, Schema { fields: logged.to_vec() });
-        let mut found = vec![Table::empty(Schema { fields: joined.to_vec() })];
+        let (mut found, mut bytes) = (vec![Table::empty(Schema { fields: joined.to_vec() })], 0_u64);
         for file in files::listed(&self.folder)? {
             let wrong = |error: data::Error| unusable(&file.path, &error);
             let Some(read) = data::open_log(&file.path).map_err(wrong)?.filter(|read| *read.rows.schema() == schema)
@@ -63,7 +63,15 @@ impl Book {
             };
             if let Some((rows, labels)) = labelled(&read.rows, &labels).map_err(wrong)? {
                 let told = told(&labels, of_label).map_err(wrong)?;
-                found.push(rows.with_columns(&told).map_err(wrong)?);
+                let rows = rows.with_columns(&told).map_err(wrong)?;
+                // Once file by file, and once as a whole.
+                bytes = bytes.saturating_add(2 * rows.bytes());
+                if bytes > memory_bytes {
+                    let size = Quantity::Bytes(bytes).about();
+                    let done = format!("labelled predictions of the endpoint take {size} and more");
+                    return Err(Fault::beyond(LimitKind::Memory, done, memory_bytes));
+                }
+                found.push(rows);
             }
         }
         let joined = Table::concat(&found).map_err(Fault::host)?;

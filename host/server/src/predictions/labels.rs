@@ -2,16 +2,17 @@
 //!
 //! Whoever comes while others' labels are being written is written with the next ones, by one of those who wait: a disk that is
 //! slow makes groups larger. A line is a digest's beginning and JSON; what a crash left of a last line is cut off before more
-//! is written behind it. A label given again replaces the one before it where it is used, and stays in the file.
+//! is written behind it. A label given again replaces the one before it where it is used, and stays in the file; how often that
+//! may be, and how much is kept, has a bound.
 
 use super::book::Book;
 use super::files::{entries, make, unusable};
 use crate::{Error, locked};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -19,6 +20,10 @@ use types::{DataType, Digest, Fault, PredictionId};
 
 /// The most labels of one request.
 pub const LABELS_MAX: usize = 10_000;
+/// How often the label of a prediction may be given, as far as its labels are kept.
+const OF_ONE_MAX: u8 = 16;
+/// The most bytes of an endpoint's labels that are kept: a million of usual ones. Some twenty bytes of each are held in memory.
+const KEPT_BYTES_MAX: u64 = 128 << 20;
 /// The longest label.
 const TEXT_BYTES_MAX: usize = 1024;
 /// Where the next file begins.
@@ -60,7 +65,7 @@ pub struct LabelAnswer {
 /// A label as it is kept. A field is only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Label {
-    id: PredictionId,
+    pub(super) id: PredictionId,
     pub(crate) label: Value,
     #[serde(default)]
     pub(crate) at_us: Option<i64>,
@@ -79,10 +84,11 @@ impl Book {
         let labels = checked(request, expected, now_us)?;
         let ids: BTreeSet<PredictionId> = labels.iter().map(|label| label.id).collect();
         let known = self.known(&ids)?;
-        let lines: Vec<u8> = labels.iter().filter(|label| known.contains(&label.id)).flat_map(line).collect();
+        let taken = || labels.iter().filter(|label| known.contains(&label.id));
+        let lines: Vec<u8> = taken().flat_map(line).collect();
+        self.labels.reserve(taken().map(|label| label.id), lines.len() as u64)?;
         self.labels.append(lines, now_us)?;
-        let accepted = labels.iter().filter(|label| known.contains(&label.id)).count() as u64;
-        Ok(LabelAnswer { accepted, unknown: ids.difference(&known).copied().collect() })
+        Ok(LabelAnswer { accepted: taken().count() as u64, unknown: ids.difference(&known).copied().collect() })
     }
 }
 
@@ -145,6 +151,20 @@ fn read_line(line: &[u8]) -> Option<Label> {
     (Digest::of(json.as_bytes()).to_string().get(..MARK)? == mark).then(|| serde_json::from_str(json).ok())?
 }
 
+/// How far labels were read: in the file that begins then, so many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LabelPlace {
+    began_ms: u64,
+    bytes: u64,
+}
+
+impl LabelPlace {
+    /// Before all labels that came from a time on.
+    pub(super) fn since(ms: u64) -> Self {
+        Self { began_ms: ms, bytes: 0 }
+    }
+}
+
 /// The files of an endpoint's labels.
 pub(crate) struct LabelLog {
     folder: PathBuf,
@@ -153,6 +173,16 @@ pub(crate) struct LabelLog {
     turn: Condvar,
     /// Whoever writes has it.
     file: Mutex<Option<(PathBuf, File)>>,
+    /// None until it is asked for, and after what may have changed it.
+    kept: Mutex<Option<Kept>>,
+}
+
+/// What the files have.
+#[derive(Default)]
+struct Kept {
+    /// How often each prediction's label was given.
+    given: HashMap<PredictionId, u8>,
+    bytes: u64,
 }
 
 #[derive(Default)]
@@ -170,8 +200,49 @@ struct Group {
 
 impl LabelLog {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        let (next, turn, file) = Default::default();
-        Self { folder, next, turn, file }
+        let (next, turn, file, kept) = Default::default();
+        Self { folder, next, turn, file, kept }
+    }
+
+    /// Counts labels that are about to be written, all or, if there is no room for one of them, none.
+    fn reserve(&self, ids: impl Iterator<Item = PredictionId>, bytes: u64) -> Result<(), Error> {
+        let mut new: BTreeMap<PredictionId, usize> = BTreeMap::new();
+        ids.for_each(|id| *new.entry(id).or_default() += 1);
+        let mut kept = locked(&self.kept);
+        let kept = match &mut *kept {
+            Some(kept) => kept,
+            none => none.insert(self.counted()?),
+        };
+        let given = |id: &PredictionId| usize::from(kept.given.get(id).copied().unwrap_or_default());
+        if let Some((id, count)) = new.iter().find(|(id, count)| given(id) + **count > usize::from(OF_ONE_MAX)) {
+            let text = format!("prediction {id}: its label was given {} times", given(id));
+            let text = format!("{text}, here {count} more; {OF_ONE_MAX} are the most that are kept");
+            return Err(Error::Conflict(text));
+        }
+        if kept.bytes.saturating_add(bytes) > KEPT_BYTES_MAX {
+            let most = KEPT_BYTES_MAX >> 20;
+            let text =
+                format!("{most} MiB of the endpoint's labels are kept, the most there may be, until the oldest go");
+            return Err(Error::Conflict(text));
+        }
+        kept.bytes += bytes;
+        for (id, count) in new {
+            let given = kept.given.entry(id).or_default();
+            *given = given.saturating_add(u8::try_from(count).unwrap_or(u8::MAX));
+        }
+        Ok(())
+    }
+
+    fn counted(&self) -> Result<Kept, Fault> {
+        let mut kept = Kept::default();
+        self.each(|label| {
+            let given = kept.given.entry(label.id).or_default();
+            *given = given.saturating_add(1);
+        })?;
+        for (_, path) in self.listed()? {
+            kept.bytes += path.symlink_metadata().map_err(|error| unusable(&path, &error))?.len();
+        }
+        Ok(kept)
     }
 
     /// Returns once the lines are on the disk.
@@ -184,7 +255,9 @@ impl LabelLog {
         locked(&ours.lines).extend(lines);
         loop {
             if let Some(written) = ours.written.get() {
-                return written.clone().map_err(|why| unusable(&self.folder, &why));
+                // What was counted and is not there is counted anew.
+                let uncounted = |_: &String| *locked(&self.kept) = None;
+                return written.clone().inspect_err(uncounted).map_err(|why| unusable(&self.folder, &why));
             }
             if next.has_writer {
                 next = self.turn.wait(next).unwrap_or_else(PoisonError::into_inner);
@@ -255,20 +328,47 @@ impl LabelLog {
     pub(crate) fn clear(&self, before_ms: u64) -> Result<(), Fault> {
         // Whoever writes has the last one, which stays.
         for pair in self.listed()?.windows(2).take_while(|pair| pair[1].0 < before_ms) {
+            *locked(&self.kept) = None;
             std::fs::remove_file(&pair[0].1).map_err(|error| unusable(&pair[0].1, &error))?;
         }
         Ok(())
     }
 
+    /// The labels of whole lines behind a place, of one file; none if there are none yet. The place is behind them then.
+    pub(super) fn read_on(&self, place: &mut LabelPlace) -> Result<Option<Vec<Label>>, Fault> {
+        let files = self.listed()?;
+        // The one that was being written at that time, and what followed.
+        let first = files.partition_point(|(began_ms, _)| *began_ms <= place.began_ms).saturating_sub(1);
+        for (began_ms, path) in &files[first..] {
+            let begin = if *began_ms == place.began_ms { place.bytes } else { 0 };
+            let wrong = |error: std::io::Error| unusable(path, &error);
+            let mut file = File::open(path).map_err(wrong)?;
+            file.seek(SeekFrom::Start(begin)).map_err(wrong)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(wrong)?;
+            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            if end > 0 {
+                *place = LabelPlace { began_ms: *began_ms, bytes: begin + end as u64 };
+                return Ok(Some(bytes[..end].split_inclusive(|byte| *byte == b'\n').filter_map(read_line).collect()));
+            }
+        }
+        Ok(None)
+    }
+
     /// The label that holds of each prediction: the one that came last.
     pub(crate) fn read(&self) -> Result<HashMap<PredictionId, Label>, Fault> {
         let mut labels = HashMap::new();
+        self.each(|label| drop(labels.insert(label.id, label)))?;
+        Ok(labels)
+    }
+
+    fn each(&self, hear: impl FnMut(Label)) -> Result<(), Fault> {
+        let mut hear = hear;
         for (_, path) in self.listed()? {
             let bytes = std::fs::read(&path).map_err(|error| unusable(&path, &error))?;
-            let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(read_line);
-            labels.extend(lines.map(|label| (label.id, label)));
+            bytes.split_inclusive(|byte| *byte == b'\n').filter_map(read_line).for_each(&mut hear);
         }
-        Ok(labels)
+        Ok(())
     }
 }
 
@@ -320,6 +420,33 @@ mod tests {
             assert_eq!(log.read().unwrap().len(), kept + 1, "cut at {cut}");
             assert_eq!(log.listed().unwrap().len(), 1);
         }
+    }
+
+    /// Corrections are for people who looked again, not for who writes the disk full with one prediction.
+    #[test]
+    fn a_label_is_given_so_often_and_no_more_labels_are_kept_than_there_is_room_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = LabelLog::new(folder.path().join("labels"));
+        let give = |log: &LabelLog, row: u64, times: usize| {
+            let lines = lines(row, "x").repeat(times);
+            log.reserve(std::iter::repeat_n(id(row), times), lines.len() as u64)?;
+            log.append(lines, NOW_US).map_err(Error::from)
+        };
+        (0..OF_ONE_MAX).for_each(|_| give(&log, 0, 1).unwrap());
+        let Err(Error::Conflict(text)) = give(&log, 0, 1) else { panic!("one more") };
+        assert!(text.contains("its label was given 16 times, here 1 more; 16 are the most that are kept"), "{text}");
+        give(&log, 1, 15).unwrap();
+        assert!(give(&log, 1, 2).is_err() && give(&log, 1, 1).is_ok(), "of two that are one too many none is taken");
+        // By what the files have.
+        let log = LabelLog::new(folder.path().join("labels"));
+        assert!(give(&log, 0, 1).is_err() && give(&log, 2, 1).is_ok());
+        locked(&log.kept).as_mut().unwrap().bytes = KEPT_BYTES_MAX - 1;
+        let Err(Error::Conflict(text)) = give(&log, 2, 1) else { panic!("too many bytes") };
+        assert!(text.starts_with("128 MiB of the endpoint's labels are kept"), "{text}");
+        // Once some have gone there is room again.
+        std::fs::write(log.folder.join(format!("{:015}.log", NOW_US / 1000 + 9)), lines(3, "x")).unwrap();
+        log.clear(u64::MAX).unwrap();
+        assert!(give(&log, 0, 1).is_ok(), "what is gone counts no longer");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! ```text
 //!  answer --Predictions::note--> a buffer an endpoint --its own thread--> tenants/NAME/predictions/ENDPOINT/*.arrows
 //!  label  --Book::label, durable--------------------------------------->  ../ENDPOINT/labels/*.log
-//!                                  both, joined by the prediction's id --> rows to learn from (`join`)
+//!                                  both, joined by the prediction's id --> rows to learn from (`join`), or how wrong
+//!                                                                          two versions were (`followed`)
 //! ```
 //! A request waits for none of this: it leaves its rows in the buffer, which has a bound, and beyond that it is counted and not
 //! logged. What is in the buffer is on the disk within [`GATHER`] and the time that writing takes; that much a crash can lose.
@@ -12,6 +13,7 @@
 mod book;
 mod feedback;
 mod files;
+mod followed;
 mod join;
 mod labels;
 mod rows;
@@ -20,6 +22,7 @@ mod tests;
 
 pub use book::PredictionLog;
 pub(crate) use book::{Book, Noted};
+pub(crate) use followed::{Followed, Loss, Question};
 pub use labels::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel};
 
 use crate::bell::Bell;

@@ -1,14 +1,15 @@
 //! What was noted of requests -> rows of one table: what they are called and cost, what was asked, what was answered.
 
 use super::book::Noted;
-use data::{GuestColumn, Table};
+use data::{Gathered, GuestColumn, Table};
 use std::collections::BTreeSet;
-use types::{DataType, Field, PredictionId, Schema};
+use std::sync::Arc;
+use types::{DataType, Field, ModelName, PredictionId, Schema};
 
 /// The column of predictions' ids.
 pub(crate) const ID: &str = "_id";
-const AT: &str = "_at";
-const VERSION: &str = "_version";
+pub(crate) const AT: &str = "_at";
+pub(crate) const VERSION: &str = "_version";
 /// How many columns are a log's own.
 pub(crate) const OWN: usize = 6;
 
@@ -57,15 +58,58 @@ impl Layout {
     }
 }
 
-/// The rows of requests whose rows and answers have the same columns.
-pub(crate) fn table(noted: &[(PredictionId, Noted)]) -> Result<Table, data::Error> {
-    let Some((_, first)) = noted.first() else { return Err(data::Error::Shape("nothing was noted".to_owned())) };
-    let layout = Layout::of(&first.rows.schema().fields, &first.predictions.schema().fields);
-    let asked =
-        named(Table::concat(&noted.iter().map(|(_, one)| one.rows.clone()).collect::<Vec<_>>())?, &layout.request)?;
-    let answers = noted.iter().map(|(_, one)| one.predictions.clone()).collect::<Vec<_>>();
-    let answered = named(Table::concat(&answers)?, &layout.answer)?;
-    Table::from_columns(Schema { fields: own() }, told(noted))?.with_columns(&asked)?.with_columns(&answered)
+/// Requests whose rows and answers have the same columns, as they came. Of their tables the values are kept, not the tables: these
+/// have a piece a column, and all pieces of some thousand requests take longer to let go of than to write.
+pub(crate) struct Alike {
+    pub(crate) notes: Vec<Note>,
+    asked: Gathered,
+    answered: Gathered,
+}
+
+/// What is known of a request besides its rows.
+pub(crate) struct Note {
+    /// What its first row is called.
+    pub(crate) first: PredictionId,
+    pub(crate) rows: u64,
+    at_us: i64,
+    latency_us: u64,
+    model: ModelName,
+    version: u32,
+    trace: Option<Arc<str>>,
+}
+
+impl Note {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = PredictionId> {
+        (0..self.rows).map(|row| self.first.row(row))
+    }
+}
+
+impl Alike {
+    pub(crate) fn new(noted: &Noted) -> Self {
+        let gathered = |table: &Table| Gathered::new(data::schema(&table.schema().fields));
+        Self { notes: Vec::new(), asked: gathered(&noted.rows), answered: gathered(&noted.predictions) }
+    }
+
+    /// Whether a request has the same columns.
+    pub(crate) fn is_like(&self, noted: &Noted) -> bool {
+        (self.asked.schema(), self.answered.schema()) == (noted.rows.schema(), noted.predictions.schema())
+    }
+
+    pub(crate) fn add(&mut self, first: PredictionId, noted: Noted) -> Result<(), data::Error> {
+        let Noted { at_us, latency_us, model, version, trace, rows, predictions } = noted;
+        self.asked.add(&rows)?;
+        self.answered.add(&predictions)?;
+        self.notes.push(Note { first, rows: rows.rows(), at_us, latency_us, model, version, trace });
+        Ok(())
+    }
+
+    /// Their rows, as the log has them.
+    pub(crate) fn table(self) -> Result<Table, data::Error> {
+        let Self { notes, asked, answered } = self;
+        let layout = Layout::of(&asked.schema().fields, &answered.schema().fields);
+        let (asked, answered) = (named(asked.table()?, &layout.request)?, named(answered.table()?, &layout.answer)?);
+        Table::from_columns(Schema { fields: own() }, told(&notes))?.with_columns(&asked)?.with_columns(&answered)
+    }
 }
 
 /// The same rows under other names.
@@ -74,17 +118,15 @@ fn named(table: Table, fields: &[Field]) -> Result<Table, data::Error> {
 }
 
 /// The columns of [`own`].
-fn told(noted: &[(PredictionId, Noted)]) -> Vec<GuestColumn> {
-    let each = || noted.iter().flat_map(|(id, one)| (0..one.rows.rows()).map(move |row| (id.row(row), one)));
-    let models = each().map(|(_, one)| Some(one.model.to_string()));
-    let traces = each().map(|(_, one)| one.trace.as_deref().map(str::to_owned));
+fn told(notes: &[Note]) -> Vec<GuestColumn> {
+    let each = || notes.iter().flat_map(|note| note.ids().map(move |id| (id, note)));
     vec![
         texts(each().map(|(id, _)| Some(id.to_string()))),
         numbers(DataType::Timestamp, each().map(|(_, one)| one.at_us)),
-        texts(models),
+        texts(each().map(|(_, one)| Some(one.model.to_string()))),
         numbers(DataType::Int64, each().map(|(_, one)| i64::from(one.version))),
         numbers(DataType::Int64, each().map(|(_, one)| i64::try_from(one.latency_us).unwrap_or(i64::MAX))),
-        texts(traces),
+        texts(each().map(|(_, one)| one.trace.as_deref().map(str::to_owned))),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use super::book::{Book, Noted};
 use super::labels::{LabelRequest, NewLabel};
-use super::{Predictions, join};
+use super::{Followed, Loss, Predictions, Question, join};
 use data::{GuestColumn, Table, json_rows};
 use manifest::LogSettings;
 use std::collections::BTreeSet;
@@ -84,9 +84,12 @@ fn what_was_noted_is_found_before_and_after_it_is_written_and_joined_with_its_la
     assert_eq!((told.files, told.logged, told.labels, told.torn_bytes), (3, 4, 4, 0), "a file for each run of columns");
     let (table, joined) =
         join::columns(&[field("x", DataType::Float64)], &[field("prediction", DataType::Float64)], "truth").unwrap();
-    let found = book.joined((&table, &joined)).unwrap();
+    let found = book.joined((&table, &joined), u64::MAX).unwrap();
     let rows = serde_json::to_value(json_rows(&found.table).unwrap()).unwrap();
     assert_eq!(rows, serde_json::json!([{"x": 1.0, "truth": 2.5}, {"x": 2.0, "truth": 3.5}, {"x": 3.0, "truth": 6.5}]));
+    let fault = book.joined((&table, &joined), 100).err().unwrap();
+    assert!(fault.message.contains("labelled predictions of the endpoint take"), "{fault}");
+    assert!(fault.message.contains("its limit `memory` is 100 B"), "{fault}");
     let row = &json_rows(&found.joined).unwrap()[1];
     assert_eq!(
         (&row["_id"], &row["_version"], &row["_latency_us"]),
@@ -107,6 +110,87 @@ fn columns_of_a_logs_own_names_keep_their_values() {
     let rows = exported(&book);
     assert_eq!((&rows[0]["_id"], &rows[0]["_id_"]), (&id.to_string().into(), &1.5.into()));
     assert_eq!((&rows[1]["prediction"], &rows[1]["prediction_"]), (&2.5.into(), &5.0.into()));
+}
+
+/// What is looked for while the file grows is found though the file is not read again.
+#[test]
+fn a_file_that_grows_is_read_once_for_those_who_look_for_its_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let log = |at_us: i64| {
+        let id = book.note(noted(&[1.0, 2.0]), at_us).unwrap().id;
+        book.write(at_us);
+        id
+    };
+    let first = log(NOW_US);
+    let knows = |id: PredictionId| book.known(&BTreeSet::from([id])).unwrap().len() == 1;
+    assert!(knows(first) && knows(first.row(1)) && !knows(first.row(2)));
+    let file = std::fs::read_dir(&book.folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.filter(|path| path.extension().is_some()).collect::<Vec<_>>().pop().unwrap();
+    let hidden = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "no log").unwrap();
+    let second = log(NOW_US + 1000);
+    assert!(knows(second.row(1)) && knows(first) && !knows(second.row(2)));
+    std::fs::write(&file, hidden).unwrap();
+}
+
+/// Versions 3 and 4, which answer `x` with a number, from a time on.
+fn question(since_us: i64, loss: Loss) -> Question {
+    let (request, answer) = ([field("x", DataType::Float64)], [field("prediction", DataType::Float64)]);
+    Question::of(since_us, loss, [3, 4].map(|version| (version, &request[..], &answer[..])))
+}
+
+/// How many labelled predictions there are of either version.
+fn counts(book: &Book, question: &Question, followed: &mut Option<Followed>) -> [u64; 2] {
+    book.follow(question, [3, 4], followed, NOW_US).unwrap().map(|labelled| labelled.count)
+}
+
+/// What came before the time, of another version or under other columns is not theirs; a label that comes again replaces the
+/// one before, late ones are found, and who begins anew finds the same.
+#[test]
+fn labels_of_two_versions_are_followed_as_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let note = |version, xs: &[f64], at_us| book.note(Noted { version, at_us, ..noted(xs) }, at_us).unwrap().id;
+    let second = 1_000_000;
+    let since_us = NOW_US + 10 * second;
+    let before = note(3, &[1.0], since_us - second);
+    let [old, new, other] = [3, 4, 5].map(|version| note(version, &[1.0, 2.0], since_us));
+    let otherwise = book.note(Noted { at_us: since_us, ..noted_of("y", &[1.0]) }, since_us).unwrap().id;
+    for id in [before, old, other, otherwise] {
+        assert_eq!(labelled(&book, id, 2.0), 1);
+    }
+    let (question, mut followed) = (question(since_us, Loss::Distance), None);
+    assert_eq!(counts(&book, &question, &mut followed), [1, 0], "though nothing was written yet");
+    for (id, label) in [(new, 7.0), (new.row(1), 4.0), (new, 3.5)] {
+        labelled(&book, id, label);
+    }
+    let expected = [[0.0].into_iter().collect(), [1.5, 0.0].into_iter().collect()];
+    assert_eq!(book.follow(&question, [3, 4], &mut followed, NOW_US).unwrap(), expected);
+    assert_eq!(book.follow(&question, [3, 4], &mut None, NOW_US).unwrap(), expected, "after a restart");
+    labelled(&book, new, 2.0);
+    let classes = self::question(since_us, Loss::Class);
+    assert_eq!(
+        book.follow(&classes, [3, 4], &mut followed, NOW_US).unwrap(),
+        [[0.0].into_iter().collect(), [0.0, 0.0].into_iter().collect()],
+        "another question begins anew"
+    );
+    let later = self::question(since_us + 1, Loss::Class);
+    assert_eq!(counts(&book, &later, &mut followed), [0, 0]);
+}
+
+#[test]
+fn no_more_labels_stay_in_memory_than_an_analysis_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let xs = vec![1.0; 60_000];
+    let first = book.note(noted(&xs), NOW_US).unwrap().id;
+    for chunk in (0..60_000).collect::<Vec<u64>>().chunks(10_000) {
+        let new = |row: &u64| NewLabel { prediction_id: first.row(*row).to_string(), label: 2.0.into(), at: None };
+        let labels = chunk.iter().map(new).collect();
+        book.label(&LabelRequest { labels }, Some(DataType::Float64), NOW_US).unwrap();
+    }
+    assert_eq!(counts(&book, &question(NOW_US, Loss::Distance), &mut None), [50_000, 0]);
 }
 
 #[test]

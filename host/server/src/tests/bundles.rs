@@ -6,16 +6,22 @@ use ports::{Blobs, Journal};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tar::{Archive, Builder, EntryType, Header};
-use types::{Digest, ModelName, ModelVersion, Record, RunId, SavedFile, ServedStep, Signature, StepCommit};
+use types::{Digest, ModelName, ModelVersion, Record, RunId, SavedFile, ServedStep, Signature, StepCommit, TenantId};
 
-fn model() -> ModelName {
+pub(super) fn model() -> ModelName {
     "tumour".parse().unwrap()
 }
 
 /// A house with a version whose component and weights are blobs.
-fn house() -> House {
+pub(super) fn house() -> House {
     let house = House::new();
-    let put = |bytes: &[u8]| house.server.store.put(&tenant(), bytes).unwrap();
+    register(&house, &tenant());
+    house
+}
+
+/// The same for a tenant of a house.
+pub(super) fn register(house: &House, tenant: &TenantId) {
+    let put = |bytes: &[u8]| house.server.store.put(tenant, bytes).unwrap();
     let weights = SavedFile { name: "../weights".to_owned(), digest: put(b"weights"), bytes: 7 };
     let predictor = ServedStep {
         step: "model".parse().unwrap(),
@@ -55,8 +61,7 @@ fn house() -> House {
     };
     let step = commit.step.clone();
     let record = Record::VersionRegistered { version: Box::new(version), alias: None, step, commit };
-    house.server.store.append(&tenant(), &[record]).unwrap();
-    house
+    house.server.store.append(tenant, &[record]).unwrap();
 }
 
 impl House {

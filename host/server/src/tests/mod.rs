@@ -2,6 +2,7 @@
 //! over as soon as it is driven and no worker is needed.
 
 mod bundles;
+mod delivering;
 mod deploying;
 mod knocking;
 mod scheduling;

@@ -1,14 +1,17 @@
-//! What became of the requests of each endpoint since the server began, as the protocol's statistics count it.
+//! What became of an endpoint's requests since the server began, as the protocol's statistics count it. It is part of the
+//! endpoint, and goes with it.
 
+use crate::answering::Served;
+use crate::endpoints::{Endpoint, VERSIONS_MAX};
+use crate::{Server, locked};
 use serve::{InferStatistics, ModelStatistics};
-use server::Served;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{EndpointName, TenantId};
 
 /// Where the time of a request went. Each part ends with the function that is named after it.
-pub(crate) struct Took {
+pub struct Took {
     came: Instant,
     last: Instant,
     queue: Duration,
@@ -27,7 +30,7 @@ struct Done {
 
 impl Took {
     /// Of a request that came then, and whose turn it is now.
-    pub(crate) fn since(came: Instant) -> Self {
+    pub fn since(came: Instant) -> Self {
         let (last, nothing) = (Instant::now(), Duration::ZERO);
         Self { came, last, queue: last - came, input: nothing, infer: nothing, done: None }
     }
@@ -37,25 +40,27 @@ impl Took {
         self.last - begun
     }
 
-    pub(crate) fn read(&mut self) {
+    /// The request was read.
+    pub fn read(&mut self) {
         self.input = self.part();
     }
 
-    pub(crate) fn inferred(&mut self) {
+    /// The version has answered.
+    pub fn inferred(&mut self) {
         self.infer = self.part();
     }
 
-    pub(crate) fn wrote(&mut self, served: &Served) {
+    /// The answer was written.
+    pub fn wrote(&mut self, served: &Served) {
         let (version, answered_us, rows) = (served.version, served.answered_us, served.predictions.rows());
         self.done = Some(Done { version, answered_us, rows, output: self.part() });
     }
 }
 
-/// All that is counted, by the endpoints that there are or were.
+/// What each of an endpoint's versions answered, and what was not.
 #[derive(Default)]
-pub(crate) struct Tally(Mutex<BTreeMap<(TenantId, EndpointName), Counted>>);
+pub(crate) struct Tally(Mutex<Counted>);
 
-/// Of an endpoint: what each version answered, and what was not.
 #[derive(Default)]
 struct Counted {
     versions: BTreeMap<u32, ModelStatistics>,
@@ -63,12 +68,14 @@ struct Counted {
 }
 
 impl Tally {
-    /// Counts a request to an endpoint that there is.
-    pub(crate) fn add(&self, tenant: &TenantId, endpoint: &EndpointName, took: Took) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = all.entry((tenant.clone(), endpoint.clone())).or_default();
-        let Some(done) = took.done else { return count(&mut counted.failed, took.came.elapsed()) };
-        let statistics = counted.versions.entry(done.version).or_default();
+    /// Counts a request; of the oldest versions no more than some are kept.
+    fn add(&self, took: Took) {
+        let Counted { versions, failed } = &mut *locked(&self.0);
+        let Some(done) = took.done else { return count(failed, took.came.elapsed()) };
+        if versions.len() >= VERSIONS_MAX && !versions.contains_key(&done.version) {
+            versions.pop_first();
+        }
+        let statistics = versions.entry(done.version).or_default();
         statistics.last_inference = u64::try_from(done.answered_us / 1000).unwrap_or_default();
         statistics.inference_count += done.rows;
         statistics.execution_count += 1;
@@ -80,16 +87,15 @@ impl Tally {
         count(parts.compute_output.get_or_insert_default(), done.output);
     }
 
-    /// What was counted of a version of an endpoint. Requests that failed are told with whichever version is asked for: they
-    /// need not have come as far as to one.
-    pub(crate) fn of(&self, tenant: &TenantId, endpoint: &EndpointName, version: u32) -> ModelStatistics {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = all.get(&(tenant.clone(), endpoint.clone()));
-        let statistics = counted.and_then(|counted| counted.versions.get(&version)).cloned().unwrap_or_default();
+    /// What was counted of a version. Requests that failed are told with whichever version is asked for: they need not have
+    /// come as far as to one.
+    fn of(&self, endpoint: &EndpointName, version: u32) -> ModelStatistics {
+        let counted = locked(&self.0);
+        let statistics = counted.versions.get(&version).cloned().unwrap_or_default();
         let answered = statistics.inference_stats.unwrap_or_default();
         let of_all = InferStatistics {
             success: Some(answered.success.unwrap_or_default()),
-            fail: Some(counted.map(|counted| counted.failed).unwrap_or_default()),
+            fail: Some(counted.failed),
             queue: Some(answered.queue.unwrap_or_default()),
             compute_input: Some(answered.compute_input.unwrap_or_default()),
             compute_infer: Some(answered.compute_infer.unwrap_or_default()),
@@ -104,6 +110,21 @@ impl Tally {
     }
 }
 
+impl Server {
+    /// Counts a request to an endpoint, if it is still there.
+    pub fn count(&self, tenant: &TenantId, name: &EndpointName, took: Took) {
+        if let Some(endpoint) = self.endpoint_named(tenant, name) {
+            endpoint.tally.add(took);
+        }
+    }
+
+    /// What was counted of a version of an endpoint.
+    pub fn statistics(&self, tenant: &TenantId, name: &EndpointName, version: u32) -> ModelStatistics {
+        let tally = self.endpoint_named(tenant, name).map(|endpoint: Arc<Endpoint>| Arc::clone(&endpoint.tally));
+        tally.unwrap_or_default().of(name, version)
+    }
+}
+
 fn count(counted: &mut serve::Duration, took: Duration) {
     counted.count += 1;
     counted.ns += took.as_nanos().try_into().unwrap_or(u64::MAX);
@@ -112,27 +133,41 @@ fn count(counted: &mut serve::Duration, took: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::Id;
+
+    /// A request that a version answered.
+    fn answered(version: u32, rows: u64) -> Took {
+        let mut took = Took::since(Instant::now());
+        took.read();
+        took.inferred();
+        Took { done: Some(Done { version, answered_us: 7_000, rows, output: Duration::ZERO }), ..took }
+    }
+
+    fn name() -> EndpointName {
+        "iris".parse().unwrap()
+    }
 
     #[test]
     fn requests_are_counted_by_version_and_failures_by_endpoint() {
-        let (tally, tenant) = (Tally::default(), TenantId::parse("acme").unwrap());
-        let endpoint = EndpointName::parse("iris").unwrap();
-        for (version, rows) in [(1, 3), (2, 4), (2, 5)] {
-            let mut took = Took::since(Instant::now());
-            took.read();
-            took.inferred();
-            let done = Done { version, answered_us: 7_000, rows, output: Duration::ZERO };
-            tally.add(&tenant, &endpoint, Took { done: Some(done), ..took });
-        }
-        tally.add(&tenant, &endpoint, Took::since(Instant::now()));
-        let said = tally.of(&tenant, &endpoint, 2);
+        let tally = Tally::default();
+        [(1, 3), (2, 4), (2, 5)].into_iter().for_each(|(version, rows)| tally.add(answered(version, rows)));
+        tally.add(Took::since(Instant::now()));
+        let said = tally.of(&name(), 2);
         assert_eq!((said.inference_count, said.execution_count, said.version.as_str()), (9, 2, "2"));
         let parts = said.inference_stats.unwrap();
         let counts = [parts.success, parts.fail, parts.queue, parts.compute_input, parts.compute_infer];
         assert_eq!(counts.map(|part| part.unwrap().count), [2, 1, 2, 2, 2]);
         assert_eq!(said.last_inference, 7);
-        let other = tally.of(&TenantId::parse("other").unwrap(), &endpoint, 2);
-        assert_eq!((other.execution_count, other.inference_stats.unwrap().fail.unwrap().count), (0, 0));
+    }
+
+    #[test]
+    fn the_newest_versions_are_kept_and_the_one_that_answers() {
+        let tally = Tally::default();
+        (1..=1000).for_each(|version| tally.add(answered(version, 1)));
+        // Rolled back, however far.
+        tally.add(answered(7, 1));
+        tally.add(answered(7, 1));
+        let kept: Vec<u32> = locked(&tally.0).versions.keys().copied().collect();
+        assert_eq!(kept, [7, 998, 999, 1000]);
+        assert_eq!(tally.of(&name(), 7).execution_count, 2);
     }
 }

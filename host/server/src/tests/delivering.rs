@@ -1,0 +1,112 @@
+//! Canaries and aliases that move: what waits for what.
+
+use super::bundles::{model, register};
+use super::{DEADLINE, House, tenant};
+use crate::{Error, MoveBack, RolloutChange, RolloutVerb, locked};
+use ports::Journal;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+use types::{AliasMove, CanaryStep, EndpointName, Id, ModelVersion, Phase, Record, RolloutMove, StepCommit, TenantId};
+
+fn endpoint() -> EndpointName {
+    "tumour".parse().unwrap()
+}
+
+/// A house with an endpoint and two versions, none of which can be loaded: there is no worker. 2 is the champion.
+fn two_versions() -> House {
+    let house = House::new();
+    register_two(&house, &tenant());
+    house
+}
+
+fn register_two(house: &House, tenant: &TenantId) {
+    register(house, tenant);
+    let first = house.server.store.version(tenant, &model(), 1).unwrap().unwrap();
+    let second = ModelVersion { version: 2, ..first };
+    let commit = StepCommit {
+        step: "registered".parse().unwrap(),
+        attempt: types::Attempt(1),
+        outputs: Default::default(),
+        receipt: Default::default(),
+        key: None,
+        taken: None,
+    };
+    let step = commit.step.clone();
+    let registered = Record::VersionRegistered { version: Box::new(second), alias: None, step, commit };
+    let moved = |from, to| {
+        Record::AliasMoved(AliasMove {
+            why: "a test".to_owned(),
+            ..house.server.new_move(&model(), "champion", from, to, &None)
+        })
+    };
+    house.server.store.append(tenant, &[registered, moved(None, 1), moved(Some(1), 2)]).unwrap();
+    let folder = house.folder.path().join(tenant.to_string());
+    std::fs::create_dir_all(folder.join("pipelines")).unwrap();
+    let canary = "canary = { alias = \"challenger\", steps = [{ pause = {} }] }\n";
+    std::fs::write(
+        folder.join("stepwell.toml"),
+        format!("name = \"shop\"\n[endpoints.tumour]\nmodel = \"tumour\"\n{canary}"),
+    )
+    .unwrap();
+    house.server.serve_project(tenant, &folder).unwrap();
+}
+
+/// What is done while somebody holds the lock that all tenants share.
+#[track_caller]
+fn done_meanwhile(house: &House, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> String {
+    let _alone = house.server.dispatcher.alone();
+    let (tell, told) = channel();
+    std::thread::spawn(move || tell.send(work().unwrap_err().to_string()));
+    told.recv_timeout(DEADLINE).expect("it waits for the lock")
+}
+
+#[test]
+fn a_version_is_loaded_before_the_lock_that_all_tenants_share_is_taken() {
+    let house = two_versions();
+    let server = std::sync::Arc::clone(&house.server);
+    let asked = MoveBack { alias: "champion".to_owned(), why: None, by: None };
+    let said = done_meanwhile(&house, move || server.roll_back(&tenant(), &model(), &asked).map(drop));
+    assert!(said.contains("worker"), "{said}");
+    let rollout = models::begin(2, 1, vec![CanaryStep::Pause { ms: None }], 5);
+    let moved =
+        RolloutMove { endpoint: endpoint(), model: model(), rollout, why: "a test".to_owned(), by: None, at_us: 5 };
+    house.server.store.append(&tenant(), &[Record::RolloutMoved(moved)]).unwrap();
+    let server = std::sync::Arc::clone(&house.server);
+    let change = RolloutChange { what: RolloutVerb::Promote, why: None, by: None };
+    let said = done_meanwhile(&house, move || server.change_rollout(&tenant(), &endpoint(), &change).map(drop));
+    assert!(said.contains("worker"), "{said}");
+    assert_eq!(house.server.store.alias(&tenant(), &model(), "champion").unwrap(), Some(2));
+}
+
+/// What is done to one tenant's canary takes as long as it takes; the other's ends at once, for its candidate cannot be loaded.
+#[test]
+fn a_tenants_canary_waits_for_no_others() {
+    let house = two_versions();
+    let (slow, quick) = (tenant(), TenantId::parse("acme").unwrap());
+    house.server.create_tenant(&quick, None).unwrap();
+    register_two(&house, &quick);
+    let held = house.server.find(&slow, &endpoint()).unwrap();
+    let moving = locked(&held.traffic.moving);
+    for tenant in [&slow, &quick] {
+        let moved = house.server.new_move(&model(), "challenger", None, 1, &None);
+        let moved = AliasMove { why: "a test".to_owned(), ..moved };
+        house.server.store.append(tenant, &[Record::AliasMoved(moved)]).unwrap();
+    }
+    house.server.keep_triggers(|_| {});
+    let phase = |tenant| {
+        let moves = house.server.store.rollouts(tenant, &endpoint()).unwrap();
+        moves.last().map(|moved| moved.rollout.phase)
+    };
+    let begin = Instant::now();
+    while phase(&quick) != Some(Phase::Aborted) {
+        assert!(begin.elapsed() < DEADLINE, "it waits for the other");
+        std::thread::yield_now();
+    }
+    assert_eq!(phase(&slow), None);
+    drop(moving);
+    while phase(&slow) != Some(Phase::Aborted) {
+        assert!(begin.elapsed() < DEADLINE, "it is left for ever");
+        std::thread::yield_now();
+    }
+    house.server.leave();
+}

@@ -160,7 +160,7 @@ impl Asking {
             if told.is_none() && counts(&event) {
                 told = Some(begin.elapsed());
             }
-            if let RunEvent::RunFinished { state: ended, .. } = event {
+            if let RunEvent::RunFinished { state: ended, .. } = *event {
                 state = Some(ended);
             }
         };

@@ -25,7 +25,7 @@ pub enum Line {
         run: RunId,
     },
     Event {
-        event: RunEvent,
+        event: Box<RunEvent>,
     },
     Checked {
         pipelines: Vec<CheckedPipeline>,

@@ -78,6 +78,32 @@ pub fn numbers_or_nan(table: &Table, column: &str, offset: u64, length: u32) -> 
     Ok(values)
 }
 
+/// How many numbers of a table are infinite or not numbers at all, and the column and row of the first one; a null is neither.
+pub fn not_finite(table: &Table) -> Result<(u64, Option<(String, u64)>), Error> {
+    let (mut bad, mut first) = (0, None);
+    let floats =
+        |field: &&types::Field| matches!(field.data_type, DataType::Float32 | DataType::Float64 | DataType::Vector(_));
+    for field in table.schema().fields.iter().filter(floats) {
+        let mut row = 0;
+        for chunk in chunks(table, &field.name) {
+            let chunk = chunk?;
+            let mut values = Vec::new();
+            append(&mut values, &chunk, &field.name, |whole| whole as f64, Some)?;
+            let width = if let DataType::Vector(length) = field.data_type { length.max(1) as usize } else { 1 };
+            for (at, numbers) in (0..).zip(values.chunks(width)) {
+                let is_there = chunk.validity.as_ref().is_none_or(|bits| bit(bits, at));
+                let count = numbers.iter().filter(|number| is_there && !number.is_finite()).count() as u64;
+                if count > 0 {
+                    first.get_or_insert_with(|| (field.name.clone(), row + u64::from(at)));
+                }
+                bad += count;
+            }
+            row += u64::from(chunk.length);
+        }
+    }
+    Ok((bad, first))
+}
+
 /// The values of a column at these rows as a person reads them, each cut at 80 characters. Rows beyond the end are left out.
 pub fn column_as_text(table: &Table, column: &str, rows: &[u64]) -> Result<Vec<String>, Error> {
     let inside = rows.iter().filter(|&&row| row < table.rows());
@@ -172,5 +198,36 @@ fn value_bytes(chunk: &GuestColumn, row: usize) -> &[u8] {
     match (ends.next(), ends.next()) {
         (Some(start), Some(end)) => chunk.data.get(start as usize..end as usize).unwrap_or_default(),
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{Field, Schema};
+
+    fn column(data_type: DataType, length: u32, validity: Option<Vec<u8>>, data: Vec<u8>) -> GuestColumn {
+        GuestColumn { data_type, length, validity, offsets: None, data }
+    }
+
+    #[test]
+    fn the_first_number_that_is_not_finite_is_named_and_nulls_are_none() {
+        let doubles = |numbers: &[f64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+        let singles = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+        let nan = f64::NAN;
+        for (data_type, validity, data, expected) in [
+            (DataType::Float64, None, doubles(&[0.0, 1.0, -2.5]), (0, None)),
+            (DataType::Float64, None, doubles(&[0.0, nan, f64::INFINITY]), (2, Some(1))),
+            (DataType::Float64, Some(vec![0b101]), doubles(&[0.0, nan, nan]), (1, Some(2))),
+            (DataType::Float32, None, singles(&[0.0, 1.0, f32::NEG_INFINITY]), (1, Some(2))),
+            (DataType::Vector(2), None, singles(&[0.0, 1.0, f32::NAN, f32::NAN, 4.0, 5.0]), (2, Some(1))),
+            (DataType::Int64, None, vec![0xff; 24], (0, None)),
+        ] {
+            let field = Field { name: "x".to_owned(), data_type, nullable: true };
+            let columns = vec![column(data_type, 3, validity, data)];
+            let table = Table::from_columns(Schema { fields: vec![field] }, columns).unwrap();
+            let (count, row): (u64, Option<u64>) = expected;
+            assert_eq!(not_finite(&table).unwrap(), (count, row.map(|row| ("x".to_owned(), row))), "{data_type}");
+        }
     }
 }

@@ -6,9 +6,9 @@ use crate::step_table;
 use crate::value::alias;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-use types::{Bound, Leniency, Measure, Purpose, Requirement};
+use types::{Bound, Budget, Leniency, Measure, Purpose, Requirement};
 
-pub(crate) const NAMES: [&str; 5] = ["predict", "gate", "best", "register", "feedback"];
+pub(crate) const NAMES: [&str; 6] = ["predict", "gate", "examine", "best", "register", "feedback"];
 
 /// Which of two numbers is the better one.
 const PREFER: [&str; 2] = ["highest", "lowest"];
@@ -27,6 +27,7 @@ pub(crate) const OWN_KEYS: &[&str] = &[
     "model",
     "on_inconclusive",
     "on_no_baseline",
+    "loss",
 ];
 
 /// What a verdict that is neither yes nor no comes to.
@@ -46,6 +47,7 @@ pub(crate) fn keys(name: &str) -> &'static [&'static str] {
             &["builtin", "inputs", "model", "alias", "seed", "limits", "when", "retry", "cache", "pool", "each"]
         }
         "gate" => &["builtin", "inputs", "require", "on_inconclusive", "on_no_baseline", "when"],
+        "examine" => &["builtin", "inputs", "loss", "endpoint", "when"],
         "best" => &["builtin", "inputs", "measure", "slice", "prefer", "when"],
         "feedback" => &["builtin", "endpoint", "label", "when"],
         _ => &["builtin", "inputs", "name", "alias", "intended_use", "limitations", "when"],
@@ -56,9 +58,10 @@ pub(crate) fn ports(name: &str) -> Ports {
     match name {
         "predict" => Ports { required: &["rows", "model"], optional: &[] },
         "gate" => Ports { required: &["measures"], optional: &[] },
+        "examine" => Ports { required: &["model", "rows"], optional: &["answers"] },
         "best" => Ports { required: &["model", "measures"], optional: &[] },
         "feedback" => Ports { required: &[], optional: &[] },
-        _ => Ports { required: &["model"], optional: &["verdict"] },
+        _ => Ports { required: &["model"], optional: &["verdict", "examined"] },
     }
 }
 
@@ -78,6 +81,7 @@ pub(crate) fn read(
     match builtin {
         "predict" => Some(Builtin::Predict),
         "gate" => gate(reader, &what, key, table),
+        "examine" => Some(examine(reader, table)),
         "best" => best(reader, &what, key, table),
         "feedback" => feedback(reader, &what, key, table),
         _ => register(reader, &what, key, table),
@@ -162,6 +166,15 @@ fn gate(reader: &mut Reader, what: &str, key: Range<usize>, table: &DeTable<'_>)
     let inconclusive = lets(reader, "on_inconclusive", inconclusive);
     let no_baseline = lets(reader, "on_no_baseline", no_baseline);
     Some(Builtin::Gate { require, leniency: Leniency { inconclusive, no_baseline } })
+}
+
+/// What is looked at where only the pipeline knows what it is called.
+fn examine(reader: &mut Reader, table: &DeTable<'_>) -> Builtin {
+    let endpoint = table.get("endpoint").and_then(|value| {
+        let text = reader.text("endpoint", value)?;
+        reader.id(text, value.span())
+    });
+    Builtin::Examine { loss: name(reader, table, "loss"), endpoint, budget: Budget::default() }
 }
 
 /// The column of labels, unless the step names another.

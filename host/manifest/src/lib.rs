@@ -7,6 +7,7 @@
 //! person wants all of them. What needs a plugin's word (its parameters, its ports, which keys its role allows) is
 //! `plan`'s to check; [`Step::place_of`] lets it point at the line. What a schedule means is `trigger`'s.
 
+mod budget;
 mod builtin;
 mod course;
 mod course_table;
@@ -95,6 +96,7 @@ pub fn check_with(sources: &Sources, settings: &Settings) -> Result<Project, Vec
 fn checked(sources: &Sources, only: Option<&str>, settings: &Settings) -> Result<Project, Vec<Problem>> {
     let mut head = project_file::read(&sources.project, settings);
     let mut problems = std::mem::take(&mut head.problems);
+    let is_sound = problems.is_empty();
     let names: Vec<&str> = sources.pipelines.keys().map(String::as_str).collect();
     let mut pipelines = BTreeMap::new();
     for (stem, text) in sources.pipelines.iter().filter(|(stem, _)| only.is_none_or(|only| only == stem.as_str())) {
@@ -105,6 +107,10 @@ fn checked(sources: &Sources, only: Option<&str>, settings: &Settings) -> Result
         }
     }
     problems.extend(circles(&pipelines));
+    if let Some(project) = head.project.as_ref().filter(|_| is_sound) {
+        let all_are_known = pipelines.len() == names.len();
+        problems.extend(budget::hand_out(project, &mut pipelines, all_are_known));
+    }
     match head.project {
         Some(project) if problems.is_empty() => Ok(Project { pipelines, ..project }),
         _ => {

@@ -5,7 +5,7 @@ use crate::{Course, Each, Notify, Places, Retention, Traffic, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
-    EndpointName, Id, Leniency, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName,
+    Budget, EndpointName, Id, Leniency, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName,
     ProjectName, Purpose, Requirement, Settings, Spot, StepName,
 };
 
@@ -42,6 +42,8 @@ pub struct Endpoint {
     /// The most bytes of a request; none: as many as the server takes.
     pub request_bytes: Option<u64>,
     pub log: LogSettings,
+    /// What a version may take of the machine; a step `examine` holds candidates to it.
+    pub budget: Option<Budget>,
     pub place: Place,
 }
 
@@ -145,6 +147,15 @@ pub enum Builtin {
         require: Vec<Requirement>,
         leniency: Leniency,
     },
+    /// A candidate as it would be served.
+    Examine {
+        /// The series of its training that is to have gone down.
+        loss: Option<String>,
+        /// Whose budget is to hold.
+        endpoint: Option<EndpointName>,
+        /// That budget.
+        budget: Budget,
+    },
     /// Of the models of a step with `each`, the one with the best measure.
     Best {
         measure: String,
@@ -189,6 +200,7 @@ impl Builtin {
         match self {
             Self::Predict | Self::PredictWith { .. } => "predict",
             Self::Gate { .. } => "gate",
+            Self::Examine { .. } => "examine",
             Self::Best { .. } => "best",
             Self::Register { .. } => "register",
             Self::Feedback { .. } => "feedback",

@@ -7,11 +7,11 @@ use crate::{Endpoint, LogSettings, builtin};
 use std::collections::BTreeMap;
 use std::fmt;
 use toml::de::DeTable;
-use types::{Analysis, CanaryStep, ModelName};
+use types::{Analysis, Budget, CanaryStep, ModelName};
 
 /// The alias that an endpoint follows unless it names another.
 const ALIAS: &str = "champion";
-const KEYS: [&str; 8] = ["model", "alias", "split", "sticky", "shadow", "canary", "request", "log"];
+const KEYS: [&str; 9] = ["model", "alias", "split", "sticky", "shadow", "canary", "request", "log", "budget"];
 /// Steps of a canary.
 const STEPS_MAX: usize = 100;
 /// Requests that an analysis waits for.
@@ -122,11 +122,27 @@ pub(crate) fn endpoint(reader: &mut Reader, name: &str, value: &Value<'_>) -> Op
     }
     let request_bytes = size(reader, table, "request");
     let log = table.get("log").map_or_else(|| Some(LogSettings::default()), |value| log(reader, value));
+    let budget = table.get("budget").and_then(|value| budget(reader, value));
     if let (Some(value), Some(log)) = (table.get("log"), &log) {
         expect_logged(reader, value, log, &traffic);
     }
     let place = reader.file.place(value.span());
-    Some(Endpoint { model: model?, alias: alias?, traffic, request_bytes, log: log?, place })
+    Some(Endpoint { model: model?, alias: alias?, traffic, request_bytes, log: log?, budget, place })
+}
+
+/// What a version of its model may take.
+fn budget(reader: &mut Reader, value: &Value<'_>) -> Option<Budget> {
+    let table = reader.table("budget", value)?;
+    reader.keys(table, "`budget`", &["latency", "memory"]);
+    if table.is_empty() {
+        let hint = "add `latency = \"20 ms\"`, `memory = \"200 MiB\"` or both";
+        reader.wrong_hinted(value.span(), "`budget` bounds nothing", hint);
+    }
+    let latency_ms = duration(reader, table, "latency");
+    if let (Some(0), Some(value)) = (latency_ms, table.get("latency")) {
+        reader.wrong(value.span(), "`latency` is zero");
+    }
+    Some(Budget { latency_ms, memory_bytes: size(reader, table, "memory") })
 }
 
 /// What is not logged gets no label.

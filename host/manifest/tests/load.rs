@@ -54,6 +54,7 @@ fn the_example_is_read_as_it_is_written() {
                         keep_ms: 7776000000,
                         bytes: 1073741824,
                     },
+                    budget: None,
                     place: Place {
                         file: "stepwell.toml",
                         span: 17..35,

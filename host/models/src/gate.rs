@@ -70,6 +70,7 @@ fn judge(requirement: Requirement, measures: &[Measure], leniency: Leniency) -> 
         outcome: Some(outcome),
         baseline_value: found.and_then(|measure| measure.baseline_value),
         difference_interval: found.and_then(|measure| measure.difference_interval),
+        found: None,
     }
 }
 

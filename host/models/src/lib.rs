@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  measures + requirements --gate----> Verdict --picture--> SVG
+//!  what a candidate did    --examine-> Verdict
 //!  plan + committed steps  --version-> ModelVersion --alias_move-> AliasMove
 //!  moves of an alias       --history-> who served when, what to go back to
 //!  canary + what was seen  --rollout-> the canary after it; --share-> who answers a request
@@ -9,6 +10,7 @@
 //! Called by `run` and `server`, which append what comes out; nothing here knows a journal, a clock or a file.
 
 mod analysis;
+mod examine;
 mod gate;
 mod guard;
 mod history;
@@ -19,6 +21,7 @@ mod share;
 mod version;
 
 pub use analysis::{Answered, Judgement, Window, judge};
+pub use examine::{Answering, Weights, examine};
 pub use gate::gate;
 pub use guard::{Look, is_look};
 pub use history::{before, held};
@@ -26,4 +29,4 @@ pub use labelled::Labelled;
 pub use picture::picture;
 pub use rollout::{Moved, RolloutEvent, advance, begin};
 pub use share::{PLACES, choose, spread};
-pub use version::{Origin, alias_move, version, version_digest};
+pub use version::{Origin, alias_move, candidate, version, version_digest};

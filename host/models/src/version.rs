@@ -1,9 +1,9 @@
 //! A plan and what its steps committed -> a version of a model: everything that answers a request the same way anywhere.
 
-use plan::{Plan, PlannedStep, Work};
+use plan::{Plan, PlannedStep, ServedPath, Work};
 use types::{
-    AliasMove, Artifact, Digest, Fault, Field, Id, Measure, ModelVersion, OutputRef, PortName, RunId, SavedFile,
-    ServedStep, StepName, Verdict,
+    AliasMove, Artifact, Candidate, Digest, Fault, Field, Id, Measure, ModelVersion, OutputRef, PortName, RunId,
+    SavedFile, ServedStep, StepName, Verdict,
 };
 
 /// Who made a version, and when: what its digest does not cover.
@@ -21,16 +21,16 @@ type Committed<'a> = &'a dyn Fn(&OutputRef) -> Option<&'a Artifact>;
 /// The version that the plan's [`Work::Register`] step `register` makes. A fault is ours: the plan was checked, and the
 /// step is started only when its inputs are committed.
 pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: Origin) -> Result<ModelVersion, Fault> {
-    let Work::Register { model, verdict, measures, name, served, purpose, .. } = &planned(plan, register)?.work else {
+    let Work::Register { model, verdict, examined, measures, name, served, purpose, .. } =
+        &planned(plan, register)?.work
+    else {
         return Err(Fault::host(format!("step `{register}` registers nothing")));
     };
-    let Artifact::Model { files, signature, measures: own } = artifact(committed, model)? else {
+    let Artifact::Model { signature, measures: own, .. } = artifact(committed, model)? else {
         return Err(unexpected(committed, model, "a model"));
     };
-    let trainer = planned(plan, served.trainer.as_ref().unwrap_or(&model.step))?;
-    let reads = signature.inputs.iter().map(|field| field.name.clone()).collect();
-    let predictor = served_step(trainer, files, reads)?;
-    let path = path(plan, &served.steps, committed)?;
+    let Candidate { path, predictor, .. } = candidate(plan, model, served, committed)?;
+    let trainer = planned(plan, trainer(model, served))?;
     Ok(ModelVersion {
         model: name.clone(),
         version: origin.number,
@@ -42,6 +42,7 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
         signature: signature.clone(),
         measures: measures.as_ref().map_or_else(|| Ok(own.clone()), |from| shown_measures(committed, from))?,
         verdict: verdict.as_ref().map(|from| shown_verdict(committed, from)).transpose()?,
+        examined: examined.as_ref().map(|from| shown_verdict(committed, from)).transpose()?,
         project: plan.project.clone(),
         pipeline: plan.pipeline.clone(),
         run: origin.run,
@@ -49,6 +50,30 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
         purpose: purpose.clone(),
         imported: None,
     })
+}
+
+/// What answers a request of a model that the run made, on this path. A fault is ours, as of [`version`].
+pub fn candidate(
+    plan: &Plan,
+    model: &OutputRef,
+    served: &ServedPath,
+    committed: Committed,
+) -> Result<Candidate, Fault> {
+    let Artifact::Model { files, signature, .. } = artifact(committed, model)? else {
+        return Err(unexpected(committed, model, "a model"));
+    };
+    let reads = signature.inputs.iter().map(|field| field.name.clone()).collect();
+    Ok(Candidate {
+        path: path(plan, &served.steps, committed)?,
+        predictor: served_step(planned(plan, trainer(model, served))?, files, reads)?,
+        request: served.request.clone(),
+        response: signature.outputs.clone(),
+    })
+}
+
+/// The step that trained a model.
+fn trainer<'a>(model: &'a OutputRef, served: &'a ServedPath) -> &'a StepName {
+    served.trainer.as_ref().unwrap_or(&model.step)
 }
 
 /// The move of an alias to a version that was just made, in a run that `by` asked for.

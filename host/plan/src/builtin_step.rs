@@ -2,7 +2,7 @@
 
 use crate::known::{Given, Kind, Known, Rows, Steps, find, take, trainer};
 use crate::plugin_step::{known, stop};
-use crate::{Describe, Work, gate, served, wiring};
+use crate::{Describe, Work, examine, gate, served, wiring};
 use manifest::{Builtin, Pipeline, Source, Step};
 use types::{EndpointName, Field, Id, OutputRef, PortName, Problem};
 
@@ -25,6 +25,7 @@ pub(crate) fn plan(
             let (measures, _) = input(step, steps, "measures", Kind::Measures)?;
             gate::plan(step, steps, measures, require, *leniency)
         }
+        Builtin::Examine { loss, budget, .. } => examine::plan(pipeline, step, steps, loss.as_deref(), *budget),
         Builtin::Best { measure, slice, highest } => best(step, steps, measure, slice.as_deref(), *highest),
         Builtin::Register { .. } => register(pipeline, step, builtin, steps),
         Builtin::Feedback { endpoint, label } => feedback(step, endpoint, label, plugins),
@@ -50,7 +51,12 @@ fn feedback(
 }
 
 /// The input of a port that the manifest has found wired.
-fn input<'k>(step: &Step, steps: &'k Steps, port: &str, kind: Kind) -> Result<(OutputRef, &'k Given), Vec<Problem>> {
+pub(crate) fn input<'k>(
+    step: &Step,
+    steps: &'k Steps,
+    port: &str,
+    kind: Kind,
+) -> Result<(OutputRef, &'k Given), Vec<Problem>> {
     let wired = PortName::parse(port).ok().and_then(|port| step.inputs.get(&port));
     let Some(output) = wired else {
         let message = format!("step `{}` lacks its input `{port}`", step.name);
@@ -124,13 +130,14 @@ fn predict(step: &Step, steps: &Steps) -> Result<Known, Vec<Problem>> {
 fn register(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let Builtin::Register { name, alias, purpose } = builtin else { return Err(Vec::new()) };
     let mut problems = Vec::new();
-    let mut verdict = None;
-    if step.inputs.keys().any(|port| port.as_str() == "verdict") {
-        match input(step, steps, "verdict", Kind::Verdict) {
-            Ok((output, _)) => verdict = Some(output),
-            Err(wrong) => problems.extend(wrong),
+    let mut judged = |port: &str| match judgement(step, steps, port) {
+        Ok(output) => output,
+        Err(wrong) => {
+            problems.extend(wrong);
+            None
         }
-    }
+    };
+    let (verdict, examined) = (judged("verdict"), judged("examined"));
     let model = match input(step, steps, "model", Kind::Model) {
         Ok((model, _)) => model,
         Err(wrong) => {
@@ -152,6 +159,40 @@ fn register(pipeline: &Pipeline, step: &Step, builtin: &Builtin, steps: &Steps) 
         _ => None,
     };
     let (name, alias, purpose) = (name.clone(), alias.clone(), purpose.clone());
-    let work = Work::Register { model, verdict, measures, name, alias, purpose, served };
+    let work = Work::Register { model, verdict, examined, measures, name, alias, purpose, served };
     Ok(known(work, [("version", Given::other(Kind::Version))]))
+}
+
+/// What must have passed: at `verdict` a gate, at `examined` an examination, of the model that is registered.
+fn judgement(step: &Step, steps: &Steps, port: &str) -> Result<Option<OutputRef>, Vec<Problem>> {
+    if step.inputs.keys().all(|wired| wired.as_str() != port) {
+        return Ok(None);
+    }
+    let (output, _) = input(step, steps, port, Kind::Verdict)?;
+    let wrong = |message: String| vec![Problem::new(message).at(step.place_of(&["inputs", port]))];
+    match (port, steps.get(&output.step).map(|known| &known.work)) {
+        ("verdict", Some(Work::Examine { .. })) => {
+            let mut wrong = wrong(format!(
+                "step `{}` wants a gate's verdict at `verdict`; `{output}` is an examination's",
+                step.name
+            ));
+            wrong.iter_mut().for_each(|problem| problem.hint = Some(format!("write `examined = \"{output}\"`")));
+            Err(wrong)
+        }
+        ("examined", Some(Work::Examine { model, .. })) => {
+            let registered = input(step, steps, "model", Kind::Model).map(|(model, _)| model);
+            match registered.is_ok_and(|registered| registered != *model) {
+                true => Err(wrong(format!(
+                    "step `{}` registers another model than `{model}`, which `{}` examines",
+                    step.name, output.step
+                ))),
+                false => Ok(Some(output)),
+            }
+        }
+        ("examined", _) => Err(wrong(format!(
+            "step `{}` wants an examination at `examined`; `{output}` is a gate's verdict",
+            step.name
+        ))),
+        _ => Ok(Some(output)),
+    }
 }

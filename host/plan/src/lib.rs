@@ -14,6 +14,7 @@
 mod builtin_step;
 mod course;
 mod deliver;
+mod examine;
 mod expand;
 mod fan;
 mod gate;

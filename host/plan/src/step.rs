@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Chosen, Condition, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef, PipelineName, PluginName,
-    Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
+    Budget, Candidate, Chosen, Condition, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef,
+    PipelineName, PluginName, Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -138,6 +138,20 @@ pub enum Work {
         #[serde(default)]
         leniency: Leniency,
     },
+    /// Gives `verdict`: of a model as it would be served, asked with these rows. Carried out by the server, in a serving worker.
+    Examine {
+        model: OutputRef,
+        rows: OutputRef,
+        /// What it is to answer to the rows, one by one.
+        answers: Option<OutputRef>,
+        /// The series of its training that is to have gone down.
+        loss: Option<String>,
+        budget: Budget,
+        served: ServedPath,
+        /// What answers, once the model is there.
+        #[serde(default)]
+        candidate: Option<Box<Candidate>>,
+    },
     /// Gives `model` and `measures`: those of the item with the best value of a measure. Carried out by the host.
     Best {
         model: OutputRef,
@@ -158,10 +172,13 @@ pub enum Work {
         /// Every output of theirs, part by part: what cannot be gathered is awaited all the same.
         takes: Vec<OutputRef>,
     },
-    /// Gives `version`. Runs only under a verdict that passed, if it takes one.
+    /// Gives `version`. Runs only under verdicts that passed, if it takes any.
     Register {
         model: OutputRef,
         verdict: Option<OutputRef>,
+        /// The verdict of an examination.
+        #[serde(default)]
+        examined: Option<OutputRef>,
         /// Measures to show with the version: those that the gate judged.
         measures: Option<OutputRef>,
         name: ModelName,
@@ -211,6 +228,7 @@ impl Work {
             Self::Evaluate { .. } => "evaluate",
             Self::Deliver { .. } => "deliver",
             Self::Gate { .. } => "gate",
+            Self::Examine { .. } => "examine",
             Self::Best { .. } => "best",
             Self::Gather { .. } => "gather",
             Self::Register { .. } => "register",
@@ -233,11 +251,12 @@ impl Work {
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
             Self::Gate { measures, .. } => vec![measures],
+            Self::Examine { model, rows, answers, .. } => [model, rows].into_iter().chain(answers).collect(),
             Self::Best { model, measures, parts, .. } if parts.is_empty() => vec![model, measures],
             Self::Best { parts, .. } => parts.iter().flat_map(|(model, measures)| [model, measures]).collect(),
             Self::Gather { takes, .. } => takes.iter().collect(),
-            Self::Register { model, verdict, measures, .. } => {
-                [model].into_iter().chain(verdict).chain(measures).collect()
+            Self::Register { model, verdict, examined, measures, .. } => {
+                [model].into_iter().chain(verdict).chain(examined).chain(measures).collect()
             }
         }
     }
@@ -257,10 +276,11 @@ impl Work {
             Self::Evaluate { candidate, baseline, .. } => [candidate].into_iter().chain(baseline).collect(),
             Self::Deliver { what, .. } => vec![what],
             Self::Gate { measures, .. } => vec![measures],
+            Self::Examine { model, rows, answers, .. } => [model, rows].into_iter().chain(answers).collect(),
             Self::Best { model, measures, .. } => vec![model, measures],
             Self::Gather { takes, .. } => takes.iter_mut().collect(),
-            Self::Register { model, verdict, measures, .. } => {
-                [model].into_iter().chain(verdict).chain(measures).collect()
+            Self::Register { model, verdict, examined, measures, .. } => {
+                [model].into_iter().chain(verdict).chain(examined).chain(measures).collect()
             }
         }
     }
@@ -279,6 +299,7 @@ impl Work {
             Self::PredictWith { chosen, .. } => Some(&chosen.as_ref()?.plugin),
             Self::Feedback { .. }
             | Self::Gate { .. }
+            | Self::Examine { .. }
             | Self::Best { .. }
             | Self::Gather { .. }
             | Self::Register { .. } => None,
@@ -298,6 +319,7 @@ impl Work {
             Self::PredictWith { chosen, .. } => Some(&mut chosen.as_mut()?.plugin),
             Self::Feedback { .. }
             | Self::Gate { .. }
+            | Self::Examine { .. }
             | Self::Best { .. }
             | Self::Gather { .. }
             | Self::Register { .. } => None,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use types::{
-    Artifact, Descriptor, Digest, EndpointName, Fault, Field, Grants, Limits, Pool, Port, PortName, Receipt, SavedFile,
-    ServedStep, TableRef,
+    Artifact, Budget, Candidate, Descriptor, Digest, EndpointName, Fault, Field, Grants, Limits, Pool, Port, PortName,
+    Receipt, SavedFile, Series, ServedStep, TableRef,
 };
 
 /// One attempt, as the server sees it: what the worker is told, and what is granted beyond its walls.
@@ -156,11 +156,28 @@ pub enum Task {
         table: Vec<Field>,
         joined: Vec<Field>,
     },
+    /// A candidate, asked as it would be served. The server's own task, in a serving worker.
+    Examine {
+        examination: Box<Examination>,
+    },
     /// The key is the same for every attempt of a step in a run.
     Deliver {
         key: String,
         delivery: Delivery,
     },
+}
+
+/// What is to be known of a model before it serves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    pub candidate: Candidate,
+    /// With the columns of a request.
+    pub rows: TableRef,
+    /// What it is to answer to them, row by row.
+    pub answers: Option<TableRef>,
+    /// The series of its training that is to have gone down, by name; none of it if no such series was told.
+    pub loss: Option<(String, Option<Series>)>,
+    pub budget: Budget,
 }
 
 /// What a sink is to bring out.

@@ -9,7 +9,9 @@
 
 mod call;
 
-pub use call::{Answer, Ask, Assignment, Call, Delivery, Outcome, Page, ServedModel, Task, Times, Told, Turn, Watched};
+pub use call::{
+    Answer, Ask, Assignment, Call, Delivery, Examination, Outcome, Page, ServedModel, Task, Times, Told, Turn, Watched,
+};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -8,11 +8,14 @@ use crate::{CancelToken, Dispatcher, Observer, RunEvent, chosen, findings, sourc
 use crate::{Ended, Event};
 use plan::{PlannedStep, Work};
 use ports::{Answer, Call, Page, SourceState, Task, Watch, Watched};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
-use types::{Artifact, Attempt, Digest, Fault, FaultKind, Id, PortName, Receipt, Record, RunId, TableRef, TenantId};
+use types::{
+    Artifact, Attempt, Digest, Fault, FaultKind, Id, PortName, Receipt, Record, RunId, Series, TableRef, TenantId,
+};
 
 /// One try of one step.
 pub(crate) struct Trial<'a> {
@@ -27,7 +30,12 @@ pub(crate) struct Trial<'a> {
     pub abandoned: &'a AtomicBool,
     pub events: Sender<Event>,
     pub source: Option<Source>,
+    /// The ends of what it told so far.
+    pub series: Mutex<BTreeMap<String, Series>>,
 }
+
+/// Series of an attempt whose ends are kept; of more nobody knows.
+const SERIES_MAX: usize = 100;
 
 /// What a collector reads from, and how far it is.
 pub(crate) struct Source {
@@ -48,7 +56,18 @@ impl Trial<'_> {
             let fault = Fault::host(format!("{who}: the runner panicked; this is a bug of ours"));
             (Err(fault), Receipt::default())
         });
-        self.end(result, receipt);
+        let series = std::mem::take(&mut *self.series.lock().unwrap_or_else(PoisonError::into_inner));
+        self.end(result, Receipt { series, ..receipt });
+    }
+
+    /// Keeps the ends of a series.
+    fn note(&self, name: &str, value: Option<f64>) {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = series.get_mut(name) {
+            known.add(value);
+        } else if series.len() < SERIES_MAX {
+            series.entry(name.to_owned()).or_default().add(value);
+        }
     }
 
     /// Tells the loop of the end.
@@ -197,7 +216,10 @@ impl Watch for Trial<'_> {
         (self.observer)(&match event {
             Watched::Log { level, message } => RunEvent::Log { step, attempt, level, message },
             Watched::Progress { done, total } => RunEvent::Progress { step, attempt, done, total },
-            Watched::Metric { name, value, index } => RunEvent::Metric { step, attempt, name, value, index },
+            Watched::Metric { name, value, index } => {
+                self.note(&name, value);
+                RunEvent::Metric { step, attempt, name, value, index }
+            }
         });
     }
 

@@ -26,6 +26,7 @@ impl WorkName {
         let plugin = match &step.work {
             Work::Collect { .. } | Work::Feedback { .. } => return Err("a collector asks the world anew"),
             Work::Deliver { .. } => return Err("a sink brings something out"),
+            Work::Examine { .. } => return Err("it is about this machine now"),
             work => work.plugin().ok_or("the host does it, at once")?,
         };
         if step.grants != types::Grants::default() {

@@ -1,6 +1,6 @@
 //! A planned step and what its inputs committed -> the call for one attempt. Pure. Work that the host does itself has none.
 
-use crate::{Choice, RunView, chosen};
+use crate::{Choice, RunView, chosen, examine};
 use plan::{PlannedPlugin, PlannedStep, Work};
 use ports::{Assignment, Call, Delivery, Tables, Task, Turn};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub fn call_for(
 ) -> Result<Call, Fault> {
     let (component, parameters) = match (&step.work, step.work.plugin()) {
         (_, Some(plugin)) => (plugin.component, plugin.parameters.clone()),
-        (Work::Feedback { .. }, None) => (Digest::of(b""), json!({})),
+        (Work::Feedback { .. } | Work::Examine { .. }, None) => (Digest::of(b""), json!({})),
         _ => return Err(Fault::host(format!("{} has no plugin to call", who(step)))),
     };
     let head = view.head.as_ref().ok_or_else(|| Fault::host(format!("{} belongs to no run", who(step))))?;
@@ -93,6 +93,7 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
             },
             slices: slices.clone(),
         },
+        Work::Examine { .. } => Task::Examine { examination: Box::new(examine::examination(step, view)?) },
         Work::Feedback { endpoint, .. } => {
             let columns = |port: &str| {
                 let found = step.outputs.iter().find(|(given, _)| given.as_str() == port);
@@ -106,7 +107,7 @@ fn task(step: &PlannedStep, view: &RunView, cursor: Option<String>) -> Result<Ta
     })
 }
 
-fn table(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<TableRef, Fault> {
+pub(crate) fn table(step: &PlannedStep, view: &RunView, output: &OutputRef) -> Result<TableRef, Fault> {
     match view.output(output) {
         Some(Artifact::Table(table)) => Ok(table.clone()),
         other => Err(wrong_input(step, output, "a table", other)),

@@ -134,9 +134,10 @@ impl Course {
     }
 
     /// A step as it is to run: where it takes the best of several models, with the plugin as that one was trained; where it
-    /// answers with a registered version, with that.
+    /// answers with a registered version, with that; where it examines a model, with what would answer.
     pub fn step(&self, name: &StepName) -> Option<PlannedStep> {
         let step = own::with_winner(&self.plan, &self.view, self.plan.step(name)?);
+        let step = own::with_candidate(&self.plan, &self.view, step);
         Some(chosen::with_version(step, &self.view))
     }
 
@@ -277,7 +278,7 @@ impl Course {
         self.busy.remove(&name);
         match found {
             Ok((run, commit)) => {
-                let (attempt, receipt) = (Attempt(0), Receipt::default());
+                let (attempt, receipt) = (Attempt(0), Receipt { series: commit.receipt.series, ..Receipt::default() });
                 let (key, taken, outputs) = (Some(work), Some(Taken::Cache { run }), commit.outputs);
                 self.commit(StepCommit { step: name, attempt, outputs, receipt, key, taken }, now, turn);
             }

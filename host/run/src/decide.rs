@@ -136,15 +136,18 @@ fn no_items(step: &PlannedStep, view: &RunView) -> Option<String> {
     (table.rows == 0).then(|| format!("`{of}` has no rows to run for"))
 }
 
-/// Why a gate does not let this step through.
+/// Why a gate or an examination does not let this step through.
 fn refusal(step: &PlannedStep, view: &RunView) -> Option<String> {
-    let Work::Register { verdict: Some(from), .. } = &step.work else { return None };
-    match view.output(from) {
+    let Work::Register { verdict, examined, .. } = &step.work else { return None };
+    let refusal = |(who, from): (&str, &OutputRef)| match view.output(from) {
         Some(Artifact::Verdict(verdict)) if !verdict.passed => {
-            Some(format!("the gate `{}` said no: {}", from.step, verdict.sentence))
+            Some(format!("the {who} `{}` said no: {}", from.step, verdict.sentence))
         }
         _ => None,
-    }
+    };
+    let (gate, examination) =
+        (verdict.iter().map(|from| ("gate", from)), examined.iter().map(|from| ("examination", from)));
+    gate.chain(examination).find_map(refusal)
 }
 
 fn skips(plan: &Plan, view: &RunView) -> Vec<Action> {

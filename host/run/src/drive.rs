@@ -256,6 +256,7 @@ impl<'a> Drive<'a> {
             abandoned: around.abandoned,
             events: self.events.clone(),
             source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
+            series: Mutex::default(),
         };
         match called.and_then(|call| Ok((call, path?))) {
             Ok((call, path)) if alone => trial.carry_out(&path, call),

@@ -20,6 +20,7 @@ mod decide;
 mod dispatch;
 mod drive;
 mod event;
+mod examine;
 mod explain;
 mod findings;
 mod gather;

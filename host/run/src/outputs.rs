@@ -128,7 +128,7 @@ fn kind(work: &Work, port: &PortName) -> &'static str {
         Work::Gather { .. } => "anything",
         Work::Evaluate { .. } => "measures",
         Work::Deliver { .. } => "delivered",
-        Work::Gate { .. } => "verdict",
+        Work::Gate { .. } | Work::Examine { .. } => "verdict",
         Work::Register { .. } => "version",
         Work::Collect { .. } | Work::Feedback { .. } | Work::Transform { .. } | Work::Fit { .. } => "table",
         Work::Predict { .. } | Work::PredictWith { .. } => "table",

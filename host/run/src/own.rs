@@ -114,15 +114,32 @@ pub(crate) fn registration(
 /// The plan in which the trainer of the served path is the one that trained the model: where several did, the item whose model
 /// it is.
 fn with_trainer<'p>(plan: &'p Plan, view: &RunView, step: &PlannedStep) -> Cow<'p, Plan> {
-    let Work::Register { model, .. } = &step.work else { return Cow::Borrowed(plan) };
+    let (Work::Register { model, .. } | Work::Examine { model, .. }) = &step.work else { return Cow::Borrowed(plan) };
     let Some(winner) = winner(plan, view, model) else { return Cow::Borrowed(plan) };
     let mut changed = plan.clone();
     for planned in &mut changed.steps {
-        if let (Work::Register { served, .. }, true) = (&mut planned.work, planned.name == step.name) {
+        if let (Work::Register { served, .. } | Work::Examine { served, .. }, true) =
+            (&mut planned.work, planned.name == step.name)
+        {
             served.trainer = Some(winner.step.clone());
         }
     }
     Cow::Owned(changed)
+}
+
+/// A step that examines a model, with what would answer, as far as that is there; any other as it is.
+pub(crate) fn with_candidate(plan: &Plan, view: &RunView, mut step: PlannedStep) -> PlannedStep {
+    if !matches!(step.work, Work::Examine { .. }) {
+        return step;
+    }
+    let plan = with_trainer(plan, view, &step);
+    if let Some(planned) = plan.step(&step.name) {
+        step.work = planned.work.clone();
+    }
+    if let Work::Examine { model, served, candidate, .. } = &mut step.work {
+        *candidate = models::candidate(&plan, model, served, &|output| view.output(output)).ok().map(Box::new);
+    }
+    step
 }
 
 /// A step that takes the best of several models, with the plugin as the winner was trained; any other as it is.

@@ -66,7 +66,7 @@ pub enum Status {
         attempt: Attempt,
     },
     Committed {
-        commit: StepCommit,
+        commit: Box<StepCommit>,
     },
     Failed {
         fault: Fault,
@@ -200,7 +200,7 @@ impl StepView {
     }
 
     fn commit(&mut self, commit: &StepCommit, at_us: i64) {
-        self.status = Status::Committed { commit: commit.clone() };
+        self.status = Status::Committed { commit: Box::new(commit.clone()) };
         self.ended_us = Some(at_us);
     }
 

@@ -48,7 +48,7 @@ fn carry_out(instance: &mut Instance, task: &Task) -> Result<Answer, Fault> {
             apply(instance, transform, inputs, reads, gives, &mut outputs)?;
             Ok(Answer::Outputs { outputs })
         }
-        Task::Feedback { .. } => Err(Fault::host("the server joins predictions and labels itself")),
+        Task::Feedback { .. } | Task::Examine { .. } => Err(Fault::host("the server does this itself")),
         Task::Time { .. } => Err(Fault::host("a component is timed by whoever loads it")),
         Task::Check { rows, reference } => check(instance, rows, reference.as_ref()),
         Task::Train { .. } => train(instance, task),

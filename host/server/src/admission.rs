@@ -5,8 +5,8 @@
 use crate::accounts::Accounts;
 use crate::predictions::Predictions;
 use crate::share::{Share, Ticket};
-use crate::{folder, locked};
-use ports::{Call, Outcome, Page, StepRunner, Task, Turn, Watch, Watched};
+use crate::{examine, folder, locked};
+use ports::{Call, Examination, Outcome, Page, StepRunner, Task, Turn, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -211,13 +211,27 @@ impl Admission {
         call.assignment.limits = entry.policy.capped(call.assignment.limits);
         let (looked, is_over) = (Mutex::new(Instant::now()), AtomicBool::new(false));
         let meter = Meter { admission: self, tenant, limit: entry.quota.cpu_seconds, watch, looked, is_over };
-        let mut outcome = self.pool.run(tenant, &call, &meter);
+        let mut outcome = match &call.assignment.task {
+            Task::Examine { examination } => self.examine(tenant, &call, examination, &meter),
+            _ => self.pool.run(tenant, &call, &meter),
+        };
         if let (true, Some(fault)) = (meter.is_over.into_inner(), self.over_cpu(tenant, entry.quota.cpu_seconds)) {
             outcome.result = outcome.result.or(Err(fault));
         }
         // A disk that does not take it loses what a crash would.
         let _ = self.accounts.save(tenant, self.pool.cpu_us(tenant));
         Ok(outcome)
+    }
+}
+
+impl Admission {
+    fn examine(&self, tenant: &TenantId, call: &Call, asked: &Examination, watch: &dyn Watch) -> Outcome {
+        let began = Instant::now();
+        let mut receipt = Receipt { rows_in: asked.rows.rows, ..Receipt::default() };
+        let result = examine::examine(&self.store, &self.pool, tenant, (asked, call.assignment.logical_time_us), watch);
+        receipt.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let named = |fault: Fault| Fault { message: format!("{}: {}", call.who, fault.message), ..fault };
+        Outcome { result: result.map_err(named), receipt }
     }
 }
 

@@ -106,6 +106,9 @@ fn blocks(card: &ModelCard, shown: &dyn Fn(i64) -> String) -> Vec<Block> {
         Some(verdict) => format!("The gate {}.", verdict.sentence),
         None => "No gate judged it.".to_owned(),
     }));
+    if let Some(examined) = &version.examined {
+        blocks.push(Block::Text(format!("An examination {}.", examined.sentence)));
+    }
     blocks.push(heading("Columns"));
     let side = |side: &'static str, fields: &[Field]| {
         let row = |field: &Field| vec![side.to_owned(), field.name.clone(), field.data_type.to_string()];

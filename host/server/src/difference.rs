@@ -44,7 +44,8 @@ pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
     found.pipelines(old, new);
     let endpoints = |side: Side<'_>| -> BTreeMap<_, _> {
         let shown = |endpoint: &manifest::Endpoint| {
-            format!("model `{}`, alias `{}`{}", endpoint.model, endpoint.alias, endpoint.traffic)
+            let budget = endpoint.budget.map(|budget| format!(", {budget}")).unwrap_or_default();
+            format!("model `{}`, alias `{}`{}{budget}", endpoint.model, endpoint.alias, endpoint.traffic)
         };
         side.project.endpoints.iter().map(|(name, endpoint)| (name.clone(), shown(endpoint))).collect()
     };

@@ -29,6 +29,7 @@ mod diff;
 mod difference;
 mod document;
 mod endpoints;
+mod examine;
 mod fire;
 mod folder;
 mod follow;

@@ -11,7 +11,7 @@ use types::{
 use worker::ServingWorker;
 
 /// The most that one request may use: its rows are bounded, so its time is.
-const REQUEST_LIMITS: Limits = Limits {
+pub(crate) const REQUEST_LIMITS: Limits = Limits {
     guest_memory_bytes: 512 << 20,
     memory_bytes: 2 << 30,
     wall_ms: 10_000,

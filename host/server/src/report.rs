@@ -48,8 +48,10 @@ pub(crate) fn html(run: &RunDetail) -> String {
     page + &steps(&run.steps) + "</html>\n"
 }
 
+/// What the gate said, if there is one.
 fn verdict(run: &RunDetail) -> Option<&Verdict> {
-    run.steps.iter().flat_map(|step| step.outputs.values()).find_map(|artifact| match artifact {
+    let gates = run.steps.iter().filter(|step| step.work == "gate");
+    gates.flat_map(|step| step.outputs.values()).find_map(|artifact| match artifact {
         Artifact::Verdict(verdict) => Some(verdict),
         _ => None,
     })

@@ -76,7 +76,12 @@ fn chosen(view: &RunView, wanted: &dyn Fn(&StepName) -> bool) -> Vec<(StepName, 
 fn is_outside(step: &PlannedStep) -> bool {
     let acts = matches!(
         step.work,
-        Work::Collect { .. } | Work::Feedback { .. } | Work::Deliver { .. } | Work::Register { .. }
+        Work::Collect { .. }
+            | Work::Feedback { .. }
+            // What a machine took then is no other machine's, nor this one's now.
+            | Work::Examine { .. }
+            | Work::Deliver { .. }
+            | Work::Register { .. }
     );
     acts || step.grants != Grants::default()
 }

@@ -17,6 +17,7 @@ mod arrangement;
 mod array;
 mod convolution;
 mod elementwise;
+mod finite;
 mod graph;
 mod lanes;
 mod loss;
@@ -38,6 +39,7 @@ mod variable;
 
 pub use convolution::Convolution;
 pub use elementwise::{Binary, Comparison};
+pub use finite::{Finiteness, NotFinite, finiteness};
 pub use loss::{Distance, binary_cross_entropy, cross_entropy, regression_loss};
 pub use optimiser::{Method, Optimiser};
 pub use pooling::{Pooling, Window};

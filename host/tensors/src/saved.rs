@@ -8,9 +8,9 @@ use crate::{ElementType, Error, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 /// The longest header: some ten thousand names.
-const HEADER_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const HEADER_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of a header's own length.
-const LENGTH_BYTES: usize = 8;
+pub(crate) const LENGTH_BYTES: usize = 8;
 
 /// One file of these tensors, in the order of their names; at most [`TO_BYTES_MAX`].
 pub fn to_safetensors(tensors: &[(String, &Tensor)]) -> Result<Vec<u8>, Error> {
@@ -61,14 +61,19 @@ fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor, Error> {
         Dtype::F32 => Tensor::from_bytes(&shape, ElementType::Float32, view.data()),
         Dtype::F64 => Tensor::from_bytes(&shape, ElementType::Float64, view.data()),
         Dtype::I64 => Tensor::from_bytes(&shape, ElementType::Int64, view.data()),
-        Dtype::BF16 => half(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+        Dtype::BF16 => half(from_brain),
         Dtype::F16 => half(from_half),
         other => Err(Error::invalid(name, format!("is {other:?}, expected F32, F64, I64, F16 or BF16"))),
     }
 }
 
+/// bfloat16, exactly: the upper half of a float32.
+pub(crate) fn from_brain(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
 /// IEEE 754 half precision, exactly.
-fn from_half(bytes: [u8; 2]) -> f32 {
+pub(crate) fn from_half(bytes: [u8; 2]) -> f32 {
     let bits = u16::from_le_bytes(bytes);
     let (sign, exponent, fraction) = (bits >> 15, (bits >> 10) & 0x1f, bits & 0x3ff);
     let magnitude = match exponent {

@@ -5,6 +5,7 @@
 
 mod artifact;
 mod bounds;
+mod candidate;
 mod cause;
 mod column;
 mod contract;
@@ -32,6 +33,7 @@ pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
 pub use bounds::{
     COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
 };
+pub use candidate::{Budget, Candidate, Series};
 pub use cause::{Cause, Taken};
 pub use column::{DataType, Field, Schema};
 pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contract, reaching};

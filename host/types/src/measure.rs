@@ -221,6 +221,9 @@ pub struct VerdictLine {
     /// Of value minus baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference_interval: Option<Interval>,
+    /// In words, where numbers do not tell all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
 }
 
 impl VerdictLine {
@@ -229,7 +232,7 @@ impl VerdictLine {
     }
 }
 
-/// What a gate says.
+/// What a gate or an examination says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Whether what hangs on it goes on.

@@ -4,8 +4,8 @@
 
 use crate::{
     ApiKey, Artifact, BackfillAsked, Cause, Deployment, Digest, Fault, Field, KeyName, LimitKind, Measure, ModelName,
-    Passed, PipelineName, PluginName, PortName, ProjectName, RolloutMove, RunId, SavedFile, Settings, Share, StepName,
-    TableRef, Taken, Verdict,
+    Passed, PipelineName, PluginName, PortName, ProjectName, RolloutMove, RunId, SavedFile, Series, Settings, Share,
+    StepName, TableRef, Taken, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +76,7 @@ pub struct RunHead {
 pub struct Attempt(pub u32);
 
 /// What an attempt used of what it was allowed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub wall_us: u64,
     pub cpu_us: u64,
@@ -103,6 +103,9 @@ pub struct Receipt {
     /// Of each limit what was used, in the limit's own unit.
     #[serde(default)]
     pub limits: BTreeMap<LimitKind, Share>,
+    /// The series that it told, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub series: BTreeMap<String, Series>,
 }
 
 impl Receipt {
@@ -162,6 +165,9 @@ pub struct ModelVersion {
     pub signature: Signature,
     pub measures: Vec<Measure>,
     pub verdict: Option<Verdict>,
+    /// What an examination said of it, if one was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examined: Option<Verdict>,
     pub project: ProjectName,
     pub pipeline: PipelineName,
     pub run: RunId,

@@ -25,5 +25,5 @@ mod wire;
 pub use child::main;
 pub use memory::CappedAllocator;
 pub use pool::{Layout, Pool};
-pub use serving::{Answered, ServingWorker, Spent};
+pub use serving::{Answered, Probed, ServingWorker, Spent, probe};
 pub use walls::{Places, Wall, WallPolicy, WallState, Walls, raise};

@@ -282,6 +282,7 @@ fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doo
         log_lines_dropped: usage.log_lines_dropped,
         read_time: usage.read_time,
         limits: limits.shares(&used),
+        series: BTreeMap::new(),
     }
 }
 

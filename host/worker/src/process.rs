@@ -235,6 +235,11 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The most that it ever had resident, the program's own pages included, as the kernel counts it.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.seen().peak_bytes
+    }
+
     /// What the kernel says of it; nothing of one that is dead.
     fn seen(&self) -> Seen {
         // One call for all of it: this is done twice in every attempt.
@@ -277,6 +282,8 @@ impl Process {
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     resident_bytes: u64,
+    /// The most so far, and of all its pages.
+    peak_bytes: u64,
     threads: u64,
 }
 
@@ -288,7 +295,8 @@ impl Seen {
         };
         // Mapped tables are the page cache's memory, not the worker's; what it shares with nobody but itself is its own.
         let resident_bytes = (number("RssAnon:").unwrap_or(0) + number("RssShmem:").unwrap_or(0)) << 10;
-        Self { resident_bytes, threads: number("Threads:").unwrap_or(0) }
+        let peak_bytes = number("VmHWM:").unwrap_or(0) << 10;
+        Self { resident_bytes, peak_bytes, threads: number("Threads:").unwrap_or(0) }
     }
 
     /// No component has a way to start one: who starts many has broken out of the sandbox.
@@ -337,14 +345,20 @@ mod tests {
     #[test]
     fn memory_and_threads_are_those_that_the_kernel_tells_of() {
         let said =
-            "Name:\tstepwell\nRssAnon:\t    1024 kB\nRssFile:\t 9999 kB\nRssShmem:\t       8 kB\nThreads:\t2049\n";
+            "VmHWM:\t    2048 kB\nRssAnon:\t    1024 kB\nRssFile:\t 9999 kB\nRssShmem:\t       8 kB\nThreads:\t2049\n";
         let seen = Seen::of(said);
-        assert_eq!(seen, Seen { resident_bytes: 1032 << 10, threads: 2049 });
+        assert_eq!(seen, Seen { resident_bytes: 1032 << 10, peak_bytes: 2048 << 10, threads: 2049 });
         let fault = seen.expect_few_threads().unwrap_err();
         assert_eq!(fault.kind, FaultKind::Guest, "it is not tried again");
         assert!(fault.message.contains("had 2049 threads and was stopped; 2048 are the most"), "{fault}");
         let own = Seen::of(&std::fs::read_to_string("/proc/self/status").unwrap());
-        assert!(own.threads >= 1 && own.resident_bytes > 0 && own.expect_few_threads().is_ok(), "{own:?}");
+        assert!(
+            own.threads >= 1
+                && own.resident_bytes > 0
+                && own.peak_bytes > own.resident_bytes
+                && own.expect_few_threads().is_ok(),
+            "{own:?}"
+        );
         assert_eq!(Seen::of(""), Seen::default());
     }
 

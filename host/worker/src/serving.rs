@@ -5,7 +5,10 @@
 //!    many at a time            batch by batch; kills and replaces         many rows in one call
 //! ```
 
+mod probe;
 mod queue;
+
+pub use probe::{Probed, probe};
 
 use crate::message::{FromWorker, ToWorker, believed};
 use crate::pool::Pool;

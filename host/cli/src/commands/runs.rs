@@ -143,7 +143,7 @@ async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only
     let json = args.json;
     let hear = |line| {
         let Line::Event { event } = line else { return };
-        let RunEvent::Log { step, level, message, .. } = &event else { return };
+        let RunEvent::Log { step, level, message, .. } = event.as_ref() else { return };
         if only.is_some_and(|only| only != step.to_string()) {
             return;
         }

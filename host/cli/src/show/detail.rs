@@ -162,7 +162,9 @@ fn findings_text(step: &StepDetail, findings: &[Finding]) -> String {
 
 /// A verdict, line by line.
 pub(crate) fn verdict(step: &StepName, verdict: &Verdict) -> String {
-    let number = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
+    if verdict.lines.iter().any(|line| line.found.is_some()) {
+        return examination(step, verdict);
+    }
     let ends = |interval: Option<types::Interval>| {
         interval.map(|interval| format!("[{:.4}, {:.4}]", interval.low, interval.high)).unwrap_or_default()
     };
@@ -182,6 +184,20 @@ pub(crate) fn verdict(step: &StepName, verdict: &Verdict) -> String {
     let head = ["", "measure", "of", "asked", "value", "baseline", "interval"];
     let lines = table(&head, verdict.lines.iter().map(row).collect());
     format!("`{step}` {}\n\n{lines}", tame(&verdict.sentence))
+}
+
+/// An examination, check by check.
+fn examination(step: &StepName, verdict: &Verdict) -> String {
+    let row = |line: &VerdictLine| {
+        let (outcome, found) = (line.outcome().word().to_owned(), line.found.as_deref().map(tame).unwrap_or_default());
+        vec![outcome, tame(&line.requirement.measure), number(line.value), found]
+    };
+    let lines = table(&["", "check", "value", "found"], verdict.lines.iter().map(row).collect());
+    format!("`{step}` {}\n\n{lines}", verdict.outcome().word())
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:.4}")).unwrap_or_default()
 }
 
 fn verdict_text(step: &StepDetail, verdict: &Verdict) -> String {

@@ -61,7 +61,11 @@ impl RunShow {
         if self.json {
             anstream::println!("{}", serde_json::to_string(&line).unwrap_or_default());
             match line {
-                Line::Event { event: RunEvent::RunFinished { state, .. } } => self.state = Some(state),
+                Line::Event { event } => {
+                    if let RunEvent::RunFinished { state, .. } = *event {
+                        self.state = Some(state);
+                    }
+                }
                 Line::Replayed { replayed } => self.replayed = Some(replayed),
                 _ => {}
             }
@@ -69,7 +73,7 @@ impl RunShow {
         }
         match line {
             Line::Note { text } => self.bars.suspend(|| anstream::eprintln!("{}", faint(&tame(&text)))),
-            Line::Event { event } => self.event(event),
+            Line::Event { event } => self.event(*event),
             Line::Replayed { replayed } => self.replayed = Some(replayed),
             _ => {}
         }
@@ -115,7 +119,7 @@ impl RunShow {
                 ));
             }
             RunEvent::CacheMissed { .. } => {}
-            RunEvent::Verdict { verdict, .. } => self.verdict(&verdict),
+            RunEvent::Verdict { step, verdict } => self.verdict(&step, &verdict),
             RunEvent::Delivered { location, repeated, .. } => {
                 self.say(&format!("{} {}", styled("delivered", GOOD), delivered(&location, repeated)));
             }
@@ -212,9 +216,9 @@ impl RunShow {
         }
     }
 
-    fn verdict(&self, verdict: &Verdict) {
+    fn verdict(&self, step: &StepName, verdict: &Verdict) {
         let style = if verdict.passed { GOOD } else { BAD };
-        self.say(&format!("{} {}", styled("gate", style), tame(&verdict.sentence)));
+        self.say(&format!("{} {}", styled(&step.to_string(), style), tame(&verdict.sentence)));
     }
 
     /// The last lines: how it ended, and what to do next.

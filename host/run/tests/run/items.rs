@@ -5,11 +5,11 @@ use crate::plans::{
     closed, collect, essence, inputs, name, natural, output, outputs, plan, plugin, port, step, stored,
 };
 use plan::{Each, Plan, PlannedStep, ServedPath, Work};
-use ports::{Answer, Call, Page, Task, Watch};
+use ports::{Answer, Call, Page, Task, Watch, Watched};
 use run::RunView;
 use serde_json::json;
 use std::sync::Arc;
-use types::{Artifact, Fault, Measure, ModelName, Record, RunId, RunState, SavedFile, Signature};
+use types::{Artifact, Fault, Measure, ModelName, Record, RunId, RunState, SavedFile, Series, Signature, Verdict};
 
 fn each(step: PlannedStep, each: Each) -> PlannedStep {
     PlannedStep { each: Some(each), ..step }
@@ -46,6 +46,9 @@ fn answer(call: &Call, watch: &dyn Watch, blobs: &FakeBlobs, rows: &[i64]) -> Re
             Ok(Answer::Collected)
         }
         Task::Train { .. } => {
+            for value in [depth as f64, 0.0] {
+                watch.hear(Watched::Metric { name: "loss".to_owned(), value: Some(value), index: 0 });
+            }
             let name = format!("depth-{depth}");
             let digest = ports::Blobs::put(blobs, &types::TenantId::default_tenant(), name.as_bytes())?;
             let files = vec![SavedFile { name, digest, bytes: 1 }];
@@ -71,6 +74,15 @@ fn answer(call: &Call, watch: &dyn Watch, blobs: &FakeBlobs, rows: &[i64]) -> Re
                 difference_interval: None,
             };
             Ok(outputs([("measures", Artifact::Measures { measures: vec![measure] })]))
+        }
+        // It is asked about the model that was chosen, and told what that one's training told.
+        Task::Examine { examination } => {
+            let series = Series { first: Some(5.0), last: Some(0.0), points: 2 };
+            let passed = examination.candidate.predictor.parameters["depth"] == 5
+                && examination.loss == Some(("loss".to_owned(), Some(series)));
+            let (lines, sentence) = (Vec::new(), format!("{examination:?}"));
+            let verdict = Verdict { passed, lines, sentence, outcome: None, against: None };
+            Ok(outputs([("verdict", Artifact::Verdict(verdict))]))
         }
         Task::Transform { .. } if call.who.contains("`none`") => {
             let none = || Artifact::Table(stored(&[], blobs));
@@ -163,7 +175,7 @@ fn items_that_are_too_many_or_too_large_to_record_fail_their_step() {
     assert_eq!(found(parts(0), 3, 100), "failed: step `part`: what it gives is too large to be recorded");
 }
 
-/// Trains for each depth, evaluates each, registers the best.
+/// Trains for each depth, evaluates each, examines and registers the best.
 fn search() -> Plan {
     let train = Work::Train {
         plugin: plugin("net"),
@@ -185,14 +197,25 @@ fn search() -> Plan {
         highest: true,
         parts: Vec::new(),
     };
+    let served = ServedPath { steps: Vec::new(), trainer: Some(name("train")), request: Vec::new() };
+    let examine = Work::Examine {
+        model: output("best.model"),
+        rows: output("rows.table"),
+        answers: None,
+        loss: Some("loss".to_owned()),
+        budget: Default::default(),
+        served: served.clone(),
+        candidate: None,
+    };
     let register = Work::Register {
         model: output("best.model"),
         verdict: None,
+        examined: Some(output("examine.verdict")),
         measures: Some(output("best.measures")),
         name: "spam".parse::<ModelName>().unwrap(),
         alias: None,
         purpose: Default::default(),
-        served: ServedPath { steps: Vec::new(), trainer: Some(name("train")), request: Vec::new() },
+        served,
     };
     plan(vec![
         collect(),
@@ -200,6 +223,7 @@ fn search() -> Plan {
         each(step("predict", predict, &["table:x"]), like("train")),
         each(step("evaluate", evaluate, &["measures"]), like("predict")),
         step("best", best, &["measures", "model"]),
+        step("examine", examine, &["verdict"]),
         step("register", register, &["version"]),
     ])
 }

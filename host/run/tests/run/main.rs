@@ -7,6 +7,7 @@ mod choices;
 mod collect;
 mod conditions;
 mod course;
+mod examined;
 mod fakes;
 mod items;
 mod plans;

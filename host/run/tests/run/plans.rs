@@ -108,6 +108,7 @@ pub(crate) fn whole(auc_at_least: f64) -> Plan {
     let register = Work::Register {
         model: output("train.model"),
         verdict: Some(output("gate.verdict")),
+        examined: None,
         measures: Some(output("evaluate.measures")),
         name: ModelName::parse("spam").unwrap(),
         alias: Some("champion".to_owned()),

@@ -52,6 +52,7 @@ fn model_steps(rows: &str, least: f64) -> Vec<plan::PlannedStep> {
     let register = Work::Register {
         model: output("train.model"),
         verdict: Some(output("gate.verdict")),
+        examined: None,
         measures: None,
         name: ModelName::parse("spam").unwrap(),
         alias: Some("champion".to_owned()),

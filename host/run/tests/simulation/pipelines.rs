@@ -200,6 +200,7 @@ impl Draft {
         let register = Work::Register {
             model: steps::output("train", "model"),
             verdict: Some(steps::output("gate", "verdict")),
+            examined: None,
             measures: None,
             name: ModelName::parse("spam").unwrap(),
             alias: Some("champion".to_owned()),

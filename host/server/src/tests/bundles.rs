@@ -42,6 +42,7 @@ pub(super) fn register(house: &House, tenant: &TenantId) {
         signature: Signature::default(),
         measures: Vec::new(),
         verdict: None,
+        examined: None,
         project: "shop".parse().unwrap(),
         pipeline: "train".parse().unwrap(),
         run: RunId(1),

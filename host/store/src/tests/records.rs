@@ -105,6 +105,7 @@ pub(super) fn registered(run: u64, model: &str, version: u32, alias: Option<&str
         signature: Signature::default(),
         measures: Vec::new(),
         verdict: None,
+        examined: None,
         project: name("tumour"),
         pipeline: name("train"),
         run: RunId(run),

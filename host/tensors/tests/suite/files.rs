@@ -49,6 +49,43 @@ fn what_lies_about_itself_is_refused() {
     assert_eq!(refused(&long), "`data` has a header of more than 1048576 bytes");
 }
 
+/// The bytes of one tensor called `w` of this type and shape.
+fn holding(dtype: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
+    let end = numbers.len();
+    let mut file = file(&format!(r#"{{"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{end}]}}}}"#), 0);
+    file.extend(numbers);
+    file
+}
+
+#[test]
+fn the_first_number_that_is_not_finite_is_named() {
+    let found = |file: &[u8]| finiteness(&mut &file[..]).unwrap();
+    let half = [0x00_u8, 0x3c, 0x00, 0xfc];
+    let brain = [0x80_u8, 0x3f, 0xc0, 0x7f];
+    let large = [f64::MAX, f64::MIN, f64::NEG_INFINITY, f64::NAN].map(f64::to_le_bytes).concat();
+    for (dtype, shape, numbers, at, value, bad) in [
+        ("F16", "[2]", &half[..], vec![1], f32::NEG_INFINITY, 1),
+        ("BF16", "[1,2]", &brain, vec![0, 1], f32::NAN, 1),
+        ("F32", "[]", &f32::INFINITY.to_le_bytes(), vec![], f32::INFINITY, 1),
+        ("F64", "[2,1,2]", &large, vec![1, 0, 0], f32::NEG_INFINITY, 2),
+    ] {
+        let Finiteness { tensors, bad: got, first, .. } = found(&holding(dtype, shape, numbers)).unwrap();
+        let first = first.unwrap_or_else(|| panic!("{dtype}: nothing found"));
+        assert_eq!((tensors, got, first.tensor.as_str(), &first.at), (1, bad, "w", &at), "{dtype}");
+        assert_eq!(first.value.to_bits() & 0x7fff_ffff, value.to_bits() & 0x7fff_ffff, "{dtype}");
+    }
+    // What lies beyond the first piece is found too.
+    let mut many = vec![0.5_f32; 40_000];
+    many[39_999] = f32::NAN;
+    let bytes: Vec<u8> = many.iter().flat_map(|number| number.to_le_bytes()).collect();
+    assert_eq!(found(&holding("F32", "[400,100]", &bytes)).unwrap().first.unwrap().at, [399, 99]);
+    let whole = found(&holding("I64", "[1]", &[0xff; 8])).unwrap();
+    assert_eq!((whole.tensors, whole.numbers, whole.bad), (1, 0, 0));
+    for other in [&b"{}"[..], b"", &holding("F32", "[2]", &[0; 8])[..60], &[0xff; 32]] {
+        assert_eq!(found(other), None);
+    }
+}
+
 #[test]
 fn what_is_written_is_read() {
     let (x, view) = (tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0]), tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0]));

@@ -55,9 +55,7 @@ pub struct ServingWorker {
 impl ServingWorker {
     /// Loads the version; an error here means that it cannot serve.
     pub fn start(pool: Arc<Pool>, tenant: TenantId, model: ServedModel) -> Result<Self, Fault> {
-        let [request, response] = [&model.request, &model.response].map(|fields| Schema { fields: fields.clone() });
-        let mut seat = Seat { pool, tenant, model, request, response, process: None };
-        seat.process = Some(seat.load()?);
+        let mut seat = Seat::new(pool, tenant, model)?;
         let queue = Arc::<Queue>::default();
         let waiting = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("serving".to_owned());
@@ -114,6 +112,14 @@ struct Seat {
 }
 
 impl Seat {
+    /// With a process that has the model.
+    fn new(pool: Arc<Pool>, tenant: TenantId, model: ServedModel) -> Result<Self, Fault> {
+        let [request, response] = [&model.request, &model.response].map(|fields| Schema { fields: fields.clone() });
+        let mut seat = Self { pool, tenant, model, request, response, process: None };
+        seat.process = Some(seat.load()?);
+        Ok(seat)
+    }
+
     /// Answers what waits until the queue is closed.
     fn keep(&mut self, queue: &Queue) {
         let mut pace = Pace::new();

@@ -50,11 +50,11 @@ fn world(passes: bool, once: bool) -> (World, Asked) {
                 Ok(outputs([("verdict", Artifact::Verdict(verdict(passes)))]))
             }
             Task::Train { .. } if once && before == 0 => {
-                [Some(0.9), Some(0.7)].map(tell);
+                [Some(0.9), Some(0.7)].into_iter().for_each(tell);
                 Err(Fault::new(FaultKind::Transient { retry_after_ms: 1 }, format!("`{who}` was interrupted")))
             }
             Task::Train { .. } => {
-                [Some(0.5), None, Some(0.2)].map(tell);
+                [Some(0.5), None, Some(0.2)].into_iter().for_each(tell);
                 natural(call, &kept)
             }
             _ => natural(call, &kept),

@@ -33,8 +33,7 @@ pub fn probe(
     rows: &Table,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Probed, Fault> {
-    let mut seat = Seat { pool: Arc::clone(pool), tenant: tenant.clone(), model, process: None };
-    seat.process = Some(seat.load()?);
+    let mut seat = Seat::new(Arc::clone(pool), tenant.clone(), model)?;
     // A version that serves was warmed.
     seat.ask(&rows.slice(0, 1))?;
     let (begun, mut took, mut alone) = (Instant::now(), Vec::new(), Vec::new());

@@ -452,6 +452,18 @@ fn what_an_endpoint_cannot_be_told_is_an_error_with_its_place() {
         ("canary = { alias = \"b\", steps = [{ analyse = { requests = 10 } }] }", "`analyse` compares nothing"),
         ("canary = { alias = \"b\", steps = [{ analyse = { shift = 0.1 } }] }", "`analyse` lacks its `requests`"),
         (
+            "canary = { alias = \"b\", steps = [{ set_weight = 5 }, { analyse = { requests = 19, shift = 0.1 } }] }",
+            "`requests` is 19, expected 20 to 1000000",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ analyse = { requests = 20, shift = 0.1 } }, { set_weight = 5 }] }",
+            "the candidate gets 0 of 100 requests",
+        ),
+        (
+            "canary = { alias = \"b\", steps = [{ set_weight = 100 }, { analyse = { requests = 20, shift = 0.1 } }] }",
+            "the candidate gets 100 of 100 requests",
+        ),
+        (
             "canary = { alias = \"b\", steps = [{ analyse = { requests = 10, shift = 2 } }] }",
             "`shift` is 2, expected 0 to 1",
         ),

@@ -35,6 +35,13 @@ fn a_key_lets_its_holder_in_and_nobody_else() {
     assert!(error(&serving.post(PREDICT, "{}"), 404).contains("no endpoint"), "nobody needs a key");
     let mistyped = project.stepwell(&["key", "create", "mistyped", "--endpoint", "tumor", "--endpoint", "tumour"]);
     mistyped.expect("key create", 0, &["no endpoint `tumor` is deployed or served so far; those that are: `tumour`"]);
+    mistyped.expect("key create", 0, &["the first of tenant `default`: whoever has no key is let in no more"]);
+    let useless = project.stepwell(&["key", "create", "useless", "--scope", "metrics", "--endpoint", "tumour"]);
+    useless.expect(
+        "key create",
+        2,
+        &["is for some endpoints, and `metrics` tells of all of them", "without `--endpoint`"],
+    );
     project.stepwell(&["key", "revoke", "mistyped"]).expect("key revoke", 0, &[]);
     let ours = key(&project, "default", "app", &[]);
     let acmes = key(&project, "acme", "app", &["--scope", "predict,label", "--endpoint", "tumour", "--expires", "90d"]);

@@ -124,9 +124,10 @@ fn half_a_body_makes_room() {
     }
     serving.get("/v2").good();
     let mut said = Vec::new();
-    // Its end, and no answer: that it took too long it would be told.
+    // Its end, and no answer; where opening them all took this machine long it was told before that it took too long.
     drop(busy.remove(0).read_to_end(&mut said));
-    assert_eq!(String::from_utf8_lossy(&said), "");
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
     let mut latest = busy.pop().unwrap();
     latest.write_all(&[b' '; 100]).unwrap();
     let mut said = [0; 12];

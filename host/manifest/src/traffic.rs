@@ -14,8 +14,8 @@ const ALIAS: &str = "champion";
 const KEYS: [&str; 9] = ["model", "alias", "split", "sticky", "shadow", "canary", "request", "log", "budget"];
 /// Steps of a canary.
 const STEPS_MAX: usize = 100;
-/// Requests that an analysis waits for.
-const REQUESTS_MAX: u128 = 1_000_000;
+/// Requests that an analysis waits for: of fewer not even that all failed would be beyond chance.
+const REQUESTS: std::ops::Range<u128> = 20..1_000_001;
 /// Labels that it waits for: fewer say nothing of a mean, more are not kept in memory.
 const LABELS: std::ops::Range<u128> = 20..50_001;
 const LATENCY_RATIO_MAX: f64 = 1000.0;
@@ -251,6 +251,18 @@ fn canary(reader: &mut Reader, value: &Value<'_>) -> Option<Canary> {
         reader.wrong(steps.span(), message);
     }
     let read: Vec<_> = elements.iter().enumerate().map(|(at, element)| step(reader, at, element)).collect();
+    let mut weight = 0;
+    for (step, element) in read.iter().zip(elements.iter()) {
+        match step {
+            Some(CanaryStep::SetWeight { percent }) => weight = *percent,
+            Some(CanaryStep::Analyse(_)) if !(1..100).contains(&weight) => {
+                let message =
+                    format!("`analyse` compares two versions, and the candidate gets {weight} of 100 requests");
+                reader.wrong_hinted(element.span(), message, "put `{ set_weight = 10 }` before it");
+            }
+            _ => {}
+        }
+    }
     Some(Canary { alias: alias?, steps: read.into_iter().collect::<Option<_>>()? })
 }
 
@@ -298,7 +310,7 @@ fn analysis(reader: &mut Reader, value: &Value<'_>) -> Option<Analysis> {
         let hint = "`accuracy_loss` compares classes, `mae_increase` numbers; keep one";
         reader.wrong_hinted(number.span(), "`analyse` has both `accuracy_loss` and `mae_increase`", hint);
     }
-    let requests = counted(reader, value, ("requests", &OF_REQUESTS, "500"), 1..REQUESTS_MAX + 1)?;
+    let requests = counted(reader, value, ("requests", &OF_REQUESTS, "500"), REQUESTS)?;
     let labels = counted(reader, value, ("labels", &OF_LABELS, "200"), LABELS)?;
     Some(Analysis { requests, error_rate, latency_ratio, shift, labels, accuracy_loss, mae_increase })
 }

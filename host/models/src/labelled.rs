@@ -57,6 +57,13 @@ impl Labelled {
 /// Classes: whether fewer are right by more than the bound, and how many are.
 pub(crate) fn accuracy(bound: f64, stable: &Labelled, candidate: &Labelled) -> (bool, String) {
     let wrong = |of: &Labelled| (of.sum.round() as u64, of.count);
+    if [stable, candidate].iter().all(|of| of.count > 0 && of.sum.round() as u64 == of.count) {
+        let labels = stable.count + candidate.count;
+        return (
+            true,
+            format!("none of {labels} labels is what either version predicted; they may be spelled otherwise"),
+        );
+    }
     let least = least_increase(wrong(stable), wrong(candidate));
     let percent = |of: &Labelled| 100.0 * (1.0 - of.mean());
     let said = format!(

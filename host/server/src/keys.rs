@@ -53,6 +53,9 @@ pub struct NewKey {
     /// Those that are.
     #[serde(default)]
     pub known: Vec<EndpointName>,
+    /// Whether it is the tenant's first: until now whoever reached the server was let in, from now on nobody is without a key.
+    #[serde(default)]
+    pub closes: bool,
 }
 
 /// A key in a list.
@@ -290,6 +293,10 @@ impl Server {
             Some(ms) => Some(ends(ms).ok_or_else(|| Fault::invalid(format!("key `{name}` would never expire")))?),
             None => None,
         };
+        if !endpoints.is_empty() && scopes.contains(&Scope::Metrics) {
+            let message = format!("key `{name}` is for some endpoints, and `metrics` tells of all of them");
+            return Err(Fault::invalid(message).hinted("make a key of its own for that, without `--endpoint`").into());
+        }
         let known = self.endpoint_names(tenant)?;
         let unknown = endpoints.difference(&known).cloned().collect();
         let mut bytes = [0; 32];
@@ -299,10 +306,11 @@ impl Server {
         let key = ApiKey { name, digest, scopes, endpoints, expires_us, rate, created_us: now_us, by };
         let _alone = locked(&self.keys.making);
         self.expect_room(tenant, &key.name)?;
+        let closes = !self.keys.are_needed(Some(tenant), true);
         self.store.append(tenant, &[Record::KeyCreated(key.clone())])?;
         let entry = KeyEntry { key, revoked_us: None };
         self.keys.take_in(tenant, vec![entry.clone()]);
-        Ok(NewKey { key: text, line: line(entry, now_us), unknown, known: known.into_iter().collect() })
+        Ok(NewKey { key: text, line: line(entry, now_us), unknown, known: known.into_iter().collect(), closes })
     }
 
     /// The endpoints of a tenant that are deployed or served.

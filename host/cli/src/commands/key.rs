@@ -25,6 +25,13 @@ pub(crate) async fn key(args: &Args, command: &Key) -> Result<u8, Failure> {
                 let warning = show::styled("warning", show::BAD);
                 anstream::eprintln!("{warning}: {}", show::unknown_endpoints(&made.unknown, &made.known));
             }
+            if made.closes {
+                let warning = show::styled("warning", show::BAD);
+                let tenant = &args.tenant;
+                anstream::eprintln!(
+                    "{warning}: it is the first of tenant `{tenant}`: whoever has no key is let in no more"
+                );
+            }
             if !args.json {
                 // Beside the key, so that a script takes the key alone.
                 anstream::eprint!("{}", show::new_key(&made.line));

@@ -71,6 +71,10 @@ fn what_no_candidate_could_be_asked_with_is_refused() {
             examine("model = \"m.model\", rows = \"data.table\"")
         ),
         expect![[r#"
+            31:41: step `r` wants a gate's verdict at `verdict`; `e.verdict` is an examination's
+                hint: write `examined = "e.verdict"`
+            31:65: step `r` wants an examination at `examined`; `g.verdict` is a gate's verdict
+            35:42: step `q` registers another model than `m.model`, which `e` examines
         "#]],
     );
     with_data(

@@ -6,9 +6,11 @@
 use crate::body::{BODY_TIME_MAX, Pace, Place, REQUEST_BYTES_MAX, Room, too_large};
 use crate::guard::let_on;
 use crate::inference::{
-    Asking, Named, Public, Refused, answers, as_model, endpoint_name, info, is_ready, metadata_of, no_tenant, predicted,
+    Asking, Named, Public, Refused, answers, as_model, at_length, endpoint_name, info, is_ready, metadata_of,
+    no_tenant, predicted,
 };
 use crate::repository::{config_of, index_of, load_model, statistics_of, unload_model};
+use crate::turns::LARGE_BYTES;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -67,7 +69,7 @@ async fn whose(public: Public, tenant: Option<HeaderValue>) -> Result<Public, Re
     let name = String::from_utf8_lossy(said.as_bytes());
     let nobody = |_| Refused::Said(StatusCode::NOT_FOUND, no_tenant(&name));
     let tenant = TenantId::parse(&name).map_err(nobody)?;
-    Ok(public.of_tenant(tenant).await?)
+    Ok(public.of_tenant(tenant)?)
 }
 
 /// What a method answers.
@@ -116,10 +118,10 @@ async fn answer(public: Public, method: &str, headers: HeaderMap, message: Bytes
 }
 
 async fn infer(public: Public, headers: HeaderMap, message: Bytes) -> Result<Vec<u8>, Refused> {
-    let (name, version) = {
+    let (name, version) = at_length(message.len() > LARGE_BYTES, || {
         let request = InferRequest::read(&message)?;
-        (endpoint_name(request.model)?, request.version.to_owned())
-    };
+        Ok((endpoint_name(request.model)?, request.version.to_owned()))
+    })?;
     let most = public.server.request_bytes_max(&public.tenant, &name);
     if let Some(most) = most.and_then(|most| usize::try_from(most).ok()).filter(|most| message.len() > *most) {
         return Err(too_large(most));

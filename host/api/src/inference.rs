@@ -28,6 +28,8 @@ use types::{EndpointName, Fault, FaultKind, Field, Id, ModelName, TenantId};
 pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 /// An answer of more rows takes long to write.
 const LARGE_ROWS: u64 = 256;
+/// A plain request of more rows counts as large.
+const FEW_ROWS: usize = 64;
 
 /// What the public routes share: whose endpoints they are, and what this tenant's requests may take of this process.
 #[derive(Clone)]
@@ -37,7 +39,7 @@ pub(crate) struct Public {
     pub(crate) room: Room,
     /// Of callers whom nobody knows yet.
     pub(crate) strangers: Room,
-    turns: Turns,
+    pub(crate) turns: Turns,
     shares: Shares,
 }
 
@@ -49,9 +51,8 @@ impl Public {
     }
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
-    pub(crate) async fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
-        let (server, known) = (Arc::clone(&self.server), tenant.clone());
-        off_thread(move || server.endpoints(&known).map(drop)).await?;
+    pub(crate) fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
+        self.server.expect_tenant(&tenant)?;
         let (room, turns) = self.shares.of(&tenant);
         Ok(Self { tenant, room, turns, ..self })
     }
@@ -212,7 +213,7 @@ pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Req
     let public = match is_hook(request.uri().path()) {
         // Whether there is such a tenant is told to whoever has signed.
         true => Public { tenant, ..public },
-        false => public.of_tenant(tenant).await?,
+        false => public.of_tenant(tenant)?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
     request.extensions_mut().clear();
@@ -388,7 +389,9 @@ pub(crate) async fn predict(
     let name = endpoint_name(&endpoint)?;
     expect_plain(&headers)?;
     let request = public.body(&name, request).await?;
-    let bytes = request.as_ref().len();
+    // However little each of many rows says, it takes as long as a row.
+    let rows = request.as_ref().iter().filter(|byte| **byte == b'{').count();
+    let bytes = request.as_ref().len().max(rows.saturating_mul(LARGE_BYTES / FEW_ROWS));
     let read = move |columns: &[Field]| serve::plain_table(request.as_ref(), columns).map(Asked::of);
     let write = |served: &Served, _: &Asked| {
         serve::plain_response(&served.model, served.version, served.first, &served.predictions)
@@ -456,7 +459,7 @@ async fn answered<T>(
 
 /// Does here what is done in no time, and what takes long where it keeps nobody waiting: to hand a small request to another
 /// thread takes longer than to read it. A panic is ours and becomes an error, not a hang-up.
-fn at_length<T>(is_long: bool, work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+pub(crate) fn at_length<T>(is_long: bool, work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
     let work = || catch_unwind(AssertUnwindSafe(work));
     let done = if is_long { tokio::task::block_in_place(work) } else { work() };
     done.unwrap_or_else(|_| {

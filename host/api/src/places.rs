@@ -59,6 +59,8 @@ struct Request {
     came: Instant,
     /// When its body went on last, until all of it has come.
     sending: Option<Instant>,
+    /// Since when its answer's next bytes are the client's to take.
+    taking: Option<Instant>,
 }
 
 /// What a connection waits for its client to do, and since when.
@@ -72,8 +74,8 @@ pub(crate) enum Waiting {
 
 impl State {
     fn waiting(&self) -> Option<Waiting> {
-        // All that is asked is still being sent.
-        let sending = || self.asked.values().map(|request| request.sending).min().flatten();
+        // All that is asked is still being sent, or its answer not taken.
+        let sending = || self.asked.values().map(|request| request.sending.or(request.taking)).min().flatten();
         match (self.unread, self.asked.is_empty()) {
             (Some(since), _) => Some(Waiting::Stalled(since)),
             (None, true) => Some(Waiting::Idle(self.changed)),
@@ -151,7 +153,7 @@ impl Place {
         let number = self.change(|state| {
             let came = Instant::now();
             state.count += 1;
-            state.asked.insert(state.count, Request { came, sending: is_sending.then_some(came) });
+            state.asked.insert(state.count, Request { came, sending: is_sending.then_some(came), taking: None });
             state.count
         });
         Asked { place: Arc::clone(self), number }
@@ -166,6 +168,13 @@ impl Place {
     fn sent(&self, number: u64, sending: Option<Instant>) {
         if let Some(request) = self.state().asked.get_mut(&number) {
             request.sending = sending;
+        }
+    }
+
+    /// Takes note that there are bytes of an answer to take, or none just now.
+    fn took(&self, number: u64, taking: Option<Instant>) {
+        if let Some(request) = self.state().asked.get_mut(&number) {
+            request.taking = taking;
         }
     }
 
@@ -294,9 +303,11 @@ impl Asked {
         }
     }
 
-    /// The answer's body, which ends the request when the connection has it all.
+    /// The answer's body. From now on it is the client who is waited for, and the request ends with the last of its bytes, whoever
+    /// holds them: in HTTP/2 a client takes no more of it than it says, and nothing at all if it likes.
     pub(crate) fn answered_by(self, body: Body) -> Answering {
-        Answering { body, _asked: self }
+        self.place.took(self.number, Some(Instant::now()));
+        Answering { body, asked: Arc::new(self) }
     }
 }
 
@@ -354,7 +365,19 @@ impl<B> Drop for Sending<B> {
 /// An answer's body on its way.
 pub(crate) struct Answering {
     body: Body,
-    _asked: Asked,
+    asked: Arc<Asked>,
+}
+
+/// Some of its bytes.
+struct OnTheirWay {
+    bytes: Bytes,
+    _asked: Arc<Asked>,
+}
+
+impl AsRef<[u8]> for OnTheirWay {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl HttpBody for Answering {
@@ -365,7 +388,12 @@ impl HttpBody for Answering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        // What there is the client is to take; until there is more it waits for us.
+        self.asked.place.took(self.asked.number, polled.is_ready().then(Instant::now));
+        polled.map_ok(|frame| {
+            frame.map_data(|bytes| Bytes::from_owner(OnTheirWay { bytes, _asked: Arc::clone(&self.asked) }))
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -459,6 +487,26 @@ mod tests {
         places.one_idle().await;
         places.make_room(Instant::now());
         assert!(is_leaving(&second));
+    }
+
+    /// Nothing of it is asked for while an HTTP/2 client leaves no window; and its bytes may stay with the connection.
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_makes_room() {
+        let mut places = Places::default();
+        let (untaken, held) = (places.take(), places.take());
+        let _body = untaken.asked(false).answered_by(Body::from("answer"));
+        let mut body = held.asked(false).answered_by(Body::from("answer"));
+        let bytes = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.unwrap().unwrap();
+        drop(body);
+        assert!(held.asked_since().is_some(), "its bytes are with nobody yet");
+        for place in [&untaken, &held] {
+            places.make_room(Instant::now() + 2 * PATIENCE);
+            place.told_to_leave().await;
+            place.state().is_leaving = false;
+            place.state().asked.values_mut().for_each(|request| request.taking = None);
+        }
+        drop(bytes);
+        assert_eq!(held.asked_since(), None);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! `POST /labels/NAME` for applications, and for the owner of the data folder what is kept of predictions.
 
 use crate::error::{Refusal, off_thread};
-use crate::inference::{Answer, Named, Public, Refused, encoded, endpoint_name, expect_plain};
+use crate::inference::{Answer, Named, Public, Refused, at_length, encoded, endpoint_name, expect_plain};
 use crate::lines::{Line, lines};
 use axum::Json;
 use axum::body::Body;
@@ -25,11 +25,15 @@ pub(crate) async fn label(
     let name = endpoint_name(&endpoint)?;
     expect_plain(&headers)?;
     let body = public.room.read_at_most(LABELS_BYTES_MAX, request).await?;
-    let request: LabelRequest = serde_json::from_slice(body.as_ref()).map_err(|error| {
-        let why: String = error.to_string().chars().take(400).collect();
-        Refused::Said(StatusCode::BAD_REQUEST, format!("cannot read the request: {why}"))
-    })?;
-    encoded(&off_thread(move || public.server.label(&public.tenant, &name, &request)).await?)
+    let _turn = public.turns.take(body.as_ref().len()).await?;
+    let answer = at_length(true, || {
+        let request: LabelRequest = serde_json::from_slice(body.as_ref()).map_err(|error| {
+            let why: String = error.to_string().chars().take(400).collect();
+            Refused::Said(StatusCode::BAD_REQUEST, format!("cannot read the request: {why}"))
+        })?;
+        Ok(public.server.label(&public.tenant, &name, &request)?)
+    });
+    encoded(&answer?)
 }
 
 pub(crate) async fn list(

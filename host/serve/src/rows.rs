@@ -13,6 +13,8 @@ use types::{DataType, Field};
 
 /// Unknown columns that are read over, by name; the next one ends the reading.
 const UNKNOWN_MAX: usize = 1000;
+/// Values that may be null and that rows may leave out: two bytes of a row leave out as many as a model has columns.
+const MISSED_MAX: usize = 2_000_000;
 
 /// The rows so far, as columns.
 pub(crate) struct Rows<'a> {
@@ -21,6 +23,8 @@ pub(crate) struct Rows<'a> {
     by_name: OnceCell<BTreeMap<&'a str, usize>>,
     columns: Vec<Column<'a>>,
     count: usize,
+    /// Values that rows left out.
+    missed: usize,
     unknown: BTreeSet<String>,
     problems: Problems,
 }
@@ -51,6 +55,7 @@ impl<'a> Rows<'a> {
             by_name: OnceCell::new(),
             columns,
             count: 0,
+            missed: 0,
             unknown: BTreeSet::new(),
             problems: Problems::default(),
         }
@@ -71,10 +76,17 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn end_row(&mut self) {
+    fn end_row<E: Error>(&mut self) -> Result<(), E> {
         let row = self.count;
-        self.columns.iter_mut().filter(|column| column.last != Some(row)).for_each(|column| column.miss(row));
+        for column in self.columns.iter_mut().filter(|column| column.last != Some(row)) {
+            column.miss(row);
+            self.missed += 1;
+        }
         self.count += 1;
+        match self.missed > MISSED_MAX {
+            true => Err(E::custom(format!("the rows leave out more than {MISSED_MAX} values together"))),
+            false => Ok(()),
+        }
     }
 
     /// The rows as a table, or every problem they have.
@@ -221,8 +233,7 @@ impl<'de> Visitor<'de> for RowReader<'_, '_> {
                 }
             }
         }
-        rows.end_row();
-        Ok(())
+        rows.end_row()
     }
 }
 

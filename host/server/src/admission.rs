@@ -17,6 +17,8 @@ use types::{Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
 
 /// How often one that waits asks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long what was measured of a tenant's disk holds for requests.
+const MEASURED: Duration = Duration::from_secs(1);
 /// How often an attempt under a quota of CPU time is looked at.
 const METER: Duration = Duration::from_millis(200);
 
@@ -29,6 +31,8 @@ pub(crate) struct Admission {
     layout: Box<dyn Fn(&TenantId) -> worker::Layout + Send + Sync>,
     queue: Mutex<Queue>,
     tickets: AtomicU64,
+    /// What lay on tenants' disks, and until when that holds.
+    measured: Mutex<BTreeMap<TenantId, (Instant, u64)>>,
 }
 
 struct Queue {
@@ -62,8 +66,9 @@ impl Admission {
         slots: usize,
     ) -> Self {
         let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeSet::new() };
-        let (layout, queue, tickets) = (Box::new(layout), Mutex::new(queue), AtomicU64::new(0));
-        Self { store, pool, accounts, predictions, layout, queue, tickets }
+        let (layout, queue, tickets, measured) =
+            (Box::new(layout), Mutex::new(queue), AtomicU64::new(0), Mutex::default());
+        Self { store, pool, accounts, predictions, layout, queue, tickets, measured }
     }
 
     /// How many attempts of the tenant run.
@@ -80,14 +85,39 @@ impl Admission {
         Ok(self.store.storage_bytes(tenant, elsewhere)?)
     }
 
+    /// The same for one of many requests: what lies on the disk is as it was a moment ago, so that measuring it takes little of the
+    /// time, however many files there are.
+    pub(crate) fn check_often(&self, tenant: &TenantId) -> Result<(), Fault> {
+        self.check_storage(tenant, |tenant| {
+            let known = locked(&self.measured).get(tenant).copied();
+            if let Some((_, used)) = known.filter(|(until, _)| Instant::now() < *until) {
+                return Ok(used);
+            }
+            let begun = Instant::now();
+            let used = self.storage_bytes(tenant)?;
+            let until = Instant::now() + MEASURED.max(begun.elapsed() * 50);
+            locked(&self.measured).insert(tenant.clone(), (until, used));
+            Ok(used)
+        })
+        .map(drop)
+    }
+
     /// An error if the tenant may not do more now: it is suspended, or a quota is used up.
     pub(crate) fn check(&self, tenant: &TenantId) -> Result<TenantEntry, Fault> {
+        self.check_storage(tenant, |tenant| self.storage_bytes(tenant))
+    }
+
+    fn check_storage(
+        &self,
+        tenant: &TenantId,
+        measure: impl Fn(&TenantId) -> Result<u64, Fault>,
+    ) -> Result<TenantEntry, Fault> {
         let entry = self.store.entry(tenant)?;
         if entry.suspended {
             return Err(Fault::invalid(crate::Error::Suspended(tenant.clone()).to_string()));
         }
         if let Some(limit) = entry.quota.storage_bytes {
-            let used = self.storage_bytes(tenant)?;
+            let used = measure(tenant)?;
             if used >= limit {
                 return Err(Fault::quota(QuotaKind::Storage, Quantity::Bytes(used).about(), Quantity::Bytes(limit)));
             }

@@ -121,7 +121,7 @@ impl Server {
                 "endpoint `{name}` has just changed its columns; send the request again"
             )));
         }
-        self.admission.check(tenant)?;
+        self.admission.check_often(tenant)?;
         let shadow = self.shadow(tenant, name, &endpoint, loaded.version.version, &rows)?;
         let trace = (sender.header)("traceparent").map(Arc::from);
         let series = self.metrics.series(tenant, name, loaded.version.version);

@@ -145,11 +145,11 @@ impl Book {
         }
         let (is_first, was_much) = (buffer.noted.is_empty(), buffer.bytes > MUCH_BYTES);
         buffer.bytes += bytes;
-        if !buffer.noted.last().is_some_and(|alike| alike.is_like(&noted)) {
+        let place = buffer.noted.iter().position(|alike| alike.is_like(&noted)).unwrap_or_else(|| {
             buffer.noted.push(Alike::new(&noted));
-        }
-        let alike = buffer.noted.last_mut().ok_or_else(|| Fault::host("what was put there is not there"))?;
-        alike.add(id, noted).map_err(Fault::host)?;
+            buffer.noted.len() - 1
+        });
+        buffer.noted[place].add(id, noted).map_err(Fault::host)?;
         let is_much = buffer.bytes > MUCH_BYTES && !was_much;
         told(is_first, is_much)
     }

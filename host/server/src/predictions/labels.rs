@@ -8,7 +8,8 @@
 use super::book::Book;
 use super::files::{entries, make, unusable};
 use crate::{Error, locked};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -47,10 +48,42 @@ pub struct LabelRequest {
 pub struct NewLabel {
     pub prediction_id: String,
     /// A text, a number or a truth.
+    #[serde(deserialize_with = "scalar")]
     pub label: Value,
     /// When it became so: RFC 3339.
     #[serde(default)]
     pub at: Option<String>,
+}
+
+/// A value that is no list and no object: what stands in one is not even read.
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    struct Scalar;
+    impl Visitor<'_> for Scalar {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text, a number or a truth")
+        }
+        fn visit_unit<E>(self) -> Result<Value, E> {
+            Ok(Value::Null)
+        }
+        fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+            Ok(value.into())
+        }
+        fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+            Ok(value.into())
+        }
+        fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+            Ok(value.into())
+        }
+        fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+            Ok(value.into())
+        }
+        fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+            Ok(value.into())
+        }
+    }
+    deserializer.deserialize_any(Scalar)
 }
 
 /// What became of labels.

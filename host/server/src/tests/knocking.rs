@@ -117,7 +117,9 @@ fn a_key_is_good_until_it_ends_and_no_other_text_is() {
 #[test]
 fn a_key_may_do_what_it_says_and_no_more() {
     let house = House::new();
-    let few = KeyRequest { endpoints: [endpoint("tumour")].into(), ..request("few", &Scope::ALL) };
+    let few = |scopes: &[Scope]| KeyRequest { endpoints: [endpoint("tumour")].into(), ..request("few", scopes) };
+    assert!(house.server.create_key(&tenant(), few(&Scope::ALL)).is_err(), "metrics are of all endpoints");
+    let few = few(&[Scope::Predict, Scope::Label, Scope::Manage]);
     let (few, label) = (house.key(&tenant(), few), house.key(&tenant(), request("label", &[Scope::Label])));
     assert_eq!(house.knock(Some(&label), None, Scope::Label, Some("tumour")), keyed(&tenant()));
     for scope in [Scope::Predict, Scope::Metrics, Scope::Manage] {
@@ -129,7 +131,7 @@ fn a_key_may_do_what_it_says_and_no_more() {
     assert_eq!(house.knock(Some(&few), None, Scope::Predict, Some("other")), Err(none));
     assert_eq!(house.knock(Some(&few), None, Scope::Predict, None), keyed(&tenant()));
     for scope in [Scope::Metrics, Scope::Manage] {
-        let barred = Barred::OutOfScope { key: name("few"), scope, of_endpoints: true };
+        let barred = Barred::OutOfScope { key: name("few"), scope, of_endpoints: scope == Scope::Manage };
         assert_eq!(house.knock(Some(&few), None, scope, None), Err(barred));
     }
     // As a call of gRPC asks, whose message alone names the endpoint.

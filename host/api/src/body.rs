@@ -20,7 +20,7 @@ pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(20);
 /// From the end of the head to the end of a small body, or to [`PACE_BYTES`] of a larger one.
 const SMALL_TIME_MAX: Duration = Duration::from_secs(5);
 /// A body goes on by so much in [`PACE_TIME_MAX`], or ends: whoever drips does not keep the room that it has taken.
-const PACE_BYTES: usize = 64 << 10;
+pub(crate) const PACE_BYTES: usize = 64 << 10;
 const PACE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What there is room for of a tenant's: as much as is left free for all others. However many take what they can, there is as
@@ -35,12 +35,12 @@ struct Share {
 }
 
 /// Bytes of a room. Dropped, they are free again.
-pub(crate) struct Place {
+pub(crate) struct Lease {
     room: Room,
     bytes: usize,
 }
 
-impl Place {
+impl Lease {
     /// Takes more.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
         self.room.take(bytes)?;
@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Lease {
     fn drop(&mut self) {
         self.room.0.all.fetch_sub(self.bytes, Ordering::AcqRel);
         self.room.0.held.fetch_sub(self.bytes, Ordering::AcqRel);
@@ -59,7 +59,7 @@ impl Drop for Place {
 /// A body; while it lives it takes its place of the room.
 pub(crate) struct Taken {
     bytes: Vec<u8>,
-    _place: Place,
+    _lease: Lease,
 }
 
 impl AsRef<[u8]> for Taken {
@@ -82,14 +82,14 @@ impl Room {
     /// The body of an answer, if there is room for it. It keeps its place until it is written: a client that reads nothing
     /// takes no more than there is.
     pub(crate) fn answer(&self, bytes: Vec<u8>) -> Result<Body, Refused> {
-        let _place = self.place(bytes.len())?;
-        Ok(Body::from(Bytes::from_owner(Taken { bytes, _place })))
+        let _lease = self.lease(bytes.len())?;
+        Ok(Body::from(Bytes::from_owner(Taken { bytes, _lease })))
     }
 
-    /// A place for so many bytes, if there is room for them.
-    pub(crate) fn place(&self, bytes: usize) -> Result<Place, Refused> {
+    /// Room for so many bytes, if there is room for them.
+    pub(crate) fn lease(&self, bytes: usize) -> Result<Lease, Refused> {
         self.take(bytes)?;
-        Ok(Place { room: self.clone(), bytes })
+        Ok(Lease { room: self.clone(), bytes })
     }
 
     fn take(&self, bytes: usize) -> Result<(), Refused> {
@@ -125,7 +125,7 @@ impl Room {
         if body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large(bytes_max));
         }
-        let (mut bytes, mut place) = (Vec::new(), self.place(0)?);
+        let (mut bytes, mut lease) = (Vec::new(), self.lease(0)?);
         while let Some(frame) = timeout_at(pace.due(), body.frame()).await.map_err(|_| pace.missed())? {
             let broken =
                 |error| Refused::Said(StatusCode::BAD_REQUEST, format!("the request's body breaks off: {error}"));
@@ -134,11 +134,11 @@ impl Room {
                 return Err(too_large(bytes_max));
             }
             // Room is taken for what has come, not for what is announced: announcing is free.
-            place.grow(data.len())?;
+            lease.grow(data.len())?;
             pace.came(Instant::now(), data.len());
             bytes.extend_from_slice(&data);
         }
-        Ok(Taken { bytes, _place: place })
+        Ok(Taken { bytes, _lease: lease })
     }
 }
 
@@ -291,19 +291,19 @@ mod tests {
         let mut taken = Vec::new();
         for (others, room) in rooms.iter().enumerate() {
             let mut bytes = 0;
-            while let Ok(place) = room.place(1 << 20) {
-                taken.push(place);
+            while let Ok(lease) = room.lease(1 << 20) {
+                taken.push(lease);
                 bytes += 1;
             }
             // Half of what the one before found, for it took as much as it left.
             assert_eq!(bytes, 128 >> others, "MiB beside {others} others");
         }
         let quiet = Room::new(&rooms[0].0.all);
-        assert!(quiet.place(512 << 10).is_ok());
+        assert!(quiet.lease(512 << 10).is_ok());
         drop(taken);
         assert!(rooms.iter().all(|room| room.0.held.load(Ordering::Acquire) == 0));
         assert_eq!(quiet.0.all.load(Ordering::Acquire), 0);
-        assert!(quiet.place(ALONE_BYTES).is_ok() && quiet.place(ALONE_BYTES + 1).is_err());
+        assert!(quiet.lease(ALONE_BYTES).is_ok() && quiet.lease(ALONE_BYTES + 1).is_err());
     }
 
     async fn told(pace: Pace, body: Body) -> (StatusCode, String) {

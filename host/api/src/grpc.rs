@@ -3,7 +3,7 @@
 //! Messages cross this page as bytes: [`serve::grpc`] reads and writes them, and what they ask for is what the REST routes
 //! answer. A caller of another tenant than the port's says so in the metadata `stepwell-tenant`.
 
-use crate::body::{BODY_TIME_MAX, Pace, Place, REQUEST_BYTES_MAX, Room, too_large};
+use crate::body::{BODY_TIME_MAX, Lease, Pace, REQUEST_BYTES_MAX, Room, too_large};
 use crate::guard::let_on;
 use crate::inference::{
     Asking, Named, Public, Refused, answers, as_model, at_length, endpoint_name, info, is_ready, metadata_of,
@@ -215,24 +215,24 @@ impl tonic::server::StreamingService<Bytes> for Streamed {
 /// What a call takes of the room: its messages as they come, and its last answers until they are written. The one before the
 /// last may still be on its way when the last is made.
 #[derive(Clone, Default)]
-struct Held(Arc<Mutex<Places>>);
+struct Held(Arc<Mutex<Leases>>);
 
 #[derive(Default)]
-struct Places {
-    asked: Option<Place>,
-    answers: [Option<Place>; 2],
+struct Leases {
+    asked: Option<Lease>,
+    answers: [Option<Lease>; 2],
 }
 
 impl Held {
-    fn places(&self) -> std::sync::MutexGuard<'_, Places> {
+    fn leases(&self) -> std::sync::MutexGuard<'_, Leases> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn asked(&self, room: &Room, bytes: usize) -> Result<(), Refused> {
-        match &mut self.places().asked {
-            Some(place) => place.grow(bytes),
+        match &mut self.leases().asked {
+            Some(lease) => lease.grow(bytes),
             none => {
-                *none = Some(room.place(bytes)?);
+                *none = Some(room.lease(bytes)?);
                 Ok(())
             }
         }
@@ -240,17 +240,17 @@ impl Held {
 
     /// Whether there is no message that came and is not answered.
     fn is_answered(&self) -> bool {
-        self.places().asked.is_none()
+        self.leases().asked.is_none()
     }
 
     /// Gives back what the messages so far have taken.
     fn answered(&self) {
-        self.places().asked = None;
+        self.leases().asked = None;
     }
 
     fn answer(&self, room: &Room, bytes: Vec<u8>) -> Result<Bytes, Refused> {
-        let place = room.place(bytes.len())?;
-        let answers = &mut self.places().answers;
+        let place = room.lease(bytes.len())?;
+        let answers = &mut self.leases().answers;
         answers.swap(0, 1);
         answers[1] = Some(place);
         Ok(bytes.into())
@@ -385,12 +385,12 @@ mod tests {
     async fn a_message_keeps_its_place_until_its_call_is_over() {
         let (room, held) = (room(), Held::default());
         let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
-        assert!(room.place(WHOLE_ROOM).is_ok(), "nothing has come yet");
+        assert!(room.lease(WHOLE_ROOM).is_ok(), "nothing has come yet");
         assert_eq!(body.collect().await.unwrap().to_bytes(), "message");
-        assert!(room.place(WHOLE_ROOM).is_err());
+        assert!(room.lease(WHOLE_ROOM).is_err());
         held.answered();
-        assert!(room.place(WHOLE_ROOM).is_ok());
-        let full = room.place(WHOLE_ROOM - 3);
+        assert!(room.lease(WHOLE_ROOM).is_ok());
+        let full = room.lease(WHOLE_ROOM - 3);
         let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
         assert_eq!(body.collect().await.unwrap_err().code(), Code::Unavailable);
         drop(full);
@@ -402,10 +402,10 @@ mod tests {
         for _ in 0..9 {
             assert!(held.answer(&room, vec![0; WHOLE_ROOM / 4]).is_ok());
         }
-        assert!(room.place(WHOLE_ROOM / 2).is_ok());
-        assert!(room.place(WHOLE_ROOM / 2 + 1).is_err());
+        assert!(room.lease(WHOLE_ROOM / 2).is_ok());
+        assert!(room.lease(WHOLE_ROOM / 2 + 1).is_err());
         drop(held);
-        assert!(room.place(WHOLE_ROOM).is_ok());
+        assert!(room.lease(WHOLE_ROOM).is_ok());
     }
 
     #[tokio::test]

@@ -389,9 +389,7 @@ pub(crate) async fn predict(
     let name = endpoint_name(&endpoint)?;
     expect_plain(&headers)?;
     let request = public.body(&name, request).await?;
-    // However little each of many rows says, it takes as long as a row.
-    let rows = request.as_ref().iter().filter(|byte| **byte == b'{').count();
-    let bytes = request.as_ref().len().max(rows.saturating_mul(LARGE_BYTES / FEW_ROWS));
+    let bytes = weight(request.as_ref());
     let read = move |columns: &[Field]| serve::plain_table(request.as_ref(), columns).map(Asked::of);
     let write = |served: &Served, _: &Asked| {
         serve::plain_response(&served.model, served.version, served.first, &served.predictions)
@@ -400,12 +398,19 @@ pub(crate) async fn predict(
     Ok(json(public.room.answer(answer.await?)?).into_response())
 }
 
+/// As how many bytes a plain request counts: however little each of many rows says, it takes as long as a row.
+fn weight(request: &[u8]) -> usize {
+    // The request itself is an object too.
+    let rows = request.iter().filter(|byte| **byte == b'{').count().saturating_sub(1);
+    request.len().max(rows.saturating_mul(LARGE_BYTES / FEW_ROWS))
+}
+
 /// What a request says besides its rows.
 pub(crate) struct Asking {
     /// The version that is to answer, if it asks for one.
     pub(crate) version: Option<u32>,
     pub(crate) headers: HeaderMap,
-    /// How large it is.
+    /// As how many it counts.
     pub(crate) bytes: usize,
 }
 
@@ -436,16 +441,16 @@ async fn answered<T>(
 ) -> Result<T, Refused> {
     let (server, tenant) = (&public.server, &public.tenant);
     let is_long = asking.bytes > LARGE_BYTES || !server.answers_at_once(tenant, name);
-    let (answering, asked) = at_length(is_long, || {
+    let (request, asked) = at_length(is_long, || {
         let columns = server.request_columns(tenant, name)?;
         let asked = read(&columns.fields)?;
         took.read();
         let sender = Sender { version: asking.version, header: &|name| header(&asking.headers, name) };
-        Ok((server.answering(tenant, name, asked.rows.clone(), &sender)?, asked))
+        Ok((server.route(tenant, name, asked.rows.clone(), &sender)?, asked))
     })?;
     let (tell, told) = oneshot::channel();
     // The turn ends with the work, even if nobody waits for it any more.
-    answering.ask(move |served| {
+    request.ask(move |served| {
         drop(turn);
         drop(tell.send(served));
     });
@@ -471,4 +476,17 @@ pub(crate) fn at_length<T>(is_long: bool, work: impl FnOnce() -> Result<T, Refus
 /// The value of a header, if it is text.
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_are_a_large_request_however_little_they_say() {
+        let rows = |count: usize| format!("{{\"rows\":[{}]}}", vec!["{}"; count].join(","));
+        assert!(weight(rows(FEW_ROWS).as_bytes()) <= LARGE_BYTES);
+        assert!(weight(rows(FEW_ROWS + 1).as_bytes()) > LARGE_BYTES);
+        assert_eq!(weight(&[b' '; LARGE_BYTES + 1]), LARGE_BYTES + 1);
+    }
 }

@@ -4,6 +4,7 @@
 //! costs nothing: a few hundred would lock everybody else out. So whoever waits for its client makes room: first who asks
 //! nothing, for longest; then, of whoever has most that keep us waiting, the one that does so for longest.
 
+use crate::body::PACE_BYTES;
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use std::collections::BTreeMap;
@@ -18,8 +19,6 @@ use types::TenantId;
 
 /// How long the client of a request may keep us waiting before its connection may be asked to make room.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
-/// What a client goes on by.
-const PACE_BYTES: usize = 64 << 10;
 /// What is read of a client that is still sending once it is answered, and for how long.
 const LINGER_BYTES_MAX: usize = 64 << 20;
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -305,9 +304,9 @@ impl Asked {
 
     /// The answer's body. From now on it is the client who is waited for, and the request ends with the last of its bytes, whoever
     /// holds them: in HTTP/2 a client takes no more of it than it says, and nothing at all if it likes.
-    pub(crate) fn answered_by(self, body: Body) -> Answering {
+    pub(crate) fn answered_by(self, body: Body) -> Reply {
         self.place.took(self.number, Some(Instant::now()));
-        Answering { body, asked: Arc::new(self) }
+        Reply { body, asked: Arc::new(self) }
     }
 }
 
@@ -363,7 +362,7 @@ impl<B> Drop for Sending<B> {
 }
 
 /// An answer's body on its way.
-pub(crate) struct Answering {
+pub(crate) struct Reply {
     body: Body,
     asked: Arc<Asked>,
 }
@@ -380,7 +379,7 @@ impl AsRef<[u8]> for OnTheirWay {
     }
 }
 
-impl HttpBody for Answering {
+impl HttpBody for Reply {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,6 +1,7 @@
 //! A few rows now and a few then -> one table: their values are copied as they come, and nothing of where they came from is kept.
 
 use crate::column::{GuestColumn, encode, number_bytes};
+use crate::rows::bit;
 use crate::{Error, Table};
 use arrow::array::Array;
 use std::sync::Arc;
@@ -32,34 +33,30 @@ impl Gathered {
         &self.schema
     }
 
-    /// Adds the rows of a table with these columns. On an error those before stay as they are.
+    /// Adds the rows of a table with these columns, unless there would be more than a table may have.
     pub fn add(&mut self, table: &Table) -> Result<(), Error> {
         if *table.schema() != *self.schema {
             return Err(Error::Shape("rows of other columns are gathered".to_owned()));
         }
-        let before = self.rows as usize;
         let too_much = || Error::Shape("more is gathered than a table may have".to_owned());
-        let rows = before.checked_add(usize::try_from(table.rows()).map_err(|_| too_much())?);
-        let rows = rows.and_then(|rows| u32::try_from(rows).ok()).ok_or_else(too_much)?;
+        let rows =
+            u32::try_from(table.rows()).ok().and_then(|more| self.rows.checked_add(more)).ok_or_else(too_much)?;
         let bytes = usize::try_from(table.bytes()).map_err(|_| too_much())?;
         if self.columns.iter().any(|column| column.data.len() + bytes > i32::MAX as usize) {
             return Err(too_much());
         }
+        let mut start = self.rows as usize;
         for batch in table.batches() {
-            let encoded = self.schema.fields.iter().zip(batch.columns()).map(|(field, array)| {
-                let is_plain = number_bytes(array).is_some() && array.null_count() == 0;
-                (!is_plain).then(|| encode(field, std::slice::from_ref(array))).transpose()
-            });
-            let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
-            let (start, end) = (self.rows as usize, self.rows as usize + batch.num_rows());
-            for ((column, array), encoded) in self.columns.iter_mut().zip(batch.columns()).zip(encoded) {
-                match encoded {
-                    Some(more) => column.add(&more, start),
-                    None => column.add_numbers(number_bytes(array).unwrap_or_default(), start, end),
+            let end = start + batch.num_rows();
+            for ((field, array), column) in self.schema.fields.iter().zip(batch.columns()).zip(&mut self.columns) {
+                match number_bytes(array).filter(|_| array.null_count() == 0) {
+                    Some(values) => column.add_numbers(values, start, end),
+                    None => column.add(&encode(field, std::slice::from_ref(array))?, start),
                 }
             }
-            self.rows = u32::try_from(end).unwrap_or(rows);
+            start = end;
         }
+        self.rows = rows;
         Ok(())
     }
 
@@ -120,14 +117,10 @@ impl Growing {
     }
 }
 
-fn bit(bits: &[u8], row: usize) -> bool {
-    bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
-}
-
 /// Bits for the rows from `start` to `end`; `is_set` is asked by their place among these.
-fn append_bits(bits: &mut Vec<u8>, start: usize, end: usize, is_set: impl Fn(usize) -> bool) {
+fn append_bits(bits: &mut Vec<u8>, start: usize, end: usize, is_set: impl Fn(u32) -> bool) {
     bits.resize(end.div_ceil(8), 0);
-    (start..end).filter(|row| is_set(row - start)).for_each(|row| bits[row / 8] |= 1 << (row % 8));
+    (start..end).filter(|row| is_set((row - start) as u32)).for_each(|row| bits[row / 8] |= 1 << (row % 8));
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ fn fixed<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     data.chunks_exact(N).map(|bytes| bytes.try_into().expect("a chunk of N bytes has N bytes"))
 }
 
-fn bit(bits: &[u8], row: u32) -> bool {
+pub(crate) fn bit(bits: &[u8], row: u32) -> bool {
     bits.get(row as usize / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
 }
 

@@ -14,7 +14,7 @@ const ALIAS: &str = "champion";
 const KEYS: [&str; 9] = ["model", "alias", "split", "sticky", "shadow", "canary", "request", "log", "budget"];
 /// Steps of a canary.
 const STEPS_MAX: usize = 100;
-/// Requests that an analysis waits for: of fewer not even that all failed would be beyond chance.
+/// Requests that an analysis waits for: of a handful not even that all failed is beyond chance, and no percentile means anything.
 const REQUESTS: std::ops::Range<u128> = 20..1_000_001;
 /// Labels that it waits for: fewer say nothing of a mean, more are not kept in memory.
 const LABELS: std::ops::Range<u128> = 20..50_001;

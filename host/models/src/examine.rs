@@ -18,7 +18,7 @@ pub struct Weights {
 
 /// How a candidate answered where it would serve.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Answering {
+pub struct Conduct {
     /// Rows that it was asked about, one by one and then together.
     pub rows: u64,
     /// Numbers that are not finite, among all that it answered.
@@ -42,7 +42,7 @@ pub struct Answering {
 pub fn examine(
     weights: &Weights,
     loss: Option<(&str, Option<Series>)>,
-    answering: Option<&Answering>,
+    answering: Option<&Conduct>,
     budget: Budget,
 ) -> Verdict {
     let mut lines = vec![of_weights(weights)];
@@ -113,7 +113,7 @@ fn of_loss(name: &str, series: Option<Series>) -> VerdictLine {
     line(name, first.unwrap_or_default(), last, fell, found)
 }
 
-fn of_answers(Answering { rows, bad, first_bad, .. }: &Answering) -> VerdictLine {
+fn of_answers(Conduct { rows, bad, first_bad, .. }: &Conduct) -> VerdictLine {
     let found = match first_bad {
         Some(first) => {
             format!("it answers {first} with no finite number{}", of_many(*bad, "numbers in its answers that are not"))
@@ -123,7 +123,7 @@ fn of_answers(Answering { rows, bad, first_bad, .. }: &Answering) -> VerdictLine
     line("bad_answers", 0.0, Some(*bad as f64), *bad == 0, found)
 }
 
-fn of_repeats(Answering { rows, other, first_other, recorded, .. }: &Answering) -> VerdictLine {
+fn of_repeats(Conduct { rows, other, first_other, recorded, .. }: &Conduct) -> VerdictLine {
     let found = match first_other {
         Some(first) => format!("{first}{}", of_many(*other, "rows that it answers one way and another")),
         None if *recorded => format!("{rows} requests are answered as recorded, alone and together"),
@@ -132,7 +132,7 @@ fn of_repeats(Answering { rows, other, first_other, recorded, .. }: &Answering) 
     line("other_answers", 0.0, Some(*other as f64), *other == 0, found)
 }
 
-fn of_latency(answering: &Answering, most_ms: u64) -> VerdictLine {
+fn of_latency(answering: &Conduct, most_ms: u64) -> VerdictLine {
     let mut took = answering.took_ms.clone();
     took.sort_unstable_by(f64::total_cmp);
     let (p50, p99) = (percentile(&took, 0.5), percentile(&took, 0.99));
@@ -146,7 +146,7 @@ fn of_latency(answering: &Answering, most_ms: u64) -> VerdictLine {
     line("latency_ms", most_ms as f64, Some(p99), passed, found)
 }
 
-fn of_memory(answering: &Answering, most_bytes: u64) -> VerdictLine {
+fn of_memory(answering: &Conduct, most_bytes: u64) -> VerdictLine {
     let passed = answering.memory_bytes <= most_bytes;
     let (used, most) = (Quantity::Bytes(answering.memory_bytes), Quantity::Bytes(most_bytes));
     let found = format!("its worker had {} resident, {} the budget of {most}", used.about(), within(passed));

@@ -174,6 +174,8 @@ mod tests {
         assert!(!accuracy(0.02, &wrong(40, 400), &wrong(30, 200)).0, "30 of 200 may be 20 of 200");
         assert!(!accuracy(0.15, &wrong(40, 400), &wrong(60, 200)).0, "more is allowed");
         assert!(!accuracy(0.0, &wrong(60, 200), &wrong(0, 200)).0, "better is not worse");
+        let (is_bad, said) = accuracy(0.5, &wrong(20, 20), &wrong(30, 30));
+        assert!(is_bad && said.starts_with("none of 50 labels is what either version predicted"), "{said}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod share;
 mod version;
 
 pub use analysis::{Answered, Judgement, Window, judge};
-pub use examine::{Answering, Weights, examine};
+pub use examine::{Conduct, Weights, examine};
 pub use gate::gate;
 pub use guard::{Look, is_look};
 pub use history::{before, held};

@@ -94,6 +94,19 @@ mod tests {
         );
     }
 
+    /// Two bytes of a row would stand for as many nulls as the model has columns.
+    #[test]
+    fn rows_that_leave_out_too_much_are_refused_and_the_rest_not_read() {
+        let column = |i| Field { name: format!("c{i}"), data_type: DataType::Float64, nullable: true };
+        let columns: Vec<_> = (0..2_000).map(column).collect();
+        let rows = |count: usize| vec!["{}"; count].join(",");
+        let most = format!(r#"{{"rows": [{}]}}"#, rows(1_000));
+        assert_eq!(plain_table(most.as_bytes(), &columns).unwrap().rows(), 1_000);
+        let more = format!(r#"{{"rows": [{}, and no JSON"#, rows(1_001));
+        let error = plain_table(more.as_bytes(), &columns).unwrap_err().to_string();
+        assert!(error.contains("the rows leave out more than 2000000 values together"), "{error}");
+    }
+
     #[test]
     fn a_column_twice_in_a_row_is_refused() {
         let request = br#"{"rows": [{"age": 1, "age": 2, "score": 1, "name": "a", "near": [1, 2, 3]}]}"#;

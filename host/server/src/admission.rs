@@ -148,9 +148,16 @@ impl Admission {
         true
     }
 
-    /// A tenant that is gone has no turn.
+    /// A tenant that is gone has no turn, and no disk.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         locked(&self.queue).share.forget(tenant);
+        locked(&self.measured).remove(tenant);
+    }
+
+    /// What was measured of a tenant's disk holds until then.
+    #[cfg(test)]
+    pub(crate) fn measured_until(&self, tenant: &TenantId, until: Instant) {
+        locked(&self.measured).entry(tenant.clone()).and_modify(|measured| measured.0 = until);
     }
 
     /// A slot, once it is the attempt's turn.
@@ -252,9 +259,7 @@ impl Admission {
         let _ = self.accounts.save(tenant, self.pool.cpu_us(tenant));
         Ok(outcome)
     }
-}
 
-impl Admission {
     fn examine(&self, tenant: &TenantId, call: &Call, asked: &Examination, watch: &dyn Watch) -> Outcome {
         let began = Instant::now();
         let mut receipt = Receipt { rows_in: asked.rows.rows, ..Receipt::default() };

@@ -1,7 +1,7 @@
 //! A request to an endpoint -> its predictions: a version is chosen, its worker asked, and what came of it noted.
 //!
 //! ```text
-//!  rows --Server::answering--> Answering --ask--> the version's worker --> counted, mirrored, logged, and named: Served
+//!  rows --Server::route--> InFlight --ask--> the version's worker --> counted, mirrored, logged, and named: Served
 //! ```
 //! Nobody waits here for the worker: it calls whoever asked. Only a version that is yet to be loaded is waited for; whether
 //! one is, [`Server::answers_at_once`] tells.
@@ -39,7 +39,7 @@ pub struct Served {
 }
 
 /// A request whose version was chosen. It counts as under way until it is answered.
-pub struct Answering {
+pub struct InFlight {
     server: Arc<Server>,
     tenant: TenantId,
     name: EndpointName,
@@ -54,7 +54,7 @@ pub struct Answering {
     asked: Instant,
 }
 
-impl Answering {
+impl InFlight {
     /// Has the version's worker asked. `told` is called once, on the worker's own thread, which must not be kept waiting; what
     /// was answered is noted before, whether or not anybody waits for it still.
     pub fn ask(self, told: impl FnOnce(Result<Served, Error>) + Send + 'static) {
@@ -105,14 +105,14 @@ impl Server {
         is_ready().unwrap_or_default()
     }
 
-    /// Chooses who answers rows under the columns of [`Self::request_columns`]. Loads a version that is not loaded yet.
-    pub fn answering(
+    /// Chooses which version answers rows under the columns of [`Self::request_columns`]. Loads a version that is not loaded yet.
+    pub fn route(
         self: &Arc<Self>,
         tenant: &TenantId,
         name: &EndpointName,
         rows: Table,
         sender: &Sender<'_>,
-    ) -> Result<Answering, Error> {
+    ) -> Result<InFlight, Error> {
         let endpoint = self.find(tenant, name)?;
         let loaded = self.chosen(tenant, name, &endpoint, &rows, sender)?;
         if loaded.version.request != rows.schema().fields {
@@ -127,7 +127,7 @@ impl Server {
         let series = self.metrics.series(tenant, name, loaded.version.version);
         let (server, tenant, name) = (Arc::clone(self), tenant.clone(), name.clone());
         let (at_us, asked) = (self.now_us(), series.asked());
-        Ok(Answering { server, tenant, name, endpoint, loaded, shadow, rows, trace, series, at_us, asked })
+        Ok(InFlight { server, tenant, name, endpoint, loaded, shadow, rows, trace, series, at_us, asked })
     }
 
     /// The version that is asked as well as the one that answers.

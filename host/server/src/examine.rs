@@ -3,7 +3,7 @@
 
 use crate::loading::REQUEST_LIMITS;
 use data::Table;
-use models::{Answering, Weights};
+use models::{Conduct, Weights};
 use ports::{Answer, Blobs, Examination, ServedModel, Watch};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -66,7 +66,7 @@ fn answering(
     tenant: &TenantId,
     (asked, logical_time_us): (&Examination, i64),
     watch: &dyn Watch,
-) -> Result<Answering, Fault> {
+) -> Result<Conduct, Fault> {
     let Candidate { path, predictor, request, response } = asked.candidate.clone();
     let names = |fields: &[types::Field]| fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
     let (asks, gives) = (names(&request), names(&response));
@@ -88,7 +88,7 @@ fn answering(
             other.entry(row).or_insert(words);
         }
     }
-    Ok(Answering {
+    Ok(Conduct {
         rows: probed.alone.rows(),
         bad,
         first_bad: first_bad.map(|(column, row)| format!("`{column}` of row {row}")),

@@ -76,7 +76,7 @@ mod unlike;
 mod wanting;
 mod watch;
 
-pub use answering::{Answering, Sender, Served};
+pub use answering::{InFlight, Sender, Served};
 pub use audit::audit_folder;
 pub use backfills::{BackfillLine, BackfillRequest};
 pub use bundle::{ExportRequest, ImportRequest};

@@ -96,8 +96,6 @@ impl Process {
             .arg("worker")
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
-            // A table has as many small pieces as columns: seven of each size, as many as a thread keeps at hand by default, are few.
-            .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127")
             .current_dir(&scratch)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::null())

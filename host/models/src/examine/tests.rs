@@ -3,10 +3,10 @@
 use super::*;
 
 /// One with which nothing is wrong.
-fn sound() -> (Weights, Answering) {
+fn sound() -> (Weights, Conduct) {
     let weights = Weights { tensors: 2, numbers: 11, bad: 0, first: None };
     let took_ms = (1..=100).map(f64::from).collect();
-    let answering = Answering { rows: 8, recorded: true, took_ms, memory_bytes: 30 << 20, ..Answering::default() };
+    let answering = Conduct { rows: 8, recorded: true, took_ms, memory_bytes: 30 << 20, ..Conduct::default() };
     (weights, answering)
 }
 
@@ -51,7 +51,7 @@ fn what_nobody_asks_for_is_not_judged() {
     let verdict = examine(&weights, None, Some(&answering), Budget::default());
     assert_eq!(verdict.lines.len(), 3);
     let none = Weights::default();
-    let answering = Answering { recorded: false, ..answering };
+    let answering = Conduct { recorded: false, ..answering };
     let sentence = "passed: it keeps no tensors; all numbers in 8 answers are finite; 8 requests are answered the same alone \
                     and together";
     says(&examine(&none, None, Some(&answering), Budget::default()), true, sentence);
@@ -60,7 +60,7 @@ fn what_nobody_asks_for_is_not_judged() {
 #[test]
 fn what_is_wrong_is_said_first() {
     let (weights, answering) = sound();
-    let check = |weights: &Weights, loss: Option<Series>, answering: &Answering, budget, first: &str| {
+    let check = |weights: &Weights, loss: Option<Series>, answering: &Conduct, budget, first: &str| {
         let verdict = examine(weights, Some(("loss", loss)), Some(answering), budget);
         assert!(verdict.sentence.starts_with(&format!("failed: {first}; ")), "{}", verdict.sentence);
         assert!(!verdict.passed && verdict.lines.iter().filter(|line| !line.passed).count() == 1);
@@ -76,7 +76,7 @@ fn what_is_wrong_is_said_first() {
         check(&weights, loss, &answering, free, first);
     }
     let (first_bad, first_other) = (Some("`p` of row 3".to_owned()), Some("row 3: `p` is 1 alone".to_owned()));
-    let bad = Answering { bad: 4, first_bad, ..answering.clone() };
+    let bad = Conduct { bad: 4, first_bad, ..answering.clone() };
     check(
         &weights,
         fell,
@@ -84,7 +84,7 @@ fn what_is_wrong_is_said_first() {
         free,
         "it answers `p` of row 3 with no finite number, the first of 4 numbers in its answers that are not",
     );
-    let other = Answering { other: 1, first_other, ..answering.clone() };
+    let other = Conduct { other: 1, first_other, ..answering.clone() };
     check(&weights, fell, &other, free, "row 3: `p` is 1 alone");
     let latency = Budget { latency_ms: Some(98), memory_bytes: None };
     let first = "of 100 requests 99 % took 99.00 ms or less and half 50.00 ms, beyond the budget of 98 ms";

@@ -197,7 +197,7 @@ impl Book {
     fn add(&self, growing: &mut Growing, alike: Alike, now_us: i64) -> Result<(), Fault> {
         let wrong = |error: data::Error| unusable(&self.folder, &error);
         let first = alike.notes.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |note| note.first);
-        let ids: Vec<_> = alike.notes.iter().flat_map(Note::ids).collect();
+        let ids: Option<Vec<_>> = growing.ids.is_some().then(|| alike.notes.iter().flat_map(Note::ids).collect());
         let table = alike.table().map_err(wrong)?;
         let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
         let is_open = match &growing.file {
@@ -213,7 +213,7 @@ impl Book {
         }
         let Some((_, file)) = &mut growing.file else { return Ok(()) };
         file.append(&table).map_err(wrong)?;
-        if let Some(known) = &mut growing.ids {
+        if let (Some(known), Some(ids)) = (&mut growing.ids, ids) {
             known.extend(ids);
             // Nearly sorted as they come.
             known.sort();

@@ -134,6 +134,17 @@ fn a_file_that_grows_is_read_once_for_those_who_look_for_its_predictions() {
     std::fs::write(&file, hidden).unwrap();
 }
 
+/// What stands in a list is not even kept while it is read.
+#[test]
+fn a_label_is_no_list_and_no_object() {
+    for (label, is_one) in [("\"a\"", true), ("-1", true), ("0.5", true), ("true", true), ("[1]", false), ("{}", false)]
+    {
+        let text = format!("{{\"labels\":[{{\"prediction_id\":\"x\",\"label\":{label}}}]}}");
+        let read = serde_json::from_str::<LabelRequest>(&text);
+        assert_eq!(read.is_ok(), is_one, "{label}: {read:?}");
+    }
+}
+
 /// Versions 3 and 4, which answer `x` with a number, from a time on.
 fn question(since_us: i64, loss: Loss) -> Question {
     let (request, answer) = ([field("x", DataType::Float64)], [field("prediction", DataType::Float64)]);

@@ -2,11 +2,13 @@
 
 use super::bundles::{model, register};
 use super::{DEADLINE, House, tenant};
-use crate::{Error, MoveBack, RolloutChange, RolloutVerb, locked};
+use crate::{Error, MoveBack, QuotaChange, RolloutChange, RolloutVerb, locked};
 use ports::Journal;
 use std::sync::mpsc::channel;
 use std::time::Instant;
-use types::{AliasMove, CanaryStep, EndpointName, Id, ModelVersion, Phase, Record, RolloutMove, StepCommit, TenantId};
+use types::{
+    AliasMove, CanaryStep, EndpointName, FaultKind, Id, ModelVersion, Phase, Record, RolloutMove, StepCommit, TenantId,
+};
 
 fn endpoint() -> EndpointName {
     "tumour".parse().unwrap()
@@ -109,4 +111,23 @@ fn a_tenants_canary_waits_for_no_others() {
         std::thread::yield_now();
     }
     house.server.leave();
+}
+
+/// Requests do not each measure the disk; what is done seldom does.
+#[test]
+fn a_disk_that_was_just_measured_is_not_measured_for_the_next_request() {
+    let house = House::new();
+    let (server, tenant) = (&house.server, tenant());
+    let change = QuotaChange { storage: Some("1 MiB".to_owned()), ..QuotaChange::default() };
+    server.change_quota(&tenant, &change).unwrap();
+    let admission = &server.admission;
+    admission.check_often(&tenant).unwrap();
+    let folder = crate::folder::predictions(&server.options.data, &tenant);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("much"), vec![0; 2 << 20]).unwrap();
+    admission.measured_until(&tenant, Instant::now() + DEADLINE);
+    admission.check_often(&tenant).unwrap();
+    assert!(matches!(admission.check(&tenant).unwrap_err().kind, FaultKind::Quota { .. }));
+    admission.measured_until(&tenant, Instant::now());
+    assert!(matches!(admission.check_often(&tenant).unwrap_err().kind, FaultKind::Quota { .. }));
 }

@@ -1,9 +1,10 @@
-"""The numbers that the tests of the evaluators expect, from scikit-learn 1.9.1: `python3 reference.py`.
+"""The numbers that the tests of the evaluators expect, from scikit-learn 1.9.1 and statsmodels 0.15.0: `python3 reference.py`.
 
-Where scikit-learn has no such measure, NumPy computes it by its definition. The rows are small and made up.
+Where neither has such a measure, NumPy computes it by its definition. The rows are small and made up.
 """
 
 import numpy as np
+import statsmodels.api as sm
 from sklearn import metrics as m
 from sklearn.calibration import calibration_curve
 
@@ -12,6 +13,21 @@ def show(name, values):
     print(f"{name}:")
     for key, value in values.items():
         print(f"    {key} = {float(value)!r}")
+
+
+def line(y, p):
+    """Slope and intercept of the calibration (Cox, 1958)."""
+    eps = np.finfo(float).eps
+    p = np.clip(p, eps, 1 - eps)
+    fitted = sm.Logit(y, sm.add_constant(np.log(p / (1 - p)))).fit(disp=0, maxiter=200, tol=1e-14)
+    return {"calibration_slope": fitted.params[1], "calibration_intercept": fitted.params[0]}
+
+
+def calibration():
+    i = np.arange(200)
+    p = (i * 7919 % 1000 + 0.5) / 1000
+    chance = ((i * 104_729 + 13) % 997 + 0.5) / 997
+    return line((chance < 1 / (1 + np.exp(-(0.3 + 0.6 * np.log(p / (1 - p)))))).astype(int), p)
 
 
 def classification():
@@ -40,7 +56,7 @@ def classification():
         "ece": np.sum(rows * np.abs(true - said)) / len(y),
         "brier_reliability": np.sum(rows * (true - said) ** 2) / len(y),
         "brier_resolution": np.sum(rows * (true - y.mean()) ** 2) / len(y),
-    }
+    } | line(y, p)
 
 
 def multiclass():
@@ -99,6 +115,12 @@ def regression():
     }
 
 
+def seasonal():
+    series = {"first": np.array([3.0, 4.0, 5.0, 6.5, 7.0]), "second": np.array([20.0, 15.0, 10.0])}
+    naive = lambda y, m: np.mean(np.abs(y[m:] - y[:-m]))
+    return {f"{name}, season {m}": naive(y, m) for m in [1, 2] for name, y in series.items()}
+
+
 def ranking():
     queries = [
         ([3, 2, 0, 0, 1], [0.9, 0.2, 0.8, 0.1, 0.7]),
@@ -124,5 +146,5 @@ def ranking():
     return values
 
 
-for evaluator in [classification, multiclass, regression, ranking]:
+for evaluator in [classification, calibration, multiclass, regression, seasonal, ranking]:
     show(evaluator.__name__, evaluator())

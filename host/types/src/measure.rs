@@ -66,7 +66,8 @@ impl Measure {
     }
 }
 
-/// Measures of the first-party evaluators of which less is better. A mean error, a bias and a coverage are best in between.
+/// Measures of the first-party evaluators of which less is better. A mean error, a bias, a coverage, and slope and intercept of a
+/// calibration are best in between.
 const BETTER_LOW: [&str; 16] = [
     "log_loss",
     "brier",

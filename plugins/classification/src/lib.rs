@@ -5,6 +5,7 @@
 //! that is undefined over some rows (the recall of no positives) is left out, with a warning in the log, where scikit-learn
 //! says 0. Intervals and slices are those of every evaluator ([`evaluation`]).
 
+mod calibration;
 mod measures;
 
 use crate::measures::Judged;

@@ -2,10 +2,11 @@
 //!
 //! A measure over a resample is a pass with a count for each row, so that the rows are sorted by probability only once.
 
+use crate::calibration::{line, logit};
 use evaluation::{Sample, ratio};
 
 /// What is measured, in this order everywhere.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 17] = [
     "accuracy",
     "precision",
     "recall",
@@ -21,6 +22,8 @@ pub(crate) const NAMES: [&str; 15] = [
     "ece",
     "brier_reliability",
     "brier_resolution",
+    "calibration_slope",
+    "calibration_intercept",
 ];
 
 /// A value for each of [`NAMES`]; none where it is undefined, as the recall of no positives.
@@ -36,6 +39,7 @@ pub(crate) struct Judged {
     predicted: Vec<bool>,
     /// Of the positive class.
     probability: Vec<f64>,
+    logit: Vec<f64>,
     /// The rows by rising probability.
     order: Vec<usize>,
 }
@@ -45,7 +49,8 @@ impl Judged {
     pub(crate) fn new(positive: Vec<bool>, predicted: Vec<bool>, probability: Vec<f64>) -> Self {
         let mut order: Vec<usize> = (0..positive.len()).collect();
         order.sort_by(|a, b| probability[*a].total_cmp(&probability[*b]));
-        Self { positive, predicted, probability, order }
+        let logit = probability.iter().map(|probability| logit(*probability)).collect();
+        Self { positive, predicted, probability, logit, order }
     }
 
     /// The label of each row.
@@ -75,6 +80,7 @@ impl Judged {
         let all = tp + fp + fnn + tn;
         let (recall, tnr) = (ratio(tp, tp + fnn), ratio(tn, tn + fp));
         let [ece, reliability, resolution] = self.calibration(counts, tp + fnn, all);
+        let [slope, intercept] = self.line(counts).map_or([None; 2], |line| line.map(Some));
         [
             ratio(tp + tn, all),
             ratio(tp, tp + fp),
@@ -91,7 +97,17 @@ impl Judged {
             ece,
             reliability,
             resolution,
+            slope,
+            intercept,
         ]
+    }
+
+    /// Slope and intercept of the calibration (Cox, 1958).
+    fn line(&self, counts: &[u32]) -> Option<[f64; 2]> {
+        let counted = self.order.iter().filter(|row| counts[**row] > 0);
+        let rows: Vec<_> =
+            counted.map(|row| (self.logit[*row], self.positive[*row], f64::from(counts[*row]))).collect();
+        line(&rows)
     }
 
     /// The area under the curve of precision over recall, as steps: the precision at each probability, weighted by the recall that
@@ -210,6 +226,8 @@ mod tests {
             0.18000000000000005,
             0.050708333333333355,
             0.13333333333333333,
+            1.012350093482645,
+            -0.3601334573946029,
         ];
         close(judged(LABELS).measure(&[1; 10]), &expected);
     }
@@ -236,7 +254,20 @@ mod tests {
         let one_class = Judged::new(vec![false; 2], vec![false; 2], vec![0.1, 0.2]).measure(&[1; 2]);
         let undefined: Vec<_> = NAMES.into_iter().zip(one_class).filter(|(_, value)| value.is_none()).collect();
         let names: Vec<_> = undefined.into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["precision", "recall", "f1", "roc_auc", "pr_auc", "balanced_accuracy", "fnr"]);
+        assert_eq!(
+            names,
+            [
+                "precision",
+                "recall",
+                "f1",
+                "roc_auc",
+                "pr_auc",
+                "balanced_accuracy",
+                "fnr",
+                "calibration_slope",
+                "calibration_intercept"
+            ]
+        );
         assert_eq!(Judged::new(vec![], vec![], vec![]).measure(&[]), [None; NAMES.len()]);
     }
 }

@@ -5,12 +5,13 @@
 //! say much the same. What is undefined (MAPE with a truth of 0, R2 of equal truths) is left out, with a warning in the log.
 
 mod measures;
+mod seasonal;
 
 use crate::measures::{Judged, Row};
 use evaluation::{Bootstrap, Slices, numbers};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use stepwell::{Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
+use stepwell::{AnyColumn, Descriptor, Error, Evaluator, Inputs, Measure, Plugin, Result, Rng, Table};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -22,6 +23,8 @@ const PARAMETERS: &str = r#"{
         "quantiles": {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "default": {}, "description": "Columns of predicted quantiles, each with the share of truths that is to lie below."},
         "interval": {"type": "object", "required": ["low", "high"], "additionalProperties": false, "properties": {"low": {"type": "string"}, "high": {"type": "string"}}, "description": "Columns of the ends of a predicted interval."},
         "scale": {"type": "string", "description": "Column of the error that counts as 1 in MASE: of a row's series the mean absolute error of the naive forecast over the rows that were learnt from."},
+        "season": {"type": "integer", "minimum": 1, "maximum": 100000, "description": "Instead of `scale`: how many times back the naive forecast looks, 1 for the last. Its error is taken over the rows that are judged, series by series (`group`)."},
+        "time": {"type": "string", "description": "With `season`: column of the time that a row is of, an `int64`, `date` or `timestamp`."},
         "group": {"type": "string", "description": "Column of what the bootstrap draws together, such as the series."},
         "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
         "resamples": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 1000, "description": "Of the bootstrap; 0 gives no intervals."}
@@ -38,6 +41,8 @@ struct Params {
     quantiles: BTreeMap<String, f64>,
     interval: Option<Ends>,
     scale: Option<String>,
+    season: Option<usize>,
+    time: Option<String>,
     group: Option<String>,
     #[serde(default = "evaluation::confidence")]
     confidence: f64,
@@ -58,12 +63,16 @@ fn prediction() -> String {
 
 impl Params {
     fn checked(self) -> Result<Self> {
-        match self.quantiles.iter().find(|(_, share)| !(**share > 0.0 && **share < 1.0)) {
-            Some((column, share)) => Err(Error::invalid(
-                "quantiles",
-                format!("expected more than 0 and less than 1 of `{column}`, got {share}"),
-            )),
-            None => Ok(self),
+        let wrong = |name: &str, reason: String| Err(Error::invalid(name, reason));
+        if let Some((column, share)) = self.quantiles.iter().find(|(_, share)| !(**share > 0.0 && **share < 1.0)) {
+            return wrong("quantiles", format!("expected more than 0 and less than 1 of `{column}`, got {share}"));
+        }
+        match (&self.scale, self.season, &self.time) {
+            (Some(scale), Some(_), _) => wrong("season", format!("expected none beside `scale`, which is `{scale}`")),
+            (_, Some(0), _) => wrong("season", "expected 1 or more, got 0".into()),
+            (_, Some(_), None) => wrong("time", "expected the column of the rows' times, which `season` needs".into()),
+            (_, None, Some(time)) => wrong("season", format!("expected how far back in `{time}` a season lies")),
+            _ => Ok(self),
         }
     }
 
@@ -71,7 +80,7 @@ impl Params {
     fn columns(&self) -> Vec<String> {
         let ends = self.interval.iter().flat_map(|ends| [&ends.low, &ends.high]);
         let own = [&self.label, &self.prediction].into_iter().chain(self.quantiles.keys()).chain(ends);
-        own.chain(&self.scale).chain(&self.group).cloned().collect()
+        own.chain(&self.scale).chain(&self.time).chain(&self.group).cloned().collect()
     }
 
     fn judge(&self, table: &Table) -> Result<Judged> {
@@ -84,9 +93,32 @@ impl Params {
             rows.collect(),
             self.quantiles.iter().map(quantile).collect::<Result<_>>()?,
             self.interval.as_ref().map(ends).transpose()?,
-            self.scale.as_ref().map(|scale| numbers(table, scale)).transpose()?,
+            self.scale(table, &truth, groups.as_ref())?,
             groups,
         ))
+    }
+
+    /// Of each row the error that counts as 1 in MASE, if there is to be one.
+    fn scale(&self, table: &Table, truth: &[f64], groups: Option<&(Vec<usize>, usize)>) -> Result<Option<Vec<f64>>> {
+        if let (Some(season), Some(time)) = (self.season, &self.time) {
+            let one_series = vec![0; truth.len()];
+            let series = groups.map_or(&one_series, |(series, _)| series);
+            return seasonal::scales(series, &times(table, time)?, truth, season).map(Some);
+        }
+        self.scale.as_ref().map(|scale| numbers(table, scale)).transpose()
+    }
+}
+
+/// When each row is, as a number that rises with time.
+fn times(table: &Table, name: &str) -> Result<Vec<i64>> {
+    match table.column(name)? {
+        AnyColumn::Int64(column) => column.required(),
+        AnyColumn::Date(column) => Ok(column.required()?.into_iter().map(|date| i64::from(date.0)).collect()),
+        AnyColumn::Timestamp(column) => Ok(column.required()?.into_iter().map(|time| time.0).collect()),
+        other => {
+            let reason = format!("expected `int64`, `date` or `timestamp`, got `{}`", other.data_type().name());
+            Err(Error::invalid(name, reason))
+        }
     }
 }
 

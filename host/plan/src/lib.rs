@@ -27,11 +27,13 @@ mod schema;
 mod served;
 mod step;
 mod train;
+mod unheeded;
 mod wiring;
 
 pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
 pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+pub use unheeded::unheeded;
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};

@@ -18,7 +18,8 @@ pub struct CheckedPipeline {
     pub request: Vec<Field>,
     /// The steps a request goes through, the trainer last.
     pub served: Vec<StepName>,
-    /// Grants that the tenant's policy does not cover: a run would be denied them.
+    /// Grants that the tenant's policy does not cover, which a run would be denied; verdicts that nothing takes; schedules that are
+    /// not deployed.
     #[serde(default)]
     pub warnings: Vec<Problem>,
     /// Default limits that the policy lowers: `memory 1 GiB`.

@@ -29,6 +29,19 @@ fn a_gate_knows_the_version_that_its_measures_compare_with() {
     assert!(matches!(work("c"), Work::PredictWith { chosen: None, .. }));
 }
 
+/// It answers about all of them at once.
+#[test]
+fn a_registered_version_takes_the_rows_of_all_items() {
+    let plan = fake::build(&format!(
+        "{}[steps.k]\nplugin = \"clip\"\ninputs.table = \"data.table\"\neach = {{ rows = \"table\", by = \"city\" }}\n\
+         [steps.c]\nbuiltin = \"predict\"\ninputs.rows = \"k.table\"\nmodel = \"spam\"\nalias = \"champion\"\n",
+        crate::refused::DATA
+    ))
+    .unwrap();
+    let step = plan.step(&Id::parse("c").unwrap()).unwrap();
+    assert!(matches!(step.work, Work::PredictWith { .. }) && step.each.is_none());
+}
+
 #[test]
 fn what_no_run_could_judge_is_refused() {
     with_data(

@@ -9,3 +9,4 @@ mod planned;
 mod policy;
 mod refused;
 mod sinks;
+mod unheeded;

@@ -155,6 +155,14 @@ fn a_version_travels_as_a_file_and_answers_alike_elsewhere() {
     );
     elsewhere.stepwell(&["model", "import", file, "--name", "other"]).expect("import", 0, &["model `other`"]);
     elsewhere.stepwell(&["model", "promote", "tumour", "1", "--why", "from afar"]).expect("promote", 0, &[]);
+    // It was never loaded; the other was, and what it answered then comes along.
+    assert!(!elsewhere.stepwell(&["model", "show", "tumour"]).out.contains("golden"));
+    drop(project.serve());
+    let loaded = elsewhere.path("tumour-2.tar");
+    let loaded = loaded.to_str().unwrap();
+    project.stepwell(&["model", "export", "tumour", "2", loaded]).expect("export", 0, &[]);
+    elsewhere.stepwell(&["model", "import", loaded]).expect("import", 0, &["registered version 2"]);
+    elsewhere.stepwell(&["model", "show", "tumour", "2"]).expect("show", 0, &["golden requests: 8"]);
     elsewhere.stepwell(&["model", "card", "other"]).expect(
         "card",
         0,

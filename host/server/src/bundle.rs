@@ -2,32 +2,37 @@
 //! code that runs outside of the sandbox.
 //!
 //! ```text
-//!  model.json       {"format": 1, "version": ..}, first
-//!  blobs/DIGEST     a component, a fitted state or weights; each once, by rising digest
+//!  model.json       {"format": 2, "version": .., "golden": ..}, first
+//!  blobs/DIGEST     a component, a fitted state, weights, golden requests or answers; each once, by rising digest
 //! ```
 //! The file is a tar of plain files. One that comes in is a stranger's: only these names are read, sizes are bounded, the
 //! record's digest is computed anew, each blob must have the digest under which it stands, and nothing is unpacked anywhere
-//! but into the tenant's blobs. Equal versions give equal files.
+//! but into the tenant's blobs. Equal versions with the same golden requests give equal files.
 
+use crate::loading::GOLDEN_ROWS;
 use crate::registry::{ModelDetail, who};
 use crate::{Error, Server};
 use ports::{Blobs, Journal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use tar::{Archive, Builder, Entry, EntryType, Header};
 use types::{
-    COLUMNS_MAX, Digest, FILES_MAX, Fault, Imported, MEASURES_MAX, ModelName, ModelVersion, Record, Schema, TenantId,
+    COLUMNS_MAX, Digest, FILES_MAX, Fault, Golden, Imported, MEASURES_MAX, ModelName, ModelVersion, Record, Schema,
+    TenantId,
 };
 
 const RECORD: &str = "model.json";
 const BLOBS: &str = "blobs/";
-const FORMAT: u32 = 1;
+/// The first one had no golden requests.
+const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
 /// Of the record: a version with as many measures as there may be takes less.
 const RECORD_BYTES_MAX: u64 = 8 << 20;
 const BLOB_BYTES_MAX: u64 = 4 << 30;
+/// Of golden requests, and of their answers: they are read whole.
+const GOLDEN_BYTES_MAX: u64 = 64 << 20;
 /// Steps of a served path.
 const STEPS_MAX: usize = 100;
 
@@ -55,6 +60,20 @@ pub struct ImportRequest {
 struct Content {
     format: u32,
     version: ModelVersion,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    golden: Option<Golden>,
+}
+
+impl Content {
+    /// Every blob of the file, with its bytes where the record says how many they are.
+    fn blobs(&self) -> BTreeMap<Digest, Option<u64>> {
+        let golden = self.golden.iter().flat_map(|golden| [golden.request, golden.answer]);
+        let mut sizes: BTreeMap<_, _> =
+            self.version.blobs().into_iter().chain(golden).map(|blob| (blob, None)).collect();
+        let steps = self.version.path.iter().chain([&self.version.predictor]);
+        sizes.extend(steps.flat_map(|step| &step.state).map(|file| (file.digest, Some(file.bytes))));
+        sizes
+    }
 }
 
 impl Server {
@@ -68,7 +87,9 @@ impl Server {
         let _hold = self.active(tenant)?;
         let detail = self.model(tenant, model, Some(&asked.version))?;
         let file = File::create_new(&asked.file).map_err(|error| unusable("write", &asked.file, &error))?;
-        let written = self.write_bundle(tenant, &detail.version, BufWriter::new(&file));
+        let golden = detail.golden.filter(|golden| self.is_small(tenant, golden));
+        let content = Content { format: *FORMATS.end(), version: detail.version.clone(), golden };
+        let written = self.write_bundle(tenant, &content, BufWriter::new(&file));
         if written.is_err() {
             // Half a bundle is none; why there is none is what is told.
             let _ = std::fs::remove_file(&asked.file);
@@ -78,12 +99,17 @@ impl Server {
         Ok(detail)
     }
 
-    fn write_bundle(&self, tenant: &TenantId, version: &ModelVersion, target: impl Write) -> Result<(), Error> {
+    /// Whether golden requests and answers are there and as small as `import` takes them.
+    fn is_small(&self, tenant: &TenantId, golden: &Golden) -> bool {
+        let bytes = |digest| self.store.path(tenant, digest).ok()?.metadata().ok().map(|found| found.len());
+        [golden.request, golden.answer].into_iter().all(|digest| bytes(digest).is_some_and(|it| it <= GOLDEN_BYTES_MAX))
+    }
+
+    fn write_bundle(&self, tenant: &TenantId, content: &Content, target: impl Write) -> Result<(), Error> {
         let mut bundle = Builder::new(target);
-        let content = Content { format: FORMAT, version: version.clone() };
-        let json = serde_json::to_vec_pretty(&content).map_err(Fault::host)?;
+        let json = serde_json::to_vec_pretty(content).map_err(Fault::host)?;
         bundle.append_data(&mut header(json.len() as u64), RECORD, &json[..]).map_err(Fault::host)?;
-        for digest in version.blobs() {
+        for digest in content.blobs().into_keys() {
             let mut file = File::open(self.store.path(tenant, digest)?).map_err(Fault::host)?;
             // What a disk made of it since is not passed on as if it were the version.
             let got = Digest::of_reader(&file).map_err(Fault::host)?;
@@ -105,7 +131,7 @@ impl Server {
         if !file.metadata().is_ok_and(|found| found.is_file()) {
             return Err(Fault::invalid(format!("`{}` is no file", asked.file.display())).into());
         }
-        let version = self.read_bundle(tenant, BufReader::new(file))?;
+        let Content { version, golden, .. } = self.read_bundle(tenant, BufReader::new(file))?;
         // Runs that register number their versions likewise.
         let _alone = self.dispatcher.alone();
         let model = asked.name.clone().unwrap_or_else(|| version.model.clone());
@@ -117,21 +143,21 @@ impl Server {
         let (number, at_us) = (self.store.next_version(tenant, &model)?, self.now_us());
         let imported = Imported { model: version.model, version: version.version, by: who(&asked.by), at_us };
         let version = ModelVersion { model: model.clone(), version: number, imported: Some(imported), ..version };
-        self.store.append(tenant, &[Record::VersionImported { version: Box::new(version) }])?;
+        let mut records = vec![Record::VersionImported { version: Box::new(version) }];
+        let recorded = |golden| Record::GoldenRecorded { model: model.clone(), version: number, golden, at_us };
+        records.extend(golden.map(recorded));
+        self.store.append(tenant, &records)?;
         self.model(tenant, &model, Some(&number.to_string()))
     }
 
     /// Checks a bundle from its first byte, and keeps its blobs.
-    fn read_bundle(&self, tenant: &TenantId, source: impl Read) -> Result<ModelVersion, Error> {
+    fn read_bundle(&self, tenant: &TenantId, source: impl Read) -> Result<Content, Error> {
         let mut archive = Archive::new(source);
         // Raw: extensions of the format, with their names and sizes of any length, are refused and not carried out.
         let mut entries = archive.entries().map_err(broken)?.raw(true);
         let first = entries.next().ok_or_else(|| refused("it is empty"))?.map_err(broken)?;
-        let version = record(first)?;
-        let mut sizes: BTreeMap<Digest, Option<u64>> =
-            version.blobs().into_iter().map(|digest| (digest, None)).collect();
-        let steps = version.path.iter().chain([&version.predictor]);
-        sizes.extend(steps.flat_map(|step| &step.state).map(|file| (file.digest, Some(file.bytes))));
+        let content = record(first)?;
+        let sizes = content.blobs();
         let mut found = BTreeSet::new();
         for entry in entries {
             let entry = entry.map_err(broken)?;
@@ -152,17 +178,40 @@ impl Server {
             })?;
         }
         let missing: Vec<_> = sizes.keys().filter(|digest| !found.contains(digest)).map(Digest::short).collect();
-        match missing.is_empty() {
-            true => Ok(version),
-            false => {
-                Err(refused(&format!("it lacks {} of the blobs of its record: {}", missing.len(), missing.join(", "))))
+        if !missing.is_empty() {
+            let (count, missing) = (missing.len(), missing.join(", "));
+            return Err(refused(&format!("it lacks {count} of the blobs of its record: {missing}")));
+        }
+        content.golden.iter().try_for_each(|golden| self.expect_golden(tenant, &content.version, golden))?;
+        Ok(content)
+    }
+
+    /// What a version is said to have answered can have been asked of it. Whether it answers so is tried when it is loaded.
+    fn expect_golden(&self, tenant: &TenantId, version: &ModelVersion, golden: &Golden) -> Result<(), Error> {
+        let sides =
+            [("requests", golden.request, &version.request), ("answers", golden.answer, &version.signature.outputs)];
+        for (side, digest, fields) in sides {
+            let bytes = self.store.path(tenant, digest)?.metadata().map_err(Fault::host)?.len();
+            if bytes > GOLDEN_BYTES_MAX {
+                return Err(refused(&format!(
+                    "its golden {side} have {bytes} bytes, expected at most {GOLDEN_BYTES_MAX}"
+                )));
+            }
+            let table = data::open_bytes(&self.store.get(tenant, digest)?, &Schema { fields: fields.clone() })
+                .map_err(|error| refused(&format!("its golden {side} are no table of its columns: {error}")))?;
+            let (got, said) = (table.rows(), golden.rows);
+            if got != said || !(1..=GOLDEN_ROWS).contains(&got) {
+                return Err(refused(&format!(
+                    "its golden {side} have {got} rows, expected 1 to {GOLDEN_ROWS}, and {said}"
+                )));
             }
         }
+        Ok(())
     }
 }
 
 /// The record of a bundle, as far as it can be true: its digest is that of what it lists.
-fn record(entry: Entry<'_, impl Read>) -> Result<ModelVersion, Error> {
+fn record(entry: Entry<'_, impl Read>) -> Result<Content, Error> {
     let (name, size) = (name(&entry)?, entry.size());
     if name != RECORD {
         return Err(refused(&format!("it begins with `{name}`, expected `{RECORD}`")));
@@ -174,9 +223,10 @@ fn record(entry: Entry<'_, impl Read>) -> Result<ModelVersion, Error> {
     entry.take(RECORD_BYTES_MAX).read_to_end(&mut json).map_err(broken)?;
     let content: Content =
         serde_json::from_slice(&json).map_err(|error| refused(&format!("`{RECORD}` cannot be read: {error}")))?;
-    let Content { format, version } = content;
-    if format != FORMAT {
-        return Err(refused(&format!("it has format {format}, expected {FORMAT}")));
+    let Content { format, version, .. } = &content;
+    if !FORMATS.contains(format) {
+        let (first, last) = FORMATS.into_inner();
+        return Err(refused(&format!("it has format {format}, expected {first} to {last}")));
     }
     let counts = [
         ("steps", version.path.len(), STEPS_MAX),
@@ -196,7 +246,7 @@ fn record(entry: Entry<'_, impl Read>) -> Result<ModelVersion, Error> {
     }
     let computed = models::version_digest(&version.path, &version.predictor, &version.request);
     match computed == version.digest {
-        true => Ok(version),
+        true => Ok(content),
         false => Err(refused(&format!(
             "its version is called {}, but what it lists has digest {}",
             version.digest.short(),
@@ -234,5 +284,14 @@ fn broken(error: std::io::Error) -> Error {
 }
 
 fn unusable(what: &str, file: &Path, error: &std::io::Error) -> Error {
-    Fault::invalid(format!("cannot {what} `{}`: {error}", file.display())).into()
+    let file = file.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists => Fault::invalid(format!("cannot {what} `{file}`: it is there already"))
+            .hinted("name a file that is not there yet; what is there is never written over")
+            .into(),
+        ErrorKind::NotFound => {
+            Fault::invalid(format!("cannot {what} `{file}`: there is no such file or folder")).into()
+        }
+        _ => Fault::invalid(format!("cannot {what} `{file}`: {error}")).into(),
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) const REQUEST_LIMITS: Limits = Limits {
     ..Limits::DEFAULT
 };
 /// Rows that are asked about before a version answers anybody.
-const GOLDEN_ROWS: u64 = 8;
+pub(crate) const GOLDEN_ROWS: u64 = 8;
 
 impl Server {
     /// A version that the endpoint answers with, loaded; at once if it is. Requests that are under way keep theirs.
@@ -102,8 +102,8 @@ impl Server {
         }
     }
 
-    /// The first rows of a table of the run that made the version which has all columns of a request; none of an imported one, or
-    /// where the run or its tables are gone.
+    /// The first rows of a table of the run that made the version which has all columns of a request; none of an imported one, which
+    /// brings its own, or where the run or its tables are gone.
     fn golden_rows(&self, tenant: &TenantId, version: &ModelVersion) -> Result<Option<Table>, Error> {
         if version.imported.is_some() || version.request.is_empty() {
             return Ok(None);

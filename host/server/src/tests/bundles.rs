@@ -66,8 +66,12 @@ pub(super) fn register(house: &House, tenant: &TenantId) {
 
 impl House {
     fn export(&self, name: &str) -> PathBuf {
+        self.export_version("1", name)
+    }
+
+    fn export_version(&self, version: &str, name: &str) -> PathBuf {
         let file = self.folder.path().join(name);
-        let asked = ExportRequest { version: "1".to_owned(), file: file.clone() };
+        let asked = ExportRequest { version: version.to_owned(), file: file.clone() };
         self.server.export_model(&tenant(), &model(), &asked).unwrap();
         file
     }
@@ -169,7 +173,7 @@ fn what_a_stranger_made_of_it_is_refused() {
     }
     house.refuses(&packed(&edited(&good, "\"bytes\": 7", "\"bytes\": 8")), "has digest");
     house.refuses(&packed(&edited(&good, "\"seed\": 7", "\"seed\": 8")), "what it lists has digest");
-    house.refuses(&packed(&edited(&good, "\"format\": 1", "\"format\": 2")), "it has format 2, expected 1");
+    house.refuses(&packed(&edited(&good, "\"format\": 2", "\"format\": 3")), "it has format 3, expected 1 to 2");
     house.refuses(&packed(&edited(&good, "\"tumour\"", "\"../tumour\"")), "`model.json` cannot be read");
     house.refuses(&with(&|parts| parts[0].1 = b"{}".to_vec()), "`model.json` cannot be read");
     let column = |name: &str, data_type| types::Field { name: name.to_owned(), data_type, nullable: true };
@@ -183,6 +187,72 @@ fn what_a_stranger_made_of_it_is_refused() {
     house.refuses(&whole[..1024], "");
     let cut = whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count() - 1;
     house.refuses(&whole[..cut], "do not have that digest");
+}
+
+fn numbers(name: &str, values: &[f64]) -> data::Table {
+    let data_type = types::DataType::Float64;
+    let fields = vec![types::Field { name: name.to_owned(), data_type, nullable: false }];
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let column = data::GuestColumn { data_type, length: values.len() as u32, validity: None, offsets: None, data };
+    data::Table::from_columns(types::Schema { fields }, vec![column]).unwrap()
+}
+
+/// A house whose version asks for `x`, answers with `y`, and was loaded: these were asked and answered.
+fn house_with_golden(request: &data::Table, answer: &data::Table, rows: u64) -> House {
+    let house = house();
+    let first = house.server.store.version(&tenant(), &model(), 1).unwrap().unwrap();
+    let fields = |name| numbers(name, &[]).schema().fields.clone();
+    let digest = models::version_digest(&[], &first.predictor, &fields("x"));
+    let signature = Signature { inputs: fields("x"), outputs: fields("y") };
+    let version = ModelVersion { version: 2, digest, request: fields("x"), signature, ..first };
+    let put = |table| house.server.store.put(&tenant(), &data::to_bytes(table).unwrap()).unwrap();
+    let golden = types::Golden { request: put(request), answer: put(answer), rows };
+    let registered = Record::VersionImported { version: Box::new(version) };
+    let recorded = Record::GoldenRecorded { model: model(), version: 2, golden, at_us: 1 };
+    house.server.store.append(&tenant(), &[registered, recorded]).unwrap();
+    house
+}
+
+#[test]
+fn golden_requests_travel_with_their_version() {
+    let house = house_with_golden(&numbers("x", &[1.0, 2.0]), &numbers("y", &[3.0, 4.0]), 2);
+    let file = house.export_version("2", "two.tar");
+    assert_eq!(parts(&file).len(), 5, "the record, a component, weights, requests and answers");
+    assert_eq!(house.import(&file, "copy").unwrap(), 1);
+    let golden = |name: &str, version| house.server.store.golden(&tenant(), &name.parse().unwrap(), version).unwrap();
+    assert_eq!(golden("copy", 1), golden("tumour", 2));
+    assert!(golden("copy", 1).is_some());
+    // As the format was before, and as a version comes that never was loaded.
+    let file = house.export("one.tar");
+    std::fs::write(&file, packed(&edited(&parts(&file), "\"format\": 2", "\"format\": 1"))).unwrap();
+    assert_eq!(house.import(&file, "old").unwrap(), 1);
+    assert_eq!(golden("old", 1), None);
+}
+
+#[test]
+fn golden_requests_that_nobody_can_have_asked_are_refused() {
+    let (x, y) = (numbers("x", &[1.0, 2.0]), numbers("y", &[3.0, 4.0]));
+    let many = numbers("y", &[0.5; 9]);
+    for (request, answer, rows, says) in [
+        (&y, &y, 2, "its golden requests are no table of its columns"),
+        (&x, &x, 2, "its golden answers are no table of its columns"),
+        (&x, &y, 3, "its golden requests have 2 rows, expected 1 to 8, and 3"),
+        (&numbers("x", &[]), &numbers("y", &[]), 0, "have 0 rows"),
+        (&numbers("x", &[0.5; 9]), &many, 9, "have 9 rows"),
+        (&x, &many, 2, "its golden answers have 9 rows"),
+    ] {
+        let house = house_with_golden(request, answer, rows);
+        let file = house.export_version("2", "good.tar");
+        house.refuses(&std::fs::read(file).unwrap(), says);
+    }
+    let house = house_with_golden(&x, &y, 2);
+    let mut good = parts(&house.export_version("2", "good.tar"));
+    let request = format!("blobs/{}", Digest::of(&data::to_bytes(&x).unwrap()));
+    let at = good.iter().position(|(name, _)| *name == request).unwrap();
+    let golden = good.remove(at);
+    house.refuses(&packed(&good), "it lacks 1 of the blobs of its record");
+    good.insert(at, (golden.0, [&golden.1[..], b"x"].concat()));
+    house.refuses(&packed(&good), "do not have that digest");
 }
 
 #[test]

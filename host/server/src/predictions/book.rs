@@ -1,6 +1,6 @@
-//! One endpoint's predictions: what was noted and is not written yet, the file that grows, and what goes again.
+//! One endpoint's predictions: what was noted and is not written yet, the files that grow, and what goes again.
 
-use super::files::{self, LogFile, unusable};
+use super::files::{self, FILE_MS, LogFile, unusable};
 use super::labels::LabelLog;
 use super::rows::{self, Alike, Note};
 use crate::{Error, locked};
@@ -22,10 +22,11 @@ const MUCH_BYTES: u64 = 4 << 20;
 const NOTE_BYTES: u64 = 200;
 /// Where the next file begins.
 const FILE_BYTES: u64 = 16 << 20;
-const FILE_MS: u64 = 86_400_000;
+/// Files that grow beside each other, of as many layouts: versions that answer together may answer with other columns.
+const OPEN_MAX: usize = 4;
 /// How often it is looked for what is too old, unless a file begins.
 const CLEAR_US: i64 = 3_600_000_000;
-/// Files whose ids are kept in memory beside those of the one that grows, 16 bytes a prediction.
+/// Files whose ids are kept in memory beside those of the ones that grow, 16 bytes a prediction.
 const REMEMBERED: usize = 8;
 
 /// A request and its answer.
@@ -76,14 +77,29 @@ struct Buffer {
     is_closed: bool,
 }
 
-/// The file that grows, and when it was last looked for what is too old.
+/// The files that grow, and when it was last looked for what is too old.
 #[derive(Default)]
 struct Growing {
-    file: Option<(PredictionId, LogWriter)>,
-    /// The ids in it, sorted, once somebody has looked for one.
-    ids: Option<Vec<PredictionId>>,
+    /// The one that was written last is the last.
+    open: Vec<Open>,
     cleared_us: Option<i64>,
     trouble: Option<String>,
+}
+
+/// A file that grows.
+struct Open {
+    first: PredictionId,
+    file: LogWriter,
+    /// The ids in it, sorted, once somebody has looked for one.
+    ids: Option<Vec<PredictionId>>,
+}
+
+impl Open {
+    /// Whether more may come.
+    fn has_room(&self, now_us: i64) -> Result<bool, data::Error> {
+        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+        Ok(now_ms.saturating_sub(self.first.at_ms()) < FILE_MS && self.file.bytes()? < FILE_BYTES)
+    }
 }
 
 #[derive(Default)]
@@ -159,7 +175,7 @@ impl Book {
         // Whoever writes is waited for.
         let mut growing = locked(&self.growing);
         *locked(&self.buffer) = Buffer { is_closed: true, ..Buffer::default() };
-        growing.file = None;
+        growing.open.clear();
     }
 
     /// Writes what was noted, and removes what is not to be kept any longer.
@@ -181,42 +197,41 @@ impl Book {
                 }
                 Err(fault) => {
                     self.counts.unwritten.fetch_add(rows, Ordering::Relaxed);
-                    *growing = Growing { trouble: Some(fault.to_string()), ..Growing::default() };
+                    (growing.trouble, growing.cleared_us) = (Some(fault.to_string()), None);
                 }
             }
         }
         if growing.cleared_us.is_none_or(|at_us| now_us.saturating_sub(at_us) >= CLEAR_US) {
             growing.cleared_us = Some(now_us);
-            if let Err(fault) = self.clear(now_us) {
+            if let Err(fault) = self.clear(&mut growing, now_us) {
                 growing.trouble = Some(fault.to_string());
             }
         }
     }
 
-    /// Adds requests of the same columns to the file that has them.
+    /// Adds requests of the same columns to the file that has them. One that cannot be written grows no more.
     fn add(&self, growing: &mut Growing, alike: Alike, now_us: i64) -> Result<(), Fault> {
         let wrong = |error: data::Error| unusable(&self.folder, &error);
         let first = alike.notes.first().map_or_else(|| PredictionId::first(now_us, [0; 10]), |note| note.first);
-        let ids: Option<Vec<_>> = growing.ids.is_some().then(|| alike.notes.iter().flat_map(Note::ids).collect());
+        let ids: Vec<_> = alike.notes.iter().flat_map(Note::ids).collect();
         let table = alike.table().map_err(wrong)?;
-        let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
-        let is_open = match &growing.file {
-            Some((first, file)) => {
-                let is_young = now_ms.saturating_sub(first.at_ms()) < FILE_MS;
-                file.schema() == table.schema() && file.bytes().map_err(wrong)? < FILE_BYTES && is_young
+        let place = growing.open.iter().position(|open| open.file.schema() == table.schema());
+        let mut open = match place.map(|place| growing.open.remove(place)) {
+            Some(open) if open.has_room(now_us).map_err(wrong)? => open,
+            _ => {
+                growing.cleared_us = None;
+                Open { first, file: self.begin(first, &table)?, ids: None }
             }
-            None => false,
         };
-        if !is_open {
-            growing.file = Some((first, self.begin(first, &table)?));
-            (growing.ids, growing.cleared_us) = (None, None);
-        }
-        let Some((_, file)) = &mut growing.file else { return Ok(()) };
-        file.append(&table).map_err(wrong)?;
-        if let (Some(known), Some(ids)) = (&mut growing.ids, ids) {
+        open.file.append(&table).map_err(wrong)?;
+        if let Some(known) = &mut open.ids {
             known.extend(ids);
             // Nearly sorted as they come.
             known.sort();
+        }
+        growing.open.push(open);
+        if growing.open.len() > OPEN_MAX {
+            growing.open.remove(0);
         }
         Ok(())
     }
@@ -224,7 +239,7 @@ impl Book {
     fn begin(&self, first: PredictionId, table: &Table) -> Result<LogWriter, Fault> {
         let made = || {
             files::make(&self.folder, 1)?;
-            let path = files::place(&self.folder, first);
+            let path = files::place(&self.folder, first, table.schema());
             let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
             std::fs::File::open(&self.folder)?.sync_all()?;
             Ok(file)
@@ -233,16 +248,19 @@ impl Book {
         LogWriter::create(file, table.schema().clone()).map_err(|error| unusable(&self.folder, &error))
     }
 
-    fn clear(&self, now_us: i64) -> Result<(), Fault> {
+    fn clear(&self, growing: &mut Growing, now_us: i64) -> Result<(), Fault> {
         let settings = locked(&self.settings).clone();
-        let mut files = files::listed(&self.folder)?;
+        let files = files::listed(&self.folder)?;
         let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
-        let gone = files::beyond(&files, settings.keep_ms, settings.bytes, now_ms);
-        for file in files.drain(..gone) {
+        let gone: BTreeSet<&LogFile> =
+            files::beyond(&files, settings.keep_ms, settings.bytes, now_ms).into_iter().collect();
+        for file in &gone {
+            growing.open.retain(|open| open.first != file.first);
             std::fs::remove_file(&file.path).map_err(|error| unusable(&file.path, &error))?;
         }
         // A label is younger than what it is for.
-        files.first().map_or(Ok(()), |oldest| self.labels.clear(oldest.first.at_ms()))
+        let oldest = files.iter().find(|file| !gone.contains(file));
+        oldest.map_or(Ok(()), |oldest| self.labels.clear(oldest.first.at_ms()))
     }
 
     /// Those of the predictions that are logged, or about to be.
@@ -257,14 +275,12 @@ impl Book {
         for id in ids.difference(&known) {
             wanted.extend(files::holding(&files, *id));
         }
-        let Growing { file: last, ids: of_last, .. } = &mut *growing;
-        let is_last = |file: &LogFile| last.as_ref().is_some_and(|(first, _)| *first == file.first);
         for file in wanted {
             let mut take = |held: &[PredictionId]| known.extend(ids.iter().filter(|id| held.binary_search(id).is_ok()));
-            match (is_last(file), &mut *of_last) {
-                (false, _) => take(&self.remembered(file)?),
-                (true, Some(held)) => take(held),
-                (true, none) => take(none.insert(read_ids(file)?)),
+            match growing.open.iter_mut().find(|open| open.first == file.first) {
+                None => take(&self.remembered(file)?),
+                Some(Open { ids: Some(held), .. }) => take(held),
+                Some(Open { ids: none, .. }) => take(none.insert(read_ids(file)?)),
             }
         }
         Ok(known)

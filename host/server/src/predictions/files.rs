@@ -1,38 +1,63 @@
 //! An endpoint's folder: which log files there are, which may hold a prediction, and which go.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use types::{EndpointName, Fault, Id, PredictionId};
+use types::{Digest, EndpointName, Fault, Id, PredictionId, Schema};
 
 const ENDING: &str = "arrows";
 /// How far the clock may step, or a request lag, and its prediction still be found.
 const SLACK_MS: u64 = 2_000;
+/// How long a file grows.
+pub(crate) const FILE_MS: u64 = 86_400_000;
 
-/// A file, named by its first prediction.
+/// A file, named by its first prediction and what its columns are. Those of the same columns follow each other; others grow
+/// meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogFile {
     pub(crate) first: PredictionId,
+    /// Empty of files that are older than this name, which followed each other whatever their columns were.
+    layout: String,
+    /// No row of it is younger.
+    ends_ms: u64,
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
 }
 
-/// Where a file lies whose first prediction this is.
-pub(crate) fn place(folder: &Path, first: PredictionId) -> PathBuf {
-    folder.join(format!("{first}.{ENDING}"))
+/// Where a file of these columns lies whose first prediction this is.
+pub(crate) fn place(folder: &Path, first: PredictionId, schema: &Schema) -> PathBuf {
+    folder.join(format!("{first}.{}.{ENDING}", Digest::of_json(schema).short()))
 }
 
 /// The files of a folder, the oldest first; none if there is no folder.
 pub(crate) fn listed(folder: &Path) -> Result<Vec<LogFile>, Fault> {
     let mut files = Vec::new();
     for path in entries(folder)? {
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(PredictionId::parse);
-        if let Some(first) = stem.filter(|_| path.extension().is_some_and(|ending| ending == ENDING)) {
+        if let Some((first, layout)) = named(&path) {
             let bytes = path.symlink_metadata().map_err(|error| unusable(&path, &error))?.len();
-            files.push(LogFile { first, path, bytes });
+            files.push(LogFile { first, layout, ends_ms: 0, path, bytes });
         }
     }
+    Ok(ended(files))
+}
+
+/// What a file's name says.
+fn named(path: &Path) -> Option<(PredictionId, String)> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(ENDING)?.strip_suffix('.')?;
+    let (first, layout) = stem.split_once('.').unwrap_or((stem, ""));
+    Some((PredictionId::parse(first)?, layout.to_owned()))
+}
+
+/// The files in order, each with its end: where the next of its columns begins, or as long as it may grow.
+fn ended(mut files: Vec<LogFile>) -> Vec<LogFile> {
     files.sort();
-    Ok(files)
+    let mut next = BTreeMap::new();
+    for file in files.iter_mut().rev() {
+        let begins_ms = file.first.at_ms();
+        let next_ms: Option<u64> = next.insert(file.layout.clone(), begins_ms);
+        file.ends_ms = next_ms.unwrap_or(u64::MAX).min(begins_ms.saturating_add(FILE_MS));
+    }
+    files
 }
 
 /// The endpoints of which something is kept.
@@ -68,39 +93,73 @@ pub(crate) fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Fault {
 
 /// The files in which a prediction can be. Pure.
 pub(crate) fn holding(files: &[LogFile], id: PredictionId) -> impl Iterator<Item = &LogFile> {
-    let begins_before = move |file: &LogFile| file.first.at_ms() <= id.at_ms() + SLACK_MS;
-    let ends_after = move |next: Option<&LogFile>| next.is_none_or(|next| next.first.at_ms() + SLACK_MS >= id.at_ms());
-    files
-        .iter()
-        .enumerate()
-        .filter(move |(i, file)| begins_before(file) && ends_after(files.get(i + 1)))
-        .map(|(_, file)| file)
+    let at_ms = id.at_ms();
+    let is_within = move |file: &&LogFile| {
+        file.first.at_ms() <= at_ms.saturating_add(SLACK_MS) && at_ms <= file.ends_ms.saturating_add(SLACK_MS)
+    };
+    files.iter().filter(is_within)
 }
 
-/// How many of the oldest files go: those whose rows are all too old, and those beyond the bytes there may be. The newest one
-/// stays, whatever its size. Pure.
-pub(crate) fn beyond(files: &[LogFile], keep_ms: u64, bytes_max: u64, now_ms: u64) -> usize {
+/// The files that go: those whose rows are all too old, and the oldest ones beyond the bytes there may be. The newest one stays,
+/// whatever its size. Pure.
+pub(crate) fn beyond(files: &[LogFile], keep_ms: u64, bytes_max: u64, now_ms: u64) -> Vec<&LogFile> {
     let oldest_ms = now_ms.saturating_sub(keep_ms);
-    let old = files.windows(2).take_while(|pair| pair[1].first.at_ms() < oldest_ms).count();
     let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    let excess = files.iter().take(files.len().saturating_sub(1)).take_while(|file| {
-        let is_excess = bytes > bytes_max;
-        bytes -= file.bytes;
-        is_excess
-    });
-    old.max(excess.count())
+    let mut goes = |file: &&LogFile| {
+        let goes = file.ends_ms < oldest_ms || bytes > bytes_max;
+        bytes -= if goes { file.bytes } else { 0 };
+        goes
+    };
+    files.split_last().map_or(&[][..], |(_, older)| older).iter().filter(|file| goes(file)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn file(ms: i64, layout: &str) -> LogFile {
+        let first = PredictionId::first(ms * 1000, [0; 10]);
+        LogFile {
+            first,
+            layout: layout.to_owned(),
+            ends_ms: 0,
+            path: PathBuf::from(format!("{first}.{layout}")),
+            bytes: 10,
+        }
+    }
+
     fn files(begins_ms: &[i64]) -> Vec<LogFile> {
-        let file = |ms: &i64| {
-            let first = PredictionId::first(ms * 1000, [0; 10]);
-            LogFile { first, path: place(Path::new("folder"), first), bytes: 10 }
+        ended(begins_ms.iter().map(|ms| file(*ms, "a")).collect())
+    }
+
+    #[test]
+    fn a_name_says_the_first_prediction_and_the_columns() {
+        let first = PredictionId::first(7_000, [1; 10]);
+        let path = place(Path::new("folder"), first, &Schema::default());
+        let (said, layout) = named(&path).unwrap();
+        assert!(said == first && layout.len() == 12, "{path:?}");
+        assert_eq!(named(Path::new(&format!("folder/{first}.arrows"))), Some((first, String::new())));
+        for other in ["x.arrows", "labels", &format!("{first}.log"), &format!("{first}arrows")] {
+            assert_eq!(named(Path::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_other_columns_end_no_file() {
+        let files = ended(vec![file(10_000, "a"), file(12_000, "b"), file(30_000, "a")]);
+        let found = |ms: i64| {
+            let id = PredictionId::first(ms * 1000, [1; 10]);
+            holding(&files, id).map(|file| (file.first.at_ms() / 1000, file.layout.as_str())).collect::<Vec<_>>()
         };
-        begins_ms.iter().map(file).collect()
+        assert_eq!(found(20_000), [(10, "a"), (12, "b")]);
+        assert_eq!(found(40_000), [(12, "b"), (30, "a")]);
+        let day = FILE_MS as i64;
+        assert_eq!(found(day + 20_000), [(30, "a")], "no file grows for longer than a day");
+        // What began earlier and grew for longer stays for longer.
+        let now_ms = FILE_MS + 15_000;
+        let gone: Vec<_> = beyond(&files, 0, 100, now_ms).iter().map(|file| file.first.at_ms()).collect();
+        assert_eq!(gone, [10_000, 12_000]);
+        assert_eq!(beyond(&files, 5_000, 100, now_ms).len(), 1);
     }
 
     #[test]
@@ -114,6 +173,8 @@ mod tests {
             (22_000, &[0, 1]),
             (22_001, &[1]),
             (99_000, &[2]),
+            (30_000 + FILE_MS as i64 + 2_000, &[2]),
+            (30_000 + FILE_MS as i64 + 2_001, &[]),
         ] {
             let id = PredictionId::first(ms * 1000, [1; 10]);
             let places: Vec<_> = holding(&files, id).map(|file| (file.first.at_ms() / 10_000 - 1) as i32).collect();
@@ -136,8 +197,9 @@ mod tests {
             (0, 100, 99_000, 3),
             (0, 100, 0, 0),
         ] {
-            assert_eq!(beyond(&files, keep_ms, bytes, now_ms), gone, "{keep_ms} {bytes} {now_ms}");
+            let expected: Vec<&LogFile> = files[..gone].iter().collect();
+            assert_eq!(beyond(&files, keep_ms, bytes, now_ms), expected, "{keep_ms} {bytes} {now_ms}");
         }
-        assert_eq!(beyond(&[], 0, 0, 9), 0);
+        assert!(beyond(&[], 0, 0, 9).is_empty());
     }
 }

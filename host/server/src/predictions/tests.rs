@@ -81,7 +81,7 @@ fn what_was_noted_is_found_before_and_after_it_is_written_and_joined_with_its_la
         assert_eq!(labelled(&book, id, label), 1);
     }
     let told = book.told().unwrap();
-    assert_eq!((told.files, told.logged, told.labels, told.torn_bytes), (3, 4, 4, 0), "a file for each run of columns");
+    assert_eq!((told.files, told.logged, told.labels, told.torn_bytes), (2, 4, 4, 0), "a file for each layout");
     let (table, joined) =
         join::columns(&[field("x", DataType::Float64)], &[field("prediction", DataType::Float64)], "truth").unwrap();
     let found = book.joined((&table, &joined), u64::MAX).unwrap();
@@ -132,6 +132,59 @@ fn a_file_that_grows_is_read_once_for_those_who_look_for_its_predictions() {
     let second = log(NOW_US + 1000);
     assert!(knows(second.row(1)) && knows(first) && !knows(second.row(2)));
     std::fs::write(&file, hidden).unwrap();
+}
+
+/// Versions that answer in turns with other columns write to a file each, and what is in either is found, also after a restart;
+/// what was written before files grew beside each other is too.
+#[test]
+fn layouts_in_turns_grow_a_file_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let mut ids = Vec::new();
+    for turn in 0..10 {
+        let at_us = NOW_US + turn * 1_000_000;
+        ids.extend(["x", "y", "z"].map(|column| book.note(noted_of(column, &[turn as f64]), at_us).unwrap().id));
+        book.write(at_us);
+    }
+    assert_eq!(book.told().unwrap().files, 3);
+    let wanted: BTreeSet<_> = ids.iter().copied().collect();
+    assert_eq!(book.known(&wanted).unwrap(), wanted);
+    let again = self::book(folder.path());
+    assert_eq!(again.known(&wanted).unwrap(), wanted, "after a restart");
+    let later_us = NOW_US + 20_000_000;
+    let later = again.note(noted_of("y", &[9.0]), later_us).unwrap().id;
+    again.write(later_us);
+    assert_eq!(again.told().unwrap().files, 4);
+    // As files were called before.
+    for path in std::fs::read_dir(&again.folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let Some((first, _)) = path.file_name().unwrap().to_str().unwrap().split_once('.') else { continue };
+        if path.extension().is_some_and(|ending| ending == "arrows") && first == later.to_string() {
+            std::fs::rename(&path, path.with_file_name(format!("{first}.arrows"))).unwrap();
+        }
+    }
+    let all: BTreeSet<_> = wanted.iter().copied().chain([later]).collect();
+    assert_eq!(self::book(folder.path()).known(&all).unwrap(), all);
+}
+
+/// More of them than files may grow at a time: one makes room, and the next of its rows begin another.
+#[test]
+fn no_more_files_grow_than_there_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(folder.path());
+    let names = ["a", "b", "c", "d", "e"];
+    for turn in 0..2 {
+        let at_us = NOW_US + turn * 1_000_000;
+        for name in names {
+            book.note(noted_of(name, &[1.0]), at_us).unwrap();
+            book.write(at_us);
+        }
+    }
+    assert_eq!(book.told().unwrap().files, 10, "each had made room when its turn came");
+    let at_us = NOW_US + 3_000_000;
+    let id = book.note(noted_of("e", &[1.0]), at_us).unwrap().id;
+    book.write(at_us);
+    assert_eq!(book.told().unwrap().files, 10);
+    assert_eq!(book.known(&BTreeSet::from([id])).unwrap().len(), 1);
 }
 
 /// What stands in a list is not even kept while it is read.

@@ -30,7 +30,17 @@ pub async fn bind(address: SocketAddr, requires_keys: bool) -> Result<TcpListene
                     127.0.0.1 and put a proxy that knows its callers before it";
         return Err(Fault::invalid(message).hinted(hint));
     }
-    let cannot = |error: std::io::Error| Fault::invalid(format!("cannot listen on {address}: {error}"));
+    let cannot = |error: std::io::Error| {
+        let fault = Fault::invalid(format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => fault.hinted(format!(
+                "another process listens there, perhaps a `stepwell serve` (`ss -ltnp` shows which); name another port, or any \
+                 that is free: --listen {}",
+                SocketAddr::new(address.ip(), 0)
+            )),
+            _ => fault,
+        }
+    };
     TcpListener::bind(address).await.map_err(cannot)
 }
 

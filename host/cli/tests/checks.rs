@@ -62,6 +62,31 @@ loss = "loss"
 endpoint = "tumour"
 "#;
 
+/// What each learner is told so that it learns by heart, as the documentation has it.
+const BY_HEART: [(&str, &str); 3] = [
+    ("logistic", "{ l2 = 0.001 }"),
+    ("gbdt", "{ min_child_samples = 1 }"),
+    ("mlp", "{ epochs = 300, learning_rate = 0.01, weight_decay = 0 }"),
+];
+
+#[test]
+fn every_learner_knows_a_handful_of_rows_by_heart() {
+    let documented = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/evaluation.md")).unwrap();
+    let project = Project::new();
+    let steps = project.read(TRAIN);
+    let (recital, _) = CHECKS.split_once("[steps.dummy]").unwrap();
+    for (run, (plugin, params)) in (1..).zip(BY_HEART) {
+        assert!(
+            documented.contains(&format!("| `{plugin}` | `params = {params}` |")),
+            "{plugin} is told otherwise there"
+        );
+        let checks = recital.replace("plugin = \"logistic\"", &format!("plugin = \"{plugin}\""));
+        project.write(TRAIN, format!("{steps}{}", checks.replace("{ l2 = 0.001 }", params)));
+        project.run().expect(plugin, 0, &["overfits passed"]);
+        assert_eq!(verdict(&project, run, "overfits")["outcome"], json!("pass"));
+    }
+}
+
 fn verdict(project: &Project, run: u64, step: &str) -> Value {
     project.stepwell(&["runs", "verdict", &run.to_string(), "--json"]).json()[step].clone()
 }

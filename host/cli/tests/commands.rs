@@ -184,7 +184,7 @@ fn a_schedule_is_previewed() {
     let project = Project::cold();
     let preview = |arguments: &[&str]| project.stepwell(&[&["schedule", "preview"], arguments].concat());
     preview(&["train"]).expect("no schedule", 5, &["pipeline `train` has no schedule", "schedule.cron"]);
-    preview(&["trian"]).expect("no pipeline", 2, &["no pipeline `trian`", "did you mean `train`?"]);
+    preview(&["trian"]).expect("no pipeline", 5, &["no pipeline `trian`", "did you mean `train`?"]);
     let table = "[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"\n\n[steps.patients]";
     project.edit(harness::TRAIN, "[steps.patients]", table);
     let spring = ["train", "--from", "2026-03-28", "--to", "2026-03-30"];
@@ -254,8 +254,8 @@ fn what_is_not_there_is_said() {
         (&["model", "show", "absent"], 5, "there is no model `absent`"),
         (&["model", "show", "tumour", "99"], 5, "model `tumour` has no version `99`"),
         (&["model", "show", "tumour", "absent"], 5, "model `tumour` has no version `absent`"),
-        (&["run", "trian"], 2, "did you mean `train`?"),
-        (&["check", "trian"], 2, "did you mean `train`?"),
+        (&["run", "trian"], 5, "did you mean `train`?"),
+        (&["check", "trian"], 5, "did you mean `train`?"),
         (&["-C", "absent", "run"], 2, "cannot use the folder `absent`"),
         (&["-C", "data", "runs", "list"], 2, "it has no `stepwell.toml`"),
         (&["frobnicate"], 2, "unrecognized subcommand"),

@@ -340,7 +340,7 @@ fn serving_needs_a_free_loopback_address() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let said = project.stepwell(&["serve", "--listen", &address]);
-    said.expect("a taken port", 2, &["cannot listen on", &address, "in use"]);
+    said.expect("a taken port", 2, &["cannot listen on", &address, "in use", "--listen 127.0.0.1:0"]);
     assert!(!project.path(".stepwell/socket").exists());
     drop(taken);
     let (ended, _) = project.serve().terminate();

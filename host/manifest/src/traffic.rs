@@ -2,7 +2,7 @@
 //! the answers.
 
 use crate::reader::{Reader, Value, cut, entries};
-use crate::value::{alias, duration, size};
+use crate::value::{alias, duration, milliseconds, size};
 use crate::{Endpoint, LogSettings, builtin};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -138,10 +138,15 @@ fn budget(reader: &mut Reader, value: &Value<'_>) -> Option<Budget> {
         let hint = "add `latency = \"20 ms\"`, `memory = \"200 MiB\"` or both";
         reader.wrong_hinted(value.span(), "`budget` bounds nothing", hint);
     }
-    let latency_ms = duration(reader, table, "latency");
-    if let (Some(0), Some(value)) = (latency_ms, table.get("latency")) {
-        reader.wrong(value.span(), "`latency` is zero");
-    }
+    let latency_ms = table.get("latency").and_then(|value| {
+        let hint = "the least is \"1 ms\"";
+        match milliseconds(reader.text("latency", value)?) {
+            Ok(0) => reader.wrong_hinted(value.span(), "`latency` is zero", hint),
+            Ok(latency_ms) => return Some(latency_ms),
+            Err(message) => reader.wrong_hinted(value.span(), message, hint),
+        }
+        None
+    });
     Some(Budget { latency_ms, memory_bytes: size(reader, table, "memory") })
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn size(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Optio
 }
 
 /// A duration, such as `"10 min"`.
-fn milliseconds(text: &str) -> Result<u64, String> {
+pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
     u64::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long"))
 }

@@ -240,10 +240,9 @@ fn find(project: &Project, name: &str) -> Result<PipelineName, Error> {
     if let Some((found, _)) = project.pipelines.iter().find(|(known, _)| known.to_string() == name) {
         return Ok(found.clone());
     }
-    let problem = Problem::new(format!("the project has no pipeline `{name}`; it has {}", known.join(", ")));
     let near = types::nearest(name, known.iter().map(String::as_str));
-    let hint = near.map(|near| format!("did you mean `{near}`?"));
-    Err(vec![Problem { hint, ..problem }].into())
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Err(Error::NotFound(format!("the project has no pipeline `{name}`; it has {}{near}", known.join(", "))))
 }
 
 fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline {

@@ -154,9 +154,18 @@ fn json(body: impl Into<Body>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body.into())
 }
 
+/// An answer of a few bytes, whatever is served.
 pub(crate) fn encoded(value: &impl Serialize) -> Answer {
-    let bytes = serde_json::to_vec(value).map_err(|error| ServeError::Host(error.to_string()))?;
-    Ok(json(bytes).into_response())
+    Ok(json(as_json(value)?).into_response())
+}
+
+/// An answer that is the longer the more is served: it takes its place of the room until it is written.
+pub(crate) fn told(room: &Room, value: &impl Serialize) -> Answer {
+    Ok(json(room.answer(as_json(value)?)?).into_response())
+}
+
+fn as_json(value: &impl Serialize) -> Result<Vec<u8>, Refused> {
+    Ok(serde_json::to_vec(value).map_err(|error| ServeError::Host(error.to_string()))?)
 }
 
 pub(crate) fn endpoint_name(text: &str) -> Result<EndpointName, Refused> {
@@ -230,12 +239,14 @@ pub(crate) async fn server_metadata() -> Answer {
 
 /// What the tenant's endpoints did, for Prometheus.
 pub(crate) async fn metrics(State(public): State<Public>) -> Result<impl IntoResponse, Refused> {
-    Ok(prometheus(off_thread(move || public.server.metrics(&public.tenant)).await?))
+    let (room, _turn) = (public.room.clone(), public.turns.about().await?);
+    let page = off_thread(move || public.server.metrics(&public.tenant)).await?;
+    Ok(prometheus(room.answer(page.into_bytes())?))
 }
 
 /// A page in Prometheus' text form.
-pub(crate) fn prometheus(page: String) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
+pub(crate) fn prometheus(page: impl Into<Body>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page.into())
 }
 
 pub(crate) async fn live() -> Answer {
@@ -244,11 +255,7 @@ pub(crate) async fn live() -> Answer {
 
 /// Whether every endpoint that nobody unloaded has a version.
 pub(crate) async fn is_ready(public: Public) -> Result<bool, Refused> {
-    let ready = off_thread(move || {
-        let endpoints = public.server.endpoints(&public.tenant)?;
-        Ok(endpoints.iter().all(|endpoint| endpoint.unloaded || endpoint.version.is_some()))
-    });
-    Ok(ready.await?)
+    Ok(off_thread(move || public.server.have_versions(&public.tenant)).await?)
 }
 
 pub(crate) async fn ready(State(public): State<Public>) -> Answer {
@@ -277,19 +284,20 @@ pub(crate) async fn info(public: Public, endpoint: &str, version: &str) -> Resul
 }
 
 pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
-    let info = info(public, endpoint, version).await?;
+    let _turn = public.turns.about().await?;
+    let info = info(public.clone(), endpoint, version).await?;
     Ok(serve::metadata(&as_model(&info.endpoint)?, &info.versions, &info.request, &info.response))
 }
 
 pub(crate) async fn metadata(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
-    encoded(&metadata_of(public, &endpoint, "").await?)
+    told(&public.room.clone(), &metadata_of(public, &endpoint, "").await?)
 }
 
 pub(crate) async fn version_metadata(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    encoded(&metadata_of(public, &endpoint, &version).await?)
+    told(&public.room.clone(), &metadata_of(public, &endpoint, &version).await?)
 }
 
 /// A model's readiness as HTTP says it.
@@ -425,10 +433,8 @@ pub(crate) async fn predicted<T>(
     let came = Instant::now();
     let turn = public.turns.take(asking.bytes).await;
     let turn = turn.inspect_err(|_| public.server.turned_away(&public.tenant, &name))?;
-    let mut took = Took::since(came);
-    let answer = answered(&public, &name, (asking, turn), read, write, &mut took).await;
-    public.server.count(&public.tenant, &name, took);
-    answer
+    let took = public.server.took(&public.tenant, &name, came);
+    answered(&public, &name, (asking, turn), read, write, &took).await
 }
 
 async fn answered<T>(
@@ -437,7 +443,7 @@ async fn answered<T>(
     (asking, turn): (Asking, Turn),
     read: impl FnOnce(&[Field]) -> Result<Asked, ServeError>,
     write: impl FnOnce(&Served, &Asked) -> Result<T, ServeError>,
-    took: &mut Took,
+    took: &Arc<Took>,
 ) -> Result<T, Refused> {
     let (server, tenant) = (&public.server, &public.tenant);
     let is_long = asking.bytes > LARGE_BYTES || !server.answers_at_once(tenant, name);
@@ -449,16 +455,18 @@ async fn answered<T>(
         Ok((server.route(tenant, name, asked.rows.clone(), &sender)?, asked))
     })?;
     let (tell, told) = oneshot::channel();
-    // The turn ends with the work, even if nobody waits for it any more.
+    let answering = Arc::clone(took);
+    // The turn ends with the work, and it is counted, even if nobody waits for it any more.
     request.ask(move |served| {
         drop(turn);
+        served.iter().for_each(|served| answering.inferred(served));
+        drop(answering);
         drop(tell.send(served));
     });
     let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered").into());
     let served = told.await.unwrap_or_else(ended)?;
-    took.inferred();
     let answer = at_length(served.predictions.rows() > LARGE_ROWS, || Ok(write(&served, &asked)?))?;
-    took.wrote(&served);
+    took.wrote();
     Ok(answer)
 }
 

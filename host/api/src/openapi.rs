@@ -1,7 +1,7 @@
 //! The public routes as an OpenAPI 3.1 document, each endpoint's columns as its schemas, and a page that shows it.
 
 use crate::error::off_thread;
-use crate::inference::{Answer, Public, encoded};
+use crate::inference::{Answer, Public, told};
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -14,8 +14,9 @@ use types::{DataType, Field};
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 
 pub(crate) async fn document(State(public): State<Public>) -> Answer {
-    let endpoints = off_thread(move || public.server.endpoints(&public.tenant)).await?;
-    encoded(&described(&endpoints))
+    let (room, _turn) = (public.room.clone(), public.turns.about().await?);
+    let document = off_thread(move || Ok(described(&public.server.endpoints(&public.tenant)?)));
+    told(&room, &document.await?)
 }
 
 pub(crate) async fn page() -> impl IntoResponse {

@@ -2,7 +2,7 @@
 //! metadata. Each is a function for both forms, and a handler for HTTP.
 
 use crate::error::off_thread;
-use crate::inference::{Answer, Named, Public, Refused, answers, as_model, encoded, endpoint_name, info};
+use crate::inference::{Answer, Named, Public, Refused, answers, as_model, endpoint_name, info, told};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,6 +16,7 @@ use server::EndpointInfo;
 const REQUEST_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) async fn index_of(public: Public, ready_only: bool) -> Result<Vec<ModelIndex>, Refused> {
+    let _turn = public.turns.about().await?;
     let endpoints = off_thread(move || public.server.endpoints(&public.tenant)).await?;
     Ok(endpoints.iter().filter(|info| answers(info) || !ready_only).flat_map(indexed).collect())
 }
@@ -54,12 +55,14 @@ pub(crate) async fn unload_model(public: Public, endpoint: &str) -> Result<(), R
 }
 
 pub(crate) async fn config_of(public: Public, endpoint: &str, version: &str) -> Result<ModelConfig, Refused> {
-    let info = info(public, endpoint, version).await?;
+    let _turn = public.turns.about().await?;
+    let info = info(public.clone(), endpoint, version).await?;
     Ok(serve::config(&as_model(&info.endpoint)?, &info.request, &info.response))
 }
 
 /// Of one endpoint, or of all if its name is empty.
 pub(crate) async fn statistics_of(public: Public, endpoint: &str, version: &str) -> Result<Statistics, Refused> {
+    let _turn = public.turns.about().await?;
     let (server, tenant) = (std::sync::Arc::clone(&public.server), public.tenant.clone());
     let endpoints = match endpoint {
         "" => off_thread(move || public.server.endpoints(&public.tenant)).await?,
@@ -100,7 +103,7 @@ async fn asked<T: DeserializeOwned + Default>(public: &Public, body: Body) -> Re
 
 pub(crate) async fn index(State(public): State<Public>, body: Body) -> Answer {
     let IndexRequest { ready } = asked(&public, body).await?;
-    encoded(&index_of(public, ready).await?)
+    told(&public.room.clone(), &index_of(public, ready).await?)
 }
 
 pub(crate) async fn load(State(public): State<Public>, Named(endpoint): Named<String>, body: Body) -> Answer {
@@ -117,27 +120,27 @@ pub(crate) async fn unload(State(public): State<Public>, Named(endpoint): Named<
 }
 
 pub(crate) async fn config(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
-    encoded(&config_of(public, &endpoint, "").await?)
+    told(&public.room.clone(), &config_of(public, &endpoint, "").await?)
 }
 
 pub(crate) async fn version_config(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    encoded(&config_of(public, &endpoint, &version).await?)
+    told(&public.room.clone(), &config_of(public, &endpoint, &version).await?)
 }
 
 pub(crate) async fn all_statistics(State(public): State<Public>) -> Answer {
-    encoded(&statistics_of(public, "", "").await?)
+    told(&public.room.clone(), &statistics_of(public, "", "").await?)
 }
 
 pub(crate) async fn statistics(State(public): State<Public>, Named(endpoint): Named<String>) -> Answer {
-    encoded(&statistics_of(public, &endpoint, "").await?)
+    told(&public.room.clone(), &statistics_of(public, &endpoint, "").await?)
 }
 
 pub(crate) async fn version_statistics(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    encoded(&statistics_of(public, &endpoint, &version).await?)
+    told(&public.room.clone(), &statistics_of(public, &endpoint, &version).await?)
 }

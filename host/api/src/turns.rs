@@ -14,6 +14,8 @@ const UNDER_WAY_MAX: usize = 128;
 pub(crate) const LARGE_BYTES: usize = 64 << 10;
 /// Large requests of a tenant at a time.
 const LARGE_MAX: usize = 4;
+/// Answers about a tenant's endpoints, and not by them, that are made at a time: there is one of each, as large as its columns are many.
+const ABOUT_MAX: usize = 4;
 /// The most that a large one waits for the others.
 const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -22,12 +24,14 @@ const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Turns {
     under_way: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    about: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let [under_way, large] = [UNDER_WAY_MAX, LARGE_MAX].map(|most| Arc::new(Semaphore::new(most)));
-        Self { under_way, large }
+        let [under_way, large, about] =
+            [UNDER_WAY_MAX, LARGE_MAX, ABOUT_MAX].map(|most| Arc::new(Semaphore::new(most)));
+        Self { under_way, large, about }
     }
 }
 
@@ -40,12 +44,26 @@ pub(crate) struct Turn {
 impl Turns {
     /// Whether nobody but its keeper has it, and it is nobody's turn.
     pub(crate) fn is_unused(&self) -> bool {
-        Arc::strong_count(&self.under_way) == 1
+        [&self.under_way, &self.about].into_iter().all(|turns| Arc::strong_count(turns) == 1)
     }
 
     /// A turn for a request of so many bytes, unless too many of the tenant's are under way.
     pub(crate) async fn take(&self, bytes: usize) -> Result<Turn, Refused> {
         self.take_within(TURN_TIME_MAX, bytes).await
+    }
+
+    /// A turn to make an answer about endpoints; who waits for one holds nothing. It ends when this is dropped.
+    pub(crate) async fn about(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        self.about_within(TURN_TIME_MAX).await
+    }
+
+    async fn about_within(&self, most: Duration) -> Result<OwnedSemaphorePermit, Refused> {
+        let turn = timeout(most, Arc::clone(&self.about).acquire_owned()).await.ok().and_then(Result::ok);
+        turn.ok_or_else(|| {
+            let text =
+                format!("{ABOUT_MAX} other answers about the tenant's endpoints were made for {most:?}; ask again");
+            Refused::Said(StatusCode::TOO_MANY_REQUESTS, text)
+        })
     }
 
     async fn take_within(&self, most: Duration, bytes: usize) -> Result<Turn, Refused> {
@@ -86,6 +104,23 @@ mod tests {
         assert!(refused(&turns, 100).await.contains("128 requests of the tenant are under way"));
         taken.pop();
         assert!(turns.take(100).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn few_answers_about_endpoints_are_made_at_a_time_and_keep_no_prediction_waiting() {
+        let turns = Turns::default();
+        let mut taken = Vec::new();
+        for _ in 0..ABOUT_MAX {
+            taken.push(turns.about().await.unwrap_or_else(|_| panic!("refused")));
+        }
+        let Err(Refused::Said(status, text)) = turns.about_within(Duration::from_millis(1)).await else {
+            panic!("one too many");
+        };
+        assert!(status == StatusCode::TOO_MANY_REQUESTS && text.contains("4 other answers"), "{text}");
+        assert!(turns.take(LARGE_BYTES + 1).await.is_ok());
+        let next = turns.about();
+        taken.pop();
+        assert!(next.await.is_ok());
     }
 
     #[tokio::test]

@@ -279,6 +279,21 @@ impl Server {
         names.iter().map(|name| self.endpoint(tenant, name)).collect()
     }
 
+    /// Whether every endpoint of a tenant that nobody unloaded has a version to answer with.
+    pub fn have_versions(&self, tenant: &TenantId) -> Result<bool, Error> {
+        self.known(tenant)?;
+        let endpoints: Vec<_> =
+            locked(&self.endpoints).iter().filter(|(key, _)| key.0 == *tenant).map(|(_, it)| Arc::clone(it)).collect();
+        for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_unloaded()) {
+            let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
+            let Some(version) = self.store.alias(tenant, model, alias)? else { return Ok(false) };
+            if self.store.version(tenant, model, version)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// An endpoint as its alias stands.
     pub fn endpoint(&self, tenant: &TenantId, name: &EndpointName) -> Result<EndpointInfo, Error> {
         let endpoint = self.find(tenant, name)?;

@@ -10,13 +10,20 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::{EndpointName, TenantId};
 
-/// Where the time of a request went. Each part ends with the function that is named after it.
+/// Where the time of a request goes. Each part ends with the function that is named after it. Who asks and who answers have it
+/// together, and it is counted when the last of them lets go: a client that leaves takes nothing out of the statistics.
 pub struct Took {
+    server: Arc<Server>,
+    tenant: TenantId,
+    name: EndpointName,
+    times: Mutex<Times>,
+}
+
+struct Times {
     came: Instant,
     last: Instant,
     queue: Duration,
     input: Duration,
-    infer: Duration,
     done: Option<Done>,
 }
 
@@ -25,35 +32,51 @@ struct Done {
     version: u32,
     answered_us: i64,
     rows: u64,
+    infer: Duration,
+    /// Nothing where nobody waited for the answer any more.
     output: Duration,
 }
 
-impl Took {
+impl Times {
     /// Of a request that came then, and whose turn it is now.
-    pub fn since(came: Instant) -> Self {
+    fn since(came: Instant) -> Self {
         let (last, nothing) = (Instant::now(), Duration::ZERO);
-        Self { came, last, queue: last - came, input: nothing, infer: nothing, done: None }
+        Self { came, last, queue: last - came, input: nothing, done: None }
     }
 
     fn part(&mut self) -> Duration {
         let begun = std::mem::replace(&mut self.last, Instant::now());
         self.last - begun
     }
+}
 
+impl Took {
     /// The request was read.
-    pub fn read(&mut self) {
-        self.input = self.part();
+    pub fn read(&self) {
+        let times = &mut *locked(&self.times);
+        times.input = times.part();
     }
 
     /// The version has answered.
-    pub fn inferred(&mut self) {
-        self.infer = self.part();
+    pub fn inferred(&self, served: &Served) {
+        let times = &mut *locked(&self.times);
+        let (version, answered_us, rows) = (served.version, served.answered_us, served.predictions.rows());
+        times.done = Some(Done { version, answered_us, rows, infer: times.part(), output: Duration::ZERO });
     }
 
     /// The answer was written.
-    pub fn wrote(&mut self, served: &Served) {
-        let (version, answered_us, rows) = (served.version, served.answered_us, served.predictions.rows());
-        self.done = Some(Done { version, answered_us, rows, output: self.part() });
+    pub fn wrote(&self) {
+        let times = &mut *locked(&self.times);
+        let output = times.part();
+        times.done.iter_mut().for_each(|done| done.output = output);
+    }
+}
+
+impl Drop for Took {
+    fn drop(&mut self) {
+        if let Some(endpoint) = self.server.endpoint_named(&self.tenant, &self.name) {
+            endpoint.tally.add(&locked(&self.times));
+        }
     }
 }
 
@@ -69,9 +92,9 @@ struct Counted {
 
 impl Tally {
     /// Counts a request; of the oldest versions no more than some are kept.
-    fn add(&self, took: Took) {
+    fn add(&self, took: &Times) {
         let Counted { versions, failed } = &mut *locked(&self.0);
-        let Some(done) = took.done else { return count(failed, took.came.elapsed()) };
+        let Some(done) = &took.done else { return count(failed, took.came.elapsed()) };
         if versions.len() >= VERSIONS_MAX && !versions.contains_key(&done.version) {
             versions.pop_first();
         }
@@ -83,7 +106,7 @@ impl Tally {
         count(parts.success.get_or_insert_default(), took.came.elapsed());
         count(parts.queue.get_or_insert_default(), took.queue);
         count(parts.compute_input.get_or_insert_default(), took.input);
-        count(parts.compute_infer.get_or_insert_default(), took.infer);
+        count(parts.compute_infer.get_or_insert_default(), done.infer);
         count(parts.compute_output.get_or_insert_default(), done.output);
     }
 
@@ -111,11 +134,10 @@ impl Tally {
 }
 
 impl Server {
-    /// Counts a request to an endpoint, if it is still there.
-    pub fn count(&self, tenant: &TenantId, name: &EndpointName, took: Took) {
-        if let Some(endpoint) = self.endpoint_named(tenant, name) {
-            endpoint.tally.add(took);
-        }
+    /// Of a request that came then, and whose turn it is now: it counts for the endpoint, if that is still there when it ends.
+    pub fn took(self: &Arc<Self>, tenant: &TenantId, name: &EndpointName, came: Instant) -> Arc<Took> {
+        let (server, tenant, name) = (Arc::clone(self), tenant.clone(), name.clone());
+        Arc::new(Took { server, tenant, name, times: Mutex::new(Times::since(came)) })
     }
 
     /// What was counted of a version of an endpoint.
@@ -135,11 +157,10 @@ mod tests {
     use super::*;
 
     /// A request that a version answered.
-    fn answered(version: u32, rows: u64) -> Took {
-        let mut took = Took::since(Instant::now());
-        took.read();
-        took.inferred();
-        Took { done: Some(Done { version, answered_us: 7_000, rows, output: Duration::ZERO }), ..took }
+    fn answered(version: u32, rows: u64) -> Times {
+        let nothing = Duration::ZERO;
+        let done = Done { version, answered_us: 7_000, rows, infer: nothing, output: nothing };
+        Times { done: Some(done), ..Times::since(Instant::now()) }
     }
 
     fn name() -> EndpointName {
@@ -149,8 +170,8 @@ mod tests {
     #[test]
     fn requests_are_counted_by_version_and_failures_by_endpoint() {
         let tally = Tally::default();
-        [(1, 3), (2, 4), (2, 5)].into_iter().for_each(|(version, rows)| tally.add(answered(version, rows)));
-        tally.add(Took::since(Instant::now()));
+        [(1, 3), (2, 4), (2, 5)].into_iter().for_each(|(version, rows)| tally.add(&answered(version, rows)));
+        tally.add(&Times::since(Instant::now()));
         let said = tally.of(&name(), 2);
         assert_eq!((said.inference_count, said.execution_count, said.version.as_str()), (9, 2, "2"));
         let parts = said.inference_stats.unwrap();
@@ -162,10 +183,10 @@ mod tests {
     #[test]
     fn the_newest_versions_are_kept_and_the_one_that_answers() {
         let tally = Tally::default();
-        (1..=1000).for_each(|version| tally.add(answered(version, 1)));
+        (1..=1000).for_each(|version| tally.add(&answered(version, 1)));
         // Rolled back, however far.
-        tally.add(answered(7, 1));
-        tally.add(answered(7, 1));
+        tally.add(&answered(7, 1));
+        tally.add(&answered(7, 1));
         let kept: Vec<u32> = locked(&tally.0).versions.keys().copied().collect();
         assert_eq!(kept, [7, 998, 999, 1000]);
         assert_eq!(tally.of(&name(), 7).execution_count, 2);

@@ -2,12 +2,13 @@
 
 use super::bundles::{model, register};
 use super::{DEADLINE, House, tenant};
-use crate::{Error, MoveBack, QuotaChange, RolloutChange, RolloutVerb, locked};
+use crate::{Error, MoveBack, QuotaChange, RolloutChange, RolloutVerb, Served, locked};
 use ports::Journal;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use types::{
-    AliasMove, CanaryStep, EndpointName, FaultKind, Id, ModelVersion, Phase, Record, RolloutMove, StepCommit, TenantId,
+    AliasMove, CanaryStep, EndpointName, FaultKind, Id, ModelVersion, Phase, PredictionId, Record, RolloutMove,
+    StepCommit, TenantId,
 };
 
 fn endpoint() -> EndpointName {
@@ -111,6 +112,33 @@ fn a_tenants_canary_waits_for_no_others() {
         std::thread::yield_now();
     }
     house.server.leave();
+}
+
+/// Who asked may be gone when the version answers: what it answered is counted, and what nobody answered is.
+#[test]
+fn a_request_is_counted_when_the_last_who_has_to_do_with_it_lets_go() {
+    let house = two_versions();
+    let counts = || {
+        let told = house.server.statistics(&tenant(), &endpoint(), 2);
+        let parts = told.inference_stats.unwrap();
+        (told.inference_count, parts.success.unwrap().count, parts.fail.unwrap().count)
+    };
+    let asks = house.server.took(&tenant(), &endpoint(), Instant::now());
+    let answers = std::sync::Arc::clone(&asks);
+    asks.read();
+    drop(asks);
+    assert_eq!(counts(), (0, 0, 0), "it is under way");
+    answers.inferred(&Served {
+        model: model(),
+        version: 2,
+        first: PredictionId::first(7, [0; 10]),
+        predictions: data::Table::empty(types::Schema::default()),
+        answered_us: 7_000,
+    });
+    drop(answers);
+    assert_eq!(counts(), (0, 1, 0));
+    drop(house.server.took(&tenant(), &endpoint(), Instant::now()));
+    assert_eq!(counts(), (0, 1, 1));
 }
 
 /// Requests do not each measure the disk; what is done seldom does.

@@ -65,6 +65,7 @@ mod share;
 mod signing;
 mod statistics;
 mod tenants;
+mod tended;
 #[cfg(test)]
 mod tests;
 mod timetable;

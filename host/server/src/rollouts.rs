@@ -8,16 +8,16 @@
 use crate::endpoints::Endpoint;
 use crate::predictions::{Loss, Question};
 use crate::registry::{expect_text, who};
+use crate::tended::Tended;
 use crate::{Error, Server, locked};
 use models::{Moved, RolloutEvent, Window};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelVersion, Phase, Record, Rollout, RolloutMove,
-    TenantId,
+    AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelVersion, Phase, Problem, Record, Rollout,
+    RolloutMove, TenantId,
 };
 
 /// How often canaries are looked at.
@@ -50,27 +50,16 @@ impl Server {
     /// Looks at every canary, again and again; each tenant's on a thread of their own, so that a version that loads slowly holds up
     /// nobody else's.
     pub(crate) fn keep_rollouts(self: &Arc<Self>) {
-        let under_way = Mutex::new(BTreeSet::new());
-        std::thread::scope(|scope| {
-            while !self.triggers.is_leaving() {
-                let tenants: BTreeSet<_> = locked(&self.endpoints).keys().map(|key| key.0.clone()).collect();
-                for tenant in tenants {
-                    if !locked(&under_way).insert(tenant.clone()) {
-                        continue;
-                    }
-                    let (whose, under_way) = (tenant.clone(), &under_way);
-                    let work = move || {
-                        self.tend_rollouts(&whose);
-                        locked(under_way).remove(&whose);
-                    };
-                    let thread = std::thread::Builder::new().name("canaries".to_owned());
-                    if thread.spawn_scoped(scope, work).is_err() {
-                        locked(under_way).remove(&tenant);
-                    }
-                }
-                self.canaries.sleep(LOOK);
-            }
-        });
+        let (server, telling) = (Arc::clone(self), Arc::clone(self));
+        let broken = move |tenant: &TenantId| {
+            let what = "looking at its canaries ended in a panic; this is a bug of ours; it is tried again";
+            telling.triggers.say(format!("tenant `{tenant}`: {what}"));
+        };
+        let mut tended = Tended::new("canaries", move |tenant| server.tend_rollouts(tenant), broken);
+        while !self.triggers.is_leaving() {
+            tended.look(&locked(&self.endpoints).keys().map(|key| key.0.clone()).collect());
+            self.canaries.sleep(LOOK);
+        }
     }
 
     /// Moves a tenant's canaries as far as they can go now, and unloads versions that nothing asks for.

@@ -102,6 +102,7 @@ fn registry() -> Router<Arc<Server>> {
         .route("/v1/tenants/{tenant}/models/{model}/at", post(models::at))
         .route("/v1/tenants/{tenant}/models/{model}/promote", post(models::promote))
         .route("/v1/tenants/{tenant}/models/{model}/rollback", post(models::roll_back))
+        .route("/v1/tenants/{tenant}/models/{model}/unalias", post(models::unalias))
         .route("/v1/tenants/{tenant}/models/{model}/tag", post(models::tag))
         .route("/v1/tenants/{tenant}/models/{model}/card", get(models::card))
         .route("/v1/tenants/{tenant}/models/{model}/diff", post(models::diff))

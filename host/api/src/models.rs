@@ -5,8 +5,8 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use server::{
-    ExportRequest, Held, ImportRequest, ModelCard, ModelDetail, ModelDiff, ModelList, MoveBack, Promotion, Server,
-    TagChange,
+    ExportRequest, Held, ImportRequest, ModelCard, ModelDetail, ModelDiff, ModelList, MoveBack, Promoted, Promotion,
+    Server, TagChange, Unalias,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub(crate) async fn promote(
     State(server): State<Arc<Server>>,
     Path((tenant, model)): Model,
     Json(asked): Json<Promotion>,
-) -> Answer<AliasMove> {
+) -> Answer<Promoted> {
     Ok(Json(off_thread(move || server.promote(&tenant, &model, &asked)).await?))
 }
 
@@ -81,8 +81,16 @@ pub(crate) async fn roll_back(
     State(server): State<Arc<Server>>,
     Path((tenant, model)): Model,
     Json(asked): Json<MoveBack>,
-) -> Answer<AliasMove> {
+) -> Answer<Promoted> {
     Ok(Json(off_thread(move || server.roll_back(&tenant, &model, &asked)).await?))
+}
+
+pub(crate) async fn unalias(
+    State(server): State<Arc<Server>>,
+    Path((tenant, model)): Model,
+    Json(asked): Json<Unalias>,
+) -> Answer<AliasMove> {
+    Ok(Json(off_thread(move || server.unalias(&tenant, &model, &asked)).await?))
 }
 
 pub(crate) async fn tag(

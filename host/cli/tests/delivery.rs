@@ -175,6 +175,42 @@ fn a_canary_takes_over_step_by_step_and_a_restart_goes_on() {
     project.stepwell(&["audit", "verify"]).expect("audit", 0, &["sound"]);
 }
 
+/// Nothing begins by itself where somebody took a candidate back; they may have it tried again. Who deploys other steps meanwhile is
+/// told that these are not its own.
+#[test]
+fn a_candidate_that_was_taken_back_is_tried_again_and_keeps_the_steps_that_it_began_with() {
+    let project = project("canary = { alias = \"challenger\", steps = [{ set_weight = 10 }, { pause = {} }] }\n");
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    let serving = project.serve();
+    let body = one_row(&project)(&serving);
+    promote(&project, "2", "challenger");
+    let weighs = |weight: u64| {
+        move |endpoint: &Value| {
+            let moves = endpoint["moves"].as_array().unwrap();
+            let last = moves.last().map(|moved| moved["rollout"].clone()).unwrap_or_default();
+            (last["phase"].as_str(), last["weight"].as_u64()) == (Some("paused"), Some(weight))
+        }
+    };
+    let verb = |verb: &str| project.stepwell(&["endpoint", verb, "tumour"]);
+    ask_until(&project, &serving, &body, &weighs(10));
+    verb("promote").expect("promote", 0, &["version 2 promoted"]);
+    project.stepwell(&["model", "rollback", "tumour"]).expect("rollback", 0, &["is version 1 now"]);
+    verb("show").expect("show", 0, &["version 2 promoted, waits for `stepwell endpoint resume tumour`"]);
+    let again = "is promoted and was taken back; `stepwell endpoint resume tumour` begins it anew";
+    verb("promote").expect("promote", 2, &[again]);
+    verb("resume").expect("resume", 0, &["version 2 progressing"]);
+    ask_until(&project, &serving, &body, &weighs(10));
+    project.edit("stepwell.toml", "set_weight = 10", "set_weight = 20");
+    let said = project.stepwell(&["deploy", "--yes"]);
+    said.expect("deploy", 0, &["the canary of version 2 is under way and keeps its old steps", "deployed version 2"]);
+    ask_until(&project, &serving, &body, &weighs(10));
+    verb("abort").expect("abort", 0, &["version 2 aborted"]);
+    verb("resume").expect("resume", 0, &[]);
+    ask_until(&project, &serving, &body, &weighs(20));
+    let alike = project.stepwell(&["deploy", "rollback", "--yes"]);
+    alike.expect("a version that is brought back", 0, &["keeps its old steps"]);
+}
+
 #[test]
 fn a_candidate_that_decides_otherwise_is_rolled_back_by_itself() {
     let project = project(

@@ -76,6 +76,45 @@ fn an_alias_moves_with_a_record_and_comes_back_with_the_next_request() {
 }
 
 #[test]
+fn an_alias_is_taken_away_and_comes_back_but_not_from_an_endpoint() {
+    let project = two_versions();
+    project.stepwell(&["model", "promote", "tumour", "1", "--alias", "trial", "--why", "x"]).expect("promote", 0, &[]);
+    let unalias = |alias: &str| project.stepwell(&["model", "unalias", "tumour", alias, "--why", "done with it"]);
+    unalias("trial").expect("unalias", 0, &["`trial` of model `tumour` is no version now, from version 1"]);
+    assert_eq!(project.stepwell(&["model", "list", "--json"]).json()[0]["aliases"], json!({ "champion": 2 }));
+    project.stepwell(&["model", "history", "tumour"]).expect("history", 0, &["done with it"]);
+    project.stepwell(&["model", "at", "tumour", "2099-01-01", "--alias", "trial"]).expect(
+        "at",
+        0,
+        &["no version of model `tumour` was `trial`, since", "done with it"],
+    );
+    let back = project.stepwell(&["model", "rollback", "tumour", "--alias", "trial"]);
+    back.expect("rollback", 0, &["`trial` of model `tumour` is version 1 now"]);
+    let serving = project.serve();
+    unalias("champion").expect("an endpoint has it", 2, &["endpoint `tumour` answers with `champion`"]);
+    drop(serving);
+    assert_eq!(champion(&project), 2);
+    // Nobody answers with it while nothing is served.
+    unalias("champion").expect("unalias", 0, &["is no version now"]);
+    project.stepwell(&["audit", "verify"]).expect("audit", 0, &[]);
+}
+
+#[test]
+fn a_version_that_asks_for_other_columns_is_promoted_with_a_warning() {
+    let project = two_versions();
+    project.edit(TRAIN, "ignore = [\"sample\"]", "ignore = [\"sample\", \"mean_area\"]");
+    project.edit(TRAIN, "[steps.model]", "params = { except = [\"mean_area\"] }\n[steps.model]");
+    project.run();
+    let promote = |version: &str| project.stepwell(&["model", "promote", "tumour", version, "--why", "x"]);
+    promote("2").expect("back", 0, &["warning: its requests have `mean_area` (float64) besides"]);
+    promote("3").expect("again", 0, &["warning: its requests have no `mean_area`"]);
+    project.stepwell(&["model", "rollback", "tumour"]).expect("rollback", 0, &["`mean_area` (float64) besides"]);
+    let alike = promote("1");
+    alike.expect("alike", 0, &["is version 1 now"]);
+    assert!(!alike.err.contains("warning"), "{alike:?}");
+}
+
+#[test]
 fn what_cannot_be_moved_or_written_is_refused() {
     let project = Project::new();
     project.run();
@@ -91,7 +130,11 @@ fn what_cannot_be_moved_or_written_is_refused() {
         (&["untag", "tumour", "1", "stage"], 5, "has no tag `stage`"),
         (&["at", "tumour", "soon"], 2, "`soon` is no point in time"),
         (&["import", "absent.stepwell"], 2, "cannot read"),
-        (&["export", "tumour", "1", "stepwell.toml"], 2, "cannot write"),
+        (&["export", "tumour", "1", "stepwell.toml"], 2, "it is there already"),
+        (&["export", "tumour", "1", "absent/1.tar"], 2, "there is no such file or folder"),
+        (&["unalias", "tumour", "challenger", "--why", "x"], 5, "no version of model `tumour` is `challenger`"),
+        (&["unalias", "tumour", "champion", "--why", " "], 2, "the reason is empty"),
+        (&["unalias", "tumour", "champion"], 2, "--why"),
     ] {
         project.stepwell(&[&["model"], arguments].concat()).expect(&format!("{arguments:?}"), code, &[says]);
     }

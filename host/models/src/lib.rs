@@ -4,12 +4,13 @@
 //!  measures + requirements --gate----> Verdict --picture--> SVG
 //!  what a candidate did    --examine-> Verdict
 //!  plan + committed steps  --version-> ModelVersion --alias_move-> AliasMove
-//!  moves of an alias       --history-> who served when, what to go back to
+//!  moves of an alias       --history-> who served when, what to go back to; two versions --unlike-> other columns
 //!  canary + what was seen  --rollout-> the canary after it; --share-> who answers a request
 //! ```
 //! Called by `run` and `server`, which append what comes out; nothing here knows a journal, a clock or a file.
 
 mod analysis;
+mod columns;
 mod examine;
 mod gate;
 mod guard;
@@ -21,6 +22,7 @@ mod share;
 mod version;
 
 pub use analysis::{Answered, Judgement, Window, judge};
+pub use columns::unlike;
 pub use examine::{Conduct, Weights, examine};
 pub use gate::gate;
 pub use guard::{Look, is_look};

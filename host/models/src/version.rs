@@ -82,7 +82,7 @@ pub fn alias_move(version: &ModelVersion, alias: &str, from: Option<u32>, by: Op
         model: version.model.clone(),
         alias: alias.to_owned(),
         from,
-        to: version.version,
+        to: Some(version.version),
         why: format!("run {} registered it", version.run),
         moved_us: version.registered_us,
         by,

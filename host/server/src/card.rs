@@ -45,7 +45,7 @@ impl Server {
         let view = run::RunView::of(&records);
         let data = version.data.iter().map(|digest| card_table(*digest, &view)).collect();
         let (by, deployment) = view.head.map(|RunHead { by, deployment, .. }| (by, deployment)).unwrap_or_default();
-        let is_of = |moved: &AliasMove| moved.to == version.version || moved.from == Some(version.version);
+        let is_of = |moved: &AliasMove| moved.to == Some(version.version) || moved.from == Some(version.version);
         let moves = self.store.alias_history(tenant, model)?.into_iter().filter(is_of).collect();
         Ok(ModelCard { data, by, deployment, moves, model: detail })
     }
@@ -207,7 +207,7 @@ fn step_rows(step: &ServedStep) -> Vec<Vec<String>> {
 }
 
 fn move_row(moved: &AliasMove, shown: &dyn Fn(i64) -> String) -> Vec<String> {
-    let from = moved.from.map(|from| from.to_string()).unwrap_or_default();
+    let version = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let by = moved.by.clone().unwrap_or_default();
-    vec![shown(moved.moved_us), moved.alias.clone(), from, moved.to.to_string(), by, moved.why.clone()]
+    vec![shown(moved.moved_us), moved.alias.clone(), version(moved.from), version(moved.to), by, moved.why.clone()]
 }

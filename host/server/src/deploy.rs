@@ -42,7 +42,7 @@ pub struct Prepared {
     pub differs: Vec<Differs>,
     /// It is what runs now.
     pub is_same: bool,
-    /// What the tenant's policy will refuse, and what is not there yet that calls and messages need.
+    /// What the tenant's policy will refuse, what is not there yet that calls and messages need, and what goes on as it was.
     pub warnings: Vec<Problem>,
 }
 
@@ -102,6 +102,7 @@ impl Server {
         let planned = self.plans(tenant, folder, &project, &names, Repin::Never, notes)?;
         let mut warnings: Vec<_> = planned.iter().flat_map(|(_, Bounded { warnings, .. })| warnings.clone()).collect();
         warnings.extend(self.wanting(tenant, &project)?);
+        warnings.extend(self.keeping_their_steps(tenant, &project)?);
         let plans = planned.into_iter().map(|(plan, _)| (plan.pipeline.clone(), plan)).collect();
         let content = Content { texts, plans, project_dir: folder.to_owned() };
         let digest = self.store.put(tenant, &to_json(&content)?)?;
@@ -125,7 +126,8 @@ impl Server {
         let back = self.version_deployed(tenant, project, version)?;
         self.expect_own_endpoints(tenant, &back.project)?;
         let prepared = prepared(project.clone(), back.deployment.content, side(&back), Some(&current));
-        Ok(Prepared { rollback_to: Some(version), ..prepared })
+        let warnings = self.keeping_their_steps(tenant, &back.project)?;
+        Ok(Prepared { warnings, rollback_to: Some(version), ..prepared })
     }
 
     /// The version that ran before this one, whatever was brought back since.

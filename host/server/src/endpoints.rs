@@ -348,9 +348,14 @@ impl Server {
         let said = &endpoint.said;
         let version = self.store.alias(tenant, &said.model, &said.alias)?;
         let rollout = self.rollout(tenant, name, &endpoint)?;
-        let waits = |rollout: &types::Rollout| match self.seen(tenant, name, &endpoint, rollout) {
-            Ok(seen) => waits_for(rollout, &seen, self.predictions.book(tenant, name).sample()),
-            Err(error) => Some(format!("labels, which cannot be read: {error}")),
+        let waits = |rollout: &types::Rollout| {
+            if self.is_taken_back(tenant, &endpoint, rollout)? {
+                return Ok(Some(format!("`stepwell endpoint resume {name}`: it was taken back")));
+            }
+            Ok::<_, Error>(match self.seen(tenant, name, &endpoint, rollout) {
+                Ok(seen) => waits_for(rollout, &seen, self.predictions.book(tenant, name).sample()),
+                Err(error) => Some(format!("labels, which cannot be read: {error}")),
+            })
         };
         let shadow = said.traffic.shadow.as_ref().map(|alias| {
             let (alias, comparison) = (alias.clone(), endpoint.shadow.comparison());
@@ -371,7 +376,7 @@ impl Server {
             versions: endpoint.traffic.versions(),
             troubles: endpoint.traffic.troubles(),
             moves,
-            waits_for: rollout.as_ref().and_then(waits),
+            waits_for: rollout.as_ref().map(waits).transpose()?.flatten(),
         })
     }
 
@@ -485,6 +490,25 @@ impl Server {
         let endpoint = self.find(tenant, name)?;
         let stable = self.stable(tenant, name, &endpoint)?;
         self.version_loaded(tenant, name, &endpoint, stable)
+    }
+
+    /// An endpoint that answers with the version under an alias: one that is served now, or is deployed.
+    pub(crate) fn answering_with(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        alias: &str,
+    ) -> Result<Option<EndpointName>, Error> {
+        let follows = |said: &manifest::Endpoint| said.model == *model && said.alias == alias;
+        let endpoints = locked(&self.endpoints);
+        let served = endpoints.iter().find(|(key, endpoint)| key.0 == *tenant && follows(&endpoint.said));
+        if let Some((key, _)) = served {
+            return Ok(Some(key.1.clone()));
+        }
+        drop(endpoints);
+        let deployed = self.all_deployed(tenant)?;
+        let mut said = deployed.iter().flat_map(|deployed| &deployed.project.endpoints);
+        Ok(said.find(|(_, said)| follows(said)).map(|(name, _)| name.clone()))
     }
 
     /// Loads a version wherever an alias is about to have it answer; what cannot is not let there.

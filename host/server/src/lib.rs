@@ -102,7 +102,7 @@ pub use project::{CheckedPipeline, CheckedStep, schedule};
 pub use reads::{
     AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
 };
-pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promotion, TagChange};
+pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promoted, Promotion, TagChange, Unalias};
 pub use replay::{Replayed, ReplayedOutput};
 pub use retention::Keep;
 pub use rollouts::{RolloutChange, RolloutVerb};

@@ -202,7 +202,7 @@ impl Server {
         for artifact in steps.iter().flat_map(|step| step.outputs.values()) {
             let Artifact::Version { model, version } = artifact else { continue };
             let Some(found) = self.store.version(tenant, model, *version)? else { continue };
-            let moves = self.store.alias_history(tenant, model)?.into_iter().filter(|moved| moved.to == *version);
+            let moves = self.store.alias_history(tenant, model)?.into_iter().filter(|moved| moved.to == Some(*version));
             // The first move is the registration's own; later ones are somebody's decision.
             let mut aliases = BTreeMap::new();
             for moved in moves {

@@ -64,6 +64,25 @@ pub struct MoveBack {
     pub by: Option<String>,
 }
 
+/// An alias is to be no version's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unalias {
+    pub alias: String,
+    pub why: String,
+    pub by: Option<String>,
+}
+
+/// An alias that was moved to another version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Promoted {
+    #[serde(flatten)]
+    pub moved: AliasMove,
+    /// What callers of the version before will meet, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlike: Vec<String>,
+}
+
 /// Something is to be written on a version, or taken away.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,7 +176,7 @@ impl Server {
     }
 
     /// Moves an alias to a version: what is asked of it from the next request on.
-    pub fn promote(&self, tenant: &TenantId, model: &ModelName, asked: &Promotion) -> Result<AliasMove, Error> {
+    pub fn promote(&self, tenant: &TenantId, model: &ModelName, asked: &Promotion) -> Result<Promoted, Error> {
         let _hold = self.active(tenant)?;
         expect_alias(&asked.alias)?;
         expect_text("reason", &asked.why)?;
@@ -171,14 +190,35 @@ impl Server {
             let message = format!("`{}` of model `{model}` is version {to} already", asked.alias);
             return Err(Error::Conflict(message));
         }
-        self.move_alias(
-            tenant,
-            AliasMove { why: asked.why.clone(), ..self.new_move(model, &asked.alias, from, to, &asked.by) },
-        )
+        let moved = self.new_move(model, &asked.alias, from, to, &asked.by);
+        self.move_alias(tenant, AliasMove { why: asked.why.clone(), ..moved })
+    }
+
+    /// Takes an alias away from the version that has it. One that an endpoint answers with stays.
+    pub fn unalias(&self, tenant: &TenantId, model: &ModelName, asked: &Unalias) -> Result<AliasMove, Error> {
+        let _hold = self.active(tenant)?;
+        expect_alias(&asked.alias)?;
+        expect_text("reason", &asked.why)?;
+        self.versions(tenant, model)?;
+        if let Some(endpoint) = self.answering_with(tenant, model, &asked.alias)? {
+            let message = format!(
+                "endpoint `{endpoint}` answers with `{}` of model `{model}`; promote another version, or deploy the project \
+                 without the endpoint",
+                asked.alias
+            );
+            return Err(Error::Conflict(message));
+        }
+        let _alone = self.dispatcher.alone();
+        let from = self.store.alias(tenant, model, &asked.alias)?;
+        let none = || Error::NotFound(format!("no version of model `{model}` is `{}`", cut(&asked.alias)));
+        let moved = self.new_move(model, &asked.alias, Some(from.ok_or_else(none)?), None, &asked.by);
+        let moved = AliasMove { why: asked.why.clone(), ..moved };
+        self.store.append(tenant, &[Record::AliasMoved(moved.clone())])?;
+        Ok(moved)
     }
 
     /// Moves an alias back to the version that had it before; again, further back.
-    pub fn roll_back(&self, tenant: &TenantId, model: &ModelName, asked: &MoveBack) -> Result<AliasMove, Error> {
+    pub fn roll_back(&self, tenant: &TenantId, model: &ModelName, asked: &MoveBack) -> Result<Promoted, Error> {
         let _hold = self.active(tenant)?;
         expect_alias(&asked.alias)?;
         self.versions(tenant, model)?;
@@ -215,16 +255,21 @@ impl Server {
         model: &ModelName,
         alias: &str,
         from: Option<u32>,
-        to: u32,
+        to: impl Into<Option<u32>>,
         by: &Option<String>,
     ) -> AliasMove {
-        let (model, alias, by) = (model.clone(), alias.to_owned(), who(by));
+        let (model, alias, to, by) = (model.clone(), alias.to_owned(), to.into(), who(by));
         AliasMove { model, alias, from, to, why: String::new(), moved_us: self.now_us(), by, rollback: false }
     }
 
-    fn move_alias(&self, tenant: &TenantId, moved: AliasMove) -> Result<AliasMove, Error> {
+    fn move_alias(&self, tenant: &TenantId, moved: AliasMove) -> Result<Promoted, Error> {
         self.store.append(tenant, &[Record::AliasMoved(moved.clone())])?;
-        Ok(moved)
+        let version = |number: Option<u32>| match number {
+            Some(number) => self.store.version(tenant, &moved.model, number),
+            None => Ok(None),
+        };
+        let versions = version(moved.from)?.zip(version(moved.to)?);
+        Ok(Promoted { unlike: versions.map(|(old, new)| models::unlike(&old, &new)).unwrap_or_default(), moved })
     }
 
     /// Writes something on a version, or takes it away; gives what stands on it then.

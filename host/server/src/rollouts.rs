@@ -230,6 +230,47 @@ impl Server {
         Ok(rollout)
     }
 
+    /// Whether the alias went back from a candidate that had taken over: nothing begins by itself then.
+    pub(crate) fn is_taken_back(
+        &self,
+        tenant: &TenantId,
+        endpoint: &Endpoint,
+        rollout: &Rollout,
+    ) -> Result<bool, Error> {
+        Ok(rollout.phase == Phase::Promoted && self.is_between(tenant, endpoint, rollout)?)
+    }
+
+    /// Whether the aliases of an endpoint and its canary are where a rollout found them.
+    fn is_between(&self, tenant: &TenantId, endpoint: &Endpoint, rollout: &Rollout) -> Result<bool, Error> {
+        let Some(canary) = &endpoint.said.traffic.canary else { return Ok(false) };
+        let alias = |alias: &str| self.store.alias(tenant, &endpoint.said.model, alias);
+        let now = (alias(&endpoint.said.alias)?, alias(&canary.alias)?);
+        Ok(now == (Some(rollout.stable), Some(rollout.candidate)))
+    }
+
+    /// Canaries under way that go on with the steps that they began with, not with those that a project brings.
+    pub(crate) fn keeping_their_steps(
+        &self,
+        tenant: &TenantId,
+        project: &manifest::Project,
+    ) -> Result<Vec<Problem>, Error> {
+        let mut keeping = Vec::new();
+        for (name, said) in &project.endpoints {
+            let Some(canary) = &said.traffic.canary else { continue };
+            let last = self.store.rollouts(tenant, name)?.pop().filter(|last| last.model == said.model);
+            let Some(rollout) = last.map(|last| last.rollout) else { continue };
+            if rollout.phase.is_over() || rollout.steps == canary.steps {
+                continue;
+            }
+            let candidate = rollout.candidate;
+            let message =
+                format!("endpoint `{name}`: the canary of version {candidate} is under way and keeps its old steps");
+            let hint = format!("`stepwell endpoint abort {name}`, then `resume`, begins it anew with the new ones");
+            keeping.push(Problem::new(message).hinted(hint));
+        }
+        Ok(keeping)
+    }
+
     /// Does what somebody wants of an endpoint's canary.
     pub fn change_rollout(
         &self,
@@ -251,8 +292,9 @@ impl Server {
             RolloutVerb::Promote => RolloutEvent::Promote,
             RolloutVerb::Abort => RolloutEvent::Abort,
         };
+        let is_taken_back = self.is_taken_back(tenant, &endpoint, &rollout)?;
         let moved = match (change.what, rollout.phase) {
-            (RolloutVerb::Resume, Phase::Aborted) => {
+            (RolloutVerb::Resume, phase) if phase == Phase::Aborted || is_taken_back => {
                 // As the endpoint has them now: what it failed by may have been mended.
                 let steps = endpoint.said.traffic.canary.as_ref().map_or(&rollout.steps, |canary| &canary.steps);
                 let rollout = models::begin(rollout.stable, rollout.candidate, steps.clone(), now_us);
@@ -262,7 +304,11 @@ impl Server {
         };
         let Some(moved) = moved else {
             let (phase, candidate) = (rollout.phase.word(), rollout.candidate);
-            return Err(Error::Conflict(format!("the canary of endpoint `{name}`, version {candidate}, is {phase}")));
+            let what = format!("the canary of endpoint `{name}`, version {candidate}, is {phase}");
+            return Err(Error::Conflict(match is_taken_back {
+                true => format!("{what} and was taken back; `stepwell endpoint resume {name}` begins it anew"),
+                false => what,
+            }));
         };
         let why = change.why.clone().unwrap_or(moved.why);
         let by = who(&change.by);

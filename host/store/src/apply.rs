@@ -258,8 +258,12 @@ fn tagged(model: &ModelName, version: u32, key: &str, value: Option<&String>) ->
 }
 
 fn aliased(moved: &AliasMove, place: &Place) -> Vec<Op> {
+    let alias = key::alias(&moved.model, &moved.alias);
     vec![
-        Op::put(key::alias(&moved.model, &moved.alias), encode(&moved.to)),
+        match moved.to {
+            Some(version) => Op::put(alias, encode(&version)),
+            None => Op::remove(alias),
+        },
         Op::put(key::moved(&moved.model, place.sequence), encode(moved)),
     ]
 }

@@ -241,13 +241,14 @@ impl Chosen {
     }
 }
 
-/// An alias that now points elsewhere.
+/// An alias that now points elsewhere, or nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasMove {
     pub model: ModelName,
     pub alias: String,
     pub from: Option<u32>,
-    pub to: u32,
+    /// None: no version has the alias any more.
+    pub to: Option<u32>,
     pub why: String,
     pub moved_us: i64,
     /// Who asked for it, as far as that is known; of a registration, who asked for its run.

@@ -52,6 +52,16 @@ pub(crate) enum Model {
         #[arg(long)]
         why: Option<String>,
     },
+    /// Take an alias away from the version that has it
+    ///
+    /// An alias with which an endpoint answers stays: promote another version instead. `rollback` gives it back.
+    Unalias {
+        name: ModelName,
+        alias: String,
+        /// For the record
+        #[arg(long)]
+        why: String,
+    },
     /// Write something on a version
     Tag {
         name: ModelName,

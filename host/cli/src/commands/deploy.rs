@@ -9,6 +9,7 @@ use api::{Line, PrepareRequest, RollbackRequest};
 use serde::Serialize;
 use server::{DeploymentDetail, Prepared, SettingsChange};
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use types::{Deployment, ProjectName};
 
 /// What a deployment said, for programs.
@@ -34,9 +35,7 @@ pub(crate) async fn deploy(args: &Args, set: &[String], unset: &[String], yes: b
     let asked = installation.client.lines("POST", &path(args, "prepare"), &request, hear).await;
     asked.map_err(|trouble| Failure::from(trouble).in_project(&folder))?;
     let prepared = prepared.ok_or_else(|| Failure::ours("the server does not answer as expected"))?;
-    for warning in &prepared.warnings {
-        anstream::eprintln!("{}\n", show::warning(warning, &folder));
-    }
+    warn(&prepared, &folder);
     conclude(args, &mut installation, &prepared, yes).await
 }
 
@@ -68,8 +67,16 @@ pub(crate) async fn versions(args: &Args, command: &Deploy) -> Result<u8, Failur
             let body = serde_json::to_vec(&RollbackRequest { version: *version }).map_err(Failure::ours)?;
             let path = path(args, &format!("deployments/{project}/rollback"));
             let prepared: Prepared = installation.client.send("POST", &path, body).await?;
+            // What is said of a version that is brought back stands in no file.
+            warn(&prepared, Path::new(""));
             conclude(args, &mut installation, &prepared, *yes).await
         }
+    }
+}
+
+fn warn(prepared: &Prepared, folder: &Path) {
+    for warning in &prepared.warnings {
+        anstream::eprintln!("{}\n", show::warning(warning, folder));
     }
 }
 

@@ -8,7 +8,8 @@ use api::{AtRequest, Client, ModelDiffRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use server::{
-    ExportRequest, Held, ImportRequest, ModelCard, ModelDetail, ModelDiff, ModelList, MoveBack, Promotion, TagChange,
+    ExportRequest, Held, ImportRequest, ModelCard, ModelDetail, ModelDiff, ModelList, MoveBack, Promoted, Promotion,
+    TagChange, Unalias,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,12 +42,17 @@ pub(crate) async fn model(args: &Args, command: &Model) -> Result<u8, Failure> {
         }
         Model::Promote { name, version, alias, why } => {
             let (version, alias, why, by) = (version.clone(), alias.clone(), why.clone(), open::user());
-            let moved: AliasMove = ask(args, client, name, "promote", &Promotion { version, alias, why, by }).await?;
-            told(args, &moved, &show::alias_move(&moved))
+            let moved: Promoted = ask(args, client, name, "promote", &Promotion { version, alias, why, by }).await?;
+            told_move(args, &moved)
         }
         Model::Rollback { name, alias, why } => {
             let asked = MoveBack { alias: alias.clone(), why: why.clone(), by: open::user() };
-            let moved: AliasMove = ask(args, client, name, "rollback", &asked).await?;
+            let moved: Promoted = ask(args, client, name, "rollback", &asked).await?;
+            told_move(args, &moved)
+        }
+        Model::Unalias { name, alias, why } => {
+            let asked = Unalias { alias: alias.clone(), why: why.clone(), by: open::user() };
+            let moved: AliasMove = ask(args, client, name, "unalias", &asked).await?;
             told(args, &moved, &show::alias_move(&moved))
         }
         Model::Tag { name, version, tag } => {
@@ -78,6 +84,13 @@ pub(crate) async fn model(args: &Args, command: &Model) -> Result<u8, Failure> {
             told(args, &version, &show::imported(&version))
         }
     }
+}
+
+/// A move, and what callers will find otherwise.
+fn told_move(args: &Args, promoted: &Promoted) -> Result<u8, Failure> {
+    let warning = show::styled("warning", show::BAD);
+    promoted.unlike.iter().for_each(|unlike| anstream::eprintln!("{warning}: {}", show::tame(unlike)));
+    told(args, promoted, &show::alias_move(&promoted.moved))
 }
 
 async fn ask<T: DeserializeOwned>(

@@ -82,10 +82,10 @@ pub(crate) fn alias_moves(moves: &[AliasMove]) -> String {
         return "no alias was moved yet; `stepwell model promote` does\n".to_owned();
     }
     let row = |moved: &AliasMove| {
-        let from = moved.from.map(|from| from.to_string()).unwrap_or_else(|| "-".to_owned());
+        let version = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let by = moved.by.clone().unwrap_or_else(|| "-".to_owned());
         let why = if moved.rollback { format!("rollback: {}", moved.why) } else { moved.why.clone() };
-        vec![instant(moved.moved_us), moved.alias.clone(), from, moved.to.to_string(), by, why]
+        vec![instant(moved.moved_us), moved.alias.clone(), version(moved.from), version(moved.to), by, why]
     };
     table(&["when (UTC)", "alias", "from", "to", "who", "why"], moves.iter().map(row).collect())
 }
@@ -93,7 +93,8 @@ pub(crate) fn alias_moves(moves: &[AliasMove]) -> String {
 /// A move that was just made.
 pub(crate) fn alias_move(moved: &AliasMove) -> String {
     let from = moved.from.map(|from| format!(", from version {from}")).unwrap_or_default();
-    format!("`{}` of model `{}` is version {} now{from}\n", tame(&moved.alias), moved.model, moved.to)
+    let to = moved.to.map_or_else(|| "no version".to_owned(), |to| format!("version {to}"));
+    format!("`{}` of model `{}` is {to} now{from}\n", tame(&moved.alias), moved.model)
 }
 
 /// Which version had an alias at a time.
@@ -104,7 +105,8 @@ pub(crate) fn held(held: &Held) -> String {
         Some(moved) => {
             let by = moved.by.as_ref().map(|by| format!(" by {}", tame(by))).unwrap_or_default();
             let since = format!("since {} UTC{by}: {}", instant(moved.moved_us), tame(&moved.why));
-            format!("at {at} UTC version {} of model `{}` was `{alias}`, {since}\n", moved.to, held.model)
+            let version = moved.to.map_or_else(|| "no version".to_owned(), |to| format!("version {to}"));
+            format!("at {at} UTC {version} of model `{}` was `{alias}`, {since}\n", held.model)
         }
     }
 }

@@ -112,7 +112,7 @@ fn a_version_carries_what_answers_and_where_it_comes_from() {
         Record::VersionRegistered { alias: Some(alias), .. } => Some((alias.from, alias.to)),
         _ => None,
     });
-    assert_eq!(moves.collect::<Vec<_>>(), [(None, 1), (Some(1), 2)]);
+    assert_eq!(moves.collect::<Vec<_>>(), [(None, Some(1)), (Some(1), Some(2))]);
 }
 
 #[test]

@@ -67,7 +67,11 @@ impl Model {
     }
 
     fn alias(&mut self, moved: &AliasMove) {
-        self.aliases.insert((moved.model.clone(), moved.alias.clone()), moved.to);
+        let alias = (moved.model.clone(), moved.alias.clone());
+        match moved.to {
+            Some(version) => drop(self.aliases.insert(alias, version)),
+            None => drop(self.aliases.remove(&alias)),
+        }
         self.moves.push(moved.clone());
     }
 

@@ -72,12 +72,12 @@ pub(super) fn committed(run: u64, value: f64) -> Record {
     Record::StepCommitted { run: RunId(run), commit: commit(value), at_us: 5 }
 }
 
-pub(super) fn moved(model: &str, alias: &str, to: u32) -> AliasMove {
+pub(super) fn moved(model: &str, alias: &str, to: impl Into<Option<u32>>) -> AliasMove {
     AliasMove {
         model: name(model),
         alias: alias.into(),
         from: None,
-        to,
+        to: to.into(),
         why: "a test".into(),
         moved_us: 4,
         by: None,
@@ -143,6 +143,7 @@ pub(super) fn story() -> Vec<Vec<Record>> {
         vec![started(3)],
         vec![attempt(3, 5), attempt(3, 6), attempt(3, 7)],
         vec![imported("benign", 3), tagged("benign", 3, "stage", Some("trial"))],
+        vec![Record::AliasMoved(moved("benign", "champion", None))],
     ]
 }
 
@@ -165,7 +166,7 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
         1 => (model.clone(), 1..5u32).prop_map(|(model, version)| imported(model, version)),
         1 => (model.clone(), 1..5u32, alias.clone(), prop::option::of(Just("a value")))
             .prop_map(|(model, version, key, value)| tagged(model, version, key, value)),
-        1 => (model, alias, 1..5u32).prop_map(|(model, alias, to)| Record::AliasMoved(moved(model, alias, to))),
+        1 => (model, alias, prop::option::of(1..5u32)).prop_map(|(model, alias, to)| Record::AliasMoved(moved(model, alias, to))),
         1 => (run.clone(), fault).prop_map(|(run, fault)| Record::AttemptFailed {
             run: RunId(run), step: name("fit"), attempt: Attempt(2), fault, receipt: Receipt::default(), at_us: 8, retry_at_us: None
         }),

@@ -140,10 +140,10 @@ pub(super) fn story() -> Vec<Vec<Record>> {
         vec![registered(1, "benign", 1, Some("champion")), finished(1, RunState::Succeeded)],
         vec![started(2), page(2, 1, 30, true), attempt(2, 4)],
         vec![registered(2, "benign", 2, None), Record::AliasMoved(moved("benign", "champion", 2))],
+        vec![Record::AliasMoved(moved("benign", "trial", 2)), Record::AliasMoved(moved("benign", "trial", None))],
         vec![started(3)],
         vec![attempt(3, 5), attempt(3, 6), attempt(3, 7)],
         vec![imported("benign", 3), tagged("benign", 3, "stage", Some("trial"))],
-        vec![Record::AliasMoved(moved("benign", "champion", None))],
     ]
 }
 

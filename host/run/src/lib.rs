@@ -4,10 +4,12 @@
 //!  Event --Course::tick--> Turn { records, told, orders }          a machine: pure, decides by `decide`
 //!    ^                        |        |       |
 //!    |                     Journal  Observer  attempts --> StepRunner (a thread an attempt)
+//!    |                     (the scribe)
 //!    +---------------------- the loop (drive) ----+
 //! ```
 //! A live run and a resumed one are the same machine: its view is made of the run's records alone, and every change of it is
-//! appended to the journal before anybody is told.
+//! appended to the journal before anybody is told. An attempt that is granted nothing runs while the record of its start is
+//! being written: a crash then leaves bytes that nobody names.
 
 mod attempt;
 mod cache;
@@ -27,6 +29,7 @@ mod gather;
 mod outputs;
 mod own;
 mod retry;
+mod scribe;
 mod source;
 mod view;
 

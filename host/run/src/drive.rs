@@ -4,6 +4,7 @@
 use crate::attempt::{Source, Trial};
 use crate::call::{call_for, who, wrong_input};
 use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
+use crate::crew::Crew;
 use crate::gather::{self, Part};
 use crate::scribe::Scribe;
 use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
@@ -13,7 +14,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::Scope;
 use std::time::Duration;
 use types::{
     Artifact, Attempt, Chosen, Digest, Fault, Grants, ModelName, Receipt, RunId, RunState, StepCommit, StepName,
@@ -68,7 +68,7 @@ impl<'a> Drive<'a> {
         let around = Around { observer, cancel, abandoned: &abandoned, scribe: &scribe };
         cancel.wake(Some(self.events.clone()));
         let state = std::thread::scope(|scope| {
-            let state = self.turns(scope, around);
+            let state = self.turns(&Crew::new(scope), around);
             // Attempts that still run have nobody to answer to: they are told to end, and awaited by the scope.
             abandoned.store(true, Ordering::Relaxed);
             scribe.close();
@@ -80,7 +80,7 @@ impl<'a> Drive<'a> {
 
     fn turns<'scope, 'env: 'scope>(
         &mut self,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<RunState, Fault>
     where
@@ -89,8 +89,8 @@ impl<'a> Drive<'a> {
         let mut event = Event::Begun;
         loop {
             let turn = self.follow(event, around)?;
-            let (orders, number) = self.settle(turn, scope, around)?;
-            match self.carry_out(orders, number, scope, around)? {
+            let (orders, number) = self.settle(turn, crew, around)?;
+            match self.carry_out(orders, number, crew, around)? {
                 Next::Return(state) => return Ok(state),
                 Next::Wait(until) => event = self.next_event(until)?,
             }
@@ -133,7 +133,7 @@ impl<'a> Drive<'a> {
     fn settle<'scope, 'env: 'scope>(
         &mut self,
         turn: Turn,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<(Vec<Order>, u64), Fault>
     where
@@ -142,7 +142,7 @@ impl<'a> Drive<'a> {
         around.scribe.fault()?;
         let Turn { records, told, orders } = turn;
         let ahead = !orders.is_empty() && orders.iter().all(|order| self.runs_ahead(order));
-        if ahead && self.has_scribe(scope, around) {
+        if ahead && self.has_scribe(crew, around) {
             let number = around.scribe.take(records, told);
             return Ok((orders, number));
         }
@@ -164,7 +164,7 @@ impl<'a> Drive<'a> {
     }
 
     /// The scribe begins when it is first needed; false where the machine has no thread for it.
-    fn has_scribe<'scope, 'env: 'scope>(&mut self, scope: &'scope Scope<'scope, 'env>, around: Around<'env>) -> bool {
+    fn has_scribe<'scope, 'env: 'scope>(&mut self, crew: &Crew<'scope, 'env>, around: Around<'env>) -> bool {
         if !self.has_scribe {
             let events = self.events.clone();
             let write = move || {
@@ -173,7 +173,7 @@ impl<'a> Drive<'a> {
                     let _ = events.send(Event::Woken);
                 }
             };
-            self.has_scribe = std::thread::Builder::new().spawn_scoped(scope, write).is_ok();
+            self.has_scribe = std::thread::Builder::new().spawn_scoped(crew.scope, write).is_ok();
         }
         self.has_scribe
     }
@@ -228,7 +228,7 @@ impl<'a> Drive<'a> {
         &mut self,
         orders: Vec<Order>,
         turn: u64,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<Next, Fault>
     where
@@ -239,8 +239,8 @@ impl<'a> Drive<'a> {
         let alone = orders.len() == 1 && self.course.awaited() == 1;
         for order in orders {
             match order {
-                Order::Attempt { step, attempt } => self.attempt(&step, attempt, (turn, alone), scope, around)?,
-                Order::Split { step, attempt } => self.split(&step, attempt, scope)?,
+                Order::Attempt { step, attempt } => self.attempt(&step, attempt, (turn, alone), crew, around)?,
+                Order::Split { step, attempt } => self.split(&step, attempt, crew)?,
                 Order::WakeAt(at_us) => wake = Some(wake.map_or(at_us, |wake| wake.min(at_us))),
                 Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
                 Order::Return(state) => return Ok(Next::Return(state)),
@@ -267,7 +267,7 @@ impl<'a> Drive<'a> {
         name: &StepName,
         attempt: Attempt,
         (turn, alone): (u64, bool),
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<(), Fault>
     where
@@ -276,7 +276,7 @@ impl<'a> Drive<'a> {
         let step = self.planned(name)?;
         if let Work::Gather { parts, .. } = &step.work {
             let parts = self.parts(name, parts);
-            self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+            self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
                 let result = gather::gather(step, &parts, tenant, blobs);
                 Event::Ended(Box::new(Ended { step: step.name.clone(), attempt, result, receipt: Receipt::default() }))
             });
@@ -305,7 +305,7 @@ impl<'a> Drive<'a> {
         };
         match called.and_then(|call| Ok((call, path?))) {
             Ok((call, path)) if alone => trial.carry_out(&path, call),
-            Ok((call, path)) => drop(scope.spawn(move || trial.carry_out(&path, call))),
+            Ok((call, path)) => crew.give(move || trial.carry_out(&path, call)),
             Err(fault) => trial.end(Err(fault), Receipt::default()),
         }
         Ok(())
@@ -315,14 +315,14 @@ impl<'a> Drive<'a> {
         &self,
         name: &StepName,
         attempt: Attempt,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
     ) -> Result<(), Fault>
     where
         'a: 'env,
     {
         let step = self.planned(name)?;
         let rows = self.rows(&step);
-        self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+        self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
             let result = rows.and_then(|rows| gather::split(step, &rows, tenant, blobs));
             Event::Split { step: step.name.clone(), attempt, result }
         });
@@ -344,13 +344,13 @@ impl<'a> Drive<'a> {
         &self,
         step: &PlannedStep,
         attempt: Attempt,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         work: impl FnOnce(&PlannedStep, &TenantId, &dyn ports::Blobs) -> Event + Send + 'scope,
     ) where
         'a: 'env,
     {
         let (step, events, tenant, blobs) = (step.clone(), self.events.clone(), self.tenant, &self.dispatcher.blobs);
-        scope.spawn(move || {
+        crew.give(move || {
             let ended = catch_unwind(AssertUnwindSafe(|| work(&step, tenant, blobs.as_ref())));
             let panicked = |_| {
                 let result = Err(Fault::host(format!("{}: the host panicked; this is a bug of ours", who(&step))));

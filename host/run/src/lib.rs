@@ -3,7 +3,7 @@
 //! ```text
 //!  Event --Course::tick--> Turn { records, told, orders }          a machine: pure, decides by `decide`
 //!    ^                        |        |       |
-//!    |                     Journal  Observer  attempts --> StepRunner (a thread an attempt)
+//!    |                     Journal  Observer  attempts --> StepRunner (the crew's threads)
 //!    |                     (the scribe)
 //!    +---------------------- the loop (drive) ----+
 //! ```
@@ -18,6 +18,7 @@ mod cancel;
 mod chosen;
 mod condition;
 mod course;
+mod crew;
 mod decide;
 mod dispatch;
 mod drive;

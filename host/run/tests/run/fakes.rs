@@ -11,13 +11,15 @@ use types::{Digest, Fault, ModelName, ModelVersion, Receipt, Record, RunId, RunS
 /// As the real journal's, small enough to be reached soon.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
+type Appending = Box<dyn Fn(&[Record]) + Send + Sync>;
+
 /// Keeps what is appended, until there is no room: then the process is as good as dead.
 pub(crate) struct FakeJournal {
     pub(crate) records: Mutex<Vec<Record>>,
     pub(crate) room: AtomicUsize,
     pub(crate) slow: AtomicBool,
     /// Called with what is about to be appended.
-    pub(crate) before: Box<dyn Fn(&[Record]) + Send + Sync>,
+    pub(crate) before: Appending,
 }
 
 impl FakeJournal {

@@ -247,7 +247,14 @@ impl World {
     }
 
     pub(crate) fn drive(&self, run: RunId) -> Result<RunState, Fault> {
-        self.dispatcher.drive(&self.tenant, run, &|event| self.hear(event), self.cancel.clone(), None)
+        self.driven(run, &|event| self.hear(event))
+    }
+
+    /// What is known at the end is what can be read then.
+    pub(crate) fn driven(&self, run: RunId, observer: run::Observer) -> Result<RunState, Fault> {
+        let driven = self.dispatcher.drive(&self.tenant, run, observer, self.cancel.clone(), None)?;
+        assert_eq!(driven.view, self.view(run.0));
+        Ok(driven.state)
     }
 
     pub(crate) fn run(&self, plan: &plan::Plan) -> RunState {

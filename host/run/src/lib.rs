@@ -27,6 +27,7 @@ mod gather;
 mod outputs;
 mod own;
 mod retry;
+mod share;
 mod source;
 mod view;
 
@@ -37,5 +38,6 @@ pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
 pub use dispatch::{BY_CHARS_MAX, Begin, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
+pub use share::{Share, Ticket};
 pub use source::source_of;
 pub use view::{Choice, Failure, RunView, Status, StepView};

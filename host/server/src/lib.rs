@@ -61,7 +61,6 @@ mod samples;
 mod schedules;
 mod secrets;
 mod shadow;
-mod share;
 mod signing;
 mod statistics;
 mod tenants;

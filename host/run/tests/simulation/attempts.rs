@@ -76,8 +76,8 @@ impl World<'_> {
     /// The loop hears of the end, if it is still there; the slot is free.
     pub(crate) fn end(&mut self, key: Key, (step, attempt): &Name, trial: Trial, outcome: Outcome) -> Result<()> {
         match (trial.ticket, trial.has_slot) {
-            (Some(_), true) => self.server.turns.end(key.tenant),
-            (Some(ticket), false) => self.server.turns.leave(key.tenant, ticket),
+            (Some(ticket), true) => self.server.turns.end(ticket),
+            (Some(ticket), false) => self.server.turns.leave(ticket),
             (None, _) => {}
         }
         let (step, attempt, (result, receipt)) = (step.clone(), *attempt, outcome);
@@ -106,7 +106,11 @@ impl World<'_> {
             Doing::Call { call, source } => return self.answer(key, attempt, &step, call, source),
             Doing::Gather => {
                 let Work::Gather { parts, .. } = &step.work else { return Ok(None) };
-                steps::gathered(&step, parts, self.view(key))
+                let mut parts = parts.clone();
+                if self.has(Bug::GathersAsItCame) {
+                    parts.reverse();
+                }
+                steps::gathered(&step, &parts, self.view(key))
             }
             Doing::Split => {
                 let Some(Each::Rows { of, .. }) = &step.each else { return Ok(None) };
@@ -253,8 +257,8 @@ impl World<'_> {
             self.put_back(key, name, trial);
             return Ok(());
         }
-        if self.has(Bug::LosesAnEnd) {
-            self.server.turns.end(key.tenant);
+        if let (true, Some(ticket)) = (self.has(Bug::LosesAnEnd), trial.ticket) {
+            self.server.turns.end(ticket);
             return Ok(());
         }
         self.end(key, name, trial, (Err(Fault::new(FaultKind::Crash, KILLED)), Receipt::default()))

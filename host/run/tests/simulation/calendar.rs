@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use types::{Passed, ScheduleState};
 
 pub(crate) struct Calendar<'s> {
-    timetable: &'s Timetable,
+    /// What holds now, and since when.
+    timetable: Option<&'s Timetable>,
     begins_us: i64,
     pub settled_us: i64,
     pub waiting: Vec<i64>,
@@ -15,14 +16,16 @@ pub(crate) struct Calendar<'s> {
     passed: BTreeSet<i64>,
     /// All there are up to what is settled.
     instants: BTreeSet<i64>,
+    /// Those of what held before.
+    older: BTreeSet<i64>,
     is_news: bool,
 }
 
 impl<'s> Calendar<'s> {
-    pub(crate) fn new(timetable: &'s Timetable, begins_us: i64) -> Self {
-        let (waiting, fired, passed, instants) = Default::default();
+    pub(crate) fn new(timetable: Option<&'s Timetable>, begins_us: i64) -> Self {
+        let (waiting, fired, passed, instants, older) = Default::default();
         let (settled_us, held, is_news) = (begins_us, false, false);
-        Self { timetable, begins_us, settled_us, waiting, held, fired, passed, instants, is_news }
+        Self { timetable, begins_us, settled_us, waiting, held, fired, passed, instants, older, is_news }
     }
 
     pub(crate) fn state(&self) -> ScheduleState {
@@ -41,8 +44,7 @@ impl<'s> Calendar<'s> {
         if settled_us < self.settled_us {
             return broken(format!("a schedule went back from {} to {settled_us}", self.settled_us));
         }
-        let more = self.timetable.free.instants(self.settled_us, settled_us);
-        self.instants.extend(more.map(|instant| instant.at_us));
+        self.count(settled_us);
         (self.settled_us, self.waiting, self.is_news) = (settled_us, waiting.to_vec(), true);
         for passed in passed {
             if !self.passed.insert(passed.at_us) {
@@ -50,6 +52,30 @@ impl<'s> Calendar<'s> {
             }
         }
         Ok(())
+    }
+
+    /// All instants that come until then.
+    fn count(&mut self, until_us: i64) {
+        let more = self.timetable.iter().flat_map(|timetable| timetable.free.instants(self.settled_us, until_us));
+        self.instants.extend(more.map(|instant| instant.at_us));
+    }
+
+    /// From now on this holds. Where it is another schedule, all that came by the one before is settled; where there is none any
+    /// more, what waits is dropped.
+    pub(crate) fn switch(&mut self, timetable: Option<&'s Timetable>, now_us: i64) {
+        let schedule = |timetable: Option<&'s Timetable>| timetable.map(|timetable| &timetable.free);
+        if schedule(self.timetable) == schedule(timetable) {
+            return;
+        }
+        match timetable {
+            Some(_) => self.count(now_us),
+            None => {
+                self.instants.retain(|at_us| self.fired.contains(at_us) || self.passed.contains(at_us));
+                self.waiting.clear();
+            }
+        }
+        self.older.clone_from(&self.instants);
+        (self.timetable, self.begins_us, self.is_news) = (timetable, now_us.max(self.settled_us), true);
     }
 
     /// Whether every instant up to what is settled is accounted for, once.
@@ -74,12 +100,13 @@ impl<'s> Calendar<'s> {
         if let [first, ..] = self.waiting[..] {
             return broken(format!("instant {first} waits for nothing"));
         }
-        let all: BTreeSet<_> = self.timetable.free.instants(self.begins_us, self.settled_us).map(|i| i.at_us).collect();
-        if all != self.instants {
+        let Some(timetable) = self.timetable else { return Ok(()) };
+        let newer = timetable.free.instants(self.begins_us, self.settled_us).map(|instant| instant.at_us);
+        if self.older.iter().copied().chain(newer).collect::<BTreeSet<_>>() != self.instants {
             return broken("instants depend on where the counting begins");
         }
         // Later ones start no earlier than this one.
-        let next = self.timetable.free.instants(self.settled_us, now_us).next();
+        let next = timetable.free.instants(self.settled_us, now_us).next();
         match next.filter(|instant| starts_us(instant.at_us) <= now_us) {
             Some(instant) => broken(format!("instant {} was lost", instant.at_us)),
             None => Ok(()),

@@ -9,7 +9,7 @@ use plan::{PlannedStep, Work};
 use run::{Course, Ended, Event, Now, Order, Turn};
 use std::collections::VecDeque;
 use std::path::Path;
-use types::{Artifact, Attempt, Digest, Receipt, RunId, StepCommit, StepName};
+use types::{Artifact, Attempt, Digest, Receipt, RunId, RunState, StepCommit, StepName};
 
 /// More than the longest delay between attempts.
 const LONGEST_US: i64 = 60_000_000;
@@ -140,7 +140,10 @@ impl World<'_> {
                     driven.wake_mono_us = Some(driven.wake_mono_us.map_or(wake, |earlier| earlier.min(wake)));
                 }
                 Order::Abandon => driven.abandoned = true,
-                Order::Return(_) => {
+                Order::Return(state) => {
+                    if state != RunState::Running {
+                        self.server.ended.push(key);
+                    }
                     driven.over = true;
                     return Ok(());
                 }
@@ -166,11 +169,10 @@ impl World<'_> {
         let source = digest.map(|digest| (digest, state(digest)));
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
         let tenant = &self.script.tenants[key.tenant].id;
-        match run::call_for(&step, driven.course.view(), tenant, Path::new("project"), 0, cursor) {
+        let priority = driven.course.stored().plan.priority;
+        match run::call_for(&step, driven.course.view(), tenant, Path::new("project"), priority, cursor) {
             Ok(call) => {
-                self.server.tickets += 1;
-                let ticket = self.server.tickets;
-                self.server.turns.wait(key.tenant, ticket);
+                let ticket = self.server.turns.wait(key.tenant, &call.turn);
                 let work = Doing::Call { call: Box::new(call), source };
                 let since_mono_us = self.mono_us;
                 let trial = Trial { step, work, since_mono_us, ticket: Some(ticket), has_slot: false };
@@ -211,7 +213,7 @@ impl World<'_> {
 
     /// Lets those begin whose turn it is.
     pub(crate) fn give_slots(&mut self) -> Result<()> {
-        while let Some(ticket) = self.server.turns.start(self.bug)? {
+        while let Some(ticket) = self.server.turns.start()? {
             let trials = self.server.driven.values_mut().flat_map(|driven| driven.attempts.values_mut());
             for trial in trials.filter(|trial| trial.ticket == Some(ticket)) {
                 (trial.has_slot, trial.since_mono_us) = (true, self.mono_us);

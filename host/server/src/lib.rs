@@ -70,6 +70,7 @@ mod timetable;
 mod timing;
 mod traffic;
 mod trial;
+mod trigger_list;
 mod triggers;
 mod unlike;
 mod wanting;
@@ -114,6 +115,7 @@ pub use timetable::{ScheduleHistory, ScheduleLine, ScheduledRun};
 pub use timing::TIMED_ROWS;
 pub use traffic::VersionSeen;
 pub use trial::Tried;
+pub use trigger_list::{TriggerKind, TriggerLine, TriggerList, TriggerState, Triggered};
 pub use unlike::ModelDiff;
 pub use worker::{Wall, WallPolicy, WallState, Walls};
 

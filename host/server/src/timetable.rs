@@ -124,7 +124,7 @@ impl Server {
         Ok(state.unwrap_or_else(fresh))
     }
 
-    fn schedule_line(
+    pub(crate) fn schedule_line(
         &self,
         tenant: &TenantId,
         deployed: &Deployed,

@@ -36,7 +36,7 @@ impl World<'_> {
             Some(seen) if *seen == now || !is_stable => Ok(()),
             Some(_) if known.is_moved_under_way(&name) && !self.has(Bug::MovesBeside) => Ok(()),
             Some(_) => {
-                let cause = Cause::Data { what: "files changed".to_owned() };
+                let cause = Cause::Data { what: "files changed".to_owned(), source: None };
                 let place = (tenant, known.version, pipeline);
                 if !self.has(Bug::NotesAMoveLate) {
                     return self.begin(place, cause, self.wall_us, vec![moved]).map(drop);

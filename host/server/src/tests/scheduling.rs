@@ -220,3 +220,23 @@ fn a_suspended_tenants_schedules_stand_still_and_are_made_up_for() {
     let runs = house.server.store.runs(&acme).unwrap();
     assert_eq!(runs.iter().map(|run| run.head.logical_time_us).collect::<Vec<_>>(), [BEGIN_US + 20 * MINUTE_US]);
 }
+
+#[test]
+fn what_was_interrupted_goes_on_as_soon_as_its_tenant_does() {
+    let house = House::new();
+    house.deploy(&[("main", STEP)]);
+    house.server.triggers.hear(drop);
+    let deployed = house.server.current_deployment(&tenant(), &project()).unwrap().unwrap();
+    let manual = run::Begin::manual(&deployed.content.plans[&pipeline("main")], house.folder.path());
+    let begin = run::Begin { deployment: Some(1), ..manual };
+    let run = house.server.dispatcher.start(&tenant(), begin, &|_| ()).unwrap();
+    let state = || house.server.store.run(&tenant(), run).unwrap().unwrap().state;
+    house.look();
+    assert_eq!(state(), RunState::Running, "it stands for a minute before anybody goes on with it");
+    house.server.suspend_tenant(&tenant()).unwrap();
+    house.look();
+    assert_eq!(state(), RunState::Running);
+    house.server.resume_tenant(&tenant()).unwrap();
+    house.look();
+    assert_eq!(state(), RunState::Succeeded);
+}

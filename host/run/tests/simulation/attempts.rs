@@ -101,9 +101,9 @@ impl World<'_> {
 
     /// What an attempt that runs does next; none if it goes on.
     fn next_of(&mut self, key: Key, attempt: Attempt, trial: &mut Trial) -> Result<Option<Outcome>> {
-        let step = trial.step.clone();
+        let (step, turn) = (trial.step.clone(), trial.turn);
         let outputs = match &mut trial.work {
-            Doing::Call { call, source } => return self.answer(key, attempt, &step, call, source),
+            Doing::Call { call, source } => return self.answer(key, (attempt, turn), &step, call, source),
             Doing::Gather => {
                 let Work::Gather { parts, .. } = &step.work else { return Ok(None) };
                 let mut parts = parts.clone();
@@ -133,7 +133,7 @@ impl World<'_> {
     fn answer(
         &mut self,
         key: Key,
-        attempt: Attempt,
+        (attempt, turn): (Attempt, u64),
         step: &PlannedStep,
         call: &Call,
         source: &mut Option<(Digest, SourceState)>,
@@ -147,7 +147,7 @@ impl World<'_> {
             };
         }
         if self.saves(key, step) {
-            self.checkpoint(key, step)?;
+            self.checkpoint(key, step, turn)?;
             return Ok(None);
         }
         if let Some(fault) = self.fault(key, step) {
@@ -210,9 +210,17 @@ impl World<'_> {
         self.disks[key.tenant].known.runs[&key.run].steps.get(&step.name)
     }
 
-    fn checkpoint(&mut self, key: Key, step: &PlannedStep) -> Result<()> {
+    fn checkpoint(&mut self, key: Key, step: &PlannedStep, turn: u64) -> Result<()> {
         let state = Digest::of_json(&("checkpoint", key.run, &step.name));
         self.put(key.tenant, [state])?;
+        let has_written = self.server.driven.get(&key).is_some_and(|driven| driven.desk.has_written(turn));
+        if !has_written && !self.has(Bug::RecordsAheadOfItsTurn) {
+            self.write_down(key)?;
+        }
+        // The disk did not take it.
+        if self.server.driven.get(&key).is_none_or(|driven| driven.over) {
+            return Err(Halt::Full);
+        }
         self.record(key, Record::CheckpointSaved { run: key.run, step: step.name.clone(), state })
     }
 

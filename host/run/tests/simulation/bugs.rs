@@ -44,6 +44,8 @@ pub(crate) enum Bug {
     CatchesUpNothing,
     /// A move is noted after its run began, in a batch of its own.
     NotesAMoveLate,
+    /// An attempt that runs ahead records something before it is on record that it began.
+    RecordsAheadOfItsTurn,
     /// Files that move again start another run beside the one that their last move started.
     MovesBeside,
     /// What items gave is put together in the order in which it came.
@@ -53,7 +55,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::AcknowledgesTooEarly,
         Self::TellsTooEarly,
         Self::NumbersTooEarly,
@@ -75,6 +77,7 @@ impl Bug {
         Self::FollowsAnything,
         Self::CatchesUpNothing,
         Self::NotesAMoveLate,
+        Self::RecordsAheadOfItsTurn,
         Self::MovesBeside,
         Self::GathersAsItCame,
         Self::LosesTheDirection,

@@ -113,6 +113,7 @@ impl World<'_> {
             for name in names.unwrap_or_default() {
                 moved |= self.act(key, &name, dice)?;
             }
+            moved |= self.write_down(key)?;
         }
         Ok(moved)
     }

@@ -93,7 +93,9 @@ impl<'s> Known<'s> {
         match record {
             Record::RunStarted(head) => self.begin(head),
             Record::AttemptStarted { run, step, attempt, .. } => self.attempt(*run, step, *attempt),
-            Record::PageCommitted { source, table, cursor, restarted, .. } => {
+            Record::CheckpointSaved { run, step, .. } => self.begun_step(*run, step),
+            Record::PageCommitted { run, step, source, table, cursor, restarted, .. } => {
+                self.begun_step(*run, step)?;
                 self.sources.entry(*source).or_default().turn_page(table, cursor, *restarted)
             }
             Record::StepCommitted { run, commit, .. } => self.commit(*run, commit),
@@ -259,6 +261,15 @@ impl<'s> Known<'s> {
         match self.runs[&run].status(step).is_final() {
             true => broken(format!("run {run}: `{step}` has ended and something happens to it")),
             false => Ok(()),
+        }
+    }
+
+    /// What an attempt says while it runs comes after its beginning.
+    fn begun_step(&self, run: RunId, step: &StepName) -> Result<()> {
+        self.open_step(run, step)?;
+        match self.runs[&run].steps.get(step).is_some_and(|step| step.attempts > 0) {
+            true => Ok(()),
+            false => broken(format!("run {run}: `{step}` says something before it began")),
         }
     }
 

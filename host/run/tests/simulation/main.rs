@@ -24,6 +24,7 @@ mod known;
 mod moves;
 mod pipelines;
 mod scheduler;
+mod scribe;
 mod script;
 mod server;
 mod shrink;

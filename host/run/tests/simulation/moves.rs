@@ -89,7 +89,11 @@ impl World<'_> {
                 return Ok(());
             }
             let key = keys[dice.below(keys.len())];
-            let names: Vec<_> = self.server.driven[&key].attempts.keys().cloned().collect();
+            if dice.once_in(3) {
+                self.write_down(key)?;
+            }
+            let Some(driven) = self.server.driven.get(&key) else { continue };
+            let names: Vec<_> = driven.attempts.keys().cloned().collect();
             match names.is_empty() || dice.once_in(2) {
                 true => drop(self.turn(key)?),
                 false => drop(self.act(key, &names[dice.below(names.len())], dice)?),

@@ -1,6 +1,7 @@
 //! What a server has in mind, and loses when it dies: the machines of its runs, their attempts, whose turn it is.
 
 use crate::bugs::Bug;
+use crate::scribe::Desk;
 use crate::script::Script;
 use crate::turns::{Number, Turns};
 use crate::world::World;
@@ -39,6 +40,8 @@ pub(crate) struct Driven {
     pub attempts: BTreeMap<(StepName, Attempt), Trial>,
     pub wake_mono_us: Option<i64>,
     pub stop: Option<Stop>,
+    /// What is not on disk yet.
+    pub desk: Desk,
     /// Its attempts are to end.
     pub abandoned: bool,
     /// The loop is gone, and waits for its attempts.
@@ -53,6 +56,8 @@ pub(crate) struct Trial {
     /// What it waits with for a slot; none of what the host does itself.
     pub ticket: Option<Ticket>,
     pub has_slot: bool,
+    /// The turn in which it began: what it records comes after that.
+    pub turn: u64,
 }
 
 pub(crate) enum Doing {
@@ -90,6 +95,7 @@ impl World<'_> {
             attempts: BTreeMap::new(),
             wake_mono_us: None,
             stop: None,
+            desk: Desk::default(),
             abandoned: false,
             over: false,
         };

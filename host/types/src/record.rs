@@ -408,6 +408,14 @@ pub enum Record {
         runs: Vec<RunId>,
         at_us: i64,
     },
+    /// A segment of this journal lacks what runs that were forgotten recorded: it is to have these bytes, or all of its records.
+    SegmentFolded {
+        segment: u64,
+        digest: Digest,
+        /// That it lacks.
+        records: u64,
+        at_us: i64,
+    },
     /// From now on whoever has the key is let in.
     KeyCreated(ApiKey),
     KeyRevoked {
@@ -448,6 +456,7 @@ impl Record {
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
             | Self::RunsForgotten { .. }
+            | Self::SegmentFolded { .. }
             | Self::KeyCreated(_)
             | Self::KeyRevoked { .. } => None,
         }
@@ -487,6 +496,7 @@ impl Record {
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
             | Self::RunsForgotten { .. }
+            | Self::SegmentFolded { .. }
             | Self::KeyCreated(_)
             | Self::KeyRevoked { .. } => Vec::new(),
         }

@@ -89,6 +89,15 @@ impl StoredPlan {
     }
 }
 
+/// What is known of a run when nobody drives it any more; whoever tells of it need not read it again.
+#[derive(Debug, Clone)]
+pub struct Driven {
+    pub state: RunState,
+    /// With the items of its steps.
+    pub plan: Plan,
+    pub view: RunView,
+}
+
 impl Dispatcher {
     /// `slots` is the most attempts of one run at a time.
     pub fn new(
@@ -141,7 +150,7 @@ impl Dispatcher {
     }
 
     /// Drives a run from wherever its records say it is to its end, and returns that. A run that ended is not touched.
-    /// After [`CancelToken::leave`] it returns `Running`; a fault is ours, and the run can be driven again. Where nothing can be
+    /// After [`CancelToken::leave`] it is `Running`; a fault is ours, and the run can be driven again. Where nothing can be
     /// taken from the cache it is told what differs from the run `before`.
     pub fn drive(
         &self,
@@ -150,16 +159,16 @@ impl Dispatcher {
         observer: Observer,
         cancel: CancelToken,
         before: Option<RunId>,
-    ) -> Result<RunState, Fault> {
+    ) -> Result<Driven, Fault> {
         let _claim = self.claim(tenant, run)?;
         let view = RunView::of(&self.journal.run_records(tenant, run)?);
         let Some(head) = &view.head else {
             return Err(Fault::invalid(format!("there is no run {run}")));
         };
-        if let Some(state) = view.ended {
-            return Ok(state);
-        }
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
+        if let Some(state) = view.ended {
+            return Ok(Driven { state, plan: stored.expanded(&view), view });
+        }
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
 

@@ -1,6 +1,7 @@
 //! Runs of this process: started, resumed, followed, cancelled; each driven by a thread of its own.
 
 use crate::follow::{Follow, LiveRun};
+use crate::reads::RunDetail;
 use crate::{Error, Notes, Server, locked};
 use ports::Journal;
 use run::{CancelToken, RunEvent};
@@ -101,7 +102,7 @@ impl Server {
         }
         let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
         self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
-        self.report(tenant, run);
+        self.report(tenant, run, self.run(tenant, run));
         Ok(())
     }
 
@@ -158,23 +159,22 @@ impl Server {
         crate::folder::tenant(&self.options.data, tenant).join("reports").join(format!("run-{run}.html"))
     }
 
-    fn write_report(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
-        let detail = self.run(tenant, run)?;
+    fn write_report(&self, tenant: &TenantId, run: RunId, detail: &RunDetail) -> Result<(), Error> {
         let file = self.report_file(tenant, run);
         std::fs::create_dir_all(file.parent().unwrap_or(&self.options.data)).map_err(Fault::host)?;
         // Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
         let draft = file.with_extension("draft");
         let written = std::fs::remove_file(&draft).or_else(absent).and_then(|()| {
             let mut unborn = std::fs::File::create_new(&draft)?;
-            unborn.write_all(crate::report::html(&detail).as_bytes())?;
+            unborn.write_all(crate::report::html(detail).as_bytes())?;
             std::fs::rename(&draft, &file)
         });
         Ok(written.map_err(Fault::host)?)
     }
 
     /// A report that cannot be written takes nothing from the run.
-    fn report(&self, tenant: &TenantId, run: RunId) {
-        if self.write_report(tenant, run).is_err() {
+    fn report(&self, tenant: &TenantId, run: RunId, detail: Result<RunDetail, Error>) {
+        if detail.and_then(|detail| self.write_report(tenant, run, &detail)).is_err() {
             let _ = std::fs::remove_file(self.report_file(tenant, run));
         }
     }
@@ -199,12 +199,15 @@ impl Server {
             // Whoever waits for its end hears of one, whatever happens.
             let driven = catch_unwind(AssertUnwindSafe(driven))
                 .unwrap_or_else(|_| Err(Fault::host(format!("run {run}: its loop panicked; this is a bug of ours"))));
-            let state = *driven.as_ref().unwrap_or(&RunState::Running);
-            if let Err(fault) = driven {
-                // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
-                live.say(&RunEvent::RunInterrupted { run, fault });
-            }
-            server.report(&key.0, run);
+            let (state, detail) = match driven {
+                Ok(driven) => (driven.state, server.driven_detail(&key.0, run, driven)),
+                Err(fault) => {
+                    // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
+                    live.say(&RunEvent::RunInterrupted { run, fault });
+                    (RunState::Running, server.run(&key.0, run))
+                }
+            };
+            server.report(&key.0, run, detail);
             // Before anybody can see that it is over: who looks then finds it among those that ended.
             server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);

@@ -1,5 +1,6 @@
 //! `stepwell gc`, and what a server does of it by itself: forgets the runs of a tenant that need not be kept, removes what
-//! nothing names any more, and folds what those runs recorded. It is safe beside runs and checks that are under way: [`store::Store::sweep`] says why.
+//! nothing names any more, and folds what those runs recorded. It is safe beside runs and checks that are under way:
+//! [`store::Store::sweep`] says why.
 
 use crate::triggers::in_words;
 use crate::{Error, Keep, Notes, Server, locked, retention};

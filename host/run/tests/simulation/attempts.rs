@@ -224,6 +224,12 @@ impl World<'_> {
         self.record(key, Record::CheckpointSaved { run: key.run, step: step.name.clone(), state })
     }
 
+    /// Failures that the run's machine knows of.
+    fn failures(&self, key: Key, step: &StepName) -> &[Failure] {
+        let view = self.server.driven.get(&key).and_then(|driven| driven.course.view().steps.get(step));
+        view.map_or(&[], |view| &view.failures)
+    }
+
     /// Appends what an attempt says while it runs, and lets the loop know.
     fn record(&mut self, key: Key, record: Record) -> Result<()> {
         self.append(key.tenant, std::slice::from_ref(&record))?;
@@ -233,9 +239,9 @@ impl World<'_> {
         Ok(())
     }
 
-    /// How the attempt fails, by what is on record.
+    /// How the attempt fails, by what is on record or on its way there.
     fn fault(&self, key: Key, step: &PlannedStep) -> Option<Fault> {
-        let failures = self.recorded(key, step).map_or(&[][..], |view| &view.failures);
+        let failures = self.failures(key, &step.name);
         let before = |of: fn(&FaultKind) -> bool| {
             let alike = |failure: &&Failure| of(&failure.fault.kind) && failure.fault.message != KILLED;
             failures.iter().filter(alike).count() as u32
@@ -258,7 +264,7 @@ impl World<'_> {
     pub(crate) fn kill(&mut self, key: Key, name: &Name) -> Result<()> {
         let Some(driven) = self.server.driven.get_mut(&key) else { return Ok(()) };
         let Some(trial) = driven.attempts.remove(name) else { return Ok(()) };
-        let failures = self.recorded(key, &trial.step).map_or(&[][..], |view| &view.failures);
+        let failures = self.failures(key, &trial.step.name);
         let has_died = failures.iter().any(|failure| failure.fault.kind == FaultKind::Crash);
         let dies_alone = matches!(self.trouble(key, &trial.step), Trouble::Crash(_) | Trouble::UntilCheckpoint);
         if has_died || dies_alone || !trial.has_slot || trial.ticket.is_none() || trial.step.retry.attempts < 2 {

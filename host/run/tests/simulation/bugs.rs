@@ -46,6 +46,8 @@ pub(crate) enum Bug {
     NotesAMoveLate,
     /// An attempt that runs ahead records something before it is on record that it began.
     RecordsAheadOfItsTurn,
+    /// What a clock settled that had leapt ahead is settled for good.
+    StaysSilent,
     /// Files that move again start another run beside the one that their last move started.
     MovesBeside,
     /// What items gave is put together in the order in which it came.
@@ -55,7 +57,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::AcknowledgesTooEarly,
         Self::TellsTooEarly,
         Self::NumbersTooEarly,
@@ -78,6 +80,7 @@ impl Bug {
         Self::CatchesUpNothing,
         Self::NotesAMoveLate,
         Self::RecordsAheadOfItsTurn,
+        Self::StaysSilent,
         Self::MovesBeside,
         Self::GathersAsItCame,
         Self::LosesTheDirection,

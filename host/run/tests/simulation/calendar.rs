@@ -3,6 +3,7 @@
 use crate::disk::{Result, broken};
 use crate::timetable::Timetable;
 use std::collections::BTreeSet;
+use trigger::LEAP_US;
 use types::{Passed, ScheduleState};
 
 pub(crate) struct Calendar<'s> {
@@ -42,7 +43,7 @@ impl<'s> Calendar<'s> {
 
     pub(crate) fn settle(&mut self, settled_us: i64, waiting: &[i64], passed: &[Passed]) -> Result<()> {
         if settled_us < self.settled_us {
-            return broken(format!("a schedule went back from {} to {settled_us}", self.settled_us));
+            self.go_back(settled_us)?;
         }
         self.count(settled_us);
         (self.settled_us, self.waiting, self.is_news) = (settled_us, waiting.to_vec(), true);
@@ -51,6 +52,18 @@ impl<'s> Calendar<'s> {
                 return broken(format!("instant {} was passed over twice", passed.at_us));
             }
         }
+        Ok(())
+    }
+
+    /// A clock that had leapt is not believed any more: what comes after now comes anew, except that nothing fires twice.
+    fn go_back(&mut self, to_us: i64) -> Result<()> {
+        if self.settled_us - to_us <= LEAP_US {
+            return broken(format!("a schedule went back from {} to {to_us}", self.settled_us));
+        }
+        for all in [&mut self.instants, &mut self.older, &mut self.passed] {
+            all.retain(|at_us| *at_us <= to_us);
+        }
+        (self.settled_us, self.begins_us) = (to_us, self.begins_us.min(to_us));
         Ok(())
     }
 
@@ -83,7 +96,8 @@ impl<'s> Calendar<'s> {
         if !std::mem::take(&mut self.is_news) {
             return Ok(());
         }
-        let all = self.fired.iter().chain(&self.passed).chain(&self.waiting);
+        let fired = self.fired.iter().filter(|at_us| **at_us <= self.settled_us);
+        let all = fired.chain(&self.passed).chain(&self.waiting);
         let mut accounted: Vec<i64> = all.copied().collect();
         accounted.sort_unstable();
         match accounted.iter().eq(&self.instants) {
@@ -96,11 +110,14 @@ impl<'s> Calendar<'s> {
     }
 
     /// Once nothing is to come before a time any more: nothing waits, and counting all in one go finds the same.
-    pub(crate) fn check_end(&self, now_us: i64, starts_us: impl Fn(i64) -> i64) -> Result<()> {
+    pub(crate) fn check_end(&self, now_us: i64, since_us: i64, starts_us: impl Fn(i64) -> i64) -> Result<()> {
         if let [first, ..] = self.waiting[..] {
             return broken(format!("instant {first} waits for nothing"));
         }
         let Some(timetable) = self.timetable else { return Ok(()) };
+        if now_us >= since_us && self.settled_us - now_us > LEAP_US {
+            return broken("a clock that had leapt ahead silences a schedule");
+        }
         let newer = timetable.free.instants(self.begins_us, self.settled_us).map(|instant| instant.at_us);
         if self.older.iter().copied().chain(newer).collect::<BTreeSet<_>>() != self.instants {
             return broken("instants depend on where the counting begins");

@@ -124,7 +124,8 @@ impl World<'_> {
                 let Some(timetable) = &pipeline.timetable else { continue };
                 let whose = Whose { tenant: &tenant.id, pipeline: pipeline.name() };
                 let starts_us = |at_us| timetable.free.starts_us(whose, at_us);
-                disk.known.calendars[pipeline.name()].check_end(horizon_us, starts_us)?;
+                let since_us = disk.known.deployed_us;
+                disk.known.calendars[pipeline.name()].check_end(horizon_us, since_us, starts_us)?;
             }
             if let Some((asked, _)) = disk.known.backfills.iter().find(|(_, ended)| !ended) {
                 return broken(format!("backfill {} does not end", asked.number));

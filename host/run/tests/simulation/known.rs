@@ -20,8 +20,9 @@ use types::{
 /// What a tenant's records say.
 pub(crate) struct Known<'s> {
     tenant: &'s Tenant,
-    /// What is deployed.
+    /// What is deployed, and since when.
     pub version: u32,
+    pub deployed_us: i64,
     pub runs: BTreeMap<RunId, RunView>,
     pub last_run: u64,
     /// Runs that did not end.
@@ -51,6 +52,7 @@ impl<'s> Known<'s> {
         Self {
             tenant,
             version: 1,
+            deployed_us: begins_us,
             calendars: tenant.version(1).iter().map(calendar).collect(),
             watched: BTreeMap::new(),
             begun_by_data: BTreeSet::new(),
@@ -197,7 +199,7 @@ impl<'s> Known<'s> {
         if deployment.version != self.version + 1 {
             return broken(format!("version {} was deployed over version {}", deployment.version, self.version));
         }
-        self.version = deployment.version;
+        (self.version, self.deployed_us) = (deployment.version, deployment.deployed_us);
         self.kept.insert(deployment.content);
         for pipeline in self.tenant.version(self.version) {
             let calendar = self.calendars.get_mut(pipeline.name()).unwrap();

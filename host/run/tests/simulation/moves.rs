@@ -27,7 +27,7 @@ impl World<'_> {
                 self.look_in_time()
             }
             Kind::Leap => {
-                let seconds = [-7_200, -3_600, -90, -1, 1, 90, 3_600, 14_000][dice.below(8)];
+                let seconds = [-200_000, -7_200, -3_600, -90, -1, 1, 90, 3_600, 14_000, 200_000][dice.below(10)];
                 self.wall_us += seconds * 1_000_000;
                 Ok(())
             }

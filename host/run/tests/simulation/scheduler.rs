@@ -6,7 +6,7 @@ use crate::server::Key;
 use crate::turns::Number;
 use crate::world::World;
 use run::{Event, Stop};
-use trigger::{Choice, Decision, Order, Overlap, Standing, Whose, due};
+use trigger::{Choice, Decision, Order, Overlap, Standing, Whose, believed, due};
 use types::{Cause, Passed, PipelineName, ProjectName, Record, RunId, ScheduleState};
 
 /// Decisions on one schedule in one look.
@@ -33,14 +33,18 @@ impl World<'_> {
         let Some(timetable) = &of.timetable else { return Ok(()) };
         for _ in 0..ROUNDS_MAX {
             let known = &self.disks[tenant].known;
-            let state = known.calendars[of.name()].state();
+            let recorded = known.calendars[of.name()].state();
+            let state = match self.has(Bug::StaysSilent) {
+                true => recorded.clone(),
+                false => believed(recorded.clone(), known.deployed_us, now_us),
+            };
             let running: Vec<i64> = instants(known, of.name()).into_iter().map(|(at_us, _)| at_us).collect();
             let whose = Whose { tenant: &script.tenants[tenant].id, pipeline: of.name() };
             let standing = Standing { whose, settled_us: state.settled_us, running: &running, waiting: &state.waiting };
             let decision = due(timetable.schedule(state.paused), standing, now_us);
             let wake = decision.wake_us;
             self.cancel_instants(tenant, of.name(), &decision.cancel);
-            self.settle_schedule(tenant, pipeline, &state, decision)?;
+            self.settle_schedule(tenant, pipeline, &recorded, decision)?;
             if let Some(wake) = wake.filter(|wake| *wake > now_us) {
                 let wake = self.mono_us + wake - now_us;
                 self.server.look_mono_us = Some(self.server.look_mono_us.map_or(wake, |earlier| earlier.min(wake)));

@@ -208,7 +208,7 @@ fn triggers_are_listed_with_what_they_started_last() {
     assert!(all.iter().all(|(.., line)| line.last.is_none() && line.version == 1), "{all:#?}");
     assert_eq!(all[2].2.next_us, Some(house.at_us(180)));
     let barred = |line: &TriggerLine| matches!(line.state, TriggerState::Barred { .. });
-    assert_eq!(all.iter().map(|(.., line)| barred(line)).collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!(all.iter().map(|(.., line)| barred(line)).collect::<Vec<_>>(), [false, true, false, false]);
     assert!(!house.server.trigger_list(&tenant()).unwrap().are_kept);
     house.server.set_secret(&tenant(), "HOOK", b"secret").unwrap();
     house.hook("main", &house.call("1")).unwrap();

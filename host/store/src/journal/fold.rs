@@ -23,7 +23,7 @@ pub(crate) struct Fold {
     pub(crate) segment: u64,
     /// Records in its gaps.
     pub(crate) gone: u64,
-    /// The segment is so many bytes longer now.
+    /// So many bytes shorter than the segment is now.
     pub(crate) saved: u64,
 }
 

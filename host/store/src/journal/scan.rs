@@ -153,7 +153,9 @@ pub(super) fn piece<'a>(path: &Path, bytes: &'a [u8], mark: &Mark) -> Result<Opt
         return Ok(Some((piece, Mark { sequence, chain, segment: mark.segment, offset })));
     };
     let (records, chains) = gap.map_err(flaw)?;
-    let sequence = mark.sequence.checked_add(records).ok_or_else(|| flaw("a gap of too many records".to_owned()))?;
+    // So that what is counted on from there has room.
+    let sequence = mark.sequence.checked_add(records).filter(|last| *last < u64::MAX / 2);
+    let sequence = sequence.ok_or_else(|| flaw(format!("a gap of {records} records")))?;
     let chain = chains.last().copied().unwrap_or(mark.chain);
     Ok(Some((Piece::Gap(chains), Mark { sequence, chain, segment: mark.segment, offset })))
 }

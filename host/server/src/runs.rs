@@ -28,6 +28,22 @@ pub struct RunOptions {
     pub by: Option<String>,
 }
 
+/// A run that is to be driven.
+pub(crate) enum Driving {
+    Begun(Box<run::Begun>),
+    /// By its records.
+    Found(RunId),
+}
+
+impl Driving {
+    fn run(&self) -> RunId {
+        match self {
+            Self::Begun(begun) => begun.run,
+            Self::Found(run) => *run,
+        }
+    }
+}
+
 /// A run that was unfinished when the server started: whether it goes on; none if it began in another folder.
 pub type Resumed = (TenantId, RunId, Option<Result<(), Error>>);
 
@@ -67,9 +83,9 @@ impl Server {
         before: Option<RunId>,
     ) -> Result<RunId, Error> {
         let begun = std::sync::Mutex::new(Vec::new());
-        let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
-        let begun = std::mem::take(&mut *locked(&begun));
-        self.drive(tenant, run, begun, before)?;
+        let started = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
+        let (run, begun) = (started.run, std::mem::take(&mut *locked(&begun)));
+        self.drive(tenant, Driving::Begun(Box::new(started)), begun, before)?;
         Ok(run)
     }
 
@@ -78,7 +94,7 @@ impl Server {
         let _hold = self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
-            self.drive(tenant, run, Vec::new(), None)?;
+            self.drive(tenant, Driving::Found(run), Vec::new(), None)?;
             if found.head.deployment.is_some() {
                 self.notify(tenant, &found.head, crate::notify::RESUMED, self.now_us());
             }
@@ -182,20 +198,25 @@ impl Server {
     pub(crate) fn drive(
         self: &Arc<Self>,
         tenant: &TenantId,
-        run: RunId,
-        begun: Vec<RunEvent>,
+        driving: Driving,
+        said: Vec<RunEvent>,
         before: Option<RunId>,
     ) -> Result<(), Fault> {
+        let run = driving.run();
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
-        begun.iter().for_each(|event| live.say(event));
+        said.iter().for_each(|event| live.say(event));
         let key = (tenant.clone(), run);
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
         let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
         let (registered, kept) = (key.clone(), Arc::clone(&live));
         let drive = move || {
             let _hold = hold;
-            let driven = || server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
+            let (dispatcher, say) = (&server.dispatcher, |event: &RunEvent| live.say(event));
+            let driven = || match driving {
+                Driving::Begun(begun) => dispatcher.drive_begun(&key.0, *begun, &say, cancel, before),
+                Driving::Found(run) => dispatcher.drive(&key.0, run, &say, cancel, before),
+            };
             // Whoever waits for its end hears of one, whatever happens.
             let driven = catch_unwind(AssertUnwindSafe(driven))
                 .unwrap_or_else(|_| Err(Fault::host(format!("run {run}: its loop panicked; this is a bug of ours"))));

@@ -229,7 +229,7 @@ fn what_was_interrupted_goes_on_as_soon_as_its_tenant_does() {
     let deployed = house.server.current_deployment(&tenant(), &project()).unwrap().unwrap();
     let manual = run::Begin::manual(&deployed.content.plans[&pipeline("main")], house.folder.path());
     let begin = run::Begin { deployment: Some(1), ..manual };
-    let run = house.server.dispatcher.start(&tenant(), begin, &|_| ()).unwrap();
+    let run = house.server.dispatcher.start(&tenant(), begin, &|_| ()).unwrap().run;
     let state = || house.server.store.run(&tenant(), run).unwrap().unwrap().state;
     house.look();
     assert_eq!(state(), RunState::Running, "it stands for a minute before anybody goes on with it");

@@ -21,7 +21,7 @@ const UNSIGNED_TIME: Duration = Duration::from_millis(50);
 pub(crate) fn is_hook(path: &str) -> bool {
     let beneath = path.strip_prefix("/tenants/").and_then(|rest| rest.split_once('/'));
     let rest = beneath.map_or(path.strip_prefix('/').unwrap_or_default(), |(_, rest)| rest);
-    rest.starts_with("hooks/")
+    rest == "hooks" || rest.starts_with("hooks/")
 }
 
 /// What is said to whoever has not signed, whether or not there is what was called.
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn hooks_are_known_by_their_paths() {
-        for path in ["/hooks/a/b", "/tenants/acme/hooks/a/b", "/hooks/"] {
+        for path in ["/hooks/a/b", "/tenants/acme/hooks/a/b", "/hooks/", "/hooks", "/tenants/acme/hooks"] {
             assert!(is_hook(path), "{path}");
         }
         for path in ["", "/", "/predict/hooks", "/tenants/hooks/predict/a", "/v2/hooks/a", "/hooksx/a/b", "//hooks/a/b"]

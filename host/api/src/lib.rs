@@ -119,6 +119,7 @@ fn by_itself() -> Router<Arc<Server>> {
         .route("/v1/tenants/{tenant}/deployments/{project}/rollback", post(deployments::prepare_rollback))
         .route("/v1/tenants/{tenant}/deployments/{project}/versions/{version}", get(deployments::show))
         .route("/v1/tenants/{tenant}/deployments/{project}/pipelines/{pipeline}/runs", post(deployments::run))
+        .route("/v1/tenants/{tenant}/triggers", get(schedules::triggers))
         .route("/v1/tenants/{tenant}/schedules", get(schedules::list))
         .route("/v1/tenants/{tenant}/schedules/pause", post(schedules::pause))
         .route("/v1/tenants/{tenant}/schedules/resume", post(schedules::resume))

@@ -1,10 +1,10 @@
-//! `/v1/tenants/TENANT/schedules` and `backfills`: when deployed pipelines run by themselves, and how people hold that.
+//! `/v1/tenants/TENANT/triggers`, `schedules` and `backfills`: when deployed pipelines run by themselves, and how people hold that.
 
 use crate::error::{Refusal, off_thread};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
-use server::{BackfillLine, BackfillRequest, ScheduleHistory, ScheduleLine, Server};
+use server::{BackfillLine, BackfillRequest, ScheduleHistory, ScheduleLine, Server, TriggerList};
 use std::sync::Arc;
 use types::TenantId;
 
@@ -16,6 +16,10 @@ pub struct ScheduleRequest {
 }
 
 type Answer<T> = Result<Json<T>, Refusal>;
+
+pub(crate) async fn triggers(State(server): State<Arc<Server>>, Path(tenant): Path<TenantId>) -> Answer<TriggerList> {
+    Ok(Json(off_thread(move || server.trigger_list(&tenant)).await?))
+}
 
 pub(crate) async fn list(State(server): State<Arc<Server>>, Path(tenant): Path<TenantId>) -> Answer<Vec<ScheduleLine>> {
     Ok(Json(off_thread(move || server.schedules(&tenant)).await?))

@@ -206,6 +206,12 @@ pub(crate) enum Command {
     /// as PROJECT/PIPELINE.
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Look at what starts deployed pipelines by itself
+    ///
+    /// Schedules, pipelines that follow others, files that change, sources that have more, and signed calls. They start runs while
+    /// `stepwell serve` runs.
+    #[command(subcommand)]
+    Trigger(Trigger),
     /// Look at registered models, and decide which of their versions answers
     #[command(subcommand)]
     Model(Model),
@@ -277,6 +283,13 @@ impl Command {
                 | Self::Runs(Runs::Resume { .. } | Runs::Rerun { .. } | Runs::Replay { .. })
         )
     }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Trigger {
+    /// All triggers of the tenant's deployed pipelines: what each waits for, whether it can fire, when it comes next, and the run
+    /// that it started last
+    List,
 }
 
 #[derive(Subcommand)]

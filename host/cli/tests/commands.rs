@@ -105,7 +105,7 @@ fn events(said: &Said) -> Vec<Value> {
 #[test]
 fn help_says_what_a_command_is_for() {
     let folder = tempfile::tempdir().unwrap();
-    let helps: [(&[&str], &str); 37] = [
+    let helps: [(&[&str], &str); 39] = [
         (&[], "Exit codes: 0 done"),
         (&["init"], "Make a new project that runs at once"),
         (&["check"], "without running it"),
@@ -128,6 +128,8 @@ fn help_says_what_a_command_is_for() {
         (&["schedule", "resume"], "go on from now"),
         (&["schedule", "history"], "why others did not run"),
         (&["schedule", "backfill"], "both ends included"),
+        (&["trigger"], "starts deployed pipelines by itself"),
+        (&["trigger", "list"], "whether it can fire"),
         (&["deploy"], "shows what differs"),
         (&["deploy", "history"], "All versions of a project"),
         (&["deploy", "rollback"], "Bring an earlier version back"),

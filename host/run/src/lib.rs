@@ -31,6 +31,7 @@ mod outputs;
 mod own;
 mod retry;
 mod scribe;
+mod share;
 mod source;
 mod view;
 
@@ -41,5 +42,6 @@ pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
 pub use dispatch::{BY_CHARS_MAX, Begin, Begun, Dispatcher, Driven, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
+pub use share::{Share, Ticket};
 pub use source::source_of;
 pub use view::{Choice, Failure, RunView, Status, StepView};

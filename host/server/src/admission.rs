@@ -1,12 +1,12 @@
-//! Attempts of all runs and tenants -> their turn, their quotas, their caps; then the pool. The loop around `share`.
+//! Attempts of all runs and tenants -> their turn, their quotas, their caps; then the pool. The loop around [`run::Share`].
 //!
 //! Whoever waits sleeps until it is woken by whoever gives it a slot, so a long queue costs nothing while nothing changes.
 
 use crate::accounts::Accounts;
 use crate::predictions::Predictions;
-use crate::share::{Share, Ticket};
 use crate::{examine, folder, locked};
 use ports::{Call, Examination, Outcome, Page, StepRunner, Task, Turn, Watch, Watched};
+use run::{Share, Ticket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

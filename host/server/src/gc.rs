@@ -1,5 +1,6 @@
-//! `stepwell gc`, and what a server does of it by itself: forgets the runs of a tenant that need not be kept, and removes what
-//! nothing names any more. It is safe beside runs and checks that are under way: [`store::Store::sweep`] says why.
+//! `stepwell gc`, and what a server does of it by itself: forgets the runs of a tenant that need not be kept, removes what
+//! nothing names any more, and folds what those runs recorded. It is safe beside runs and checks that are under way:
+//! [`store::Store::sweep`] says why.
 
 use crate::triggers::in_words;
 use crate::{Error, Keep, Notes, Server, locked, retention};
@@ -37,6 +38,9 @@ pub struct Collected {
     pub blobs: u64,
     pub bytes: u64,
     pub blobs_kept: u64,
+    /// That the journal is shorter.
+    #[serde(default)]
+    pub journal_bytes: u64,
 }
 
 impl Server {
@@ -100,8 +104,10 @@ impl Server {
             ControlFlow::Continue(())
         };
         let swept = self.store.sweep(tenant, &without, request.dry_run, &mut tell)?;
-        let (tenant, dry_run) = (tenant.clone(), request.dry_run);
-        Ok(Collected { tenant, dry_run, runs, blobs: swept.blobs, bytes: swept.bytes, blobs_kept: swept.kept })
+        let folded = self.store.fold(tenant, &without, request.dry_run, self.now_us())?;
+        let (tenant, dry_run, journal_bytes) = (tenant.clone(), request.dry_run, folded.bytes);
+        let store::Swept { blobs, bytes, kept: blobs_kept } = swept;
+        Ok(Collected { tenant, dry_run, runs, blobs, bytes, blobs_kept, journal_bytes })
     }
 
     /// The runs that need not be kept: neither live, nor behind a version of the registry.

@@ -9,7 +9,7 @@ use crate::fire::{Fired, Spark};
 use crate::{Error, Server, locked};
 use ports::Journal;
 use std::sync::Arc;
-use trigger::{Decision, Schedule, Standing, Whose, due};
+use trigger::{Decision, Schedule, Standing, Whose, believed, due};
 use types::{Cause, Passed, PipelineName, Record, RunHead, ScheduleState, TenantId};
 
 /// Decisions on one schedule in one look; the next look goes on.
@@ -47,7 +47,8 @@ impl Server {
     fn settle_schedule(self: &Arc<Self>, kept: Kept<'_>) -> Result<Option<i64>, Error> {
         for _ in 0..ROUNDS_MAX {
             let now_us = self.now_us();
-            let state = self.state_of(kept.tenant, kept.deployed, kept.pipeline)?;
+            let recorded = self.state_of(kept.tenant, kept.deployed, kept.pipeline)?;
+            let state = believed(recorded.clone(), kept.deployed.deployment.deployed_us, now_us);
             let schedule = kept.schedule.clone().with_paused(kept.schedule.is_paused() || state.paused);
             let under_way = self.under_way(kept.tenant)?;
             let running: Vec<_> = under_way.iter().filter_map(|head| instant_of(kept, head)).collect();
@@ -56,7 +57,7 @@ impl Server {
             let decision = few(due(&schedule, standing, now_us), running.len());
             let wake = decision.wake_us;
             self.cancel_instants(kept, &decision.cancel, &under_way);
-            self.carry_out(kept, &state, decision)?;
+            self.carry_out(kept, &recorded, decision)?;
             if wake.is_none_or(|wake| wake > now_us) {
                 return Ok(wake);
             }
@@ -65,7 +66,7 @@ impl Server {
     }
 
     /// Begins what fires, each with the record of what is still to begin; writes down the rest.
-    fn carry_out(self: &Arc<Self>, kept: Kept<'_>, state: &ScheduleState, decision: Decision) -> Result<(), Error> {
+    fn carry_out(self: &Arc<Self>, kept: Kept<'_>, recorded: &ScheduleState, decision: Decision) -> Result<(), Error> {
         let Decision { fire, mut passed, waiting, settled_us, .. } = decision;
         for (index, &at_us) in fire.iter().enumerate() {
             let rest = fire[index + 1..].iter().chain(&waiting).copied().collect();
@@ -76,7 +77,7 @@ impl Server {
                 Fired::Already(_) => self.store.append(kept.tenant, &[settled])?,
             }
         }
-        let is_news = (settled_us, &waiting) != (state.settled_us, &state.waiting) || !passed.is_empty();
+        let is_news = (settled_us, &waiting) != (recorded.settled_us, &recorded.waiting) || !passed.is_empty();
         if fire.is_empty() && is_news {
             self.store.append(kept.tenant, &[kept.settled(settled_us, waiting, passed)])?;
         }

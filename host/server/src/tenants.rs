@@ -204,9 +204,10 @@ impl Server {
         Ok(())
     }
 
-    /// Lets it go on.
+    /// Lets it go on; where this process starts runs by itself, so do those of its deployed versions that were interrupted.
     pub fn resume_tenant(&self, tenant: &TenantId) -> Result<(), Error> {
         self.record(InstallationRecord::TenantResumed { tenant: tenant.clone(), at_us: self.now_us() })?;
+        self.triggers.stand_no_longer(tenant);
         self.bell.ring();
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! What people ask of deployed schedules, and how they hold them.
 
 use crate::deploy::Deployed;
-use crate::{Error, Server, backfills, handover, locked};
+use crate::{Error, Server, backfills, locked};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
-use trigger::Whose;
+use trigger::{Whose, hand_over};
 use types::{Cause, Passed, PipelineName, ProjectName, Record, RunId, RunState, ScheduleState, TenantId};
 
 /// Runs that a history shows.
@@ -79,7 +79,7 @@ impl Server {
         let mut records = Vec::new();
         if !paused {
             let whose = Whose { tenant, pipeline: &pipeline };
-            let (waiting, passed) = handover::settled(schedule, &state, whose, now_us);
+            let (waiting, passed) = hand_over(schedule, &state, whose, now_us);
             let (project, pipeline) = (project.clone(), pipeline.clone());
             let settled_us = now_us.max(state.settled_us);
             records.push(Record::ScheduleSettled { project, pipeline, settled_us, waiting, passed });
@@ -124,7 +124,7 @@ impl Server {
         Ok(state.unwrap_or_else(fresh))
     }
 
-    fn schedule_line(
+    pub(crate) fn schedule_line(
         &self,
         tenant: &TenantId,
         deployed: &Deployed,

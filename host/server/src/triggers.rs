@@ -37,6 +37,8 @@ pub(crate) struct Triggers {
     keeping: Mutex<Keeping>,
     /// Runs that stand still, and since when or when they were last gone on with.
     standing: Mutex<BTreeMap<(TenantId, RunId), i64>>,
+    /// Tenants whose runs that stand still are gone on with by the next look, however short they stood.
+    resumed: Mutex<BTreeSet<TenantId>>,
     /// Wakes the loop that polls; rung when the server leaves.
     pub(crate) polling: Bell,
     /// The same of the loop that forgets.
@@ -69,6 +71,11 @@ impl Triggers {
 
     pub(crate) fn ended(&self, tenant: &TenantId, run: RunId) {
         locked(&self.ended).push((tenant.clone(), run));
+    }
+
+    /// The tenant was suspended and is not any more: what stands still because of that stood long enough.
+    pub(crate) fn stand_no_longer(&self, tenant: &TenantId) {
+        locked(&self.resumed).insert(tenant.clone());
     }
 
     /// What a server that leaves does not get done is no news.
@@ -124,10 +131,11 @@ impl Server {
         }
         let mut standing = locked(&self.triggers.standing);
         standing.retain(|(whose, run), _| whose != tenant || still.contains(run));
+        let at_once = locked(&self.triggers.resumed).remove(tenant);
         for run in still {
             let since_us = standing.entry((tenant.clone(), run)).or_insert(now_us);
             // A clock that went back makes none wait longer.
-            if !(*since_us..*since_us + STANDS_US).contains(&now_us) {
+            if at_once || !(*since_us..*since_us + STANDS_US).contains(&now_us) {
                 *since_us = now_us;
                 self.resume(tenant, run)?;
             }

@@ -102,7 +102,7 @@ impl Server {
             Some(seen) if seen == now || !is_stable || self.is_under_way(whose)? => Ok(()),
             Some(_) => {
                 let what = format!("files changed: {}", patterns.join(", "));
-                let spark = Spark::new(Cause::Data { what: types::sentence(what) }).beside(moved);
+                let spark = Spark::new(Cause::Data { what: types::sentence(what), source: None }).beside(moved);
                 self.fire(tenant, deployed, pipeline, spark).map(drop)
             }
         }
@@ -175,7 +175,8 @@ impl Server {
         }
         let moved = Record::WatchMoved { project: project.clone(), pipeline: pipeline.clone(), watch, seen };
         let what = format!("the source of `{step}` has more: {} rows at least", page.table.rows);
-        self.fire(tenant, deployed, pipeline, Spark::new(Cause::Data { what }).beside(moved)).map(drop)
+        let cause = Cause::Data { what, source: Some(step.clone()) };
+        self.fire(tenant, deployed, pipeline, Spark::new(cause).beside(moved)).map(drop)
     }
 
     /// The page behind the committed cursor, if it has rows or leads on. It is looked at and not kept.

@@ -110,7 +110,8 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         | Record::VersionChosen { .. }
         | Record::CancelAsked { .. }
         | Record::AttemptFailed { .. }
-        | Record::StepSkipped { .. } => Vec::new(),
+        | Record::StepSkipped { .. }
+        | Record::SegmentFolded { .. } => Vec::new(),
     };
     if let Some(run) = record.run() {
         ops.push(Op::put(key::record(run, place.sequence), encode(place)));

@@ -42,6 +42,9 @@ pub struct AuditedJournal {
     pub head: Digest,
     /// Behind it, what a write that a crash cut short left, or somebody: the next open takes it away.
     pub torn_bytes: u64,
+    /// Of the records, those of forgotten runs that were folded away: their place in the chain is kept, what they said is not.
+    #[serde(default)]
+    pub folded: u64,
 }
 
 impl Audited {
@@ -90,7 +93,9 @@ fn look(data: &Path, ends: Option<&Ends>, heads: &[Digest], with_blobs: bool) ->
     let mut named = BTreeMap::new();
     for tenant in &known {
         let mut pointed = Pointed::default();
-        reading.journal(&journal_folder(data, tenant), Some(tenant), |record: Record| pointed.read(record));
+        let folder = journal_folder(data, tenant);
+        let folded = reading.journal(&folder, Some(tenant), |record: Record| pointed.read(record));
+        reading.folded(&folder, &folded, &pointed.folded);
         named.insert(tenant, pointed.digests());
     }
     for head in heads {
@@ -123,11 +128,11 @@ impl Reading<'_> {
         folder: &Path,
         tenant: Option<&TenantId>,
         mut read: impl FnMut(R),
-    ) {
+    ) -> Vec<(u64, Digest)> {
         let end = self.ends.map(|ends| ends.get(&tenant.cloned()));
         // Nobody wrote one yet; what lies there belongs to a record that comes while we look.
         if end == Some(None) {
-            return;
+            return Vec::new();
         }
         let owner = tenant.map_or(Owner::Installation, Owner::Tenant);
         let found = journal::inspect(folder, owner, end.flatten(), |records, mark| {
@@ -144,8 +149,22 @@ impl Reading<'_> {
         let Mark { sequence, chain, .. } = found.end;
         self.heads.remove(&chain);
         if sequence > 0 {
-            let (tenant, torn_bytes) = (tenant.cloned(), found.torn);
-            self.audited.journals.push(AuditedJournal { tenant, records: sequence, head: chain, torn_bytes });
+            let (tenant, torn_bytes, folded) = (tenant.cloned(), found.torn, 0);
+            self.audited.journals.push(AuditedJournal { tenant, records: sequence, head: chain, torn_bytes, folded });
+        }
+        found.folded
+    }
+
+    /// Each segment that lacks records has bytes that a record says it was folded to; not always the last one, after a crash.
+    fn folded(&mut self, folder: &Path, found: &[(u64, Digest)], said: &BTreeMap<(u64, Digest), u64>) {
+        for (segment, digest) in found {
+            match said.get(&(*segment, *digest)) {
+                Some(records) => self.audited.journals.last_mut().into_iter().for_each(|own| own.folded += records),
+                None => self.audited.flaw(format!(
+                    "`{}`: segment {segment} lacks records, and no record says that it was folded to these bytes",
+                    folder.display()
+                )),
+            }
         }
     }
 }
@@ -189,6 +208,8 @@ struct Pointed {
     of_runs: BTreeMap<RunId, BTreeSet<Digest>>,
     /// By source, since it last began anew.
     pages: BTreeMap<Digest, Vec<Digest>>,
+    /// Of segments and the bytes that they were folded to: without how many records.
+    folded: BTreeMap<(u64, Digest), u64>,
 }
 
 impl Pointed {
@@ -208,6 +229,9 @@ impl Pointed {
                     pages.clear();
                 }
                 pages.extend(table.parts);
+            }
+            Record::SegmentFolded { segment, digest, records, .. } => {
+                self.folded.insert((segment, digest), records);
             }
             Record::RunsForgotten { runs, .. } => runs.iter().for_each(|run| drop(self.of_runs.remove(run))),
             _ => {}

@@ -13,7 +13,8 @@
 //!  tenants/TENANT/blobs/ab/cdef...        64 digits in all
 //!  tenants/TENANT/incoming/               blobs being written; emptied at open
 //! ```
-//! One process owns the folder; its lock is the server's affair. A record may only point at a blob that was put before.
+//! A segment has 64 MiB; what forgotten runs recorded goes from those that are full (`fold`). One process owns the folder; its
+//! lock is the server's affair. A record may only point at a blob that was put before.
 
 mod apply;
 mod audit;
@@ -21,6 +22,7 @@ mod blobs;
 mod deletion;
 mod disk;
 mod error;
+mod fold;
 mod gc;
 mod index;
 mod installation;
@@ -37,6 +39,7 @@ mod young;
 pub use apply::{BackfillEntry, KeyEntry};
 pub use audit::{Audited, AuditedJournal, audit};
 pub use error::Error;
+pub use fold::Folded;
 pub use gc::Swept;
 pub use installation::TenantEntry;
 pub use reads::{ModelSummary, RunSummary};

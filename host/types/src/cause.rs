@@ -16,7 +16,12 @@ pub enum Cause {
     /// A run of another pipeline of the project succeeded.
     Upstream { pipeline: PipelineName, run: RunId },
     /// Something watched has changed; in words.
-    Data { what: String },
+    Data {
+        what: String,
+        /// The collector whose source has more; none if files have changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<StepName>,
+    },
     /// A signed call or a CloudEvent, by what its sender calls it.
     Event { source: String, id: String },
     /// From a step on, with what an earlier run had before it.

@@ -409,6 +409,14 @@ pub enum Record {
         runs: Vec<RunId>,
         at_us: i64,
     },
+    /// A segment of this journal lacks what runs that were forgotten recorded: it is to have these bytes, or all of its records.
+    SegmentFolded {
+        segment: u64,
+        digest: Digest,
+        /// That it lacks.
+        records: u64,
+        at_us: i64,
+    },
     /// From now on whoever has the key is let in.
     KeyCreated(ApiKey),
     KeyRevoked {
@@ -449,6 +457,7 @@ impl Record {
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
             | Self::RunsForgotten { .. }
+            | Self::SegmentFolded { .. }
             | Self::KeyCreated(_)
             | Self::KeyRevoked { .. } => None,
         }
@@ -488,6 +497,7 @@ impl Record {
             | Self::WatchMoved { .. }
             | Self::Notified { .. }
             | Self::RunsForgotten { .. }
+            | Self::SegmentFolded { .. }
             | Self::KeyCreated(_)
             | Self::KeyRevoked { .. } => Vec::new(),
         }

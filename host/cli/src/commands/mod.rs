@@ -17,6 +17,7 @@ mod schedule;
 mod secret;
 mod serve;
 mod tenant;
+mod trigger;
 
 use crate::args::{Args, Command};
 use crate::open;
@@ -50,6 +51,7 @@ pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
         }
         Command::Runs(runs) => runs::runs(&args, runs).await,
         Command::Schedule(schedule) => schedule::schedule(&args, schedule).await,
+        Command::Trigger(command) => trigger::trigger(&args, command).await,
         Command::Model(model) => model::model(&args, model).await,
         Command::Endpoint(endpoint) => endpoint::endpoint(&args, endpoint).await,
         Command::Audit(audit) => audit::audit(&args, audit).await,

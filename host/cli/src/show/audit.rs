@@ -20,6 +20,10 @@ pub(crate) fn audited(audited: &Audited) -> String {
         let torn = bytes(journal.torn_bytes);
         text += &format!("{}: an unfinished write of {torn} behind it, which a crash leaves\n", whose(journal));
     }
+    for journal in audited.journals.iter().filter(|journal| journal.folded > 0) {
+        let folded = journal.folded;
+        text += &format!("{}: {folded} records of forgotten runs were folded away\n", whose(journal));
+    }
     for flaw in &audited.flaws {
         text += &format!("{}: {}\n", styled("flaw", BAD), tame(flaw));
     }

@@ -76,11 +76,14 @@ fn listed(what: &str, steps: &[StepName]) -> String {
 
 /// What went, or would.
 pub(crate) fn collected(collected: &Collected) -> String {
-    let Collected { tenant, dry_run, runs, blobs, bytes: count, blobs_kept } = collected;
+    let Collected { tenant, dry_run, runs, blobs, bytes: count, blobs_kept, journal_bytes } = collected;
     let (forgotten, removed) =
         if *dry_run { ("would be forgotten", "would be removed") } else { ("forgotten", "removed") };
     let mut text = format!("tenant `{tenant}`: {} {forgotten}{}\n", counted(runs.len() as u64, "run"), which(runs));
     text += &format!("{} of {} {removed}, {blobs_kept} kept\n", counted(*blobs, "blob"), bytes(*count));
+    if *journal_bytes > 0 {
+        text += &format!("{} of the journal {removed}\n", bytes(*journal_bytes));
+    }
     text
 }
 
@@ -124,6 +127,7 @@ mod tests {
             blobs: 2,
             bytes: 2048,
             blobs_kept: 7,
+            journal_bytes: 0,
         };
         let said = collected(&found);
         assert_eq!(

@@ -55,7 +55,7 @@ fn began(run: &RunDetail) -> String {
         Cause::Rerun { of, from } => lines.push(format!("run {of} again from `{from}` on")),
         Cause::Replay { of } => lines.push(format!("replays run {of}")),
         Cause::Upstream { pipeline, run } => lines.push(format!("after run {run} of `{pipeline}`")),
-        Cause::Data { what } => lines.push(format!("new data: {}", tame(what))),
+        Cause::Data { what, .. } => lines.push(format!("new data: {}", tame(what))),
         Cause::Event { source, id } => lines.push(format!("event {} of {}", tame(id), tame(source))),
         Cause::Schedule { at_us } => lines.push(format!("scheduled for {} UTC", instant(*at_us))),
         Cause::Backfill { backfill, at_us } => {

@@ -15,6 +15,7 @@ mod recording;
 mod schedule;
 mod table;
 mod tenant;
+mod trigger;
 
 pub(crate) use audit::{audited, heads};
 pub(crate) use comparison::{collected, replayed, run_diff};
@@ -31,6 +32,7 @@ pub(crate) use recording::{alike, differences, recording};
 pub(crate) use schedule::{backfill_list, schedule_history, schedule_list, schedule_preview};
 pub(crate) use table::table;
 pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
+pub(crate) use trigger::trigger_list;
 
 use anstyle::{AnsiColor, Style};
 use types::Measure;

@@ -76,8 +76,8 @@ impl World<'_> {
     /// The loop hears of the end, if it is still there; the slot is free.
     pub(crate) fn end(&mut self, key: Key, (step, attempt): &Name, trial: Trial, outcome: Outcome) -> Result<()> {
         match (trial.ticket, trial.has_slot) {
-            (Some(_), true) => self.server.turns.end(key.tenant),
-            (Some(ticket), false) => self.server.turns.leave(key.tenant, ticket),
+            (Some(ticket), true) => self.server.turns.end(ticket),
+            (Some(ticket), false) => self.server.turns.leave(ticket),
             (None, _) => {}
         }
         let (step, attempt, (result, receipt)) = (step.clone(), *attempt, outcome);
@@ -101,12 +101,16 @@ impl World<'_> {
 
     /// What an attempt that runs does next; none if it goes on.
     fn next_of(&mut self, key: Key, attempt: Attempt, trial: &mut Trial) -> Result<Option<Outcome>> {
-        let step = trial.step.clone();
+        let (step, turn) = (trial.step.clone(), trial.turn);
         let outputs = match &mut trial.work {
-            Doing::Call { call, source } => return self.answer(key, attempt, &step, call, source),
+            Doing::Call { call, source } => return self.answer(key, (attempt, turn), &step, call, source),
             Doing::Gather => {
                 let Work::Gather { parts, .. } = &step.work else { return Ok(None) };
-                steps::gathered(&step, parts, self.view(key))
+                let mut parts = parts.clone();
+                if self.has(Bug::GathersAsItCame) {
+                    parts.reverse();
+                }
+                steps::gathered(&step, &parts, self.view(key))
             }
             Doing::Split => {
                 let Some(Each::Rows { of, .. }) = &step.each else { return Ok(None) };
@@ -129,7 +133,7 @@ impl World<'_> {
     fn answer(
         &mut self,
         key: Key,
-        attempt: Attempt,
+        (attempt, turn): (Attempt, u64),
         step: &PlannedStep,
         call: &Call,
         source: &mut Option<(Digest, SourceState)>,
@@ -143,7 +147,7 @@ impl World<'_> {
             };
         }
         if self.saves(key, step) {
-            self.checkpoint(key, step)?;
+            self.checkpoint(key, step, turn)?;
             return Ok(None);
         }
         if let Some(fault) = self.fault(key, step) {
@@ -206,10 +210,24 @@ impl World<'_> {
         self.disks[key.tenant].known.runs[&key.run].steps.get(&step.name)
     }
 
-    fn checkpoint(&mut self, key: Key, step: &PlannedStep) -> Result<()> {
+    fn checkpoint(&mut self, key: Key, step: &PlannedStep, turn: u64) -> Result<()> {
         let state = Digest::of_json(&("checkpoint", key.run, &step.name));
         self.put(key.tenant, [state])?;
+        let has_written = self.server.driven.get(&key).is_some_and(|driven| driven.desk.has_written(turn));
+        if !has_written && !self.has(Bug::RecordsAheadOfItsTurn) {
+            self.write_down(key)?;
+        }
+        // The disk did not take it.
+        if self.server.driven.get(&key).is_none_or(|driven| driven.over) {
+            return Err(Halt::Full);
+        }
         self.record(key, Record::CheckpointSaved { run: key.run, step: step.name.clone(), state })
+    }
+
+    /// Failures that the run's machine knows of.
+    fn failures(&self, key: Key, step: &StepName) -> &[Failure] {
+        let view = self.server.driven.get(&key).and_then(|driven| driven.course.view().steps.get(step));
+        view.map_or(&[], |view| &view.failures)
     }
 
     /// Appends what an attempt says while it runs, and lets the loop know.
@@ -221,9 +239,9 @@ impl World<'_> {
         Ok(())
     }
 
-    /// How the attempt fails, by what is on record.
+    /// How the attempt fails, by what is on record or on its way there.
     fn fault(&self, key: Key, step: &PlannedStep) -> Option<Fault> {
-        let failures = self.recorded(key, step).map_or(&[][..], |view| &view.failures);
+        let failures = self.failures(key, &step.name);
         let before = |of: fn(&FaultKind) -> bool| {
             let alike = |failure: &&Failure| of(&failure.fault.kind) && failure.fault.message != KILLED;
             failures.iter().filter(alike).count() as u32
@@ -246,15 +264,15 @@ impl World<'_> {
     pub(crate) fn kill(&mut self, key: Key, name: &Name) -> Result<()> {
         let Some(driven) = self.server.driven.get_mut(&key) else { return Ok(()) };
         let Some(trial) = driven.attempts.remove(name) else { return Ok(()) };
-        let failures = self.recorded(key, &trial.step).map_or(&[][..], |view| &view.failures);
+        let failures = self.failures(key, &trial.step.name);
         let has_died = failures.iter().any(|failure| failure.fault.kind == FaultKind::Crash);
         let dies_alone = matches!(self.trouble(key, &trial.step), Trouble::Crash(_) | Trouble::UntilCheckpoint);
         if has_died || dies_alone || !trial.has_slot || trial.ticket.is_none() || trial.step.retry.attempts < 2 {
             self.put_back(key, name, trial);
             return Ok(());
         }
-        if self.has(Bug::LosesAnEnd) {
-            self.server.turns.end(key.tenant);
+        if let (true, Some(ticket)) = (self.has(Bug::LosesAnEnd), trial.ticket) {
+            self.server.turns.end(ticket);
             return Ok(());
         }
         self.end(key, name, trial, (Err(Fault::new(FaultKind::Crash, KILLED)), Receipt::default()))

@@ -28,10 +28,36 @@ pub(crate) enum Bug {
     SweepsWhatIsYoung,
     /// The same tenant always comes first.
     IsUnfair,
+    /// Whoever waits does not say for which pool.
+    ForgetsPools,
+    /// Or of which priority.
+    ForgetsPriorities,
+    /// Whoever ends does not give the place in its pool back.
+    KeepsAPlace,
+    /// What a schedule leaves is not settled when another version is deployed.
+    ForgetsTheHandover,
+    /// A resumed run goes on with the steps of the version that is deployed now.
+    ResumesTheNewest,
+    /// What follows a run follows one that failed, too.
+    FollowsAnything,
+    /// What ended while nobody looked has no followers.
+    CatchesUpNothing,
+    /// A move is noted after its run began, in a batch of its own.
+    NotesAMoveLate,
+    /// An attempt that runs ahead records something before it is on record that it began.
+    RecordsAheadOfItsTurn,
+    /// What a clock settled that had leapt ahead is settled for good.
+    StaysSilent,
+    /// Files that move again start another run beside the one that their last move started.
+    MovesBeside,
+    /// What items gave is put together in the order in which it came.
+    GathersAsItCame,
+    /// The plan that was stored has lost whether the highest or the lowest is the best.
+    LosesTheDirection,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::AcknowledgesTooEarly,
         Self::TellsTooEarly,
         Self::NumbersTooEarly,
@@ -45,5 +71,18 @@ impl Bug {
         Self::SweepsPages,
         Self::SweepsWhatIsYoung,
         Self::IsUnfair,
+        Self::ForgetsPools,
+        Self::ForgetsPriorities,
+        Self::KeepsAPlace,
+        Self::ForgetsTheHandover,
+        Self::ResumesTheNewest,
+        Self::FollowsAnything,
+        Self::CatchesUpNothing,
+        Self::NotesAMoveLate,
+        Self::RecordsAheadOfItsTurn,
+        Self::StaysSilent,
+        Self::MovesBeside,
+        Self::GathersAsItCame,
+        Self::LosesTheDirection,
     ];
 }

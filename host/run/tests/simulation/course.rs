@@ -6,18 +6,19 @@ use crate::dice::Dice;
 use crate::disk::{Halt, Result, broken};
 use crate::script::Script;
 use crate::server::Key;
+use crate::steps;
 use crate::world::World;
 use run::{RunView, Status};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trigger::Whose;
-use types::{Artifact, Cause, FaultKind, PipelineName, RunState};
+use types::{Artifact, Cause, FaultKind, PipelineName, RunHead, RunState};
 
 /// More than any script needs to come to rest.
 const ROUNDS_MAX: usize = 4_000;
 
-/// A run by what started it: the same in another course of the script.
-type Started = (usize, PipelineName, String);
+/// A run by its version and what started it: the same in another course of the script.
+type Started = (usize, u32, PipelineName, String);
 /// How a run ended, step by step.
 type Essence = BTreeMap<Started, Vec<String>>;
 
@@ -67,8 +68,8 @@ impl World<'_> {
     fn come_to_rest(&mut self) -> Result<()> {
         (self.is_full, self.dies) = (false, None);
         for tenant in 0..self.disks.len() {
-            for pipeline in 0..self.script.tenants[tenant].pipelines.len() {
-                let name = self.script.tenants[tenant].pipelines[pipeline].name();
+            for pipeline in 0..self.current(tenant).len() {
+                let name = self.current(tenant)[pipeline].name();
                 if self.disks[tenant].known.calendars.get(name).is_some_and(|calendar| calendar.held) {
                     self.set_held(tenant, pipeline, false)?;
                 }
@@ -83,8 +84,13 @@ impl World<'_> {
             if !moved || self.open() != before {
                 self.look(horizon_us)?;
                 self.server.look_mono_us = None;
+                // What has moved has stayed so by the second look.
+                self.poll()?;
+                self.poll()?;
             }
             if !moved && self.open() == 0 {
+                self.check_followers()?;
+                self.check_watches()?;
                 return self.check_schedules(horizon_us);
             }
             if !moved && self.open() == before && !self.wait()? {
@@ -107,17 +113,19 @@ impl World<'_> {
             for name in names.unwrap_or_default() {
                 moved |= self.act(key, &name, dice)?;
             }
+            moved |= self.write_down(key)?;
         }
         Ok(moved)
     }
 
     fn check_schedules(&self, horizon_us: i64) -> Result<()> {
-        for (disk, tenant) in self.disks.iter().zip(&self.script.tenants) {
-            for pipeline in &tenant.pipelines {
+        for (number, (disk, tenant)) in self.disks.iter().zip(&self.script.tenants).enumerate() {
+            for pipeline in self.current(number) {
                 let Some(timetable) = &pipeline.timetable else { continue };
                 let whose = Whose { tenant: &tenant.id, pipeline: pipeline.name() };
                 let starts_us = |at_us| timetable.free.starts_us(whose, at_us);
-                disk.known.calendars[pipeline.name()].check_end(horizon_us, starts_us)?;
+                let since_us = disk.known.deployed_us;
+                disk.known.calendars[pipeline.name()].check_end(horizon_us, since_us, starts_us)?;
             }
             if let Some((asked, _)) = disk.known.backfills.iter().find(|(_, ended)| !ended) {
                 return broken(format!("backfill {} does not end", asked.number));
@@ -162,7 +170,11 @@ impl World<'_> {
         let head = view.head.as_ref()?;
         let of = self.pipeline(tenant, head);
         let collects = of.plan().steps.iter().any(|step| run::source_of(of.plan(), step).is_some());
-        let is_chance = (collects && of.source.grows_us.is_some())
+        // Who follows another has the time of its start.
+        let is_timed = matches!(head.cause, Cause::Upstream { .. })
+            && of.plan().steps.iter().any(|step| steps::reads_time(&step.work));
+        let is_chance = is_timed
+            || (collects && of.source.grows_us.is_some())
             || view.ended == Some(RunState::Cancelled)
             || view.because.is_some()
             || view.steps.values().any(is_out_of_time)
@@ -171,13 +183,23 @@ impl World<'_> {
                 .values()
                 .flat_map(|step| &step.failures)
                 .any(|failure| failure.fault.kind == FaultKind::Host || failure.fault.message == COLLISION);
-        let key = match &head.cause {
-            Cause::Manual => format!("manual {}", head.logical_time_us),
-            cause => cause.key()?,
-        };
+        let key = self.started(tenant, head)?;
         let steps = view.steps.iter().map(|(name, step)| format!("{name} {}", ended(&step.status)));
         let all = [view.state().to_string()].into_iter().chain(steps).collect();
-        (!is_chance).then(|| ((tenant, head.pipeline.clone(), key), all))
+        (!is_chance).then(|| ((tenant, head.deployment.unwrap_or(1), head.pipeline.clone(), key), all))
+    }
+
+    /// What started a run, in words that are the same in another course; none of what is another thing there.
+    fn started(&self, tenant: usize, head: &RunHead) -> Option<String> {
+        match &head.cause {
+            Cause::Manual => Some(format!("manual {}", head.logical_time_us)),
+            Cause::Upstream { pipeline, run } => {
+                let before = self.disks[tenant].known.runs.get(run)?.head.as_ref()?;
+                let version = before.deployment.unwrap_or(1);
+                Some(format!("{pipeline} of version {version}, {}", self.started(tenant, before)?))
+            }
+            cause => cause.key(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A tenant's disk: batches of records, whole or none, and blobs. What is known follows from the records alone.
 
 use crate::bugs::Bug;
+use crate::deployments::content;
 use crate::known::{self, Known};
 use crate::script::{Tenant, When};
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ pub(crate) struct Disk<'s> {
 
 impl<'s> Disk<'s> {
     pub(crate) fn new(tenant: &'s Tenant, begins_us: i64) -> Self {
-        let (batches, torn, blobs) = Default::default();
+        let (batches, torn, blobs) = (Vec::new(), Vec::new(), [content(1)].into());
         Self { batches, torn, blobs, known: Known::new(tenant, begins_us) }
     }
 

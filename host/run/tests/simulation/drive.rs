@@ -1,5 +1,5 @@
 //! The loop of one run, as `run` drives it: an event, what can be answered at once, one batch, then what is told, then what is
-//! to be done.
+//! to be done; what may run ahead of the batch does.
 
 use crate::bugs::Bug;
 use crate::disk::{Halt, Result, broken};
@@ -9,7 +9,7 @@ use plan::{PlannedStep, Work};
 use run::{Course, Ended, Event, Now, Order, Turn};
 use std::collections::VecDeque;
 use std::path::Path;
-use types::{Artifact, Attempt, Digest, Receipt, RunId, StepCommit, StepName};
+use types::{Artifact, Attempt, Digest, Receipt, RunId, RunState, StepCommit, StepName};
 
 /// More than the longest delay between attempts.
 const LONGEST_US: i64 = 60_000_000;
@@ -21,8 +21,7 @@ impl World<'_> {
         let is_time = driven.wake_mono_us.is_some_and(|wake| wake <= self.mono_us);
         let Some(event) = driven.inbox.pop_front().or(is_time.then_some(Event::Woken)) else { return Ok(false) };
         let Some(mut driven) = self.server.driven.remove(&key) else { return Ok(false) };
-        let followed = self.follow(key, &mut driven, event);
-        let done = followed.and_then(|orders| self.carry_out(key, &mut driven, orders));
+        let done = self.follow(key, &mut driven, event).and_then(|turn| self.settle_turn(key, &mut driven, turn));
         match done {
             Ok(()) => {}
             // The loop ends with a fault of ours; the run can be driven again.
@@ -47,15 +46,18 @@ impl World<'_> {
         }
     }
 
-    fn follow(&mut self, key: Key, driven: &mut Driven, event: Event) -> Result<Vec<Order>> {
+    fn follow(&mut self, key: Key, driven: &mut Driven, event: Event) -> Result<Turn> {
         let (mut events, mut numbers) = (VecDeque::from([event]), VecDeque::new());
-        let mut turn = Turn::default();
+        let (mut turn, mut is_alone) = (Turn::default(), false);
         loop {
             let event = match events.pop_front() {
                 Some(event) => event,
                 None => {
-                    self.settle(key, driven, &mut turn)?;
-                    let Some(order) = numbers.pop_front() else { return Ok(turn.orders) };
+                    if is_alone || !numbers.is_empty() {
+                        self.settle(key, driven, &mut turn)?;
+                    }
+                    let Some(order) = numbers.pop_front() else { return Ok(turn) };
+                    is_alone = true;
                     self.numbered(key, order)?
                 }
             };
@@ -78,19 +80,36 @@ impl World<'_> {
         }
     }
 
-    /// Appends, then tells; then the machine and the disk are of one mind.
-    fn settle(&mut self, key: Key, driven: &Driven, turn: &mut Turn) -> Result<()> {
+    /// Records and tells, or has that done behind what runs ahead, which nothing of may be seen before.
+    fn settle_turn(&mut self, key: Key, driven: &mut Driven, mut turn: Turn) -> Result<()> {
+        let ahead = !turn.orders.is_empty() && turn.orders.iter().all(|order| Self::runs_ahead(driven, order));
+        let number = match ahead {
+            true => driven.desk.take(std::mem::take(&mut turn.records), std::mem::take(&mut turn.told)),
+            false => {
+                self.settle(key, driven, &mut turn)?;
+                0
+            }
+        };
+        self.carry_out(key, driven, turn.orders, number)
+    }
+
+    /// Appends, after all that waits, then tells.
+    fn settle(&mut self, key: Key, driven: &mut Driven, turn: &mut Turn) -> Result<()> {
+        self.flush(key, driven)?;
         let records = std::mem::take(&mut turn.records);
         if self.has(Bug::TellsTooEarly) {
             turn.told.drain(..).try_for_each(|event| self.tell(key, &event))?;
         }
         self.append(key.tenant, &records)?;
         turn.told.drain(..).try_for_each(|event| self.tell(key, &event))?;
-        let is_behind = driven.inbox.iter().any(|event| matches!(event, Event::Recorded(_)));
-        match is_behind || *driven.course.view() == self.disks[key.tenant].known.runs[&key.run] {
-            true => Ok(()),
-            false => broken(format!("run {}: the machine believes what is not on disk", key.run)),
-        }
+        self.expect_one_mind(key, driven)
+    }
+
+    /// Writes what waits of a run whose loop is at work.
+    fn flush(&mut self, key: Key, driven: &mut Driven) -> Result<()> {
+        let (records, told) = driven.desk.empty();
+        self.append(key.tenant, &records)?;
+        told.iter().try_for_each(|event| self.tell(key, event))
     }
 
     fn numbered(&self, key: Key, order: Order) -> Result<Event> {
@@ -122,11 +141,11 @@ impl World<'_> {
         Ok((run, Box::new(commit)))
     }
 
-    fn carry_out(&mut self, key: Key, driven: &mut Driven, orders: Vec<Order>) -> Result<()> {
+    fn carry_out(&mut self, key: Key, driven: &mut Driven, orders: Vec<Order>, turn: u64) -> Result<()> {
         driven.wake_mono_us = None;
         for order in orders {
             match order {
-                Order::Attempt { step, attempt } => self.attempt(key, driven, &step, attempt)?,
+                Order::Attempt { step, attempt } => self.attempt(key, driven, (&step, attempt), turn)?,
                 Order::Split { step, attempt } => {
                     let planned = self.planned(driven, &step)?;
                     self.host_work(driven, planned, attempt, Doing::Split)?;
@@ -140,7 +159,10 @@ impl World<'_> {
                     driven.wake_mono_us = Some(driven.wake_mono_us.map_or(wake, |earlier| earlier.min(wake)));
                 }
                 Order::Abandon => driven.abandoned = true,
-                Order::Return(_) => {
+                Order::Return(state) => {
+                    if state != RunState::Running {
+                        self.server.ended.push(key);
+                    }
                     driven.over = true;
                     return Ok(());
                 }
@@ -155,7 +177,13 @@ impl World<'_> {
         driven.course.plan().timeout_ms.is_none() && at_us - self.wall_us > LONGEST_US
     }
 
-    fn attempt(&mut self, key: Key, driven: &mut Driven, name: &StepName, attempt: Attempt) -> Result<()> {
+    fn attempt(
+        &mut self,
+        key: Key,
+        driven: &mut Driven,
+        (name, attempt): (&StepName, Attempt),
+        turn: u64,
+    ) -> Result<()> {
         let step = self.planned(driven, name)?;
         if let Work::Gather { .. } = step.work {
             return self.host_work(driven, step, attempt, Doing::Gather);
@@ -166,14 +194,13 @@ impl World<'_> {
         let source = digest.map(|digest| (digest, state(digest)));
         let cursor = source.as_ref().and_then(|source| source.1.cursor.clone());
         let tenant = &self.script.tenants[key.tenant].id;
-        match run::call_for(&step, driven.course.view(), tenant, Path::new("project"), 0, cursor) {
+        let priority = driven.course.stored().plan.priority;
+        match run::call_for(&step, driven.course.view(), tenant, Path::new("project"), priority, cursor) {
             Ok(call) => {
-                self.server.tickets += 1;
-                let ticket = self.server.tickets;
-                self.server.turns.wait(key.tenant, ticket);
+                let ticket = self.server.turns.wait(key.tenant, &call.turn);
                 let work = Doing::Call { call: Box::new(call), source };
                 let since_mono_us = self.mono_us;
-                let trial = Trial { step, work, since_mono_us, ticket: Some(ticket), has_slot: false };
+                let trial = Trial { step, work, since_mono_us, ticket: Some(ticket), has_slot: false, turn };
                 Self::enter(driven, attempt, trial)
             }
             Err(fault) => {
@@ -185,7 +212,7 @@ impl World<'_> {
     }
 
     fn host_work(&self, driven: &mut Driven, step: PlannedStep, attempt: Attempt, work: Doing) -> Result<()> {
-        let trial = Trial { step, work, since_mono_us: self.mono_us, ticket: None, has_slot: true };
+        let trial = Trial { step, work, since_mono_us: self.mono_us, ticket: None, has_slot: true, turn: 0 };
         Self::enter(driven, attempt, trial)
     }
 
@@ -211,7 +238,7 @@ impl World<'_> {
 
     /// Lets those begin whose turn it is.
     pub(crate) fn give_slots(&mut self) -> Result<()> {
-        while let Some(ticket) = self.server.turns.start(self.bug)? {
+        while let Some(ticket) = self.server.turns.start()? {
             let trials = self.server.driven.values_mut().flat_map(|driven| driven.attempts.values_mut());
             for trial in trials.filter(|trial| trial.ticket == Some(ticket)) {
                 (trial.has_slot, trial.since_mono_us) = (true, self.mono_us);

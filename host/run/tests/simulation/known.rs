@@ -2,8 +2,10 @@
 
 use crate::bugs::Bug;
 use crate::calendar::Calendar;
+use crate::deployments::content;
 use crate::disk::{Result, broken};
 use crate::facts::{self, Fact};
+use crate::pipelines::Pipeline;
 use crate::script::Tenant;
 use crate::sources::Source;
 use crate::steps;
@@ -11,13 +13,16 @@ use plan::{Plan, PlannedStep};
 use run::{RunView, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Artifact, Attempt, BackfillAsked, Cause, Digest, FaultKind, Item, ModelName, PipelineName, Record, RunHead, RunId,
-    StepCommit, StepName,
+    Artifact, Attempt, BackfillAsked, Cause, Deployment, Digest, FaultKind, Item, ModelName, PipelineName, Record,
+    RunHead, RunId, RunState, StepCommit, StepName,
 };
 
 /// What a tenant's records say.
 pub(crate) struct Known<'s> {
     tenant: &'s Tenant,
+    /// What is deployed, and since when.
+    pub version: u32,
+    pub deployed_us: i64,
     pub runs: BTreeMap<RunId, RunView>,
     pub last_run: u64,
     /// Runs that did not end.
@@ -30,6 +35,11 @@ pub(crate) struct Known<'s> {
     pub calendars: BTreeMap<PipelineName, Calendar<'s>>,
     pub backfills: Vec<(BackfillAsked, bool)>,
     pub facts: BTreeSet<Fact>,
+    /// How what a pipeline watches was seen last.
+    pub watched: BTreeMap<PipelineName, Digest>,
+    /// Of the batch that is applied: pipelines of which a run began because files moved, and those whose files did.
+    begun_by_data: BTreeSet<PipelineName>,
+    moved: BTreeSet<PipelineName>,
     /// What outlives the runs that made it.
     kept: BTreeSet<Digest>,
     plans: BTreeMap<RunId, Plan>,
@@ -37,13 +47,16 @@ pub(crate) struct Known<'s> {
 
 impl<'s> Known<'s> {
     pub(crate) fn new(tenant: &'s Tenant, begins_us: i64) -> Self {
-        let calendar = |pipeline: &'s crate::pipelines::Pipeline| {
-            let timetable = pipeline.timetable.as_ref()?;
-            Some((pipeline.name().clone(), Calendar::new(timetable, begins_us)))
-        };
+        let calendar =
+            |pipeline: &'s Pipeline| (pipeline.name().clone(), Calendar::new(pipeline.timetable.as_ref(), begins_us));
         Self {
             tenant,
-            calendars: tenant.pipelines.iter().filter_map(calendar).collect(),
+            version: 1,
+            deployed_us: begins_us,
+            calendars: tenant.version(1).iter().map(calendar).collect(),
+            watched: BTreeMap::new(),
+            begun_by_data: BTreeSet::new(),
+            moved: BTreeSet::new(),
             runs: BTreeMap::new(),
             last_run: 0,
             open: BTreeSet::new(),
@@ -54,7 +67,7 @@ impl<'s> Known<'s> {
             versions: BTreeMap::new(),
             backfills: Vec::new(),
             facts: BTreeSet::new(),
-            kept: BTreeSet::new(),
+            kept: [content(1)].into(),
             plans: BTreeMap::new(),
         }
     }
@@ -82,7 +95,9 @@ impl<'s> Known<'s> {
         match record {
             Record::RunStarted(head) => self.begin(head),
             Record::AttemptStarted { run, step, attempt, .. } => self.attempt(*run, step, *attempt),
-            Record::PageCommitted { source, table, cursor, restarted, .. } => {
+            Record::CheckpointSaved { run, step, .. } => self.begun_step(*run, step),
+            Record::PageCommitted { run, step, source, table, cursor, restarted, .. } => {
+                self.begun_step(*run, step)?;
                 self.sources.entry(*source).or_default().turn_page(table, cursor, *restarted)
             }
             Record::StepCommitted { run, commit, .. } => self.commit(*run, commit),
@@ -122,6 +137,13 @@ impl<'s> Known<'s> {
             }
             Record::BackfillEnded { number, .. } => {
                 self.backfills.iter_mut().filter(|(asked, _)| asked.number == *number).for_each(|entry| entry.1 = true);
+                Ok(())
+            }
+            Record::Deployed(deployment) => self.deploy(deployment),
+            Record::WatchMoved { pipeline, seen, .. } => {
+                if self.watched.insert(pipeline.clone(), *seen).is_some() {
+                    self.moved.insert(pipeline.clone());
+                }
                 Ok(())
             }
             Record::RunsForgotten { runs, .. } => {
@@ -164,8 +186,55 @@ impl<'s> Known<'s> {
     }
 
     fn tenant_plan(&self, run: RunId) -> &'s Plan {
-        let head = self.runs[&run].head.as_ref().unwrap();
-        self.tenant.pipelines.iter().find(|pipeline| *pipeline.name() == head.pipeline).unwrap().plan()
+        self.of_run(self.runs[&run].head.as_ref().unwrap(), None).unwrap().plan()
+    }
+
+    /// A pipeline of the version of a run: the run's own, or one by name.
+    fn of_run(&self, head: &RunHead, name: Option<&PipelineName>) -> Option<&'s Pipeline> {
+        let all = self.tenant.version(head.deployment.unwrap_or(1));
+        all.iter().find(|pipeline| pipeline.name() == name.unwrap_or(&head.pipeline))
+    }
+
+    fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        if deployment.version != self.version + 1 {
+            return broken(format!("version {} was deployed over version {}", deployment.version, self.version));
+        }
+        (self.version, self.deployed_us) = (deployment.version, deployment.deployed_us);
+        self.kept.insert(deployment.content);
+        for pipeline in self.tenant.version(self.version) {
+            let calendar = self.calendars.get_mut(pipeline.name()).unwrap();
+            calendar.switch(pipeline.timetable.as_ref(), deployment.deployed_us);
+        }
+        Ok(())
+    }
+
+    /// Whether a run is under way that began because files moved.
+    pub(crate) fn is_moved_under_way(&self, pipeline: &PipelineName) -> bool {
+        self.under_way(pipeline).iter().any(|head| matches!(head.cause, Cause::Data { .. }))
+    }
+
+    /// Whether a run had reason to begin.
+    fn begin_because(&mut self, head: &RunHead) -> Result<()> {
+        match &head.cause {
+            Cause::Schedule { at_us } => self.calendars.get_mut(&head.pipeline).unwrap().fire(*at_us),
+            Cause::Upstream { pipeline, run } => {
+                let before = &self.runs[run];
+                let ran = before.head.as_ref().and_then(|before| self.of_run(before, Some(&head.pipeline)));
+                match before.state() == RunState::Succeeded && ran.is_some_and(|of| of.after.as_ref() == Some(pipeline))
+                {
+                    true => Ok(()),
+                    false => broken(format!("run {} follows run {run}, which {}", head.run, before.state().ended())),
+                }
+            }
+            Cause::Data { .. } if self.is_moved_under_way(&head.pipeline) => {
+                broken(format!("files of `{}` start run {} beside the one before it", head.pipeline, head.run))
+            }
+            Cause::Data { .. } => {
+                self.begun_by_data.insert(head.pipeline.clone());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn begin(&mut self, head: &RunHead) -> Result<()> {
@@ -175,9 +244,7 @@ impl<'s> Known<'s> {
         if let Some(key) = head.cause.key() {
             self.fired.insert((head.pipeline.clone(), key), head.run);
         }
-        if let Cause::Schedule { at_us } = head.cause {
-            self.calendars.get_mut(&head.pipeline).unwrap().fire(at_us)?;
-        }
+        self.begin_because(head)?;
         self.last_run = self.last_run.max(head.run.0);
         self.open.insert(head.run);
         Ok(())
@@ -196,6 +263,15 @@ impl<'s> Known<'s> {
         match self.runs[&run].status(step).is_final() {
             true => broken(format!("run {run}: `{step}` has ended and something happens to it")),
             false => Ok(()),
+        }
+    }
+
+    /// What an attempt says while it runs comes after its beginning.
+    fn begun_step(&self, run: RunId, step: &StepName) -> Result<()> {
+        self.open_step(run, step)?;
+        match self.runs[&run].steps.get(step).is_some_and(|step| step.attempts > 0) {
+            true => Ok(()),
+            false => broken(format!("run {run}: `{step}` says something before it began")),
         }
     }
 
@@ -238,7 +314,7 @@ impl<'s> Known<'s> {
         self.open_step(run, step)?;
         let planned = self.inputs_committed(run, step)?;
         let view = &self.runs[&run];
-        if let Some(expected) = steps::expected(planned, view, &self.tenant.id)
+        if let Some(expected) = steps::expected(&self.plans[&run], planned, view, &self.tenant.id)
             && expected != commit.outputs
         {
             return broken(format!("run {run}: `{step}` committed what it does not give: {:?}", commit.outputs));
@@ -254,6 +330,10 @@ impl<'s> Known<'s> {
 
     /// After each batch.
     pub(crate) fn settled(&mut self) -> Result<()> {
+        let (begun, moved) = (std::mem::take(&mut self.begun_by_data), std::mem::take(&mut self.moved));
+        if let Some(pipeline) = begun.symmetric_difference(&moved).next() {
+            return broken(format!("files of `{pipeline}` moved without a run, or a run began without a move"));
+        }
         self.calendars.values_mut().try_for_each(Calendar::check)
     }
 
@@ -284,6 +364,7 @@ pub(crate) fn blobs_of(record: &Record) -> Vec<Digest> {
         Record::RunStarted(head) => vec![head.plan],
         Record::PageCommitted { table, .. } => table.parts.clone(),
         Record::CheckpointSaved { state, .. } => vec![*state],
+        Record::Deployed(deployment) => vec![deployment.content],
         Record::StepCommitted { commit, .. } => commit.outputs.values().flat_map(Artifact::blobs).collect(),
         Record::StepExpanded { items, .. } => {
             items.iter().flat_map(|item| &item.table).flat_map(|table| table.parts.clone()).collect()

@@ -1,5 +1,6 @@
 //! A simulated installation: tenants, their pipelines and schedules, steps that fail and hang, a clock that is set, disks that fill
-//! up, a server that dies at any write. The machine of runs and the scheduler's mind are the real ones; all round them is played.
+//! up, a server that dies at any write. The machine of runs, the scheduler's mind and the share of
+//! slots among tenants are the real ones; all round them is played.
 //!
 //! ```text
 //!  seed --Script--> tenants and moves --World--> every record held against what must hold, then all comes to rest
@@ -13,14 +14,17 @@ mod attempts;
 mod bugs;
 mod calendar;
 mod course;
+mod deployments;
 mod dice;
 mod disk;
 mod drive;
 mod facts;
+mod followers;
 mod known;
 mod moves;
 mod pipelines;
 mod scheduler;
+mod scribe;
 mod script;
 mod server;
 mod shrink;
@@ -28,6 +32,7 @@ mod sources;
 mod steps;
 mod timetable;
 mod turns;
+mod watches;
 mod world;
 
 use bugs::Bug;

@@ -27,7 +27,7 @@ impl World<'_> {
                 self.look_in_time()
             }
             Kind::Leap => {
-                let seconds = [-7_200, -3_600, -90, -1, 1, 90, 3_600, 14_000][dice.below(8)];
+                let seconds = [-200_000, -7_200, -3_600, -90, -1, 1, 90, 3_600, 14_000, 200_000][dice.below(10)];
                 self.wall_us += seconds * 1_000_000;
                 Ok(())
             }
@@ -39,6 +39,13 @@ impl World<'_> {
             }),
             Kind::Hold => self.hold(&mut dice),
             Kind::Backfill => self.backfill(&mut dice),
+            Kind::Deploy => self.deploy(dice.below(self.disks.len())),
+            Kind::Touch => {
+                let tenant = dice.below(self.disks.len());
+                self.touch(tenant, dice.below(self.files[tenant].len()));
+                Ok(())
+            }
+            Kind::Poll => (0..1 + dice.below(2)).try_for_each(|_| self.poll()),
             Kind::Kill => match self.attempt_of(&mut dice) {
                 Some((key, name)) => self.kill(key, &name),
                 None => Ok(()),
@@ -82,7 +89,11 @@ impl World<'_> {
                 return Ok(());
             }
             let key = keys[dice.below(keys.len())];
-            let names: Vec<_> = self.server.driven[&key].attempts.keys().cloned().collect();
+            if dice.once_in(3) {
+                self.write_down(key)?;
+            }
+            let Some(driven) = self.server.driven.get(&key) else { continue };
+            let names: Vec<_> = driven.attempts.keys().cloned().collect();
             match names.is_empty() || dice.once_in(2) {
                 true => drop(self.turn(key)?),
                 false => drop(self.act(key, &names[dice.below(names.len())], dice)?),
@@ -121,15 +132,16 @@ impl World<'_> {
     /// By hand, or because of a call that may come again.
     fn start(&mut self, pick: u64, dice: &mut Dice) -> Result<()> {
         let tenant = dice.below(self.disks.len());
-        if self.disks[tenant].known.open.len() >= OPEN_MAX || self.script.tenants[tenant].pipelines.is_empty() {
+        if self.disks[tenant].known.open.len() >= OPEN_MAX || self.current(tenant).is_empty() {
             return Ok(());
         }
-        let pipeline = dice.below(self.script.tenants[tenant].pipelines.len());
+        let pipeline = dice.below(self.current(tenant).len());
         let (cause, logical_time_us) = match dice.once_in(3) {
             true => (Cause::Event { source: "webhook".to_owned(), id: (pick % 5).to_string() }, pick as i64 % 5),
             false => (Cause::Manual, pick as i64),
         };
-        match self.begin(tenant, pipeline, cause, logical_time_us, Vec::new()) {
+        let version = self.disks[tenant].known.version;
+        match self.begin((tenant, version, pipeline), cause, logical_time_us, Vec::new()) {
             // It came before.
             Err(Halt::Conflict) => Ok(()),
             begun => begun.map(drop),
@@ -152,10 +164,9 @@ impl World<'_> {
     }
 
     fn scheduled(&self, dice: &mut Dice) -> Option<(Number, usize)> {
-        let tenants = self.script.tenants.iter().enumerate();
-        let all: Vec<_> = tenants
-            .flat_map(|(tenant, of)| (0..of.pipelines.len()).map(move |pipeline| (tenant, pipeline)))
-            .filter(|(tenant, pipeline)| self.script.tenants[*tenant].pipelines[*pipeline].timetable.is_some())
+        let all: Vec<_> = (0..self.disks.len())
+            .flat_map(|tenant| (0..self.current(tenant).len()).map(move |pipeline| (tenant, pipeline)))
+            .filter(|(tenant, pipeline)| self.current(*tenant)[*pipeline].timetable.is_some())
             .collect();
         (!all.is_empty()).then(|| all[dice.below(all.len())])
     }
@@ -163,20 +174,20 @@ impl World<'_> {
     /// Holds a schedule, or lets it go on. What came before is settled by its own rules.
     fn hold(&mut self, dice: &mut Dice) -> Result<()> {
         let Some((tenant, pipeline)) = self.scheduled(dice) else { return Ok(()) };
-        let held = self.disks[tenant].known.calendars[self.script.tenants[tenant].pipelines[pipeline].name()].held;
+        let held = self.disks[tenant].known.calendars[self.current(tenant)[pipeline].name()].held;
         self.set_held(tenant, pipeline, !held)
     }
 
     pub(crate) fn set_held(&mut self, tenant: Number, pipeline: usize, paused: bool) -> Result<()> {
         self.look_at(tenant, pipeline, self.wall_us)?;
-        let of = self.script.tenants[tenant].pipelines[pipeline].plan();
+        let of = self.current(tenant)[pipeline].plan();
         let (project, pipeline, at_us) = (of.project.clone(), of.pipeline.clone(), self.wall_us);
         self.append(tenant, &[Record::SchedulePaused { project, pipeline, paused, at_us }])
     }
 
     fn backfill(&mut self, dice: &mut Dice) -> Result<()> {
         let Some((tenant, pipeline)) = self.scheduled(dice) else { return Ok(()) };
-        let of = &self.script.tenants[tenant].pipelines[pipeline];
+        let of = &self.current(tenant)[pipeline];
         let Some(timetable) = &of.timetable else { return Ok(()) };
         let from_us = self.script.begins_us - dice.below(86_400) as i64 * 1_000_000;
         let span = timetable.free.instants(from_us, i64::MAX).take(1 + dice.below(SPAN_MAX.min(BACKFILL_MAX)));
@@ -185,7 +196,7 @@ impl World<'_> {
         let order = [Order::Oldest, Order::Newest][dice.below(2)].word().to_owned();
         let number = self.disks[tenant].known.backfills.len() as u64 + 1;
         let (project, pipeline) = (of.plan().project.clone(), of.name().clone());
-        let (version, asked_us) = (1, self.wall_us);
+        let (version, asked_us) = (self.disks[tenant].known.version, self.wall_us);
         let asked = BackfillAsked { project, pipeline, number, version, from_us, to_us, overlap, order, asked_us };
         self.append(tenant, &[Record::BackfillAsked(asked)])
     }

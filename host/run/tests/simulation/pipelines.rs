@@ -8,8 +8,11 @@ use run::StoredPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use types::{
-    Bound, Condition, Id, Leniency, ModelName, OutputRef, PipelineName, ProjectName, Requirement, Retry, StepName,
+    Bound, Condition, Id, Leniency, ModelName, OutputRef, PipelineName, Pool, ProjectName, Requirement, Retry, StepName,
 };
+
+/// The step that answers with the best of several models: its component is that model's.
+pub(crate) const WINNER: &str = "winner";
 
 #[derive(Debug, Clone)]
 pub(crate) struct Pipeline {
@@ -18,6 +21,10 @@ pub(crate) struct Pipeline {
     pub troubles: BTreeMap<StepName, Trouble>,
     pub source: Source,
     pub timetable: Option<Timetable>,
+    /// Each success of that pipeline starts it.
+    pub after: Option<PipelineName>,
+    /// Files that change start it.
+    pub watches: bool,
 }
 
 /// What the pipeline's collectors find.
@@ -59,7 +66,24 @@ impl Pipeline {
     }
 }
 
+/// The same pipeline of another version: it collects from the same source, and may come at the same times.
+pub(crate) fn changed(of: &Pipeline, number: usize, dice: &mut Dice) -> Pipeline {
+    let mut changed = made((number, 1), dice);
+    changed.source = of.source.clone();
+    if dice.once_in(2) {
+        changed.timetable.clone_from(&of.timetable);
+    }
+    if dice.once_in(2) {
+        (changed.after, changed.watches) = (of.after.clone(), of.watches);
+    }
+    changed
+}
+
 pub(crate) fn random(number: usize, dice: &mut Dice) -> Pipeline {
+    made((number, 0), dice)
+}
+
+fn made((number, content): (usize, usize), dice: &mut Dice) -> Pipeline {
     let mut draft = Draft { steps: Vec::new(), tables: Vec::new(), pipeline: number };
     if dice.once_in(2) {
         draft.collector(dice);
@@ -73,12 +97,16 @@ pub(crate) fn random(number: usize, dice: &mut Dice) -> Pipeline {
     if dice.once_in(6) {
         draft.fan_out(dice);
     }
+    if dice.once_in(8) {
+        draft.best(dice);
+    }
     let mut steps = draft.steps;
-    let troubles: BTreeMap<_, _> = steps.iter_mut().filter_map(|step| troubled(step, number, dice)).collect();
+    let troubles: BTreeMap<_, _> =
+        steps.iter_mut().filter_map(|step| troubled(step, (number, content), dice)).collect();
     let (project, pipeline) =
         (ProjectName::parse("demo").unwrap(), PipelineName::parse(&format!("p{number}")).unwrap());
     let timeout_ms = dice.once_in(6).then(|| 60_000 * (1 + dice.below(90) as u64));
-    let plan = Plan { project, pipeline, steps, timeout_ms, priority: 0 };
+    let plan = Plan { project, pipeline, steps, timeout_ms, priority: [0, 0, 1, -1][dice.below(4)] };
     let pages = 1 + dice.below(3) as u32;
     let source = Source {
         pages,
@@ -86,11 +114,18 @@ pub(crate) fn random(number: usize, dice: &mut Dice) -> Pipeline {
         grows_us: dice.once_in(3).then(|| 60_000_000 * (1 + dice.below(60) as i64)),
     };
     let timetable = (!dice.once_in(3)).then(|| timetable::random(dice));
-    Pipeline { stored: StoredPlan { plan, project_dir: "project".into() }, troubles, source, timetable }
+    let earlier = |number: usize| PipelineName::parse(&format!("p{number}")).unwrap();
+    let after = (number > 0 && dice.once_in(2)).then(|| earlier(dice.below(number)));
+    let stored = StoredPlan { plan, project_dir: "project".into() };
+    Pipeline { stored, troubles, source, timetable, after, watches: dice.once_in(4) }
 }
 
 /// Gives a step a trouble and a component of its own: what always fails must not be what another step shares the cache with.
-fn troubled(step: &mut PlannedStep, pipeline: usize, dice: &mut Dice) -> Option<(StepName, Trouble)> {
+fn troubled(
+    step: &mut PlannedStep,
+    (pipeline, content): (usize, usize),
+    dice: &mut Dice,
+) -> Option<(StepName, Trouble)> {
     let trouble = match dice.below(16) {
         0 => Trouble::Always,
         1 => Trouble::Transient(1 + dice.below(3) as u32),
@@ -99,7 +134,10 @@ fn troubled(step: &mut PlannedStep, pipeline: usize, dice: &mut Dice) -> Option<
         4 => Trouble::UntilCheckpoint,
         _ => return None,
     };
-    steps::rename(&mut step.work, &format!("own-{pipeline}-{}", step.name.as_str()))?;
+    if step.name.as_str() == WINNER {
+        return None;
+    }
+    steps::rename(&mut step.work, &format!("own-{content}-{pipeline}-{}", step.name.as_str()))?;
     Some((step.name.clone(), trouble))
 }
 
@@ -117,6 +155,9 @@ impl Draft {
         step.retry = Retry { attempts: [1, 3, 3, 4][dice.below(4)], ..Retry::default() };
         step.cache = !dice.once_in(4);
         step.seed = dice.below(2) as u64;
+        let pool =
+            |dice: &mut Dice| Pool { name: dice.among(&["gpu", "db"]).to_owned(), most: 1 + dice.below(2) as u32 };
+        step.pool = dice.once_in(4).then(|| pool(dice));
         let of = |port: &&str| steps::output(name, port);
         self.tables.extend(outputs.iter().filter(|port| **port == "table").map(of));
         self.steps.push(step);
@@ -217,6 +258,43 @@ impl Draft {
         }
     }
 
+    /// Several models, the best of them by a measure, and what the best one answers.
+    fn best(&mut self, dice: &mut Dice) {
+        if self.tables.is_empty() {
+            return;
+        }
+        let (train, rows, more) = (self.table(dice), self.table(dice), self.table(dice));
+        let (validation, label, weight, initial) = Default::default();
+        let plugin = || steps::plugin("tuner", &[("depth", 0.into())]);
+        let each = Each::Values { param: "depth".to_owned(), values: vec![1.into(), 2.into(), 3.into()] };
+        let of = steps::output;
+        let fit = Work::Train { plugin: plugin(), train, validation, initial, features: Vec::new(), label, weight };
+        let tune = self.add("tune", fit, &["model"], dice);
+        self.steps.last_mut().unwrap().each = Some(each);
+        let answers = Work::Predict { plugin: plugin(), rows, model: of("tune", "model") };
+        self.add("tried", answers, &["table"], dice);
+        self.steps.last_mut().unwrap().each = Some(Each::Like { step: tune.clone() });
+        let judge = Work::Evaluate {
+            plugin: steps::plugin("auc", &[]),
+            candidate: of("tried", "table"),
+            baseline: None,
+            slices: Vec::new(),
+        };
+        self.add("score", judge, &["measures"], dice);
+        self.steps.last_mut().unwrap().each = Some(Each::Like { step: tune });
+        let best = Work::Best {
+            model: of("tune", "model"),
+            measures: of("score", "measures"),
+            measure: "auc".to_owned(),
+            slice: None,
+            highest: dice.once_in(2),
+            parts: Vec::new(),
+        };
+        self.add("best", best, &["model", "measures"], dice);
+        let answers = Work::Predict { plugin: plugin(), rows: more, model: of("best", "model") };
+        self.add(WINNER, answers, &["table"], dice);
+    }
+
     /// A step for each of several values or rows, one like it, and one that takes what both give.
     fn fan_out(&mut self, dice: &mut Dice) {
         let values = Each::Values { param: "depth".to_owned(), values: vec![1.into(), 2.into(), 3.into()] };
@@ -250,7 +328,10 @@ impl fmt::Display for Pipeline {
         if let Some(timeout_ms) = self.plan().timeout_ms {
             write!(f, ", timeout {} s", timeout_ms / 1000)?;
         }
-        writeln!(f)?;
+        if let Some(after) = &self.after {
+            write!(f, ", after {after}")?;
+        }
+        writeln!(f, ", watches {}, priority {}", self.watches, self.plan().priority)?;
         for step in &self.plan().steps {
             let needs: BTreeSet<_> = step.needs().into_iter().map(ToString::to_string).collect();
             write!(f, "    {}: {} of {needs:?}", step.name, step.work.name())?;
@@ -259,6 +340,9 @@ impl fmt::Display for Pipeline {
             }
             if !step.when.is_empty() {
                 write!(f, ", when {:?}", step.when)?;
+            }
+            if let Some(pool) = &step.pool {
+                write!(f, ", {} of pool {}", pool.most, pool.name)?;
             }
             if let Some(each) = &step.each {
                 write!(f, ", each {each:?}")?;

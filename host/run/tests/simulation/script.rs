@@ -18,7 +18,17 @@ pub(crate) struct Script {
 #[derive(Debug, Clone)]
 pub(crate) struct Tenant {
     pub id: TenantId,
-    pub pipelines: Vec<Pipeline>,
+    /// The most attempts at a time.
+    pub quota: usize,
+    /// What its versions are of, all with the same pipelines by name.
+    pub contents: Vec<Vec<Pipeline>>,
+}
+
+impl Tenant {
+    /// What a version has: the first content, then the next, and then the first again.
+    pub(crate) fn version(&self, version: u32) -> &[Pipeline] {
+        &self.contents[(version as usize - 1) % self.contents.len()]
+    }
 }
 
 /// Something that happens. `pick` chooses among those it can happen to when its time comes; if there is none, nothing happens.
@@ -47,6 +57,12 @@ pub(crate) enum Kind {
     Hold,
     /// Somebody asks for a span again.
     Backfill,
+    /// Another version is deployed.
+    Deploy,
+    /// Files that a pipeline watches are changed.
+    Touch,
+    /// What is watched is looked at, once or twice.
+    Poll,
     /// A worker dies.
     Kill,
     Crash(When),
@@ -83,7 +99,7 @@ impl Kind {
 }
 
 /// How often each happens, of all.
-const KINDS: [(usize, Kind); 20] = [
+const KINDS: [(usize, Kind); 23] = [
     (40, Kind::Work),
     (10, Kind::Wait),
     (6, Kind::Pass),
@@ -93,6 +109,9 @@ const KINDS: [(usize, Kind); 20] = [
     (1, Kind::Cancel),
     (1, Kind::Hold),
     (1, Kind::Backfill),
+    (2, Kind::Deploy),
+    (4, Kind::Touch),
+    (4, Kind::Poll),
     (2, Kind::Kill),
     (1, Kind::Crash(When::Now)),
     (2, Kind::Crash(When::Before)),
@@ -128,8 +147,13 @@ impl Script {
 
 fn tenant(number: usize, dice: &mut Dice) -> Tenant {
     let most = [1, 1, 1, 2, 2, 3, 4][dice.below(7)];
-    let pipelines = (0..most).map(|number| pipelines::random(number, dice)).collect();
-    Tenant { id: format!("t{number}").parse().unwrap(), pipelines }
+    let first: Vec<Pipeline> = (0..most).map(|number| pipelines::random(number, dice)).collect();
+    let mut contents = vec![first];
+    if dice.once_in(2) {
+        contents
+            .push(contents[0].iter().enumerate().map(|(number, of)| pipelines::changed(of, number, dice)).collect());
+    }
+    Tenant { id: format!("t{number}").parse().unwrap(), quota: [1, 2, 4, 99][dice.below(4)], contents }
 }
 
 fn random_move(dice: &mut Dice) -> Move {
@@ -147,8 +171,11 @@ impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "from {} s, {} slots", self.begins_us / 1_000_000, self.slots)?;
         for tenant in &self.tenants {
-            writeln!(f, "tenant {}", tenant.id)?;
-            tenant.pipelines.iter().try_for_each(|pipeline| write!(f, "{pipeline}"))?;
+            writeln!(f, "tenant {}, {} attempts", tenant.id, tenant.quota)?;
+            for (number, content) in tenant.contents.iter().enumerate() {
+                writeln!(f, " content {number}")?;
+                content.iter().try_for_each(|pipeline| write!(f, "{pipeline}"))?;
+            }
         }
         let moves = self.moves.iter().map(|made| format!("{:?} {}", made.kind, made.pick));
         writeln!(f, "moves: {}", moves.collect::<Vec<_>>().join(", "))

@@ -10,7 +10,8 @@ pub(crate) fn shrink(script: &Script, fails: &dyn Fn(&Script) -> bool) -> Script
     let mut search = Search { best: script.clone(), fails, left: TRIES_MAX };
     loop {
         let before = search.left;
-        let smaller = search.moves() | search.tenants() | search.pipelines() | search.steps() | search.parts();
+        let smaller = search.moves() | search.tenants() | search.contents();
+        let smaller = smaller | search.pipelines() | search.steps() | search.parts();
         if !smaller || search.left == 0 || search.left == before {
             return search.best;
         }
@@ -67,35 +68,47 @@ impl Search<'_> {
         )
     }
 
+    /// Without versions that bring anything new.
+    fn contents(&mut self) -> bool {
+        (0..self.best.tenants.len()).fold(false, |any, tenant| {
+            let leave_out = move |script: &mut Script, index| {
+                script.tenants[tenant].contents.remove(index);
+                !script.tenants[tenant].contents.is_empty()
+            };
+            any | self.each(move |script| script.tenants[tenant].contents.len(), leave_out)
+        })
+    }
+
     fn pipelines(&mut self) -> bool {
         (0..self.best.tenants.len()).fold(false, |any, tenant| {
             any | self.each(
-                move |script| script.tenants[tenant].pipelines.len(),
+                move |script| script.tenants[tenant].contents[0].len(),
                 move |script, index| {
-                    script.tenants[tenant].pipelines.remove(index);
-                    !script.tenants[tenant].pipelines.is_empty()
+                    let contents = &mut script.tenants[tenant].contents;
+                    contents.iter_mut().for_each(|content| drop(content.remove(index)));
+                    !contents[0].is_empty()
                 },
             )
         })
     }
 
     fn steps(&mut self) -> bool {
-        self.each_pipeline(|search, tenant, pipeline| {
+        self.each_pipeline(|search, (tenant, content, pipeline)| {
             search.each(
-                move |script| script.tenants[tenant].pipelines[pipeline].plan().steps.len(),
+                move |script| script.tenants[tenant].contents[content][pipeline].plan().steps.len(),
                 move |script, index| {
-                    let of = &mut script.tenants[tenant].pipelines[pipeline];
+                    let of = &mut script.tenants[tenant].contents[content][pipeline];
                     of.without(index).map(|smaller| *of = smaller).is_some()
                 },
             )
         })
     }
 
-    /// Without schedules, troubles, conditions and timeouts.
+    /// Without schedules, troubles, conditions, timeouts and the like.
     fn parts(&mut self) -> bool {
-        self.each_pipeline(|search, tenant, pipeline| {
+        self.each_pipeline(|search, (tenant, content, pipeline)| {
             let change = |change: fn(&mut crate::pipelines::Pipeline)| {
-                move |script: &mut Script| change(&mut script.tenants[tenant].pipelines[pipeline])
+                move |script: &mut Script| change(&mut script.tenants[tenant].contents[content][pipeline])
             };
             let changes = [
                 change(|of| of.timetable = None),
@@ -103,6 +116,9 @@ impl Search<'_> {
                 change(|of| of.stored.plan.timeout_ms = None),
                 change(|of| of.stored.plan.steps.iter_mut().for_each(|step| step.when.clear())),
                 change(|of| (of.source.restart_after, of.source.grows_us) = (None, None)),
+                change(|of| (of.after, of.watches) = (None, false)),
+                change(|of| of.stored.plan.priority = 0),
+                change(|of| of.stored.plan.steps.iter_mut().for_each(|step| step.pool = None)),
             ];
             changes.into_iter().fold(false, |any, change| {
                 let mut smaller = search.best.clone();
@@ -122,11 +138,13 @@ impl Search<'_> {
         any
     }
 
-    fn each_pipeline(&mut self, mut f: impl FnMut(&mut Self, usize, usize) -> bool) -> bool {
+    fn each_pipeline(&mut self, mut f: impl FnMut(&mut Self, (usize, usize, usize)) -> bool) -> bool {
         let mut any = false;
         for tenant in 0..self.best.tenants.len() {
-            for pipeline in 0..self.best.tenants[tenant].pipelines.len() {
-                any |= f(self, tenant, pipeline);
+            for content in 0..self.best.tenants[tenant].contents.len() {
+                for pipeline in 0..self.best.tenants[tenant].contents[content].len() {
+                    any |= f(self, (tenant, content, pipeline));
+                }
             }
         }
         any

@@ -1,7 +1,7 @@
 //! Steps, and what they give: everything follows from what a step's work is named by, so that whoever did the same work has
 //! the same outputs, and a wrong one is seen at once.
 
-use plan::{PlannedPlugin, PlannedStep, Work};
+use plan::{Plan, PlannedPlugin, PlannedStep, Work};
 use ports::Call;
 use run::RunView;
 use serde_json::Value;
@@ -43,6 +43,11 @@ pub(crate) fn plugin(name: &str, parameters: &[(&str, Value)]) -> PlannedPlugin 
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let (name, component) = (PluginName::parse(name).unwrap(), Digest::of(name.as_bytes()));
     PlannedPlugin { name, component, parameters: Value::Object(parameters), imports: Vec::new() }
+}
+
+/// Whether what it gives depends on the run's logical time.
+pub(crate) fn reads_time(work: &Work) -> bool {
+    work.plugin().is_some_and(|plugin| plugin.name.as_str().ends_with(CLOCK))
 }
 
 /// Another component does the work; none if none does.
@@ -159,14 +164,37 @@ pub(crate) fn items(rows: &TableRef) -> Vec<Item> {
 
 /// What must be committed for a step whose inputs are; none of collectors and of the host's own steps, which are looked at
 /// elsewhere.
-pub(crate) fn expected(step: &PlannedStep, view: &RunView, tenant: &TenantId) -> Option<Outputs> {
+pub(crate) fn expected(plan: &Plan, step: &PlannedStep, view: &RunView, tenant: &TenantId) -> Option<Outputs> {
+    let mut step = step.clone();
+    if let Work::Predict { plugin, model, .. } = &mut step.work
+        && let Some((winner, _)) = plan.step(&model.step).and_then(|best| best_of(best, view))
+    {
+        plugin.clone_from(plan.step(&winner.step)?.work.plugin()?);
+    }
     match &step.work {
         Work::Collect { .. } => None,
-        Work::Gather { parts, .. } => Some(gathered(step, parts, view)),
+        Work::Gather { parts, .. } => Some(gathered(&step, parts, view)),
+        Work::Best { .. } => {
+            let (model, measures) = best_of(&step, view)?;
+            let given = [("model", model), ("measures", measures)];
+            given.into_iter().map(|(to, of)| Some((port(to), view.output(&of)?.clone()))).collect()
+        }
         work => {
             work.plugin()?;
-            let call = run::call_for(step, view, tenant, Path::new("project"), 0, None).ok()?;
-            Some(answer(step, &call, view).0)
+            let call = run::call_for(&step, view, tenant, Path::new("project"), 0, None).ok()?;
+            Some(answer(&step, &call, view).0)
         }
     }
+}
+
+/// Model and measures of the best item: of those with the best value the first.
+fn best_of(step: &PlannedStep, view: &RunView) -> Option<(OutputRef, OutputRef)> {
+    let Work::Best { parts, highest, .. } = &step.work else { return None };
+    let value = |measures: &OutputRef| match view.output(measures) {
+        Some(Artifact::Measures { measures }) => measures.first().map(|measure| measure.value),
+        _ => None,
+    };
+    let mut ranked: Vec<_> = parts.iter().map(|part| Some((value(&part.1)?, part))).collect::<Option<_>>()?;
+    ranked.sort_by(|one, other| if *highest { other.0.total_cmp(&one.0) } else { one.0.total_cmp(&other.0) });
+    ranked.first().map(|(_, part)| (*part).clone())
 }

@@ -27,6 +27,8 @@ pub(crate) struct World<'s> {
     pub cancelled: BTreeSet<Key>,
     /// What somebody was told of each tenant's runs.
     told: Vec<BTreeSet<Fact>>,
+    /// How often the files of each tenant's pipelines were changed.
+    pub files: Vec<Vec<u64>>,
 }
 
 impl<'s> World<'s> {
@@ -40,9 +42,10 @@ impl<'s> World<'s> {
             disks: script.tenants.iter().map(disk).collect(),
             is_full: false,
             dies: None,
-            server: Server::new(script),
+            server: Server::new(script, bug),
             cancelled: BTreeSet::new(),
             told: vec![BTreeSet::new(); script.tenants.len()],
+            files: script.tenants.iter().map(|tenant| vec![0; tenant.version(1).len()]).collect(),
         }
     }
 
@@ -51,8 +54,13 @@ impl<'s> World<'s> {
     }
 
     pub(crate) fn pipeline(&self, tenant: Number, head: &RunHead) -> &'s Pipeline {
-        let mut all = self.script.tenants[tenant].pipelines.iter();
+        let mut all = self.script.tenants[tenant].version(head.deployment.unwrap_or(1)).iter();
         all.find(|pipeline| *pipeline.name() == head.pipeline).unwrap()
+    }
+
+    /// The pipelines of the version that is deployed.
+    pub(crate) fn current(&self, tenant: Number) -> &'s [Pipeline] {
+        self.script.tenants[tenant].version(self.disks[tenant].known.version)
     }
 
     /// Appends a batch, unless the disk is full or the server dies.
@@ -99,17 +107,16 @@ impl<'s> World<'s> {
         Ok(())
     }
 
-    /// Records that a run began and has it driven.
+    /// Records that a run of a version's pipeline began and has it driven.
     pub(crate) fn begin(
         &mut self,
-        tenant: Number,
-        pipeline: usize,
+        (tenant, version, pipeline): (Number, u32, usize),
         cause: Cause,
         logical_time_us: i64,
         beside: Vec<Record>,
     ) -> Result<RunId> {
-        let stored = &self.script.tenants[tenant].pipelines[pipeline].stored;
-        let blob = Digest::of(stored.plan.pipeline.to_string().as_bytes());
+        let stored = &self.script.tenants[tenant].version(version)[pipeline].stored;
+        let blob = Digest::of_json(&("plan", &stored.plan.pipeline, version));
         // Held from before the blob is put, as the server does.
         self.put(tenant, [blob])?;
         let run = RunId(self.disks[tenant].known.last_run + 1);
@@ -121,7 +128,7 @@ impl<'s> World<'s> {
             cause,
             logical_time_us,
             started_us: self.wall_us,
-            deployment: Some(1),
+            deployment: Some(version),
             overrides: Settings::new(),
             by: None,
         };
@@ -137,7 +144,7 @@ impl<'s> World<'s> {
 
     /// The server is gone with all that it had in mind; another one finds the disks and goes on with every run.
     pub(crate) fn reopen(&mut self) -> Result<()> {
-        self.server = Server::new(self.script);
+        self.server = Server::new(self.script, self.bug);
         self.dies = None;
         for (disk, tenant) in self.disks.iter_mut().zip(&self.script.tenants) {
             disk.reopen(tenant, self.script.begins_us, self.bug)?;

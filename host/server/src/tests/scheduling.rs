@@ -220,3 +220,59 @@ fn a_suspended_tenants_schedules_stand_still_and_are_made_up_for() {
     let runs = house.server.store.runs(&acme).unwrap();
     assert_eq!(runs.iter().map(|run| run.head.logical_time_us).collect::<Vec<_>>(), [BEGIN_US + 20 * MINUTE_US]);
 }
+
+#[test]
+fn what_was_interrupted_goes_on_as_soon_as_its_tenant_does() {
+    let house = House::new();
+    house.deploy(&[("main", STEP)]);
+    house.server.triggers.hear(drop);
+    let deployed = house.server.current_deployment(&tenant(), &project()).unwrap().unwrap();
+    let manual = run::Begin::manual(&deployed.content.plans[&pipeline("main")], house.folder.path());
+    let begin = run::Begin { deployment: Some(1), ..manual };
+    let run = house.server.dispatcher.start(&tenant(), begin, &|_| ()).unwrap().run;
+    let state = || house.server.store.run(&tenant(), run).unwrap().unwrap().state;
+    house.look();
+    assert_eq!(state(), RunState::Running, "it stands for a minute before anybody goes on with it");
+    house.server.suspend_tenant(&tenant()).unwrap();
+    house.look();
+    assert_eq!(state(), RunState::Running);
+    house.server.resume_tenant(&tenant()).unwrap();
+    house.look();
+    assert_eq!(state(), RunState::Succeeded);
+}
+
+#[test]
+fn a_clock_that_leapt_ahead_silences_no_schedule_and_one_that_begins_in_1970_fires_nothing() {
+    let house = House::new();
+    house.deploy(&[("main", &every("0 * * * *", ""))]);
+    let day = 24 * 60;
+    house.set(61);
+    house.look();
+    assert_eq!(house.minutes(), [60]);
+    // Five years ahead, and back.
+    house.set(5 * 365 * day);
+    house.look();
+    assert_eq!(house.minutes(), [60, 5 * 365 * day], "the latest of what came meanwhile");
+    house.set(130);
+    house.look();
+    assert_eq!(house.minutes().len(), 2, "what came before is settled");
+    house.set(181);
+    house.look();
+    house.look();
+    assert_eq!(house.minutes()[2..], [180]);
+    // The clock has not been set yet.
+    house.set(-50 * 365 * day);
+    house.look();
+    house.set(241);
+    house.look();
+    assert_eq!(house.minutes()[2..], [180, 240]);
+    // Two days ahead and back: what ran then has run.
+    house.set(2 * day + 240);
+    house.look();
+    house.set(301);
+    house.look();
+    house.set(2 * day + 245);
+    house.look();
+    let ahead = house.minutes().into_iter().filter(|minute| *minute == 2 * day + 240).count();
+    assert_eq!(ahead, 1, "{:?}", house.minutes());
+}

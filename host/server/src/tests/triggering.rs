@@ -3,7 +3,7 @@
 use super::*;
 use crate::signing::{Key, Message};
 use crate::watch::Watches;
-use crate::{Fired, HookCall, HookRefused};
+use crate::{Fired, HookCall, HookRefused, TriggerKind, TriggerLine, TriggerState};
 
 fn after(name: &str) -> String {
     format!("{STEP}\n[triggers]\nafter = [\"{name}\"]\n")
@@ -101,7 +101,8 @@ fn a_signed_call_starts_one_run_an_event() {
     let long = house.hook("main", &house.call(&"x".repeat(257)));
     assert!(matches!(long, Err(HookRefused::NoEvent(_))), "{long:?}");
     house.look();
-    let waiting: Vec<_> = (0..100).map(|n| house.under_way(Cause::Data { what: n.to_string() })).collect();
+    let waiting: Vec<_> =
+        (0..100).map(|n| house.under_way(Cause::Data { what: n.to_string(), source: None })).collect();
     assert!(matches!(house.hook("main", &house.call("3")), Err(HookRefused::Full)));
     assert_eq!(house.hook("main", &house.call("1")).unwrap(), Fired::Already(RunId(1)), "what has begun is told");
     house.end(waiting[0]);
@@ -148,7 +149,7 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     house.wait();
     assert_eq!(house.count("main"), 1);
     // During a run that files started, a change waits.
-    let run = house.under_way(Cause::Data { what: String::new() });
+    let run = house.under_way(Cause::Data { what: String::new(), source: None });
     std::fs::remove_file(file("a.csv")).unwrap();
     (0..3).for_each(|_| look());
     assert_eq!(house.count("main"), 2, "the one that is under way");
@@ -157,7 +158,7 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     house.wait();
     assert_eq!(house.count("main"), 3);
     let cause = house.runs()[2].head.cause.clone();
-    assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned() });
+    assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned(), source: None });
 }
 
 #[test]
@@ -181,4 +182,49 @@ fn what_is_not_kept_goes_once_a_day() {
     (0..2).for_each(|_| house.start("main"));
     assert_eq!(after(0), 1, "the clock went back");
     assert_eq!(last_us.keys().collect::<Vec<_>>(), [&tenant()], "who says nothing loses nothing");
+}
+
+#[test]
+fn triggers_are_listed_with_what_they_started_last() {
+    let house = House::new();
+    let webhook = format!("{STEP}\n[triggers]\nwebhook = {{ secret = \"HOOK\" }}\nfiles = [\"data/*.csv\"]\n");
+    let nightly = every("0 3 * * *", "");
+    house.deploy(&[("first", STEP), ("main", &webhook), ("nightly", &nightly), ("then", &after("first"))]);
+    let listed = || {
+        let list = house.server.trigger_list(&tenant()).unwrap();
+        list.triggers.into_iter().map(|line| (line.pipeline.to_string(), line.kind, line)).collect::<Vec<_>>()
+    };
+    let kinds = |listed: &[(String, TriggerKind, TriggerLine)]| -> Vec<(String, TriggerKind)> {
+        listed.iter().map(|(pipeline, kind, _)| (pipeline.clone(), *kind)).collect()
+    };
+    let all = listed();
+    let names = [
+        ("main", TriggerKind::Files),
+        ("main", TriggerKind::Webhook),
+        ("nightly", TriggerKind::Schedule),
+        ("then", TriggerKind::After),
+    ];
+    assert_eq!(kinds(&all), names.map(|(name, kind)| (name.to_owned(), kind)));
+    assert!(all.iter().all(|(.., line)| line.last.is_none() && line.version == 1), "{all:#?}");
+    assert_eq!(all[2].2.next_us, Some(house.at_us(180)));
+    let barred = |line: &TriggerLine| matches!(line.state, TriggerState::Barred { .. });
+    assert_eq!(all.iter().map(|(.., line)| barred(line)).collect::<Vec<_>>(), [false, true, false, false]);
+    assert!(!house.server.trigger_list(&tenant()).unwrap().are_kept);
+    house.server.set_secret(&tenant(), "HOOK", b"secret").unwrap();
+    house.hook("main", &house.call("1")).unwrap();
+    house.hook("main", &house.call("2")).unwrap();
+    house.server.triggers.hear(drop);
+    house.start("first");
+    house.look();
+    house.set(180);
+    house.look();
+    house.server.pause_schedule(&tenant(), "nightly", true).unwrap();
+    let all = listed();
+    let last: Vec<_> = all.iter().map(|(.., line)| line.last.as_ref().map(|last| last.cause.word())).collect();
+    assert_eq!(last, [None, Some("event"), Some("schedule"), Some("upstream")]);
+    let event = Cause::Event { source: "webhook".to_owned(), id: "2".to_owned() };
+    assert_eq!(all[1].2.last.as_ref().unwrap().cause, event, "the newest");
+    assert_eq!((&all[1].2.state, &all[2].2.state), (&TriggerState::On, &TriggerState::Paused));
+    assert_eq!(all[2].2.next_us, None, "it is paused");
+    assert!(house.server.trigger_list(&tenant()).unwrap().are_kept);
 }

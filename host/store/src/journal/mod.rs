@@ -3,14 +3,18 @@
 //! A journal is a folder of segments, numbered from 1. What is written at once is one batch: it counts as a whole or not
 //! at all, because each frame says how many of its batch follow. Who queues and who writes is `tenant`'s affair.
 
+mod fold;
 mod scan;
 mod segment;
+
+pub(crate) use fold::Fold;
 
 use crate::disk::{Folders, entries, sync_folder};
 use crate::{Error, Result};
 use segment::{Entry, HEADER_BYTES, SegmentHeader};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -25,6 +29,8 @@ pub(crate) const BATCH_BYTES_MAX: usize = 32 << 20;
 const SEGMENT_BYTES_MAX: u64 = SEGMENT_BYTES + 2 * BATCH_BYTES_MAX as u64;
 /// A segment that is not yet one.
 const UNBORN: &str = "new-segment";
+/// What is to stand in a segment's place.
+const FOLDING: &str = "folded-segment";
 
 /// Whose records a journal holds. Its chain begins with the owner, so that a journal moved to another is noticed.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +153,8 @@ impl Log {
             return Ok(());
         }
         let number = if self.file.is_some() { self.tail.segment + 1 } else { self.tail.segment };
-        let header = SegmentHeader { number, first: self.tail.sequence + 1, previous: self.tail.chain };
+        let header =
+            SegmentHeader { number, first: self.tail.sequence + 1, previous: self.tail.chain, is_folded: false };
         let (unborn, path) = (self.folder.join(UNBORN), segment_path(&self.folder, number));
         let mut file = File::create(&unborn).map_err(Error::io("make", &unborn))?;
         file.write_all(&header.encode()).and_then(|()| file.sync_all()).map_err(Error::io("write", &unborn))?;
@@ -217,6 +224,8 @@ pub(crate) struct Inspected {
     pub(crate) torn: u64,
     /// Why it is not whole any further.
     pub(crate) flaw: Option<Error>,
+    /// Segments that were folded, by the digests of their bytes.
+    pub(crate) folded: Vec<(u64, Digest)>,
 }
 
 /// Shows every batch of a journal with the mark at its end, and changes nothing on disk. What lies behind `until` is left out:
@@ -227,7 +236,7 @@ pub(crate) fn inspect<R: DeserializeOwned>(
     until: Option<&Mark>,
     mut visit: impl FnMut(Vec<R>, &Mark),
 ) -> Inspected {
-    let mut found = Inspected { end: genesis(owner), torn: 0, flaw: None };
+    let mut found = Inspected { end: genesis(owner), torn: 0, flaw: None, folded: Vec::new() };
     found.flaw = inspect_segments(folder, until, &mut found, &mut visit).err();
     found
 }
@@ -243,6 +252,9 @@ fn inspect_segments<R: DeserializeOwned>(
         segments.into_iter().filter(|(number, _)| until.is_none_or(|until| until.has(*number))).collect();
     for (at, (number, path)) in segments.iter().enumerate() {
         let mut bytes = whole(path)?;
+        if bytes.len() as u64 >= HEADER_BYTES && segment::is_folded(&bytes) {
+            found.folded.push((*number, Digest::of(&bytes)));
+        }
         if let Some(until) = until.filter(|until| until.segment == *number) {
             bytes.truncate(usize::try_from(until.offset).unwrap_or(usize::MAX));
         }
@@ -264,23 +276,48 @@ fn inspect_segments<R: DeserializeOwned>(
 
 /// Reads the records at these places.
 pub(crate) fn read<R: DeserializeOwned>(folder: &Path, places: &[Place]) -> Result<Vec<R>> {
-    let mut opened: Option<(u64, PathBuf, File)> = None;
+    let mut opened: Option<(u64, Opened)> = None;
     let mut records = Vec::with_capacity(places.len());
     for place in places {
-        if opened.as_ref().is_none_or(|(number, ..)| *number != place.segment) {
-            let path = segment_path(folder, place.segment);
-            let file = File::open(&path).map_err(Error::io("open", &path))?;
-            opened = Some((place.segment, path, file));
+        if opened.as_ref().is_none_or(|(number, _)| *number != place.segment) {
+            opened = Some((place.segment, Opened::at(&segment_path(folder, place.segment))?));
         }
-        let (_, path, file) = opened.as_ref().expect("it was opened just now");
-        let entry: Entry<R> = segment::read(path, file, place.offset)?;
+        let (_, Opened { path, file, moved }) = opened.as_ref().expect("it was opened just now");
+        let offset = moved.as_ref().map_or(Some(&place.offset), |moved| moved.get(&place.sequence));
+        let gone = || scan::damaged(path, place.offset, format!("record {} was folded away", place.sequence));
+        let offset = *offset.ok_or_else(gone)?;
+        let entry: Entry<R> = segment::read(path, file, offset)?;
         if entry.sequence != place.sequence {
             let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
-            return Err(Error::Damaged { path: path.clone(), offset: place.offset, what });
+            return Err(scan::damaged(path, offset, what));
         }
         records.push(entry.record);
     }
     Ok(records)
+}
+
+/// A segment that records are read of.
+struct Opened {
+    path: PathBuf,
+    file: File,
+    /// Where records lie in one that was folded, by their sequence: since then they lie elsewhere than the index says.
+    moved: Option<BTreeMap<u64, u64>>,
+}
+
+impl Opened {
+    fn at(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let mut header = [0; HEADER_BYTES as usize];
+        file.read_exact_at(&mut header, 0).map_err(Error::io("read", path))?;
+        let moved = if segment::is_folded(&header) { Some(fold::places(path, &file)?) } else { None };
+        Ok(Self { path: path.to_owned(), file, moved })
+    }
+}
+
+/// The segments that are written no more, of a journal that ends there.
+pub(crate) fn closed(folder: &Path, end: &Mark) -> Result<Vec<PathBuf>> {
+    let segments = listed(folder)?.0.into_iter();
+    Ok(segments.filter(|(number, _)| *number < end.segment).map(|(_, path)| path).collect())
 }
 
 /// Before the first record.
@@ -299,8 +336,8 @@ fn segment_path(folder: &Path, number: u64) -> PathBuf {
 /// The segments in order, once what is none yet is gone.
 fn segment_files(folder: &Path) -> Result<Segments> {
     let (segments, unborn) = listed(folder)?;
-    if let Some(path) = unborn {
-        // Its header was not on disk yet, so no record is in it.
+    for path in unborn {
+        // Nothing of it counts yet: it has no record, or none that its segment lacks.
         fs::remove_file(&path).map_err(Error::io("remove", &path))?;
     }
     Ok(segments)
@@ -310,13 +347,13 @@ fn segment_files(folder: &Path) -> Result<Segments> {
 type Segments = Vec<(u64, PathBuf)>;
 
 /// The segments in order, and what is none yet. A hole in the numbers shows when the next header is read.
-fn listed(folder: &Path) -> Result<(Segments, Option<PathBuf>)> {
-    let (mut segments, mut unborn) = (Vec::new(), None);
+fn listed(folder: &Path) -> Result<(Segments, Vec<PathBuf>)> {
+    let (mut segments, mut unborn) = (Vec::new(), Vec::new());
     for path in entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match name.strip_suffix(".segment").and_then(|digits| digits.parse().ok()) {
             Some(number) => segments.push((number, path)),
-            None if name == UNBORN => unborn = Some(path),
+            None if [UNBORN, FOLDING].contains(&name.as_str()) => unborn.push(path),
             None => return Err(Error::Foreign { path, why: "expected `00000001.segment` and the like".to_owned() }),
         }
     }

@@ -9,6 +9,7 @@ use super::{Mark, Place};
 use crate::{Error, Result};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::path::Path;
+use types::Digest;
 
 /// So many zero bytes in a row are a hole: neither a payload nor a frame's header has them.
 const HOLE_BYTES: usize = 24;
@@ -46,6 +47,13 @@ pub(super) fn check(
     is_last: bool,
     mut visit: impl FnMut(&Mark),
 ) -> Result<Option<u64>> {
+    if segment::is_folded(bytes) {
+        while let Some((_, end)) = piece(path, bytes, mark)? {
+            visit(&end);
+            *mark = end;
+        }
+        return Ok(None);
+    }
     loop {
         match batch(bytes, mark) {
             Ok(None) => return Ok(None),
@@ -61,28 +69,95 @@ pub(super) fn check(
     }
 }
 
-/// Shows each batch behind `mark` with its records, and moves `mark` to the end.
+/// Shows each batch behind `mark` with its records, and moves `mark` to the end. Of a folded segment each record is shown alone,
+/// and what lies within a gap as batches without any.
 pub(super) fn records<R: DeserializeOwned>(
     path: &Path,
     bytes: &[u8],
     mark: &mut Mark,
     visit: &mut impl FnMut(Vec<(Place, R)>, &Mark) -> Result<()>,
 ) -> Result<()> {
+    if segment::is_folded(bytes) {
+        return pieces(path, bytes, mark, visit);
+    }
     while let Some((frames, end)) = batch(bytes, mark).map_err(|flaw| damaged(path, flaw.offset, flaw.what))? {
         let mut records = Vec::with_capacity(frames.len());
         for (place, payload) in frames {
-            let entry: Entry<R> =
-                serde_json::from_slice(payload).map_err(|error| damaged(path, place.offset, error.to_string()))?;
-            if entry.sequence != place.sequence {
-                let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
-                return Err(damaged(path, place.offset, what));
-            }
-            records.push((place, entry.record));
+            let record = record(path, &place, payload)?;
+            records.push((place, record));
         }
         visit(records, &end)?;
         *mark = end;
     }
     Ok(())
+}
+
+fn pieces<R: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    mark: &mut Mark,
+    visit: &mut impl FnMut(Vec<(Place, R)>, &Mark) -> Result<()>,
+) -> Result<()> {
+    while let Some((piece, end)) = piece(path, bytes, mark)? {
+        match piece {
+            Piece::Record { place, payload, .. } => {
+                let record = record(path, &place, payload)?;
+                visit(vec![(place, record)], &end)?;
+            }
+            Piece::Gap(chains) => {
+                chains.into_iter().try_for_each(|chain| visit(Vec::new(), &Mark { chain, ..end.clone() }))?;
+            }
+        }
+        *mark = end;
+    }
+    Ok(())
+}
+
+fn record<R: DeserializeOwned>(path: &Path, place: &Place, payload: &[u8]) -> Result<R> {
+    let entry: Entry<R> =
+        serde_json::from_slice(payload).map_err(|error| damaged(path, place.offset, error.to_string()))?;
+    if entry.sequence != place.sequence {
+        let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
+        return Err(damaged(path, place.offset, what));
+    }
+    Ok(entry.record)
+}
+
+/// What stands at a place of a segment.
+pub(super) enum Piece<'a> {
+    Record {
+        place: Place,
+        payload: &'a [u8],
+        ends_batch: bool,
+    },
+    /// Records that are no more, by the hashes behind their batches.
+    Gap(Vec<Digest>),
+}
+
+/// The piece at `mark` of a segment that is not torn, and the mark behind it; none at the end.
+pub(super) fn piece<'a>(path: &Path, bytes: &'a [u8], mark: &Mark) -> Result<Option<(Piece<'a>, Mark)>> {
+    if mark.offset == bytes.len() as u64 {
+        return Ok(None);
+    }
+    let flaw = |what: String| damaged(path, mark.offset, what);
+    let frame = segment::decode(bytes.get(mark.offset as usize..).unwrap_or_default()).map_err(flaw)?;
+    if frame.previous != mark.chain {
+        let (got, expected) = (frame.previous.short(), mark.chain.short());
+        return Err(flaw(format!("the frame follows {got} in the chain, expected {expected}")));
+    }
+    let offset = mark.offset + segment::frame_bytes(frame.payload.len());
+    let Some(gap) = segment::gap(&frame) else {
+        let (sequence, chain) = (mark.sequence + 1, segment::chain(&frame.previous, frame.payload));
+        let place = Place { sequence, segment: mark.segment, offset: mark.offset };
+        let piece = Piece::Record { place, payload: frame.payload, ends_batch: frame.left == 0 };
+        return Ok(Some((piece, Mark { sequence, chain, segment: mark.segment, offset })));
+    };
+    let (records, chains) = gap.map_err(flaw)?;
+    // So that what is counted on from there has room.
+    let sequence = mark.sequence.checked_add(records).filter(|last| *last < u64::MAX / 2);
+    let sequence = sequence.ok_or_else(|| flaw(format!("a gap of {records} records")))?;
+    let chain = chains.last().copied().unwrap_or(mark.chain);
+    Ok(Some((Piece::Gap(chains), Mark { sequence, chain, segment: mark.segment, offset })))
 }
 
 /// Frames of a batch with their places.
@@ -150,6 +225,6 @@ fn has_hole(tail: &[u8]) -> bool {
     tail.last() == Some(&0) || tail.windows(HOLE_BYTES).any(|window| window.iter().all(|byte| *byte == 0))
 }
 
-fn damaged(path: &Path, offset: u64, what: String) -> Error {
+pub(super) fn damaged(path: &Path, offset: u64, what: String) -> Error {
     Error::Damaged { path: path.to_owned(), offset, what }
 }

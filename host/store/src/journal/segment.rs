@@ -7,6 +7,10 @@
 //! Numbers are little-endian. `left` counts the frames of the batch that follow. The chain hash behind a frame is
 //! blake3(previous || payload). The payload is JSON without zero bytes: `{"sequence":7,"batch":6,"record":{..}}`, `batch`
 //! being the sequence of the batch's first record.
+//!
+//! A segment of version 2 was folded: any of its frames may be a gap, whose `left` is all ones and whose payload is
+//! `records u64 | chain hash 32, once or more`: so many records are no more, and these are the hashes behind their batches, the last
+//! one behind all of them. It checks the chain that goes on from there; what was hashed nobody can check any more.
 
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -23,6 +27,10 @@ pub(super) const FRAME_BYTES: usize = 44;
 pub(super) const PAYLOAD_START: &[u8] = b"{\"sequence\":";
 const MAGIC: &[u8; 8] = b"stepwell";
 const VERSION: u32 = 1;
+/// Of a segment some of whose frames are gaps.
+const FOLDED: u32 = 2;
+/// Stands for `left` in a gap: no batch has so many frames.
+const GAP: u32 = u32::MAX;
 
 /// What stands at the beginning of a segment.
 pub(super) struct SegmentHeader {
@@ -31,12 +39,13 @@ pub(super) struct SegmentHeader {
     pub(super) first: u64,
     /// The chain hash before its first record.
     pub(super) previous: Digest,
+    pub(super) is_folded: bool,
 }
 
 impl SegmentHeader {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::from(MAGIC);
-        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(if self.is_folded { FOLDED } else { VERSION }.to_le_bytes());
         bytes.extend(self.number.to_le_bytes());
         bytes.extend(self.first.to_le_bytes());
         bytes.extend(self.previous.as_bytes());
@@ -57,10 +66,13 @@ impl SegmentHeader {
             return Err(damaged("the header's checksum does not match"));
         }
         match u32_at(header, 8) {
-            VERSION => {
-                Ok(Self { number: u64_at(header, 12), first: u64_at(header, 20), previous: digest_at(header, 28) })
-            }
-            got => Err(Error::Format { path: path.to_owned(), expected: VERSION, got }),
+            version @ (VERSION | FOLDED) => Ok(Self {
+                number: u64_at(header, 12),
+                first: u64_at(header, 20),
+                previous: digest_at(header, 28),
+                is_folded: version == FOLDED,
+            }),
+            got => Err(Error::Format { path: path.to_owned(), expected: FOLDED, got }),
         }
     }
 }
@@ -93,6 +105,33 @@ pub(super) fn frame_bytes(payload: usize) -> u64 {
 /// The chain hash behind a frame.
 pub(super) fn chain(previous: &Digest, payload: &[u8]) -> Digest {
     Digest::from_bytes(*blake3::Hasher::new().update(previous.as_bytes()).update(payload).finalize().as_bytes())
+}
+
+/// Whether a segment with a header in order was folded.
+pub(super) fn is_folded(bytes: &[u8]) -> bool {
+    u32_at(bytes, 8) == FOLDED
+}
+
+/// Adds a gap; the last of the hashes stands behind it.
+pub(super) fn encode_gap(bytes: &mut Vec<u8>, previous: &Digest, records: u64, chains: &[Digest]) {
+    let mut payload = Vec::from(records.to_le_bytes());
+    chains.iter().for_each(|chain| payload.extend(chain.as_bytes()));
+    encode(bytes, GAP, previous, &payload);
+}
+
+/// How many records a gap stands for, and the hashes behind their batches; none of a frame that is no gap.
+pub(super) fn gap(frame: &Frame<'_>) -> Option<Result<(u64, Vec<Digest>), String>> {
+    if frame.left != GAP {
+        return None;
+    }
+    let Some((records, hashes)) = frame.payload.split_first_chunk() else {
+        return Some(Err("a gap that is cut short".to_owned()));
+    };
+    let (hashes, rest) = hashes.as_chunks();
+    Some(match hashes.is_empty() || !rest.is_empty() {
+        true => Err("a gap without whole hashes".to_owned()),
+        false => Ok((u64::from_le_bytes(*records), hashes.iter().map(|hash| Digest::from_bytes(*hash)).collect())),
+    })
 }
 
 /// Adds a frame and returns the chain hash behind it.

@@ -4,6 +4,7 @@ mod audit;
 mod blobs;
 mod damage;
 mod deployments;
+mod fold;
 mod gc;
 mod group;
 mod installation;

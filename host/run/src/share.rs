@@ -1,5 +1,5 @@
 //! Whose attempt is next: slots are shared by all tenants, and none keeps another waiting for long. Pure: no clock, no
-//! thread; `admission` is the loop around it.
+//! thread; the server's `admission` is the loop around it.
 //!
 //! - While another tenant waits, a tenant gets no slot beyond `max(1, slots - 1)`.
 //! - Tenants that wait take turns; within a tenant the highest priority is first, and of equals whoever came first.
@@ -14,7 +14,7 @@ use types::{Pool, TenantId};
 
 /// Who runs and who waits.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Share {
+pub struct Share {
     slots: usize,
     running: BTreeMap<TenantId, usize>,
     /// How many of a tenant's that run are in the pool of this name. None stands at 0.
@@ -27,7 +27,7 @@ pub(crate) struct Share {
 }
 
 /// One that waits, by a number of its own: whoever comes later has a higher one.
-pub(crate) type Ticket = u64;
+pub type Ticket = u64;
 
 /// The lowest one is next: by priority, then first come.
 type Place = (Reverse<i32>, Ticket);
@@ -36,26 +36,26 @@ type Place = (Reverse<i32>, Ticket);
 type Line = BTreeSet<Place>;
 
 impl Share {
-    pub(crate) fn new(slots: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         Self { slots: slots.max(1), ..Self::default() }
     }
 
-    pub(crate) fn running(&self, tenant: &TenantId) -> usize {
+    pub fn running(&self, tenant: &TenantId) -> usize {
         self.running.get(tenant).copied().unwrap_or(0)
     }
 
     /// How many of the tenant's attempts that run are in the pool.
-    pub(crate) fn in_pool(&self, tenant: &TenantId, pool: &Pool) -> u32 {
+    pub fn in_pool(&self, tenant: &TenantId, pool: &Pool) -> u32 {
         self.pools.get(&(tenant.clone(), pool.name.clone())).copied().unwrap_or(0)
     }
 
-    pub(crate) fn wait(&mut self, tenant: &TenantId, ticket: Ticket, turn: &Turn) {
+    pub fn wait(&mut self, tenant: &TenantId, ticket: Ticket, turn: &Turn) {
         let lines = self.waiting.entry(tenant.clone()).or_default();
         lines.entry(turn.pool.clone()).or_default().insert((Reverse(turn.priority), ticket));
     }
 
     /// Whoever waited does not any more.
-    pub(crate) fn leave(&mut self, tenant: &TenantId, ticket: Ticket, turn: &Turn) {
+    pub fn leave(&mut self, tenant: &TenantId, ticket: Ticket, turn: &Turn) {
         self.remove(tenant, &turn.pool, &(Reverse(turn.priority), ticket));
     }
 
@@ -71,7 +71,7 @@ impl Share {
     }
 
     /// Gives a slot to the next in turn, if there is one for anybody. `most` is a tenant's quota of attempts.
-    pub(crate) fn start(&mut self, most: impl Fn(&TenantId) -> usize) -> Option<(TenantId, Ticket)> {
+    pub fn start(&mut self, most: impl Fn(&TenantId) -> usize) -> Option<(TenantId, Ticket)> {
         let able: Vec<_> = self.waiting.keys().filter(|tenant| self.next(tenant).is_some()).collect();
         let (all, alone) = (self.running.values().sum(), able.len() == 1);
         let fits = |tenant: &&TenantId| self.fits(tenant, most(tenant), all, alone);
@@ -97,7 +97,7 @@ impl Share {
     }
 
     /// An attempt that had a slot has ended.
-    pub(crate) fn end(&mut self, tenant: &TenantId, turn: &Turn) {
+    pub fn end(&mut self, tenant: &TenantId, turn: &Turn) {
         if let Some(pool) = &turn.pool {
             let key = (tenant.clone(), pool.name.clone());
             match self.pools.get_mut(&key) {
@@ -112,12 +112,12 @@ impl Share {
     }
 
     /// Its turns are forgotten; it neither runs nor waits.
-    pub(crate) fn forget(&mut self, tenant: &TenantId) {
+    pub fn forget(&mut self, tenant: &TenantId) {
         self.served.remove(tenant);
     }
 
     /// How many attempts of each tenant that runs any are beyond an equal share of the slots.
-    pub(crate) fn beyond(&self) -> Vec<(TenantId, usize)> {
+    pub fn beyond(&self) -> Vec<(TenantId, usize)> {
         let waiting = self.waiting.keys().filter(|tenant| !self.running.contains_key(*tenant)).count();
         let share = (self.slots / (self.running.len() + waiting).max(1)).max(1);
         self.running.iter().map(|(tenant, count)| (tenant.clone(), count.saturating_sub(share))).collect()

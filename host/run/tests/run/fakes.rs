@@ -11,16 +11,21 @@ use types::{Digest, Fault, ModelName, ModelVersion, Receipt, Record, RunId, RunS
 /// As the real journal's, small enough to be reached soon.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
+type Appending = Box<dyn Fn(&[Record]) + Send + Sync>;
+
 /// Keeps what is appended, until there is no room: then the process is as good as dead.
 pub(crate) struct FakeJournal {
     pub(crate) records: Mutex<Vec<Record>>,
     pub(crate) room: AtomicUsize,
     pub(crate) slow: AtomicBool,
+    /// Called with what is about to be appended.
+    pub(crate) before: Appending,
 }
 
 impl FakeJournal {
     pub(crate) fn of(records: Vec<Record>) -> Self {
-        Self { records: Mutex::new(records), room: AtomicUsize::new(usize::MAX), slow: AtomicBool::new(false) }
+        let (room, slow) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
+        Self { records: Mutex::new(records), room, slow, before: Box::new(|_| ()) }
     }
 
     pub(crate) fn all(&self) -> Vec<Record> {
@@ -36,6 +41,7 @@ impl FakeJournal {
 
 impl Journal for FakeJournal {
     fn append(&self, _: &TenantId, records: &[Record]) -> Result<(), Fault> {
+        (self.before)(records);
         let mut kept = self.records.lock().unwrap();
         if kept.len() + records.len() > self.room.load(Ordering::Relaxed) {
             return Err(Fault::host("the disk is gone"));

@@ -1,6 +1,6 @@
 //! The files of `/dev` -> the devices that steps may compute on, and what a worker of one needs of the machine.
 //!
-//! The server never asks the driver: it would be the driver's client, and libraries of hundreds of megabytes would lie in it.
+//! The server never asks the driver, whose client it would become: it looks which files the driver made.
 
 use types::{Device, Devices};
 

@@ -66,7 +66,7 @@ fn what_differs_is_done_again_and_what_follows_only_if_it_gets_something_else() 
         let Work::Evaluate { plugin, .. } = &mut step.work else { panic!() };
         plugin.component = types::Digest::of(b"another");
     }));
-    assert_eq!(calls(&world), [1, 1, 2, 2, 2, 2]);
+    assert_eq!(calls(&world), [1, 1, 2, 3, 2, 2]);
 }
 
 /// What it goes on from may hold what an earlier attempt saw of the time.

@@ -7,7 +7,7 @@ use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
 use crate::crew::Crew;
 use crate::gather::{self, Part};
 use crate::scribe::Scribe;
-use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
+use crate::{CancelToken, Dispatcher, Driven, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +63,7 @@ impl<'a> Drive<'a> {
         Self { dispatcher, tenant, run, course, before, events, inbox, has_scribe }
     }
 
-    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
+    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<Driven, Fault> {
         let (abandoned, scribe) = (AtomicBool::new(false), Scribe::new(self.dispatcher, self.tenant, observer));
         let around = Around { observer, cancel, abandoned: &abandoned, scribe: &scribe };
         cancel.wake(Some(self.events.clone()));
@@ -75,7 +75,8 @@ impl<'a> Drive<'a> {
             state
         });
         cancel.wake(None);
-        state
+        let (plan, view) = self.course.into_parts();
+        Ok(Driven { state: state?, plan, view })
     }
 
     fn turns<'scope, 'env: 'scope>(

@@ -39,7 +39,7 @@ pub use call::call_for;
 pub use cancel::{CancelToken, Stop};
 pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
-pub use dispatch::{BY_CHARS_MAX, Begin, Dispatcher, StoredPlan};
+pub use dispatch::{BY_CHARS_MAX, Begin, Begun, Dispatcher, Driven, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
 pub use source::source_of;
 pub use view::{Choice, Failure, RunView, Status, StepView};

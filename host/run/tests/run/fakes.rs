@@ -242,16 +242,31 @@ impl World {
         Self { journal, blobs, runner, dispatcher, events, cancel, tenant }
     }
 
-    pub(crate) fn start(&self, plan: &plan::Plan) -> Result<RunId, Fault> {
+    fn begin(&self, plan: &plan::Plan) -> Result<run::Begun, Fault> {
         self.dispatcher.start(&self.tenant, Begin::manual(plan, Path::new("/project")), &|event| self.hear(event))
     }
 
+    pub(crate) fn start(&self, plan: &plan::Plan) -> Result<RunId, Fault> {
+        Ok(self.begin(plan)?.run)
+    }
+
     pub(crate) fn drive(&self, run: RunId) -> Result<RunState, Fault> {
-        self.dispatcher.drive(&self.tenant, run, &|event| self.hear(event), self.cancel.clone(), None)
+        self.driven(run, &|event| self.hear(event))
+    }
+
+    /// What is known at the end is what can be read then.
+    pub(crate) fn driven(&self, run: RunId, observer: run::Observer) -> Result<RunState, Fault> {
+        let driven = self.dispatcher.drive(&self.tenant, run, observer, self.cancel.clone(), None)?;
+        assert_eq!(driven.view, self.view(run.0));
+        Ok(driven.state)
     }
 
     pub(crate) fn run(&self, plan: &plan::Plan) -> RunState {
-        self.drive(self.start(plan).unwrap()).unwrap()
+        let begun = self.begin(plan).unwrap();
+        let (run, hear, cancel) = (begun.run, |event: &RunEvent| self.hear(event), self.cancel.clone());
+        let driven = self.dispatcher.drive_begun(&self.tenant, begun, &hear, cancel, None).unwrap();
+        assert_eq!(driven.view, self.view(run.0));
+        driven.state
     }
 
     pub(crate) fn hear(&self, event: &RunEvent) {

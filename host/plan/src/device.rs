@@ -20,8 +20,8 @@ pub(crate) fn check(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Pro
         return idle.into_iter().collect();
     }
     let (plugin, device) = (&descriptor.name, step.device);
-    let computes = descriptor.imports.iter().filter_map(|import| of_contract(import));
-    let computes = computes.into_iter().any(|(interface, _)| interface == "tensor/tensors");
+    let mut interfaces = descriptor.imports.iter().filter_map(|import| of_contract(import));
+    let computes = interfaces.any(|(interface, _)| interface == "tensor/tensors");
     let (why, hint) = match role {
         Role::Fitted => (
             format!("plugin `{plugin}` is {}, which answers requests on the processors", role::singular(role)),

@@ -284,8 +284,9 @@ impl Admission {
             Task::Examine { examination } => self.examine(tenant, &call, examination, &meter),
             _ => self.pool.run(tenant, &call, &meter),
         };
-        if device.is_some() {
-            self.accounts.had_device(tenant, outcome.receipt.wall_us);
+        // By the clock that the meter went by, if there was a worker.
+        if device.is_some() && outcome.receipt.wall_us > 0 {
+            self.accounts.had_device(tenant, began.elapsed().as_micros() as u64);
         }
         if meter.is_over.load(Ordering::Relaxed)
             && let Some(fault) = meter.over(Duration::ZERO)

@@ -107,7 +107,7 @@ fn matrix<T: Number>(
         });
         start += width;
     }
-    Ok(array(values, shape)?)
+    array(values, shape)
 }
 
 /// An error of the table as one of an argument, named by the column where there is one.

@@ -155,6 +155,16 @@ fn wrong_parameters_stop_before_anything_runs() {
 }
 
 #[test]
+fn a_device_that_cannot_be_had_stops_before_anything_runs() {
+    let with = |plugin: &str, device: &str| format!("plugin = \"{plugin}\"\ndevice = \"{device}\"");
+    let (learner, fitted) = ("plugin = \"logistic\"", "plugin = \"standardize\"");
+    let absent = ["step `model`: there is no `cuda:7`", "say `device = \"auto\"`", "train.toml"];
+    check("no such device", Spoil::Pipeline(learner, &with("logistic", "cuda:7")), 2, &absent);
+    let unlike = ["cannot have the device `auto`", "the same bits here and behind an endpoint"];
+    check("a served step", Spoil::Pipeline(fitted, &with("standardize", "auto")), 2, &unlike);
+}
+
+#[test]
 fn broken_rows_fail_the_run_and_name_the_line() {
     use Spoil::{Data, Pipeline};
     let says = ["step `patients`", "`data/tumour.csv`", "line 100", "expected 32 cells, got 12", "run 1 failed"];

@@ -3,7 +3,7 @@
 use crate::ground::Ground;
 use ports::{Assignment, Call, Delivery, Tables, Task};
 use serde_json::{Value, json};
-use types::{Digest, Fault, FileGrant, Grants, HttpGrant, HttpPattern, Id, Limits, PortName, SavedFile};
+use types::{Device, Digest, Fault, FileGrant, Grants, HttpGrant, HttpPattern, Id, Limits, PortName, SavedFile};
 
 pub(crate) const LOG_LINES: u64 = 100;
 /// For what never ends.
@@ -98,7 +98,8 @@ fn within(mut call: Call, change: impl FnOnce(&mut Limits)) -> Call {
 /// A call under little limits.
 fn call(ground: &Ground, component: Digest, parameters: Value, task: Task) -> Result<Call, Fault> {
     let (seed, logical_time_us, checkpoint, limits) = (0, 0, None, Limits::default());
-    let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
+    let assignment =
+        Assignment { component, parameters, seed, logical_time_us, limits, device: Device::Cpu, checkpoint, task };
     let (who, base) = ("the plugin".to_owned(), ground.project.clone());
     let call = Call { who, assignment, grants: grants(ground)?, base, turn: Default::default() };
     Ok(within(call, |limits| {

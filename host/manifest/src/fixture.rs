@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use toml::de::DeTable;
-use types::{DataType, Field, Grants, Id, LimitsPatch, PluginName, PortName, Problem, Role, StepName};
+use types::{DataType, DeviceChoice, Field, Grants, Id, LimitsPatch, PluginName, PortName, Problem, Role, StepName};
 
 const KEYS: [&str; 11] =
     ["role", "params", "seed", "grants", "tolerance", "label", "weight", "features", "slices", "state", "inputs"];
@@ -73,6 +73,7 @@ impl Fixture {
             features: self.features.clone(),
             ignore: Vec::new(),
             slices: self.slices.clone(),
+            device: DeviceChoice::default(),
             course: Course::default(),
             places: self.places.clone(),
         }

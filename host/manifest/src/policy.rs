@@ -3,7 +3,7 @@
 
 use crate::place::File;
 use crate::reader::{Reader, cut, entries};
-use crate::value::{granted, limits};
+use crate::value::{allowed, limits};
 use toml::de::DeTable;
 use types::{FileGrant, Grants, HttpGrant, Policy, Problem};
 
@@ -28,7 +28,7 @@ pub fn grant_line(line: &str) -> Result<Grants, Vec<Problem>> {
                 reader.wrong_hinted(span, format!("`{}` takes nothing away: --allow only adds", cut(key)), hint);
             }
         }
-        Some(granted(reader, table))
+        Some(allowed(reader, table))
     };
     match Reader::document(File::new("--allow", line), read) {
         (Some(grants), problems) if problems.is_empty() => Ok(grants),
@@ -62,6 +62,7 @@ pub fn grant_lines(grants: &Grants) -> Vec<String> {
         list("environment", grants.environment.iter().map(quoted).collect()),
         truth("clock", grants.clock),
         truth("randomness", grants.randomness),
+        list("devices", grants.devices.iter().map(|grant| quoted(grant.to_string())).collect()),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -70,7 +71,7 @@ fn document(reader: &mut Reader, table: &DeTable<'_>) -> Option<Policy> {
     reader.keys(table, "the policy", &["grants", "limits"]);
     let mut policy = Policy::default();
     if let Some(value) = table.get("grants") {
-        policy.grants = reader.table("grants", value).map(|table| granted(reader, table))?;
+        policy.grants = reader.table("grants", value).map(|table| allowed(reader, table))?;
     }
     if let Some(value) = table.get("limits") {
         policy.limits = limits(reader, value);
@@ -110,6 +111,7 @@ files = [{ path = ".", write = true }, "/srv/data"]
 http = ["GET https://api.example.com/v1/", { allow = "* http://*/", secrets = ["A", "B"], private = true }]
 environment = ["REGION"]
 clock = true
+devices = ["cuda:0"]
 
 [limits]
 wall = "10 min"

@@ -5,8 +5,8 @@ use crate::{Course, Each, Notify, Places, Retention, Traffic, Triggers, order};
 use std::collections::BTreeMap;
 use std::fmt;
 use types::{
-    Budget, EndpointName, Id, Leniency, LimitsPatch, ModelName, OutputRef, PipelineName, Place, PluginName, PortName,
-    ProjectName, Purpose, Requirement, Settings, Spot, StepName,
+    Budget, DeviceChoice, EndpointName, Id, Leniency, LimitsPatch, ModelName, OutputRef, PipelineName, Place,
+    PluginName, PortName, ProjectName, Purpose, Requirement, Settings, Spot, StepName,
 };
 
 /// The plugin that carries out queries, and the parameter that holds one.
@@ -107,6 +107,8 @@ pub struct Step {
     pub features: Option<Vec<String>>,
     pub ignore: Vec<String>,
     pub slices: Vec<String>,
+    /// Where its tensors are computed.
+    pub device: DeviceChoice,
     pub course: Course,
     pub places: Places,
 }

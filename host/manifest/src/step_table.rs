@@ -8,7 +8,7 @@ use crate::{BUILT, Builtin, Course, Places, PluginSource, Source, Step, builtin}
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
-use types::{Digest, OutputRef, PluginName, PortName, StepName};
+use types::{DeviceChoice, Digest, OutputRef, PluginName, PortName, StepName};
 
 /// What is known of a step even when something in it is wrong, so that its neighbours can be checked all the same.
 pub(crate) struct Draft {
@@ -23,9 +23,9 @@ pub(crate) struct Draft {
 }
 
 /// The keys of a step with a plugin. Those of a role are `plan`'s to refuse, which knows the role.
-const PLUGIN_KEYS: [&str; 17] = [
+const PLUGIN_KEYS: [&str; 18] = [
     "plugin", "inputs", "fit", "params", "seed", "grants", "limits", "label", "weight", "features", "ignore", "slices",
-    "when", "retry", "cache", "pool", "each",
+    "when", "retry", "cache", "pool", "each", "device",
 ];
 
 /// What a table says that does the work.
@@ -173,6 +173,7 @@ struct Rest {
     features: Option<Vec<String>>,
     ignore: Vec<String>,
     slices: Vec<String>,
+    device: DeviceChoice,
 }
 
 impl Rest {
@@ -193,6 +194,7 @@ impl Rest {
             features: features(reader, table),
             ignore: columns(reader, table, "ignore").unwrap_or_default(),
             slices: columns(reader, table, "slices").unwrap_or_default(),
+            device: device(reader, table).unwrap_or_default(),
         }
     }
 
@@ -205,7 +207,7 @@ impl Rest {
         seed: u64,
         places: Places,
     ) -> Step {
-        let Self { params, grants, limits, label, weight, features, ignore, slices } = self;
+        let Self { params, grants, limits, label, weight, features, ignore, slices, device } = self;
         let params = serde_json::Value::Object(params);
         Step {
             name,
@@ -221,10 +223,17 @@ impl Rest {
             features,
             ignore,
             slices,
+            device,
             course: Course::default(),
             places,
         }
     }
+}
+
+fn device(reader: &mut Reader, table: &DeTable<'_>) -> Option<DeviceChoice> {
+    let value = table.get("device")?;
+    let text = reader.text("device", value)?;
+    DeviceChoice::parse(text).map_err(|message| reader.wrong(value.span(), message)).ok()
 }
 
 fn column(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<String> {

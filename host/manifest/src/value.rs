@@ -4,8 +4,8 @@ use crate::reader::{Reader, Value, cut, entries};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use types::{
-    FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch, ModelName, Quantity, parse_bytes,
-    parse_duration, secret_name,
+    DeviceGrant, FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch, ModelName, Quantity,
+    parse_bytes, parse_duration, secret_name,
 };
 
 /// The most that a count may be: every reader of JSON has this number exactly.
@@ -79,15 +79,34 @@ pub(crate) fn grants(reader: &mut Reader, value: &Value<'_>) -> Grants {
     reader.table("grants", value).map(|table| granted(reader, table)).unwrap_or_default()
 }
 
+/// The doors that a pipeline can ask for.
+const DOORS: [&str; 5] = ["files", "http", "environment", "clock", "randomness"];
+
 /// What such a table grants.
 pub(crate) fn granted(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
-    reader.keys(table, "`grants`", &["files", "http", "environment", "clock", "randomness"]);
+    reader.keys(table, "`grants`", &DOORS);
+    doors(reader, table)
+}
+
+/// What a policy's allows: the same, and GPUs.
+pub(crate) fn allowed(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
+    reader.keys(table, "`grants`", &[&DOORS[..], &["devices"]].concat());
+    Grants { devices: list(reader, table, "devices", device_grant), ..doors(reader, table) }
+}
+
+fn device_grant(reader: &mut Reader, value: &Value<'_>) -> Option<DeviceGrant> {
+    let text = reader.text("devices", value)?;
+    DeviceGrant::parse(text).map_err(|message| reader.wrong(value.span(), message)).ok()
+}
+
+fn doors(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
     Grants {
         files: list(reader, table, "files", file_grant),
         http: list(reader, table, "http", http_grant),
         environment: table.get("environment").and_then(|names| reader.names("environment", names)).unwrap_or_default(),
         clock: truth(reader, table, "clock"),
         randomness: truth(reader, table, "randomness"),
+        devices: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@
 mod builtin_step;
 mod course;
 mod deliver;
+mod device;
 mod examine;
 mod expand;
 mod fan;
@@ -30,6 +31,7 @@ mod train;
 mod unheeded;
 mod wiring;
 
+pub use device::place;
 pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
 pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
@@ -145,6 +147,7 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         work: known.work.clone(),
         seed: step.seed,
         limits: step.limits.over(limits),
+        device: device::asked(step),
         grants: step.grants.clone(),
         outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
         when: step.course.when.iter().map(|(_, condition)| condition.clone()).collect(),

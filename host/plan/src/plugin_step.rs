@@ -1,7 +1,7 @@
 //! A step with a plugin -> what it does and gives, by its role. Trainers are in `train`, sinks in `deliver`.
 
 use crate::known::{Given, Kind, Known, Rows, Steps, port, take};
-use crate::{Describe, PlannedPlugin, Work, deliver, fan, parameters, role, train, wiring};
+use crate::{Describe, PlannedPlugin, Work, deliver, device, fan, parameters, role, train, wiring};
 use manifest::Step;
 use std::collections::BTreeMap;
 use types::{Descriptor, Field, OutputRef, Port, PortName, Problem, Role, RowRelation, Spot};
@@ -35,6 +35,7 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
     let role = role::of(step, &about).map_err(|problem| vec![problem])?;
     let mut problems = role::keys(step, role, &about);
     problems.extend(parameters::check(&variants, &about));
+    problems.extend(device::check(step, role, &about));
     problems.extend(fan::role(step, role, &about));
     problems.extend(role_ports(step, role, &about));
     let tables = tables(step, role, steps, &mut problems);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Budget, Candidate, Chosen, Condition, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef,
+    Budget, Candidate, Chosen, Condition, Device, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef,
     PipelineName, PluginName, Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
 };
 
@@ -29,6 +29,9 @@ pub struct PlannedStep {
     pub work: Work,
     pub seed: u64,
     pub limits: Limits,
+    /// Where its tensors are computed.
+    #[serde(default)]
+    pub device: Device,
     /// What the step may reach; paths are relative to the project's folder.
     pub grants: types::Grants,
     /// The ports it gives, with their columns where it gives tables.

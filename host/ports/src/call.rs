@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use types::{
-    Artifact, Budget, Candidate, Descriptor, Digest, EndpointName, Fault, Field, Grants, Limits, Pool, Port, PortName,
-    Receipt, SavedFile, Series, ServedStep, TableRef,
+    Artifact, Budget, Candidate, Descriptor, Device, Digest, EndpointName, Fault, Field, Grants, Limits, Pool, Port,
+    PortName, Receipt, SavedFile, Series, ServedStep, TableRef,
 };
 
 /// One attempt, as the server sees it: what the worker is told, and what is granted beyond its walls.
@@ -84,6 +84,9 @@ pub struct Assignment {
     pub seed: u64,
     pub logical_time_us: i64,
     pub limits: Limits,
+    /// Where its tensors are computed; a worker is of one device for life.
+    #[serde(default)]
+    pub device: Device,
     /// What an earlier attempt of the step saved; a blob.
     pub checkpoint: Option<Digest>,
     pub task: Task,

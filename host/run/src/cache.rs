@@ -8,7 +8,7 @@ use crate::RunView;
 use plan::{PlannedStep, Work};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use types::{CONTRACT, Digest, OutputRef, StepCommit};
+use types::{CONTRACT, Device, Digest, OutputRef, StepCommit};
 
 /// Raised whenever our kernels answer the same question otherwise than before.
 const KERNELS: u32 = 1;
@@ -40,6 +40,10 @@ impl WorkName {
             ("limits".to_owned(), Digest::of_json(&step.limits)),
             ("columns that it gives".to_owned(), Digest::of_json(&step.outputs)),
         ]);
+        // Only where it is another than everybody's: names of before there were others stay.
+        if step.device != Device::Cpu {
+            parts.insert("device".to_owned(), Digest::of_json(&step.device.class()));
+        }
         parts.extend(parameters(&plugin.parameters));
         parts.extend(inputs(step, view));
         let role = match &step.work {

@@ -30,6 +30,7 @@ pub fn call_for(
         seed: chosen::seed(step),
         logical_time_us: head.logical_time_us,
         limits: step.limits,
+        device: step.device,
         checkpoint: view.steps.get(&step.name).and_then(|step| step.checkpoint),
         task: match &step.work {
             Work::Deliver { what, trainer, .. } => {

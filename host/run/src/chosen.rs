@@ -12,7 +12,7 @@ use crate::{Choice, RunView};
 use plan::{Answering, PlannedPlugin, PlannedStep, Work};
 use ports::{Assignment, Call, Tables, Task, Turn};
 use std::path::Path;
-use types::{Artifact, Chosen, Fault, Grants, Id, PortName, Receipt, ServedStep, TableRef};
+use types::{Artifact, Chosen, Device, Fault, Grants, Id, PortName, Receipt, ServedStep, TableRef};
 
 /// The step with the version that was chosen for it; any other as it is.
 pub(crate) fn with_version(mut step: PlannedStep, view: &RunView) -> PlannedStep {
@@ -82,6 +82,7 @@ pub(crate) fn path_calls(step: &PlannedStep, base: &Path, priority: i32, view: &
             seed: served.seed,
             logical_time_us: head.logical_time_us,
             limits: step.limits,
+            device: Device::Cpu,
             checkpoint: None,
             task: Task::Apply { state, inputs, reads, gives },
         };

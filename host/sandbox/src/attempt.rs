@@ -28,7 +28,8 @@ pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) 
     match Instance::start(plugin, state) {
         Ok(mut instance) => {
             let answer = carry_out(&mut instance, &assignment.task).and_then(bounded);
-            (answer, instance.store.data().usage)
+            let state = instance.store.data();
+            (answer, Usage { device_memory_bytes: state.device.peak_bytes(), ..state.usage })
         }
         Err(fault) => (Err(fault), Usage::default()),
     }

@@ -3,7 +3,7 @@
 use crate::bindings::EveryRole;
 use crate::state::State;
 use std::path::Path;
-use types::{CONTRACT, Fault, Interface, Role, of_contract};
+use types::{CONTRACT, Device, Fault, Interface, Role, of_contract};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -14,6 +14,7 @@ pub const STACK_BYTES_MAX: usize = 512 << 10;
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<State>,
+    device: tensors::Device,
 }
 
 /// A component as native code, and what its type shows.
@@ -27,11 +28,19 @@ pub struct Compiled {
 pub struct Plugin {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
+    /// Where its tensors are.
+    pub(crate) device: tensors::Device,
 }
 
 impl Sandbox {
-    /// With the one configuration: no fuel, no epochs (a worker is killed at its deadline), no threads, pooled memories.
+    /// One that computes on the processors.
     pub fn new() -> Result<Self, Fault> {
+        Self::on(Device::Cpu)
+    }
+
+    /// With the one configuration: no fuel, no epochs (a worker is killed at its deadline), no threads, pooled memories.
+    pub fn on(device: Device) -> Result<Self, Fault> {
+        let device = tensors::Device::open(device).map_err(|error| Fault::invalid(error.to_string()))?;
         let mut config = Config::new();
         config.wasm_component_model(true).concurrency_support(false).wasm_relaxed_simd(false);
         config.max_wasm_stack(STACK_BYTES_MAX);
@@ -51,7 +60,7 @@ impl Sandbox {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config).map_err(|error| Fault::host(format!("cannot start wasmtime: {error:#}")))?;
         let linker = linker(&engine)?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, device })
     }
 
     /// Names the engine's version and settings: native code of another name cannot be loaded.
@@ -85,7 +94,7 @@ impl Sandbox {
             .map_err(|error| Fault::host(format!("cannot load compiled plugin: {error:#}")))?;
         let unfit = |error| Fault::guest(format!("does not fit the contract stepwell:step@{CONTRACT}: {error:#}"));
         let pre = self.linker.instantiate_pre(&component).map_err(unfit)?;
-        Ok(Plugin { engine: self.engine.clone(), pre })
+        Ok(Plugin { engine: self.engine.clone(), pre, device: self.device.clone() })
     }
 }
 

@@ -22,6 +22,9 @@ mod state;
 mod timing;
 
 pub use attempt::attempt;
+/// Whether this build can compute on a GPU of NVIDIA's.
+pub use tensors::CUDA;
+
 pub use engine::{Compiled, Plugin, STACK_BYTES_MAX, Sandbox};
 pub use instance::stored;
 pub use probe::Probe;

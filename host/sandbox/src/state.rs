@@ -15,6 +15,8 @@ pub(crate) const SAYINGS_MAX: u32 = 1_000_000;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub guest_memory_bytes: u64,
+    /// The most that tensors took of a GPU at once.
+    pub device_memory_bytes: u64,
     /// The most that were alive at once.
     pub handles: u64,
     pub host_calls: u64,
@@ -43,6 +45,8 @@ impl Usage {
 pub(crate) struct State {
     pub(crate) resources: ResourceTable,
     pub(crate) doors: Box<dyn Doors>,
+    /// Where what the guest makes is, and what it computes of it.
+    pub(crate) device: tensors::Device,
     pub(crate) parameters: String,
     pub(crate) seed: u64,
     pub(crate) logical_time_us: i64,
@@ -87,6 +91,7 @@ impl State {
         Self {
             resources,
             doors,
+            device: tensors::Device::default(),
             parameters,
             seed,
             logical_time_us: time_us,
@@ -283,6 +288,11 @@ impl From<tensors::Error> for Failure {
                 let operation = operation.to_owned();
                 WitError::ShapeMismatch(errors::ShapeMismatch { operation, expected, got })
             }
+            tensors::Error::DeviceMemory { used, limit } => {
+                let kind = LimitKind::DeviceMemory.key().to_owned();
+                WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })
+            }
+            tensors::Error::Device { .. } => WitError::Permanent(error.to_string()),
             tensors::Error::Native(reason) => WitError::Permanent(reason),
         })
     }

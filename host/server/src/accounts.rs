@@ -1,4 +1,4 @@
-//! What a tenant has used today: CPU time of its workers and bytes of its requests, against quotas of a day (UTC).
+//! What a tenant has used today: CPU time of its workers, time with a GPU and bytes of its requests, against quotas of a day (UTC).
 //!
 //! Kept in a file a tenant, written after each attempt that used something: what a crash can lose is the use of the attempts
 //! that it cut short, and less than [`UNSAVED_US`] of CPU time.
@@ -31,6 +31,7 @@ struct Today {
     cpu_us: u64,
     /// How much of the pool's count is in `cpu_us`.
     counted_us: u64,
+    device_us: u64,
     egress: Arc<Egress>,
     /// As the file has it.
     saved: Option<Used>,
@@ -42,6 +43,8 @@ pub(crate) struct Used {
     day: i64,
     pub(crate) cpu_us: u64,
     pub(crate) egress_bytes: u64,
+    #[serde(default)]
+    pub(crate) device_us: u64,
 }
 
 impl Accounts {
@@ -63,8 +66,14 @@ impl Accounts {
             // What the file says may be anything: the data folder can have come with a stranger's project.
             today.cpu_us = today.cpu_us.saturating_add(counted_us.saturating_sub(today.counted_us));
             today.counted_us = counted_us;
-            Used { day: today.day, cpu_us: today.cpu_us, egress_bytes: today.egress.used() }
+            let Today { day, cpu_us, device_us, .. } = *today;
+            Used { day, cpu_us, egress_bytes: today.egress.used(), device_us }
         })
+    }
+
+    /// An attempt of the tenant's had a device for so long.
+    pub(crate) fn had_device(&self, tenant: &TenantId, us: u64) {
+        self.with(tenant, |today| today.device_us = today.device_us.saturating_add(us));
     }
 
     /// Makes today's use outlive this process; that of a tenant without a folder ends with it.
@@ -109,12 +118,13 @@ impl Accounts {
 impl Today {
     fn of(used: Used, counted_us: u64) -> Self {
         let egress = Arc::new(Egress::new(used.egress_bytes, None));
-        Self { day: used.day, cpu_us: used.cpu_us, counted_us, egress, saved: None }
+        Self { day: used.day, cpu_us: used.cpu_us, counted_us, device_us: used.device_us, egress, saved: None }
     }
 
     fn is_news(&self, used: Used) -> bool {
         self.saved.is_none_or(|saved| {
-            let same = (saved.day, saved.egress_bytes) == (used.day, used.egress_bytes);
+            let same =
+                (saved.day, saved.egress_bytes, saved.device_us) == (used.day, used.egress_bytes, used.device_us);
             !same || used.cpu_us >= saved.cpu_us.saturating_add(UNSAVED_US)
         })
     }
@@ -143,11 +153,13 @@ mod tests {
         let first = accounts();
         assert_eq!(first.used(&tenant, 5).cpu_us, 5);
         assert_eq!(first.used(&tenant, 7).cpu_us, 7, "what the pool counted is counted once");
+        first.had_device(&tenant, 3);
         first.save(&tenant, 9).unwrap();
         let second = accounts();
         assert_eq!(second.used(&tenant, 4).cpu_us, 13, "another process has another pool");
+        assert_eq!(second.used(&tenant, 4).device_us, 3);
         clock.0.store(DAY_US, Ordering::Relaxed);
-        assert_eq!(second.used(&tenant, 6).cpu_us, 2);
+        assert_eq!((second.used(&tenant, 6).cpu_us, second.used(&tenant, 6).device_us), (2, 0));
         std::fs::write(second.file(&tenant), b"{").unwrap();
         assert_eq!(accounts().used(&tenant, 0).cpu_us, 0);
     }
@@ -158,11 +170,12 @@ mod tests {
         std::fs::create_dir_all(folder::tenant(data.path(), &tenant)).unwrap();
         let accounts = || Accounts::new(data.path().to_owned(), Arc::new(Hands::default()));
         let file = accounts().file(&tenant);
-        let used = Used { day: 0, cpu_us: u64::MAX, egress_bytes: u64::MAX };
+        let used = Used { day: 0, cpu_us: u64::MAX, egress_bytes: u64::MAX, device_us: u64::MAX };
         std::fs::write(&file, serde_json::to_vec(&used).unwrap()).unwrap();
         let counted = accounts();
         assert_eq!(counted.used(&tenant, 7), used);
-        assert_eq!(counted.used(&tenant, 9).cpu_us, u64::MAX);
+        counted.had_device(&tenant, 9);
+        assert_eq!(counted.used(&tenant, 9), used);
         std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(accounts().used(&tenant, 0), Used::default());
     }

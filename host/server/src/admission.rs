@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use store::{Store, TenantEntry};
-use types::{Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
+use types::{Device, Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
 
 /// How often one that waits asks whether it was cancelled, and how many of them ask within a second: a long queue must not be a
 /// neighbour of its own.
@@ -140,11 +140,14 @@ impl Admission {
     }
 
     fn over_cpu(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
-        let limit = limit?;
-        let used_ms = self.accounts.used(tenant, self.pool.cpu_us(tenant)).cpu_us / 1000;
-        let (used, most) =
-            (Quantity::Milliseconds(used_ms).about(), Quantity::Milliseconds(limit.saturating_mul(1000)));
-        (used_ms / 1000 >= limit).then(|| Fault::quota(QuotaKind::Cpu, format!("{used} today"), most))
+        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
+        over(QuotaKind::Cpu, used.cpu_us, limit?)
+    }
+
+    /// Counts what an attempt that is under way had of a device.
+    fn over_device(&self, tenant: &TenantId, limit: Option<u64>, had: Duration) -> Option<Fault> {
+        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant)).device_us;
+        over(QuotaKind::Device, used.saturating_add(had.as_micros() as u64), limit?)
     }
 
     /// Waits for no attempt of the tenant to run; false if that takes too long.
@@ -269,13 +272,25 @@ impl Admission {
         }
         let mut call = call.clone();
         call.assignment.limits = entry.policy.capped(call.assignment.limits);
-        let (looked, is_over) = (Mutex::new(Instant::now()), AtomicBool::new(false));
-        let meter = Meter { admission: self, tenant, limit: entry.quota.cpu_seconds, watch, looked, is_over };
+        let (began, is_over) = (Instant::now(), AtomicBool::new(false));
+        // Of one that computes on the processors alone no device is counted.
+        let device = Some(entry.quota.device_seconds).filter(|_| call.assignment.device != Device::Cpu);
+        if let Some(fault) = device.and_then(|limit| self.over_device(tenant, limit, Duration::ZERO)) {
+            return Err(fault);
+        }
+        let limits = (entry.quota.cpu_seconds, device.flatten());
+        let meter = Meter { admission: self, tenant, limits, began, watch, looked: Mutex::new(began), is_over };
         let mut outcome = match &call.assignment.task {
             Task::Examine { examination } => self.examine(tenant, &call, examination, &meter),
             _ => self.pool.run(tenant, &call, &meter),
         };
-        if let (true, Some(fault)) = (meter.is_over.into_inner(), self.over_cpu(tenant, entry.quota.cpu_seconds)) {
+        // By the clock that the meter went by, if there was a worker.
+        if device.is_some() && outcome.receipt.wall_us > 0 {
+            self.accounts.had_device(tenant, began.elapsed().as_micros() as u64);
+        }
+        if meter.is_over.load(Ordering::Relaxed)
+            && let Some(fault) = meter.over(Duration::ZERO)
+        {
             outcome.result = outcome.result.or(Err(fault));
         }
         // A disk that does not take it loses what a crash would.
@@ -304,14 +319,32 @@ fn failed(call: &Call, mut fault: Fault) -> Outcome {
     Outcome { result: Err(fault), receipt: Receipt::default() }
 }
 
-/// Stops an attempt when its tenant's CPU time is used up.
+/// A quota of a day's time that is used up.
+fn over(quota: QuotaKind, used_us: u64, limit: u64) -> Option<Fault> {
+    let used_ms = used_us / 1000;
+    let (used, most) = (Quantity::Milliseconds(used_ms).about(), Quantity::Milliseconds(limit.saturating_mul(1000)));
+    (used_ms / 1000 >= limit).then(|| Fault::quota(quota, format!("{used} today"), most))
+}
+
+/// Stops an attempt when its tenant's CPU time is used up, or its time with a device.
 struct Meter<'a> {
     admission: &'a Admission,
     tenant: &'a TenantId,
-    limit: Option<u64>,
+    /// Seconds of CPU, and with a device.
+    limits: (Option<u64>, Option<u64>),
+    began: Instant,
     watch: &'a dyn Watch,
     looked: Mutex<Instant>,
     is_over: AtomicBool,
+}
+
+impl Meter<'_> {
+    /// The attempt itself had a device for so long.
+    fn over(&self, had: Duration) -> Option<Fault> {
+        let (cpu, device) = self.limits;
+        let over_cpu = self.admission.over_cpu(self.tenant, cpu);
+        over_cpu.or_else(|| self.admission.over_device(self.tenant, device, had))
+    }
 }
 
 impl Watch for Meter<'_> {
@@ -320,11 +353,11 @@ impl Watch for Meter<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        if self.limit.is_some() {
+        if self.limits != (None, None) {
             let mut looked = locked(&self.looked);
             if looked.elapsed() >= METER {
                 *looked = Instant::now();
-                self.is_over.store(self.admission.over_cpu(self.tenant, self.limit).is_some(), Ordering::Relaxed);
+                self.is_over.store(self.over(self.began.elapsed()).is_some(), Ordering::Relaxed);
             }
         }
         self.is_over.load(Ordering::Relaxed) || self.watch.cancelled()

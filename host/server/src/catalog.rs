@@ -195,6 +195,7 @@ fn describing(
         seed: step.seed,
         logical_time_us: 0,
         limits: DESCRIBE_LIMITS,
+        device: Default::default(),
         checkpoint: None,
         task,
     };

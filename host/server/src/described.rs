@@ -49,12 +49,13 @@ mod tests {
     use super::*;
     use ports::{Assignment, Task};
     use std::path::PathBuf;
-    use types::{FileGrant, Limits};
+    use types::{Device, FileGrant, Limits};
 
     fn call(seed: u64, grants: Grants) -> Call {
         let (component, parameters, task) = (Digest::of(b"component"), serde_json::json!({}), Task::Discover);
         let (logical_time_us, limits, checkpoint) = (0, Limits::DEFAULT, None);
-        let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
+        let assignment =
+            Assignment { component, parameters, seed, logical_time_us, limits, device: Device::Cpu, checkpoint, task };
         Call { who: "step `a`".to_owned(), assignment, grants, base: PathBuf::new(), turn: Default::default() }
     }
 

@@ -42,6 +42,7 @@ pub enum About {
     Plugin,
     Parameter,
     Seed,
+    Device,
     Limit,
     Grant,
     Step,
@@ -64,6 +65,7 @@ impl About {
             Self::Plugin => "plugin",
             Self::Parameter => "parameter",
             Self::Seed => "seed",
+            Self::Device => "device",
             Self::Limit => "limit",
             Self::Grant => "grant",
             Self::Step => "step",
@@ -138,6 +140,7 @@ fn planned(step: &PlannedStep, say: &mut dyn FnMut(About, String, Value)) {
         }
     }
     say(About::Seed, "seed".to_owned(), json!(step.seed));
+    say(About::Device, "device".to_owned(), json!(step.device));
     for kind in LimitKind::ALL {
         say(About::Limit, kind.key().to_owned(), json!(step.limits.get(*kind)));
     }

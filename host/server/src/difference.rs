@@ -176,8 +176,8 @@ impl Found {
 
 /// What the other keys of a step say, each in its stored form.
 fn keys(step: &PlannedStep) -> BTreeMap<String, String> {
-    let PlannedStep { seed, limits, when, retry, pool, cache, each, .. } = step;
-    let said = json!({ "seed": seed, "limits": limits, "when": when, "retry": retry, "pool": pool, "cache": cache, "each": each });
+    let PlannedStep { seed, limits, device, when, retry, pool, cache, each, .. } = step;
+    let said = json!({ "seed": seed, "limits": limits, "device": device, "when": when, "retry": retry, "pool": pool, "cache": cache, "each": each });
     let mut keys = BTreeMap::new();
     for (key, value) in said.as_object().into_iter().flatten() {
         match value.as_object().filter(|_| matches!(key.as_str(), "limits" | "retry")) {

@@ -61,6 +61,7 @@ fn describing(name: &str, component: Digest) -> Call {
         seed: 0,
         logical_time_us: 0,
         limits: DESCRIBE_LIMITS,
+        device: Default::default(),
         checkpoint: None,
         task: Task::Describe { inputs: Vec::new() },
     };

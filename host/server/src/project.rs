@@ -7,7 +7,7 @@ use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use types::{FaultKind, Field, Id, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
+use types::{Device, FaultKind, Field, Id, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct CheckedStep {
     pub step: StepName,
     /// What it does: `collect`, `fit`, `gate`.
     pub work: String,
+    /// Where its tensors are computed.
+    #[serde(default)]
+    pub device: Device,
     pub plugin: Option<PluginName>,
     /// Columns of its tables; none for what is no table.
     pub outputs: BTreeMap<PortName, usize>,
@@ -123,7 +126,7 @@ impl Server {
         repin: Repin,
         notes: Notes<'_>,
     ) -> Result<Vec<(Plan, Bounded)>, Error> {
-        let policy = self.known(tenant)?.policy;
+        let (policy, devices) = (self.known(tenant)?.policy, worker::devices());
         let mut asked = Asked::default();
         let (mut plans, mut problems) = (Vec::new(), Vec::new());
         for name in names {
@@ -134,7 +137,11 @@ impl Server {
                 self.described(tenant, folder, &mut asked, step, ports, notes)
             };
             let built = plan::build(project, name, &mut describe);
-            match built.and_then(|mut plan| plan::bound(&mut plan, project, &policy).map(|bounded| (plan, bounded))) {
+            let bounded = built.and_then(|mut plan| {
+                let bounded = plan::bound(&mut plan, project, &policy);
+                together(bounded, plan::place(&mut plan, project, &policy, &devices)).map(|bounded| (plan, bounded))
+            });
+            match bounded {
                 Ok(plan) => plans.push(plan),
                 Err(wrong) => problems.extend(wrong),
             }
@@ -222,6 +229,14 @@ impl Server {
     }
 }
 
+/// Both, or the problems of both.
+fn together<T>(one: Result<T, Vec<Problem>>, other: Result<(), Vec<Problem>>) -> Result<T, Vec<Problem>> {
+    match (one, other) {
+        (Ok(one), Ok(())) => Ok(one),
+        (one, other) => Err([one.err(), other.err()].into_iter().flatten().flatten().collect()),
+    }
+}
+
 /// The project, or all of it that the pipeline needs.
 fn load(folder: &Path, pipeline: Option<&str>, settings: &Settings) -> Result<Project, Vec<Problem>> {
     match pipeline {
@@ -253,6 +268,7 @@ fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline
     let steps = plan.steps.iter().map(|step| CheckedStep {
         step: step.name.clone(),
         work: step.work.name().to_owned(),
+        device: step.device,
         plugin: step.work.plugin().map(|plugin| plugin.name.clone()),
         outputs: step.outputs.iter().map(|(port, columns)| (port.clone(), columns.len())).collect(),
     });

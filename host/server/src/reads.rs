@@ -8,8 +8,8 @@ use run::Choice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Against, Artifact, Cause, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName, PortName,
-    ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
+    Against, Artifact, Cause, Device, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName,
+    PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -115,6 +115,9 @@ pub struct StepDetail {
     pub parameters: Option<serde_json::Value>,
     pub seed: u64,
     pub limits: Limits,
+    /// Where its tensors are computed.
+    #[serde(default)]
+    pub device: Device,
     pub grants: Grants,
     pub inputs: Vec<StepInput>,
     /// `waiting`, `running`, `committed`, `failed`, `skipped`.
@@ -289,6 +292,7 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         parameters: plugin.map(|plugin| plugin.parameters.clone()),
         seed: step.seed,
         limits: step.limits,
+        device: step.device,
         grants: step.grants.clone(),
         inputs: step.work.inputs().into_iter().map(input).collect(),
         state: state.to_owned(),

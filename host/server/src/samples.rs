@@ -27,6 +27,7 @@ fn step(text: &str, work: Work) -> PlannedStep {
         work,
         seed: 7,
         limits: Limits::DEFAULT,
+        device: Default::default(),
         grants: Default::default(),
         outputs: BTreeMap::new(),
         when: Vec::new(),

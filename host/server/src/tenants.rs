@@ -77,6 +77,7 @@ pub struct QuotaChange {
     pub storage: Option<String>,
     pub attempts: Option<String>,
     pub cpu: Option<String>,
+    pub device: Option<String>,
     pub egress: Option<String>,
     pub requests: Option<String>,
 }
@@ -126,14 +127,16 @@ impl Server {
     pub fn tenant(&self, tenant: &TenantId) -> Result<TenantDetail, Error> {
         let (line, entry) = (self.line_of(tenant)?, self.known(tenant)?);
         let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
-        let Quota { storage_bytes, attempts, cpu_seconds, egress_bytes, requests } = entry.quota;
+        let Quota { storage_bytes, attempts, cpu_seconds, device_seconds, egress_bytes, requests } = entry.quota;
         let quota = |quota, unit, used, limit| QuotaLine { quota, unit, used, limit, rate: None };
         let (running, most) = (self.admission.running(tenant) as u64, attempts.map(u64::from));
-        let cpu_ms = cpu_seconds.map(|most| most.saturating_mul(1000));
+        let [cpu_ms, device_ms] =
+            [cpu_seconds, device_seconds].map(|seconds| seconds.map(|most| most.saturating_mul(1000)));
         let quotas = vec![
             quota(QuotaKind::Storage, Unit::Bytes, self.admission.storage_bytes(tenant)?, storage_bytes),
             quota(QuotaKind::Attempts, Unit::Attempts, running, most),
             quota(QuotaKind::Cpu, Unit::Milliseconds, used.cpu_us / 1000, cpu_ms),
+            quota(QuotaKind::Device, Unit::Milliseconds, used.device_us / 1000, device_ms),
             quota(QuotaKind::Egress, Unit::Bytes, used.egress_bytes, egress_bytes),
             QuotaLine {
                 rate: requests,
@@ -178,6 +181,7 @@ impl Server {
                 QuotaKind::Storage => &change.storage,
                 QuotaKind::Attempts => &change.attempts,
                 QuotaKind::Cpu => &change.cpu,
+                QuotaKind::Device => &change.device,
                 QuotaKind::Egress => &change.egress,
                 QuotaKind::Requests => &change.requests,
             };

@@ -7,8 +7,8 @@ use ports::{Answer, Assignment, Blobs, Call, Task, Times};
 use serde_json::Value;
 use std::path::PathBuf;
 use types::{
-    Artifact, DataType, Descriptor, Digest, Fault, Field, Grants, Id, Limits, Port, PortName, SavedFile, Schema,
-    TableRef, TenantId,
+    Artifact, DataType, Descriptor, Device, Digest, Fault, Field, Grants, Id, Limits, Port, PortName, SavedFile,
+    Schema, TableRef, TenantId,
 };
 
 /// The rows of the tables that an answer is timed with.
@@ -41,7 +41,8 @@ impl Server {
 
     fn asked(&self, tenant: &TenantId, component: Digest, params: &Value, task: Task) -> Result<Answer, Fault> {
         let (parameters, seed, logical_time_us, limits, checkpoint) = (params.clone(), 0, 0, LIMITS, None);
-        let assignment = Assignment { component, parameters, seed, logical_time_us, limits, checkpoint, task };
+        let assignment =
+            Assignment { component, parameters, seed, logical_time_us, limits, device: Device::Cpu, checkpoint, task };
         let (who, grants, base) = ("the plugin".to_owned(), Grants::default(), PathBuf::new());
         self.admission.at_once(tenant, &Call { who, assignment, grants, base, turn: Default::default() }, &Aside).result
     }

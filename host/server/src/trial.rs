@@ -229,6 +229,7 @@ impl Trial<'_> {
             seed: self.fixture.seed,
             logical_time_us: 0,
             limits: LIMITS,
+            device: Default::default(),
             checkpoint: None,
             task,
         };

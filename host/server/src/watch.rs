@@ -198,6 +198,7 @@ impl Server {
             seed: step.seed,
             logical_time_us: self.now_us(),
             limits: step.limits,
+            device: step.device,
             checkpoint: None,
             task: Task::Collect { cursor: cursor.clone() },
         };

@@ -3,8 +3,8 @@
 use crate::array::{Elements, array, by_type, in_rows};
 use crate::graph::{no_pull, pull, sum_to};
 use crate::lanes::Lanes;
+use crate::native::{Array, Native};
 use crate::{Error, Tensor, shape};
-use candle_core::{Result as Native, Tensor as Array};
 
 impl Tensor {
     /// As many elements, row-major, in another shape.
@@ -22,8 +22,8 @@ impl Tensor {
         if self.is_vacant() {
             return Self::vacant(shape, &[self]);
         }
-        let before = self.value.shape().clone();
-        Ok(Self::result(self.value.reshape(shape)?, [(self, pull(move |g| g.reshape(&before)))]))
+        let before = self.dims().to_vec();
+        Ok(Self::result(self.value.reshape(shape)?, [(self, pull(move |g| g.reshape(before.as_slice())))]))
     }
 
     /// Exchanges two dimensions.
@@ -60,8 +60,8 @@ impl Tensor {
         }
         let mut back = vec![0; rank];
         order.iter().enumerate().for_each(|(i, &dimension)| back[dimension] = i);
-        let value = self.value.permute(order)?;
-        Ok(Self::result(value, [(self, pull(move |g| g.permute(back.as_slice())))]))
+        let value = self.value.permute(&order)?;
+        Ok(Self::result(value, [(self, pull(move |g| g.permute(&back)))]))
     }
 
     /// Repeated to a larger shape, as operands are. Takes the memory of its shape.
@@ -85,6 +85,9 @@ impl Tensor {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.flip(dimension as u32));
         }
         let value = flipped(&self.value, dimension)?;
         Ok(Self::result(value, [(self, pull(move |g| flipped(g, dimension)))]))

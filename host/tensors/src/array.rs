@@ -1,9 +1,11 @@
 //! candle's arrays as slices of numbers, and loops over them on the step's cores.
 //!
-//! candle keeps memory, strides and matrix products. What is one pass over elements is a loop here: candle's own
+//! What lies on another device has no slice: `beside` computes there. candle keeps memory, strides and matrix products. What is one pass over elements is a loop here: candle's own
 //! element-wise kernels run on one core and a pass each, overflow by panic where they count, and take NaN each in its way.
 
-use candle_core::{Device, Error, Result as Native, Storage, StorageRef, Tensor as Array, WithDType};
+use crate::Error;
+use crate::native::{Array, Native};
+use candle_core::{Storage, StorageRef, WithDType};
 use num_traits::Float;
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -144,11 +146,10 @@ pub(crate) struct Elements<'a, T> {
 impl<'a, T: Number> Elements<'a, T> {
     /// Of an array that has no gaps and no other order; see [`Array::contiguous`].
     pub(crate) fn of(array: &'a Array) -> Native<Self> {
-        let (storage, layout) = array.storage_and_layout();
-        let (start, count) = (layout.start_offset(), array.elem_count());
-        let held = slice::<T>(&storage)?.len();
-        if !layout.is_contiguous() || start + count > held {
-            return Err(Error::Msg("an array has gaps where a slice was wanted".to_owned()));
+        let (storage, start) = array.storage()?;
+        let count = array.elem_count();
+        if start + count > slice::<T>(&storage)?.len() {
+            return Err(Error::Native("an array is longer than what it lies in".to_owned()));
         }
         Ok(Self { storage, range: start..start + count, of: PhantomData })
     }
@@ -156,8 +157,8 @@ impl<'a, T: Number> Elements<'a, T> {
 
 fn slice<T: Number>(storage: &Storage) -> Native<&[T]> {
     match storage {
-        Storage::Cpu(storage) => T::cpu_storage_as_slice(storage),
-        _ => Err(Error::Msg("an array lies on another device".to_owned())),
+        Storage::Cpu(storage) => Ok(T::cpu_storage_as_slice(storage)?),
+        _ => Err(Error::Native("an array lies on another device".to_owned())),
     }
 }
 
@@ -172,7 +173,7 @@ impl<T: Number> Deref for Elements<'_, T> {
 
 /// An array of these elements, which are as many as the shape says.
 pub(crate) fn array<T: Number>(elements: Vec<T>, shape: &[usize]) -> Native<Array> {
-    Array::from_vec(elements, shape, &Device::Cpu)
+    Array::of(elements, shape)
 }
 
 /// An array with the same value everywhere.

@@ -8,8 +8,8 @@
 use crate::array::{Elements, Real, array, by_real, in_rows};
 use crate::graph::pull;
 use crate::lanes;
+use crate::native::{Array, Native};
 use crate::{ELEMENTS_MAX, Error, Tensor, shape};
-use candle_core::{Result as Native, Tensor as Array};
 use std::ops::Range;
 
 /// Elements of columns that are made at a time, if more than one image is.
@@ -106,6 +106,8 @@ impl Tensor {
         let shape = shape::within_limits(shape)?;
         let made = if shape.contains(&0) || self.is_vacant() || kernels.is_vacant() {
             Self::vacant(&shape, &[self, kernels])?
+        } else if self.is_beside() {
+            Self::trip([self, kernels], |[x, kernels]| x.convolve(kernels, None, how))?
         } else {
             let (x, w) = (self.value.contiguous()?, kernels.value.contiguous()?);
             let value = by_real!(x, T => forward::<T>(&x, &w, geometry))?.reshape(shape.as_slice())?;
@@ -251,7 +253,7 @@ fn forward<T: Real>(x: &Array, kernels: &Array, geometry: Geometry) -> Native<Ar
             product.reshape((outputs, images.len(), places))
         });
         let groups = groups.collect::<Native<Vec<_>>>()?;
-        let turn = Array::cat(&groups, 0)?.transpose(0, 1)?.contiguous()?;
+        let turn = Array::cat(&groups.iter().collect::<Vec<_>>(), 0)?.transpose(0, 1)?.contiguous()?;
         made.extend_from_slice(&Elements::<T>::of(&turn)?);
     }
     array(made, &[geometry.images, geometry.outputs, places])
@@ -281,9 +283,9 @@ fn to_kernels<T: Real>(g: &Array, x: &Array, shape: &[usize], geometry: Geometry
         let turns = turns.collect::<Native<Vec<_>>>()?;
         match turns.as_slice() {
             [only] => Ok(only.clone()),
-            several => lanes::sum(&Array::stack(several, 0)?, 0)?.squeeze(0),
+            several => lanes::sum(&Array::stack(several)?, 0)?.squeeze(0),
         }
     };
     let groups = (0..geometry.groups).map(of_group).collect::<Native<Vec<_>>>()?;
-    Array::cat(&groups, 0)?.reshape(shape)
+    Array::cat(&groups.iter().collect::<Vec<_>>(), 0)?.reshape(shape)
 }

@@ -2,8 +2,9 @@
 
 use crate::array::{Elements, Number, Real, array, by_real, by_type, pieces};
 use crate::graph::{Pull, pull, sum_to};
-use crate::{ElementType, Error, Tensor, shape};
-use candle_core::{DType, Result as Native, Tensor as Array};
+use crate::native::{Array, Native};
+use crate::{ElementType, Error, Tensor, beside, shape};
+use candle_core::DType;
 
 /// Two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,11 +72,17 @@ impl Tensor {
                 }
             };
             if !shape.contains(&0) {
+                if self.is_beside() {
+                    return Self::trip([self, right], |[left, right]| left.binary(op, right));
+                }
                 return Ok(Self::constant(together(&self.value, &right.value, &shape, f)?));
             }
         }
         if shape.contains(&0) {
             return Self::vacant(&shape, &[self, right]);
+        }
+        if self.is_beside() {
+            return self.binary_beside(op, right);
         }
         let value = by_real!(self.value, T => value::<T>(op, &self.value, &right.value, &shape))?;
         if self.node.is_none() && right.node.is_none() {
@@ -87,7 +94,10 @@ impl Tensor {
 
     /// With a number on the right.
     pub fn binary_scalar(&self, op: Binary, right: f64) -> Result<Self, Error> {
-        self.binary(op, &Self::scalar(self.element_type(), right)?)
+        match self.is_beside() && !self.is_vacant() && self.element_type() != ElementType::Int64 {
+            true => self.binary_scalar_beside(op, right),
+            false => self.binary(op, &self.scalar(right)?),
+        }
     }
 
     /// 1 where it holds, else 0, in the operands' type. No gradient.
@@ -96,22 +106,26 @@ impl Tensor {
         if shape.contains(&0) {
             return Ok(Self::constant(Self::vacant(&shape, &[self])?.value));
         }
+        if self.is_beside() {
+            return Ok(Self::constant(beside::compared(op, &self.value, &right.value)?));
+        }
         let holds = by_type!(self.value, T => compared::<T>(op, &self.value, &right.value, &shape))?;
         Ok(Self::constant(holds))
     }
 
     /// With a number on the right. No gradient.
     pub fn compare_scalar(&self, op: Comparison, right: f64) -> Result<Self, Error> {
-        self.compare(op, &Self::scalar(self.element_type(), right)?)
+        self.compare(op, &self.scalar(right)?)
     }
 
-    /// A number as an operand.
-    fn scalar(element_type: ElementType, value: f64) -> Result<Self, Error> {
+    /// A number as an operand beside this one.
+    pub(crate) fn scalar(&self, value: f64) -> Result<Self, Error> {
+        let element_type = self.element_type();
         let fits = value.fract() == 0.0 && value.abs() <= (1u64 << 53) as f64;
         if element_type == ElementType::Int64 && !fits {
             return Err(Error::invalid("right", format!("is {value}, expected a whole number beside an int64")));
         }
-        Self::full(&[], element_type, value)
+        Self::full(&[], element_type, value)?.on(&self.value.device())
     }
 
     /// This where `condition` is not 0, else `otherwise`; all three broadcast.
@@ -120,6 +134,9 @@ impl Tensor {
         let shape = shape::broadcast("select", &both, condition.dims())?;
         if shape.contains(&0) {
             return Self::vacant(&shape, &[self, otherwise]);
+        }
+        if self.is_beside() {
+            return self.select_beside(condition, otherwise, &shape);
         }
         let wide = condition.value.broadcast_as(shape.as_slice())?.contiguous()?;
         let mask = by_type!(wide, T => {

@@ -5,24 +5,24 @@
 
 use crate::array::{Elements, array, by_real, zip};
 use crate::lanes;
-use candle_core::{Result, Tensor as Array};
+use crate::native::{Array, Native};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Gradient of the result -> gradient of one operand, of the operand's shape and type.
-pub(crate) type Pull = Box<dyn Fn(&Array) -> Result<Array> + Send + Sync>;
+pub(crate) type Pull = Box<dyn Fn(&Array) -> Native<Array> + Send + Sync>;
 
 /// A function as a [`Pull`].
-pub(crate) fn pull(function: impl Fn(&Array) -> Result<Array> + Send + Sync + 'static) -> Pull {
+pub(crate) fn pull(function: impl Fn(&Array) -> Native<Array> + Send + Sync + 'static) -> Pull {
     Box::new(function)
 }
 
 /// The pull of an operand that the result does not depend on, at least nowhere by more than zero.
 pub(crate) fn no_pull(operand: &Array) -> Pull {
     // Shape and type only: the operand itself may be dropped meanwhile.
-    let (shape, dtype) = (operand.shape().clone(), operand.dtype());
-    pull(move |gradient| Array::zeros(&shape, dtype, gradient.device()))
+    let (shape, dtype) = (operand.dims().to_vec(), operand.dtype());
+    pull(move |gradient| Array::zeros(&gradient.device(), &shape, dtype))
 }
 
 /// One operation that happened, or a variable (no edges).
@@ -72,7 +72,7 @@ impl Drop for Node {
 }
 
 /// The gradients of the leaves that a result depends on, by the leaf's number. `seed` is the gradient of the result.
-pub(crate) fn backward(result: &Arc<Node>, seed: Array) -> Result<HashMap<u64, Array>> {
+pub(crate) fn backward(result: &Arc<Node>, seed: Array) -> Native<HashMap<u64, Array>> {
     let mut leaves = HashMap::new();
     // The highest number first: all results of a node are done before the node itself. The order is always the same,
     // so sums have the same rounding.
@@ -94,9 +94,12 @@ pub(crate) fn backward(result: &Arc<Node>, seed: Array) -> Result<HashMap<u64, A
     Ok(leaves)
 }
 
-fn add(left: &Array, right: &Array) -> Result<Array> {
+fn add(left: &Array, right: &Array) -> Native<Array> {
     if left.elem_count() == 0 {
         return Ok(left.clone());
+    }
+    if left.is_beside() {
+        return left.plus(right);
     }
     let (left, right) = (left.contiguous()?, right.contiguous()?);
     by_real!(left, T => {
@@ -105,7 +108,7 @@ fn add(left: &Array, right: &Array) -> Result<Array> {
 }
 
 /// A gradient of a broadcast result as that of an operand of this shape: summed over what was repeated.
-pub(crate) fn sum_to(gradient: &Array, shape: &[usize]) -> Result<Array> {
+pub(crate) fn sum_to(gradient: &Array, shape: &[usize]) -> Native<Array> {
     if gradient.dims() == shape {
         return Ok(gradient.clone());
     }

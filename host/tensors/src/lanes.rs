@@ -3,7 +3,7 @@
 //! Every sum has one order whatever the number of cores, so its last bit is always the same.
 
 use crate::array::{Elements, Number, Real, array, by_type, in_rows, pieces};
-use candle_core::{Result as Native, Tensor as Array};
+use crate::native::{Array, Native};
 
 /// Sums that are made side by side, so that one need not wait for the last.
 const SIDES: usize = 8;
@@ -44,6 +44,9 @@ pub(crate) fn kept(shape: &[usize], dimension: usize) -> Vec<usize> {
 /// The sum along a dimension, which keeps length 1.
 pub(crate) fn sum(x: &Array, dimension: usize) -> Native<Array> {
     let (x, lanes) = (x.contiguous()?, Lanes::of(x.dims(), dimension));
+    if x.is_beside() {
+        return x.sum(dimension);
+    }
     by_type!(x, T => array(sums(&Elements::<T>::of(&x)?, lanes), &kept(x.dims(), dimension)))
 }
 

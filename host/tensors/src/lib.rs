@@ -10,17 +10,23 @@
 //! gradients in silence, recurses once an operation, computes gradients that nobody needs and takes some at a kink (relu, abs,
 //! ties of max) otherwise than PyTorch. Ours is a loop.
 //!
+//! What lies on a GPU (`device`) is computed there by candle's kernels (`beside`), or takes a trip to the processors and back: which
+//! does which is listed in `docs/devices.md`.
+//!
 //! Every argument is a stranger's: it is checked before candle sees it. An operation whose result has no elements does not
 //! reach candle at all (some of its kernels assume at least one).
 
 mod arrangement;
 mod array;
+mod beside;
 mod convolution;
+mod device;
 mod elementwise;
 mod finite;
 mod graph;
 mod lanes;
 mod loss;
+mod native;
 mod normalisation;
 mod optimiser;
 mod pooling;
@@ -38,6 +44,7 @@ mod unary;
 mod variable;
 
 pub use convolution::Convolution;
+pub use device::{CUDA, Device};
 pub use elementwise::{Binary, Comparison};
 pub use finite::{Finiteness, NotFinite, finiteness};
 pub use loss::{Distance, binary_cross_entropy, cross_entropy, regression_loss};
@@ -61,6 +68,12 @@ pub enum Error {
     /// Shapes that do not fit the operation or each other.
     #[error("{operation}: expected {expected}, got {got}")]
     Shape { operation: &'static str, expected: String, got: String },
+    /// The tensors of a device would take more of its memory than they may.
+    #[error("tensors would take {used} bytes of the device, the limit is {limit}")]
+    DeviceMemory { used: u64, limit: u64 },
+    /// A device that is not there, or whose driver refuses us.
+    #[error("cannot compute on `{name}`: {reason}")]
+    Device { name: types::Device, reason: String },
     /// candle refused what our checks let through: our mistake, not the guest's.
     #[error("tensor kernel failed: {0}")]
     Native(String),

@@ -3,9 +3,9 @@
 use crate::array::{Elements, Number, Real, array, by_real, by_type, in_rows};
 use crate::graph::pull;
 use crate::lanes::{self, row_sum};
+use crate::native::{Array, Native};
 use crate::unary::{sigmoid, softplus};
-use crate::{ElementType, Error, Tensor};
-use candle_core::{Result as Native, Tensor as Array};
+use crate::{Device, ElementType, Error, Tensor, beside};
 
 /// How far a prediction p is from the truth y, with d = p - y.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,42 @@ impl Distance {
         }
     }
 
+    /// The same of arrays on another device than the processors; so is the slope below.
+    fn value_beside(self, d: &Array) -> Native<Array> {
+        match self {
+            Self::Squared => d.times(d),
+            Self::Absolute => d.abs(),
+            Self::Huber(delta) => {
+                let far = d.abs()?.affine(delta, -delta * delta / 2.0)?;
+                Self::is_near(d, delta)?.choose(&d.times(d)?.affine(0.5, 0.0)?, &far)
+            }
+            Self::Quantile(q) => {
+                let zero = Array::zeros(&d.device(), &[], d.dtype())?;
+                d.lt(&zero)?.choose(&d.affine(-q, 0.0)?, &d.affine(1.0 - q, 0.0)?)
+            }
+        }
+    }
+
+    fn slope_beside(self, d: &Array) -> Native<Array> {
+        match self {
+            Self::Squared => d.affine(2.0, 0.0),
+            Self::Absolute => beside::sign(d),
+            Self::Huber(delta) => {
+                Self::is_near(d, delta)?.choose(&d.contiguous()?, &beside::sign(d)?.affine(delta, 0.0)?)
+            }
+            Self::Quantile(q) => {
+                let zero = Array::zeros(&d.device(), &[], d.dtype())?;
+                let sign = beside::sign(d)?;
+                d.lt(&zero)?.choose(&sign.affine(q, 0.0)?, &sign.affine(1.0 - q, 0.0)?)
+            }
+        }
+    }
+
+    fn is_near(d: &Array, delta: f64) -> Native<Array> {
+        let most = Array::zeros(&d.device(), &[], d.dtype())?.affine(1.0, delta)?;
+        d.abs()?.le(&most)
+    }
+
     fn slope(self, d: f64) -> f64 {
         let sign = if d == 0.0 { 0.0 } else { d.signum() };
         match self {
@@ -64,6 +100,14 @@ pub fn regression_loss(
     weights: Option<&Tensor>,
 ) -> Result<Tensor, Error> {
     distance.check()?;
+    if predictions.is_beside() {
+        let checked = Terms::check("regression-loss", "predictions", predictions, targets, weights)?;
+        return checked.mean_beside(
+            move |p, y| distance.value_beside(&p.minus(y)?),
+            move |p, y| distance.slope_beside(&p.minus(y)?),
+            move |p, y| distance.slope_beside(&p.minus(y)?)?.neg(),
+        );
+    }
     let of_prediction = move |p: f64, y: f64| distance.slope(p - y);
     let rule = Rule {
         operation: "regression-loss",
@@ -77,6 +121,14 @@ pub fn regression_loss(
 
 /// Mean of log(1 + exp(x)) - x y over all elements, each times its weight; the weights are not normalised, as in PyTorch.
 pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor, weights: Option<&Tensor>) -> Result<Tensor, Error> {
+    if logits.is_beside() {
+        let checked = Terms::check("binary-cross-entropy", "logits", logits, targets, weights)?;
+        return checked.mean_beside(
+            |x, y| beside::softplus(x)?.minus(&x.times(y)?),
+            |x, y| beside::sigmoid(x)?.minus(y),
+            |x, _| x.neg(),
+        );
+    }
     let rule = Rule {
         operation: "binary-cross-entropy",
         name: "logits",
@@ -103,17 +155,7 @@ fn mean_of(
     targets: &Tensor,
     weights: Option<&Tensor>,
 ) -> Result<Tensor, Error> {
-    predictions.expect_real(rule.name)?;
-    let (shape, name) = (predictions.dims().to_vec(), rule.name);
-    for (other_name, other) in [("targets", Some(targets)), ("weights", weights)] {
-        if let Some(other) = other {
-            other.expect_type(other_name, predictions.element_type())?;
-            other.expect_shape(rule.operation, other_name, &shape)?;
-        }
-    }
-    if predictions.is_vacant() {
-        return Err(Error::invalid(name, format!("has shape {shape:?}, expected at least one element")));
-    }
+    Terms::check(rule.operation, rule.name, predictions, targets, weights)?;
     let x = predictions.value.contiguous()?;
     let y = targets.value.contiguous()?;
     let w = weights.map(|weights| weights.value.contiguous()).transpose()?;
@@ -144,6 +186,70 @@ fn mean_of(
     operands.push((targets, back(Box::new(rule.by_target))));
     operands.extend(to_weights);
     Ok(Tensor::result_of(value, operands))
+}
+
+/// What a loss is the mean of: of one shape and type, with at least one element.
+struct Terms<'a> {
+    predictions: &'a Tensor,
+    targets: &'a Tensor,
+    weights: Option<&'a Tensor>,
+}
+
+impl<'a> Terms<'a> {
+    fn check(
+        operation: &'static str,
+        name: &'static str,
+        predictions: &'a Tensor,
+        targets: &'a Tensor,
+        weights: Option<&'a Tensor>,
+    ) -> Result<Self, Error> {
+        predictions.expect_real(name)?;
+        let shape = predictions.dims();
+        for (other_name, other) in [("targets", Some(targets)), ("weights", weights)] {
+            if let Some(other) = other {
+                other.expect_type(other_name, predictions.element_type())?;
+                other.expect_shape(operation, other_name, shape)?;
+            }
+        }
+        if predictions.is_vacant() {
+            return Err(Error::invalid(name, format!("has shape {shape:?}, expected at least one element")));
+        }
+        Ok(Self { predictions, targets, weights })
+    }
+
+    /// The mean of a rule's values on another device than the processors, and its slopes.
+    fn mean_beside(
+        self,
+        value: impl ArrayRule + Copy,
+        by_prediction: impl ArrayRule,
+        by_target: impl ArrayRule,
+    ) -> Result<Tensor, Error> {
+        let Self { predictions, targets, weights } = self;
+        let (x, y) = (predictions.value.contiguous()?, targets.value.contiguous()?);
+        let w = weights.map(|weights| weights.value.contiguous()).transpose()?;
+        let count = x.elem_count();
+        let terms = weighted(value(&x, &y)?, w.as_ref())?;
+        let mean = terms.reshape(count)?.sum(0)?.affine(1.0 / count as f64, 0.0)?.reshape(())?;
+        let back = |rule: Box<dyn ArrayRule>, w: Option<Array>| {
+            let (x, y) = (x.clone(), y.clone());
+            pull(move |g| weighted(rule(&x, &y)?, w.as_ref())?.times(g)?.affine(1.0 / count as f64, 0.0))
+        };
+        let mut operands = vec![(predictions, back(Box::new(by_prediction), w.clone()))];
+        operands.push((targets, back(Box::new(by_target), w)));
+        operands.extend(weights.map(|weights| (weights, back(Box::new(value), None))));
+        Ok(Tensor::result_of(mean, operands))
+    }
+}
+
+/// Predictions and targets -> a number for each, on their device.
+trait ArrayRule: Fn(&Array, &Array) -> Native<Array> + Send + Sync + 'static {}
+impl<F: Fn(&Array, &Array) -> Native<Array> + Send + Sync + 'static> ArrayRule for F {}
+
+fn weighted(terms: Array, w: Option<&Array>) -> Native<Array> {
+    match w {
+        Some(w) => terms.times(w),
+        None => Ok(terms),
+    }
 }
 
 /// Prediction and target -> a number.
@@ -184,8 +290,12 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, Error>
         targets.expect_type("targets", logits.element_type())?;
     }
     targets.expect_shape("cross-entropy", "targets", &[rows])?;
+    let targets = targets.on(&Device::default())?;
     let classes = by_type!(targets.value, T => class_positions::<T>(&targets.value, classes))?;
     let x = logits.value.contiguous()?;
+    if x.is_beside() {
+        return cross_entropy_beside(logits, &x, &classes);
+    }
     let (value, totals) = by_real!(x, T => log_likelihood::<T>(&x, &classes))?;
     let back = pull(move |g| {
         by_real!(x, T => {
@@ -193,6 +303,24 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, Error>
             shares::<T>(&x, &totals, &classes, share)
         })
     });
+    Ok(Tensor::result(value, [(logits, back)]))
+}
+
+/// The mean over rows of log(sum(exp(x))) - x at the class, where x lies. What the classes are is brought there as a mask.
+fn cross_entropy_beside(logits: &Tensor, x: &Array, classes: &[usize]) -> Result<Tensor, Error> {
+    let (rows, width) = (x.dims()[0], x.dims()[1]);
+    let mask = by_real!(x, T => {
+        let mut mask = vec![T::default(); rows * width];
+        mask.chunks_exact_mut(width).zip(classes).for_each(|(row, &class)| row[class] = T::ONE);
+        array(mask, x.dims())
+    })?;
+    let mask = mask.on(&x.device())?;
+    let top = x.largest(1)?;
+    let totals = x.minus(&top)?.exp()?.sum(1)?.log()?.plus(&top)?;
+    let terms = totals.minus(&x.times(&mask)?.sum(1)?)?;
+    let value = terms.sum(0)?.affine(1.0 / rows as f64, 0.0)?.reshape(())?;
+    let x = x.clone();
+    let back = pull(move |g| x.minus(&totals)?.exp()?.minus(&mask)?.times(g)?.affine(1.0 / rows as f64, 0.0));
     Ok(Tensor::result(value, [(logits, back)]))
 }
 

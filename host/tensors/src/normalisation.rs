@@ -3,8 +3,8 @@
 use crate::array::{Elements, Real, array, by_real, in_rows, zip};
 use crate::graph::pull;
 use crate::lanes::row_sum;
+use crate::native::{Array, Native};
 use crate::{Error, Tensor, random};
-use candle_core::{Result as Native, Tensor as Array};
 
 impl Tensor {
     /// (x - mean) / sqrt(variance + epsilon) over the last dimension, times `weight`, plus `bias`.
@@ -17,7 +17,11 @@ impl Tensor {
             let expected = "at least one dimension".to_owned();
             return Err(Error::Shape { operation: "layer-norm", expected, got: "shape []".to_owned() });
         };
-        let mut made = if self.is_vacant() { self.clone() } else { self.normalised(epsilon)? };
+        let mut made = match (self.is_vacant(), self.is_beside()) {
+            (true, _) => self.clone(),
+            (false, true) => self.normalised_beside(epsilon)?,
+            (false, false) => self.normalised(epsilon)?,
+        };
         if let Some(weight) = weight {
             weight.expect_shape("layer-norm", "weight", &[width])?;
             made = made.binary(crate::Binary::Mul, weight)?;
@@ -54,12 +58,17 @@ impl Tensor {
             let kept = random::bernoulli(seed, x.elem_count(), 1.0 - probability, |kept| if kept { keep } else { T::default() });
             array(kept, x.dims())
         })?;
+        // Numbers of a seed are made on the processors, the same for every device.
+        let mask = mask.on(&x.device())?;
         let value = masked(&x, &mask)?;
         Ok(Self::result(value, [(self, pull(move |g| masked(g, &mask)))]))
     }
 }
 
 fn masked(x: &Array, mask: &Array) -> Native<Array> {
+    if x.is_beside() {
+        return x.times(mask);
+    }
     let x = x.contiguous()?;
     by_real!(x, T => array(zip(&Elements::<T>::of(&x)?, &Elements::<T>::of(mask)?, |x, mask| x * mask), x.dims()))
 }
@@ -67,7 +76,7 @@ fn masked(x: &Array, mask: &Array) -> Native<Array> {
 /// Rows with mean 0 and variance 1, and by what each was multiplied.
 fn standardized<T: Real>(x: &Array, epsilon: f64) -> Native<(Array, Vec<f64>)> {
     let elements = Elements::<T>::of(x)?;
-    let width = x.dim(x.rank() - 1)?;
+    let width = x.dims()[x.rank() - 1];
     let moments = |row: &[T]| {
         let mean = row_sum(row) / width as f64;
         let variance = row.iter().map(|&x| T::plus(-mean, x).powi(2)).sum::<f64>() / width as f64;

@@ -1,9 +1,9 @@
 //! Gradients and a learning rate -> the next value of each variable.
 
 use crate::array::{Elements, Real, array, by_real};
+use crate::native::{Array, Native};
 use crate::step::{Adamw, Memory, Remembered, Sgd, Stride};
-use crate::{Error, Tensor, Variable, gradients};
-use candle_core::{Result as Native, Tensor as Array};
+use crate::{Device, Error, Tensor, Variable, beside, gradients};
 use std::collections::BTreeMap;
 
 /// How an optimiser steps.
@@ -112,6 +112,9 @@ impl Optimiser {
 
     fn step_one<T: Remembered>(&mut self, i: usize, gradient: &Array, stride: Stride) -> Native<()> {
         let (x, gradient) = (self.variables[i].array(), gradient.contiguous()?);
+        if x.is_beside() {
+            return self.step_beside(i, &x, &gradient, stride);
+        }
         let parts = self.method.memories().len();
         let memory = self.memories[i].get_or_insert_with(|| Memory::new::<T>(parts, x.elem_count()));
         let (elements, gradient) = (Elements::<T>::of(&x)?, Elements::<T>::of(&gradient)?);
@@ -123,6 +126,24 @@ impl Optimiser {
         Ok(())
     }
 
+    fn step_beside(&mut self, i: usize, x: &Array, gradient: &Array, stride: Stride) -> Native<()> {
+        let parts = self.method.memories().len();
+        if x.elem_count() == 0 {
+            return Ok(());
+        }
+        let before = match &self.memories[i] {
+            Some(Memory::Beside(parts)) => parts.clone(),
+            _ => (0..parts).map(|_| beside::zeros_like(x)).collect::<Native<Vec<_>>>()?,
+        };
+        let (next, memory) = match self.method {
+            Method::Sgd(sgd) => sgd.next_beside(x, gradient, before, stride),
+            Method::Adamw(adamw) => adamw.next_beside(x, gradient, before, stride),
+        }?;
+        self.memories[i] = Some(Memory::Beside(memory));
+        self.variables[i].replace(next);
+        Ok(())
+    }
+
     /// What it remembers, by name.
     pub fn save(&self) -> Result<Vec<(String, Tensor)>, Error> {
         let steps = Tensor::constant(array(vec![self.steps as i64], &[])?);
@@ -130,10 +151,7 @@ impl Optimiser {
         for (variable, memory) in self.variables.iter().zip(&self.memories) {
             let x = variable.array();
             for (i, name) in self.method.memories().iter().enumerate() {
-                let part = by_real!(x, T => {
-                    let part = memory.clone().and_then(|mut memory| Some(T::parts(&mut memory)?[i].clone()));
-                    array(part.unwrap_or_else(|| vec![T::default(); x.elem_count()]), x.dims())
-                })?;
+                let part = remembered(&x, memory.as_ref(), i)?;
                 if state.insert(format!("{}.{name}", variable.name()), Tensor::constant(part)).is_some() {
                     return Err(Error::invalid(
                         variable.name(),
@@ -169,10 +187,25 @@ impl Optimiser {
             let names = self.method.memories().iter().map(|name| format!("{}.{name}", self.variables[i].name()));
             let parts: Vec<&Array> = names.filter_map(|name| given.get(name.as_str()).map(|it| &it.value)).collect();
             let x = self.variables[i].array();
-            self.memories[i] = Some(by_real!(x, T => Memory::from_parts::<T>(&parts))?);
+            self.memories[i] = Some(match x.is_beside() {
+                true => Memory::Beside(parts.iter().map(|part| part.on(&x.device())).collect::<Native<_>>()?),
+                false => by_real!(x, T => Memory::from_parts::<T>(&parts))?,
+            });
         }
         self.steps = steps as u64;
         Ok(())
+    }
+}
+
+/// A part of what is remembered of a variable; zeros before the first step.
+fn remembered(x: &Array, memory: Option<&Memory>, part: usize) -> Native<Array> {
+    match memory {
+        Some(Memory::Beside(parts)) => parts.get(part).map_or_else(|| beside::zeros_like(x), |part| Ok(part.clone())),
+        _ if x.is_beside() => beside::zeros_like(x),
+        memory => by_real!(x, T => {
+            let part = memory.cloned().and_then(|mut memory| Some(T::parts(&mut memory)?[part].clone()));
+            array(part.unwrap_or_else(|| vec![T::default(); x.elem_count()]), x.dims())
+        }),
     }
 }
 
@@ -190,6 +223,11 @@ fn sum_of_squares<T: Real>(gradient: &Array) -> Native<f64> {
         return Ok(0.0);
     }
     let gradient = gradient.contiguous()?;
+    if gradient.is_beside() {
+        let wide = gradient.reshape(gradient.elem_count())?.as_type(candle_core::DType::F64)?;
+        let sum = wide.times(&wide)?.sum(0)?.on(&Device::default())?;
+        return Ok(Elements::<f64>::of(&sum)?.first().copied().unwrap_or_default());
+    }
     let elements = Elements::<T>::of(&gradient)?;
     let (chunks, rest) = elements.as_chunks::<8>();
     let mut sides = [0.0; 8];

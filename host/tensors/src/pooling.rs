@@ -3,8 +3,8 @@
 use crate::array::{Elements, Real, array, by_real, in_rows};
 use crate::convolution::{Axis, each_dimension};
 use crate::graph::pull;
+use crate::native::{Array, Native};
 use crate::{Error, Tensor, shape};
-use candle_core::{Result as Native, Tensor as Array};
 
 /// What a window becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,9 @@ impl Tensor {
         let shape = shape::within_limits(shape)?;
         if shape.contains(&0) || self.is_vacant() {
             return Self::vacant(&shape, &[self]);
+        }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.pool(op, window));
         }
         let (x, before) = (self.value.contiguous()?, self.dims().to_vec());
         match op {

@@ -2,8 +2,9 @@
 
 use crate::array::{Elements, Real, in_rows};
 use crate::graph::{Pull, pull, sum_to};
+use crate::native::{Array, Native};
 use crate::{Error, Tensor, shape};
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result as Native, Tensor as Array};
+use candle_core::{CpuStorage, InplaceOp1, Layout};
 
 impl Tensor {
     /// Matrix product of the last two dimensions; the others broadcast.
@@ -51,7 +52,13 @@ impl Tensor {
         weights.expect_type("weights", self.element_type())?;
         bias.expect_type("bias", self.element_type())?;
         let value = product(&self.value, &weights.value)?;
-        value.inplace_op1(&PlusRow(bias.value.contiguous()?))?;
+        let value = match value.is_beside() {
+            true => value.plus(&bias.value)?,
+            false => {
+                value.change(&PlusRow(bias.value.contiguous()?))?;
+                value
+            }
+        };
         let (to_left, to_weights) = back(&self.value, &weights.value);
         let width = bias.dims().to_vec();
         let to_bias = pull(move |g| sum_to(g, &width));
@@ -67,10 +74,11 @@ impl InplaceOp1 for PlusRow {
         "linear"
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Native<()> {
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        let wrong = |error: Error| candle_core::Error::Msg(error.to_string());
         match storage {
-            CpuStorage::F64(matrix) => plus_row(matrix, &Elements::of(&self.0)?),
-            CpuStorage::F32(matrix) => plus_row(matrix, &Elements::of(&self.0)?),
+            CpuStorage::F64(matrix) => plus_row(matrix, &Elements::of(&self.0).map_err(wrong)?),
+            CpuStorage::F32(matrix) => plus_row(matrix, &Elements::of(&self.0).map_err(wrong)?),
             _ => return Err(candle_core::Error::Msg("a product is of floats".to_owned())),
         }
         Ok(())
@@ -116,13 +124,12 @@ fn product(a: &Array, b: &Array) -> Native<Array> {
     if b.rank() == 2 {
         let mut shape = a.dims().to_vec();
         shape.pop();
-        shape.push(b.dim(1)?);
+        shape.push(b.dims()[1]);
         return rows(a)?.matmul(&plain(b)?)?.reshape(shape);
     }
-    let batch = a.shape().clone().into_dims();
+    let batch = a.dims();
     let other = b.dims();
-    let leading = shape::broadcast("matmul", &batch[..batch.len() - 2], &other[..other.len() - 2])
-        .map_err(|error| candle_core::Error::Msg(error.to_string()))?;
+    let leading = shape::broadcast("matmul", &batch[..batch.len() - 2], &other[..other.len() - 2])?;
     let product = stack(a, &leading)?.matmul(&stack(b, &leading)?)?;
     let mut shape = leading;
     shape.extend_from_slice(&product.dims()[1..]);
@@ -133,7 +140,7 @@ fn product(a: &Array, b: &Array) -> Native<Array> {
 fn rows(x: &Array) -> Native<Array> {
     match x.rank() {
         2 => plain(x),
-        _ => x.reshape(((), x.dim(x.rank() - 1)?)),
+        rank => x.reshape((x.dims()[..rank - 1].iter().product::<usize>(), x.dims()[rank - 1])),
     }
 }
 

@@ -4,8 +4,9 @@ use crate::array::{Elements, Number, Real, array, by_real, by_type};
 use crate::elementwise::together;
 use crate::graph::pull;
 use crate::lanes::{self, Lanes};
+use crate::native::{Array, Native};
 use crate::{Error, Tensor, shape};
-use candle_core::{DType, Result as Native, Tensor as Array};
+use candle_core::DType;
 
 /// Many elements -> one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +57,15 @@ impl Tensor {
             _ if self.is_vacant() => Self::vacant(&shape, &[self])?,
             Reduction::Sum => self.sum_along(dimension)?,
             Reduction::Mean => self.sum_along(dimension)?.binary_scalar(crate::Binary::Div, length as f64)?,
+            Reduction::Max | Reduction::Min if self.is_beside() => {
+                Self::trip([self], |[x]| x.reduce_along(op, dimension, true))?
+            }
             Reduction::Max | Reduction::Min => {
                 let positions = lanes::extremes(&self.value, dimension, op == Reduction::Max)?;
                 self.picked(positions, dimension)?
             }
+            Reduction::Variance if self.is_beside() => self.variance_beside(dimension)?,
+            Reduction::LogSumExp if self.is_beside() => self.log_sum_exp_beside(dimension)?,
             Reduction::Variance => self.variance_along(dimension)?,
             Reduction::LogSumExp => self.log_sum_exp_along(dimension)?,
         };
@@ -71,9 +77,9 @@ impl Tensor {
     }
 
     fn sum_along(&self, dimension: usize) -> Result<Self, Error> {
-        let shape = self.value.shape().clone();
+        let shape = self.dims().to_vec();
         let value = lanes::sum(&self.value, dimension)?;
-        Ok(Self::result(value, [(self, pull(move |g| g.broadcast_as(&shape)))]))
+        Ok(Self::result(value, [(self, pull(move |g| g.broadcast_as(shape.as_slice())))]))
     }
 
     /// In two passes; the gradient is 2 (x - mean) / n.
@@ -125,6 +131,9 @@ impl Tensor {
         if self.is_vacant() {
             return Ok(Self::constant(array::<i64>(Vec::new(), &shape)?));
         }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.position_of(operation, dimension as u32, largest));
+        }
         Ok(Self::constant(lanes::extremes(&self.value, dimension, largest)?.reshape(shape)?))
     }
 
@@ -134,6 +143,9 @@ impl Tensor {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return self.softmax_beside(dimension);
         }
         let y = by_real!(self.value, T => along::<T>(&[&self.value], dimension, softmax))?;
         let kept = y.clone();
@@ -154,6 +166,9 @@ impl Tensor {
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
         }
+        if self.is_beside() {
+            return self.log_softmax_beside(dimension);
+        }
         let y = by_real!(self.value, T => along::<T>(&[&self.value], dimension, |given, out| {
             let total = lanes::log_sum_exp(&given[0]);
             out.iter_mut().zip(&given[0]).for_each(|(out, &x)| *out = x - total);
@@ -173,6 +188,9 @@ impl Tensor {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.cumulative_sum(dimension as u32));
         }
         let value = by_type!(self.value, T => along::<T>(&[&self.value], dimension, |given, out| {
             running(given[0].iter().zip(out));

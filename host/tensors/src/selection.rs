@@ -5,8 +5,9 @@
 use crate::array::{Elements, Number, array, by_real, by_type, in_rows};
 use crate::graph::pull;
 use crate::lanes::Lanes;
-use crate::{ElementType, Error, Tensor, shape};
-use candle_core::{DType, Result as Native, Tensor as Array};
+use crate::native::{Array, Native};
+use crate::{Device, ElementType, Error, Tensor, shape};
+use candle_core::DType;
 
 impl Tensor {
     /// The elements at these positions along a dimension, in this order.
@@ -31,6 +32,9 @@ impl Tensor {
         if shape.contains(&0) {
             return Self::vacant(&shape, &[self]);
         }
+        if self.is_beside() {
+            return self.taken_beside(dimension, positions, &shape);
+        }
         let positions = positions.value.contiguous()?;
         let x = self.value.contiguous()?;
         let value = by_type!(x, T => taken::<T>(&x, dimension, &positions, &shape))?;
@@ -45,6 +49,9 @@ impl Tensor {
         positions.expect_positions("positions", self.dims()[dimension])?;
         if positions.is_vacant() {
             return Self::vacant(positions.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return Self::trip([self, positions], |[x, positions]| x.gather(dimension as u32, positions));
         }
         self.picked(positions.value.clone(), dimension)
     }
@@ -83,6 +90,11 @@ impl Tensor {
             let none = crate::graph::no_pull(&values.value);
             return Ok(Self::result(same, [(self, pull(|g| Ok(g.clone()))), (values, none)]));
         }
+        if self.is_beside() {
+            return Self::trip([self, positions, values], |[x, positions, values]| {
+                x.scatter_add(dimension as u32, positions, values)
+            });
+        }
         let places = places(self.dims(), dimension, &positions.value)?;
         let x = self.value.contiguous()?;
         let value = by_type!(x, T => {
@@ -103,6 +115,9 @@ impl Tensor {
     pub fn one_hot(&self, classes: u32, element_type: ElementType) -> Result<Self, Error> {
         self.expect_positions("tensor", classes as usize)?;
         let shape = shape::within_limits([self.dims(), &[classes as usize]].concat())?;
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.one_hot(classes, element_type));
+        }
         let positions = self.value.contiguous()?;
         let positions = Elements::<i64>::of(&positions)?;
         let value = by_type!(element_type, T => {
@@ -123,7 +138,7 @@ impl Tensor {
         if self.is_vacant() {
             return Ok(());
         }
-        let positions = self.value.contiguous()?;
+        let positions = self.value.on(&Device::default())?.contiguous()?;
         let outside = Elements::<i64>::of(&positions)?.iter().copied().find(|&at| at < 0 || at as u64 >= length as u64);
         match outside {
             Some(at) => Err(Error::invalid(name, format!("holds {at}, expected 0 to below {length}"))),

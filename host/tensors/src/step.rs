@@ -3,7 +3,7 @@
 //! The value itself is written anew, since what was computed from the old one may still need it.
 
 use crate::array::{Elements, GRAIN, Real};
-use candle_core::{Result as Native, Tensor as Array};
+use crate::native::{Array, Native};
 use rayon::prelude::*;
 
 /// Stochastic gradient descent as in PyTorch: g += weight-decay x; v = momentum v + g; x -= rate (g + momentum v if nesterov,
@@ -39,6 +39,8 @@ pub(crate) struct Stride {
 pub(crate) enum Memory {
     Float32([Vec<f32>; 2]),
     Float64([Vec<f64>; 2]),
+    /// On another device than the processors.
+    Beside(Vec<Array>),
 }
 
 /// A type whose numbers a [`Memory`] can hold.
@@ -109,7 +111,43 @@ impl Sgd {
     }
 }
 
+impl Sgd {
+    /// The same on another device than the processors: the next value, and what is remembered then.
+    pub(crate) fn next_beside(
+        self,
+        x: &Array,
+        g: &Array,
+        memory: Vec<Array>,
+        stride: Stride,
+    ) -> Native<(Array, Vec<Array>)> {
+        let g = g.affine(stride.scale, 0.0)?.plus(&x.affine(self.weight_decay, 0.0)?)?;
+        let Some(velocity) = memory.first() else { return Ok((x.minus(&g.affine(stride.rate, 0.0)?)?, memory)) };
+        let velocity = velocity.affine(self.momentum, 0.0)?.plus(&g)?;
+        let way = if self.nesterov { g.plus(&velocity.affine(self.momentum, 0.0)?)? } else { velocity.clone() };
+        Ok((x.minus(&way.affine(stride.rate, 0.0)?)?, vec![velocity]))
+    }
+}
+
 impl Adamw {
+    /// The same on another device than the processors: the next value, and what is remembered then.
+    pub(crate) fn next_beside(
+        self,
+        x: &Array,
+        g: &Array,
+        memory: Vec<Array>,
+        stride: Stride,
+    ) -> Native<(Array, Vec<Array>)> {
+        let unbiased = |beta: f64| 1.0 - beta.powf(stride.number as f64);
+        let [mean, square] = &memory[..] else { return Ok((x.clone(), memory)) };
+        let g = g.affine(stride.scale, 0.0)?;
+        let mean = mean.affine(self.beta1, 0.0)?.plus(&g.affine(1.0 - self.beta1, 0.0)?)?;
+        let square = square.affine(self.beta2, 0.0)?.plus(&g.times(&g)?.affine(1.0 - self.beta2, 0.0)?)?;
+        let root = square.sqrt()?.affine(unbiased(self.beta2).sqrt().recip(), self.epsilon)?;
+        let way = mean.affine(stride.rate / unbiased(self.beta1), 0.0)?.over(&root)?;
+        let kept = x.affine(1.0 - stride.rate * self.weight_decay, 0.0)?;
+        Ok((kept.minus(&way)?, vec![mean, square]))
+    }
+
     /// The next value of elements.
     pub(crate) fn next<T: Remembered>(self, x: &[T], g: &[T], memory: &mut Memory, stride: Stride) -> Vec<T> {
         let unbiased = |beta: f64| 1.0 - beta.powf(stride.number as f64);

@@ -1,9 +1,9 @@
 //! Columns of numbers <-> a matrix [rows, columns], inside the host.
 
-use crate::array::{Number, array};
+use crate::array::{Elements, Number, array, by_type};
+use crate::native::Array;
 use crate::tensor::bytes;
-use crate::{ElementType, Error, Tensor, shape};
-use candle_core::{DType, Tensor as Array};
+use crate::{Device, ElementType, Error, Tensor, shape};
 use data::{GuestColumn, Table};
 use types::{DataType, Field, Schema};
 
@@ -43,10 +43,11 @@ impl Tensor {
             ElementType::Float64 => DataType::Float64,
             ElementType::Int64 => DataType::Int64,
         };
+        let value = self.value.on(&Device::default())?;
         let field = |name: &String| Field { name: name.clone(), data_type, nullable: false };
         let schema = Schema { fields: columns.iter().map(field).collect() };
         let column = |i: usize| {
-            let data = if rows == 0 { Vec::new() } else { bytes(&self.value.narrow(1, i, 1)?)? };
+            let data = if rows == 0 { Vec::new() } else { bytes(&value.narrow(1, i, 1)?)? };
             Ok(GuestColumn { data_type, length, validity: None, offsets: None, data })
         };
         let columns = (0..width).map(column).collect::<Result<_, Error>>()?;
@@ -58,10 +59,11 @@ impl Tensor {
 impl Tensor {
     /// All values, row-major.
     pub fn numbers(&self) -> Result<Vec<f64>, Error> {
-        match self.is_vacant() {
-            true => Ok(Vec::new()),
-            false => Ok(self.value.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?),
+        if self.is_vacant() {
+            return Ok(Vec::new());
         }
+        let value = self.value.on(&Device::default())?.contiguous()?;
+        by_type!(value, T => Ok(Elements::<T>::of(&value)?.iter().map(|number| number.wide()).collect()))
     }
 
     /// A vector of float64.
@@ -105,7 +107,7 @@ fn matrix<T: Number>(
         });
         start += width;
     }
-    Ok(array(values, shape)?)
+    array(values, shape)
 }
 
 /// An error of the table as one of an argument, named by the column where there is one.

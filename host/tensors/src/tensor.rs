@@ -2,8 +2,9 @@
 
 use crate::array::{Elements, Number, array, by_type, filled, map};
 use crate::graph::{Node, Pull, no_pull, pull};
-use crate::{ElementType, Error, random, shape};
-use candle_core::{DType, Device, Result as Native, Tensor as Array};
+use crate::native::{Array, Native};
+use crate::{Device, ElementType, Error, random, shape};
+use candle_core::DType;
 use std::sync::Arc;
 
 /// The most bytes that [`Tensor::to_bytes`] gives.
@@ -35,8 +36,37 @@ impl Tensor {
     /// Zeros that depend on the operands in form only: what is left of an operation on nothing.
     pub(crate) fn vacant(shape: &[usize], operands: &[&Tensor]) -> Result<Self, Error> {
         let dtype = operands.first().map_or(DType::F32, |operand| operand.value.dtype());
-        let value = Array::zeros(shape, dtype, &Device::Cpu)?;
+        let device = operands.first().map(|operand| operand.value.device()).unwrap_or_default();
+        let value = Array::zeros(&device, shape, dtype)?;
         Ok(Self::result_of(value, operands.iter().map(|&operand| (operand, no_pull(&operand.value))).collect()))
+    }
+
+    /// The same numbers on a device; what is made of bytes, numbers and seeds is made on the processors. All operands of an operation
+    /// are to lie on one device, which its result lies on.
+    pub fn on(&self, device: &Device) -> Result<Self, Error> {
+        let home = self.value.device();
+        if home == *device {
+            return Ok(self.clone());
+        }
+        let value = self.value.on(device)?;
+        Ok(Self::result(value, [(self, pull(move |gradient| gradient.on(&home)))]))
+    }
+
+    /// Has the processors compute what no other device does, and brings the result to where the operands lie. Gradients go the same
+    /// way back.
+    pub(crate) fn trip<const N: usize>(
+        operands: [&Self; N],
+        compute: impl FnOnce([&Self; N]) -> Result<Self, Error>,
+    ) -> Result<Self, Error> {
+        let device = operands.first().map(|operand| operand.value.device()).unwrap_or_default();
+        let seen = operands.iter().map(|operand| operand.on(&Device::default()));
+        let seen = seen.collect::<Result<Vec<_>, _>>()?;
+        compute(std::array::from_fn(|i| &seen[i]))?.on(&device)
+    }
+
+    /// Whether it lies on another device than the processors.
+    pub(crate) fn is_beside(&self) -> bool {
+        self.value.is_beside()
     }
 
     /// Little-endian values, row-major, as many as the shape says.
@@ -155,7 +185,7 @@ impl Tensor {
     /// The one value of a tensor of one element.
     pub fn item(&self) -> Result<f64, Error> {
         self.expect_one("item")?;
-        let one = self.value.contiguous()?;
+        let one = self.value.on(&Device::default())?.contiguous()?;
         Ok(by_type!(one, T => Elements::<T>::of(&one)?[0].wide()))
     }
 
@@ -201,6 +231,9 @@ impl Tensor {
         if from == element_type {
             return Ok(self.clone());
         }
+        if self.is_beside() && [from, element_type].contains(&ElementType::Int64) {
+            return Self::trip([self], |[x]| x.cast(element_type));
+        }
         let value = converted(&self.value, element_type)?;
         if [from, element_type].contains(&ElementType::Int64) {
             return Ok(Self::constant(value));
@@ -211,6 +244,9 @@ impl Tensor {
 
 #[expect(clippy::unnecessary_cast, reason = "one text for every type, among them the same")]
 fn converted(x: &Array, element_type: ElementType) -> Native<Array> {
+    if x.is_beside() {
+        return x.as_type(element_type.dtype());
+    }
     if x.elem_count() == 0 {
         return by_type!(element_type, T => array(Vec::<T>::new(), x.dims()));
     }
@@ -252,7 +288,7 @@ pub(crate) fn bytes(array: &Array) -> Result<Vec<u8>, Error> {
     if array.elem_count() == 0 {
         return Ok(Vec::new());
     }
-    let array = array.contiguous()?;
+    let array = array.on(&Device::default())?.contiguous()?;
     by_type!(array, T => {
         let elements = Elements::<T>::of(&array)?;
         let mut bytes = Vec::with_capacity(elements.len() * size_of::<T>());

@@ -2,8 +2,9 @@
 
 use crate::array::{Elements, Number, Real, array, by_real, map, zip};
 use crate::graph::{Pull, pull};
+use crate::native::Array;
 use crate::{Error, Tensor};
-use candle_core::{DType, Tensor as Array};
+use candle_core::DType;
 use num_traits::Float;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI, PI};
 
@@ -54,7 +55,7 @@ impl Unary {
     };
 
     /// Whether the slope is computed from the result, so that the operand need not be kept.
-    fn slopes_by_result(self) -> bool {
+    pub(crate) fn slopes_by_result(self) -> bool {
         use Unary::*;
         matches!(self, Exp | Sqrt | Recip | Tanh | Sigmoid | Relu | Expm1)
     }
@@ -67,6 +68,9 @@ impl Tensor {
         }
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return self.unary_beside(op);
         }
         let x = self.value.contiguous()?;
         let y = by_real!(x, T => array(value::<T>(op, &Elements::of(&x)?), x.dims()))?;
@@ -90,6 +94,9 @@ impl Tensor {
         };
         if self.is_vacant() {
             return Ok(self.clone());
+        }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.whole(op));
         }
         let x = self.value.contiguous()?;
         Ok(Self::constant(array(map(&Elements::<i64>::of(&x)?, f), x.dims())?))
@@ -119,6 +126,9 @@ impl Tensor {
     ) -> Result<Self, Error> {
         if self.is_vacant() {
             return Self::vacant(self.dims(), &[self]);
+        }
+        if self.is_beside() {
+            return Self::trip([self], |[x]| x.each(f, slope));
         }
         let x = self.value.contiguous()?;
         let kept = |x: f64| if x.is_nan() { x } else { f(x) };

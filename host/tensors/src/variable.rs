@@ -1,8 +1,8 @@
 //! A tensor that changes, and a loss -> its gradient by each variable.
 
 use crate::graph::{Node, backward};
+use crate::native::Array;
 use crate::{Error, Tensor};
-use candle_core::Tensor as Array;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest name of a variable, in bytes.

@@ -1,6 +1,7 @@
 //! What a step may reach beyond its walls: granted by a pipeline, and the most that a tenant's policy allows. Neither
 //! widens the other: a door opens when both say so.
 
+use crate::{Device, DeviceGrant};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Component, Path};
@@ -22,6 +23,9 @@ pub struct Grants {
     /// Real randomness.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub randomness: bool,
+    /// GPUs, in a policy alone: what a pipeline says of them is its steps' `device`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceGrant>,
 }
 
 /// A folder or file: relative to the project's folder, or absolute.
@@ -205,6 +209,7 @@ impl Grants {
             environment: vec!["*".to_owned()],
             clock: true,
             randomness: true,
+            devices: vec![DeviceGrant::ANY],
         }
     }
 
@@ -223,12 +228,13 @@ impl Grants {
             environment: self.environment.iter().filter(|name| !policy.names_variable(name)).cloned().collect(),
             clock: self.clock && !policy.clock,
             randomness: self.randomness && !policy.randomness,
+            devices: self.devices.iter().filter(|grant| !policy.includes_device(**grant)).copied().collect(),
         }
     }
 
     /// These grants and the others. What is granted twice stands there once, with all that either says.
     pub fn and(mut self, more: Self) -> Self {
-        let Self { files, http, environment, clock, randomness } = more;
+        let Self { files, http, environment, clock, randomness, devices } = more;
         for grant in files {
             match self.files.iter_mut().find(|known| known.path == grant.path) {
                 Some(known) => known.write |= grant.write,
@@ -243,9 +249,20 @@ impl Grants {
         }
         let news: Vec<_> = environment.into_iter().filter(|name| !self.environment.contains(name)).collect();
         self.environment.extend(news);
+        let news: Vec<_> = devices.into_iter().filter(|grant| !self.includes_device(*grant)).collect();
+        self.devices.extend(news);
         self.clock |= clock;
         self.randomness |= randomness;
         self
+    }
+
+    fn includes_device(&self, grant: DeviceGrant) -> bool {
+        self.devices.iter().any(|own| own.includes(grant))
+    }
+
+    /// Whether a step may compute there. The processors are everybody's.
+    pub fn admits(&self, device: Device) -> bool {
+        device == Device::Cpu || self.devices.iter().any(|grant| grant.admits(device))
     }
 
     /// Whether the variable may be read.
@@ -401,6 +418,26 @@ mod tests {
         let other = of(Vec::new(), http("GET https://b.example/", &[], false), "ZONE");
         let sum = one.and(other);
         assert_eq!((sum.http.len(), sum.environment.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_gpu_is_nobodys_who_was_not_given_it() {
+        let of = |texts: &[&str]| {
+            let devices = texts.iter().map(|text| DeviceGrant::parse(text).unwrap()).collect();
+            Grants { devices, ..Grants::default() }
+        };
+        for (policy, device, admitted) in [
+            (Grants::default(), Device::Cpu, true),
+            (Grants::of_project(), Device::Cuda(0), false),
+            (of(&["cuda:1"]), Device::Cuda(0), false),
+            (of(&["cuda:1", "cuda:0"]), Device::Cuda(0), true),
+            (Grants::everything(), Device::Cuda(9), true),
+        ] {
+            assert_eq!(policy.admits(device), admitted, "{policy:?} {device}");
+        }
+        assert_eq!(of(&["cuda:0"]).and(of(&["cuda:0", "cuda:1"])), of(&["cuda:0", "cuda:1"]));
+        assert_eq!(of(&["cuda"]).and(of(&["cuda:0"])), of(&["cuda"]));
+        assert_eq!(of(&["cuda:0", "cuda:1"]).beyond(&of(&["cuda:1"])), of(&["cuda:0"]));
     }
 
     #[test]

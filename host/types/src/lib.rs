@@ -12,6 +12,7 @@ mod contract;
 mod course;
 mod deployment;
 mod descriptor;
+mod device;
 mod digest;
 mod fault;
 mod grants;
@@ -40,6 +41,7 @@ pub use contract::{CONTRACT, INTERFACES, Interface, Reach, newly_asked, of_contr
 pub use course::{Condition, Pool, Retry};
 pub use deployment::{BackfillAsked, Deployment, Passed, ScheduleState, Settings, Why};
 pub use descriptor::{Descriptor, Output, Port, Role, RowRelation};
+pub use device::{Device, DeviceChoice, DeviceGrant, Devices, device_denied};
 pub use digest::Digest;
 pub use fault::{Fault, FaultKind};
 pub use grants::{FileGrant, Grants, HttpGrant, HttpPattern, METHODS, policy_command, secret_name};

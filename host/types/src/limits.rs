@@ -94,6 +94,8 @@ limits! {
         "memory of the whole worker beyond its idle state: guest, tables and tensors", "worker, server", "the worker is killed";
     GuestMemory guest_memory guest_memory_bytes: Bytes = 512 << 20,
         "memory of the guest, all its linear memories and tables together", "sandbox", "its memory does not grow";
+    DeviceMemory device_memory device_memory_bytes: Bytes = 4 << 30,
+        "memory of a GPU that tensors take, each counted from its making to its end", "sandbox", "it gets no more tensors";
     Handles handles handles: Count = 10_000,
         "live handles to tables, tensors and files", "sandbox", "it gets no more handles";
     HostCalls host_calls host_calls: Count = 100_000_000,

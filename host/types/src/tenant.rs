@@ -43,6 +43,8 @@ pub struct Quota {
     pub attempts: Option<u32>,
     /// Of its workers, in a day (UTC).
     pub cpu_seconds: Option<u64>,
+    /// For which its attempts have a GPU, in a day (UTC).
+    pub device_seconds: Option<u64>,
     /// Bodies of requests both ways, in a day (UTC).
     pub egress_bytes: Option<u64>,
     /// Of applications to its endpoints, all keys together.
@@ -56,14 +58,13 @@ impl Quota {
         let wrong =
             |what: &str| format!("`--{} {}` is not {what}", kind.key(), text.chars().take(80).collect::<String>());
         let bytes = || parse_bytes(text).map_err(|error| error.to_string());
+        let seconds = || parse_duration(text).map(|time| time.as_secs()).map_err(|error| error.to_string());
         let bound = text != "none";
         match kind {
             QuotaKind::Storage => self.storage_bytes = bound.then(bytes).transpose()?,
             QuotaKind::Egress => self.egress_bytes = bound.then(bytes).transpose()?,
-            QuotaKind::Cpu => {
-                let time = bound.then(|| parse_duration(text).map_err(|error| error.to_string())).transpose()?;
-                self.cpu_seconds = time.map(|time| time.as_secs());
-            }
+            QuotaKind::Cpu => self.cpu_seconds = bound.then(seconds).transpose()?,
+            QuotaKind::Device => self.device_seconds = bound.then(seconds).transpose()?,
             QuotaKind::Requests => self.requests = bound.then(|| Rate::parse(text)).transpose()?,
             QuotaKind::Attempts => {
                 let count = || text.parse().ok().filter(|count| *count > 0).ok_or_else(|| wrong("a number from 1 on"));
@@ -81,13 +82,14 @@ pub enum QuotaKind {
     Storage,
     Attempts,
     Cpu,
+    Device,
     Egress,
     Requests,
 }
 
 impl QuotaKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Egress, Self::Requests];
+    pub const ALL: [Self; 6] = [Self::Storage, Self::Attempts, Self::Cpu, Self::Device, Self::Egress, Self::Requests];
 
     /// Its option of `stepwell tenant quota`, and its name in errors.
     pub fn key(self) -> &'static str {
@@ -95,6 +97,7 @@ impl QuotaKind {
             Self::Storage => "storage",
             Self::Attempts => "attempts",
             Self::Cpu => "cpu",
+            Self::Device => "device",
             Self::Egress => "egress",
             Self::Requests => "requests",
         }
@@ -105,13 +108,13 @@ impl QuotaKind {
         match self {
             Self::Storage | Self::Egress => Quantity::Bytes(number),
             Self::Attempts | Self::Requests => Quantity::Count(number),
-            Self::Cpu => Quantity::Milliseconds(number),
+            Self::Cpu | Self::Device => Quantity::Milliseconds(number),
         }
     }
 
     /// Whether its use begins anew every day (UTC).
     pub const fn is_daily(self) -> bool {
-        matches!(self, Self::Cpu | Self::Egress)
+        matches!(self, Self::Cpu | Self::Device | Self::Egress)
     }
 }
 
@@ -163,12 +166,17 @@ mod tests {
         let expected =
             Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), ..Quota::default() };
         assert_eq!(quota, expected);
+        assert_eq!(quota.with(QuotaKind::Device, "90 s").unwrap().device_seconds, Some(90));
         assert_eq!(quota.with(QuotaKind::Attempts, "none").unwrap().attempts, None);
         let often = quota.with(QuotaKind::Requests, "100/s").unwrap();
         assert_eq!(often.requests, Some(Rate { count: 100, per_ms: 1000 }));
-        for (kind, text) in
-            [(QuotaKind::Attempts, "0"), (QuotaKind::Attempts, "x"), (QuotaKind::Storage, "10"), (QuotaKind::Cpu, "9")]
-        {
+        for (kind, text) in [
+            (QuotaKind::Attempts, "0"),
+            (QuotaKind::Attempts, "x"),
+            (QuotaKind::Storage, "10"),
+            (QuotaKind::Cpu, "9"),
+            (QuotaKind::Device, "9"),
+        ] {
             assert!(quota.with(kind, text).is_err(), "{text}");
         }
     }

@@ -26,13 +26,16 @@ pub fn main() -> Result<(), Fault> {
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(Fault::host)?;
     let socket = Arc::new(UnixStream::from(socket));
     let (setup, _, _) = wire::receive::<ToWorker>(&socket).map_err(Fault::host)?;
-    let ToWorker::Setup { blobs, compiled, scratch } = setup else {
+    let ToWorker::Setup { blobs, compiled, scratch, device } = setup else {
         return Err(Fault::host("the first message was not the worker's setup"));
     };
     let size = Size::open()?;
     // Before anything that may start a thread.
-    let walls = walls::raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch })?;
-    let sandbox = Sandbox::new()?;
+    let walls = walls::raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch, device })?;
+    let sandbox = match Sandbox::on(device) {
+        Ok(sandbox) => sandbox,
+        Err(fault) => return wire::send(&socket, &FromWorker::Unfit { fault }, &[]).map_err(Fault::host),
+    };
     die_with_server(Arc::clone(&socket));
     let (carried, plugins, served) = Default::default();
     let mut worker = Worker { socket, blobs, compiled, scratch, carried, size, sandbox, plugins, served };

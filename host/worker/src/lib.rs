@@ -13,6 +13,7 @@ mod adopt;
 mod carried;
 mod child;
 mod compiled;
+mod devices;
 mod ledger;
 mod memory;
 mod message;
@@ -24,6 +25,7 @@ mod walls;
 mod wire;
 
 pub use child::main;
+pub use devices::devices;
 pub use memory::CappedAllocator;
 pub use pool::{Layout, Pool};
 pub use serving::{Answered, Probed, ServingWorker, Spent, probe};

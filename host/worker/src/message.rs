@@ -4,7 +4,7 @@ use crate::walls::Walls;
 use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{Fault, FaultKind};
+use types::{Device, Fault, FaultKind};
 
 /// Server to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -15,6 +15,7 @@ pub(crate) enum ToWorker {
         blobs: PathBuf,
         compiled: PathBuf,
         scratch: PathBuf,
+        device: Device,
     },
     Assign {
         assignment: Box<Assignment>,
@@ -46,6 +47,10 @@ pub(crate) enum FromWorker {
     /// Set up, behind these walls; memory is measured from here.
     Ready {
         walls: Walls,
+    },
+    /// In place of `Ready`: what it is to compute on cannot be had.
+    Unfit {
+        fault: Fault,
     },
     Say {
         event: Watched,
@@ -106,6 +111,7 @@ pub(crate) struct Usage {
     /// The most that guest and native code had in use together.
     pub(crate) memory_bytes: u64,
     pub(crate) guest_memory_bytes: u64,
+    pub(crate) device_memory_bytes: u64,
     pub(crate) handles: u64,
     pub(crate) host_calls: u64,
     pub(crate) rows_in: u64,
@@ -123,6 +129,7 @@ impl From<sandbox::Usage> for Usage {
         Self {
             memory_bytes: 0,
             guest_memory_bytes: used.guest_memory_bytes,
+            device_memory_bytes: used.device_memory_bytes,
             handles: used.handles,
             host_calls: used.host_calls,
             rows_in: used.rows_in,

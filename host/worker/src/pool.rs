@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
-use types::{Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
+use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
 
 /// A worker retires after so many attempts, however slim it is: what leaks in native libraries without taking memory stays small,
 /// and starting the next one a small part of the work.
@@ -100,34 +100,35 @@ impl Pool {
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         if self.walls.get().is_none() {
-            let worker = self.fresh(tenant)?;
+            let worker = self.fresh(tenant, Device::Cpu)?;
             self.give_back(tenant, worker);
         }
         Ok(self.walls.get().cloned().unwrap_or_default())
     }
 
-    /// A warm worker of the tenant in which no other component ran, or a new one: one that was taken over natively is worth
-    /// nothing beyond what its own component was granted.
-    fn worker(&self, tenant: &TenantId, component: Digest) -> Result<Process, Fault> {
+    /// A warm worker of the tenant and device in which no other component ran, or a new one: one that was taken over natively is
+    /// worth nothing beyond what its own component was granted.
+    fn worker(&self, tenant: &TenantId, component: Digest, device: Device) -> Result<Process, Fault> {
         let warm = || {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             let idle = idle.get_mut(tenant)?;
-            let fits = |worker: &Process| worker.guest.is_none_or(|guest| guest == component);
+            let fits =
+                |worker: &Process| worker.device == device && worker.guest.is_none_or(|guest| guest == component);
             Some(idle.remove(idle.iter().rposition(fits)?))
         };
         // A warm worker may have died since: of an out-of-memory killer, or of a person.
         let alive = std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker));
-        let mut worker = alive.map_or_else(|| self.fresh(tenant), Ok)?;
+        let mut worker = alive.map_or_else(|| self.fresh(tenant, device), Ok)?;
         worker.guest = Some(component);
         Ok(worker)
     }
 
     /// A worker in which no guest has run.
-    pub(crate) fn fresh(&self, tenant: &TenantId) -> Result<Process, Fault> {
+    pub(crate) fn fresh(&self, tenant: &TenantId, device: Device) -> Result<Process, Fault> {
         let layout = (self.layout)(tenant);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let scratch = layout.scratch.join(format!("{}-{number}", std::process::id()));
-        let worker = Process::start(&layout, scratch)?;
+        let worker = Process::start(&layout, scratch, device)?;
         self.walls.get_or_init(|| worker.walls.clone());
         Ok(worker)
     }
@@ -156,11 +157,12 @@ impl Pool {
             seed: 0,
             logical_time_us: 0,
             limits: COMPILE_LIMITS,
+            device: Device::Cpu,
             checkpoint: None,
             task: Task::Compile,
         };
         // What it makes is executed in every later attempt, so no guest may have run in it before.
-        let mut worker = self.fresh(tenant)?;
+        let mut worker = self.fresh(tenant, Device::Cpu)?;
         let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default(), COMPILE_LIMITS)?;
         self.ledger.begin(tenant, worker.id(), worker.cpu_us());
         let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
@@ -223,14 +225,17 @@ impl Pool {
         call: &Call,
         watch: &dyn Watch,
     ) -> Result<(Result<Answer, Fault>, Receipt), Fault> {
-        let mut worker = self.worker(tenant, call.assignment.component)?;
-        let (began, cpu_before) = (Instant::now(), worker.cpu_us());
-        let limits = call.assignment.limits;
+        let device = call.assignment.device;
         // Who is granted nothing gets nothing, whatever the tenant may; looking that up is a good part of a short attempt.
-        let authority = match call.grants == Grants::default() {
+        let authority = match call.grants == Grants::default() && device == Device::Cpu {
             true => Authority::default(),
             false => (self.authority)(tenant)?,
         };
+        // Before there is a worker whose walls admit it.
+        allowed(&authority, device)?;
+        let mut worker = self.worker(tenant, call.assignment.component, device)?;
+        let (began, cpu_before) = (Instant::now(), worker.cpu_us());
+        let limits = call.assignment.limits;
         let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), authority, limits)?;
         self.ledger.begin(tenant, worker.id(), cpu_before);
         let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
@@ -253,6 +258,18 @@ impl Pool {
     }
 }
 
+/// An error unless the tenant's steps may compute there, and there is such a device.
+fn allowed(authority: &Authority, device: Device) -> Result<(), Fault> {
+    if device == Device::Cpu {
+        return Ok(());
+    }
+    let fault = |kind, problem: types::Problem| Fault { kind, message: problem.message, hint: problem.hint };
+    if !authority.policy.admits(device) {
+        return Err(fault(FaultKind::Denied, types::device_denied(device)));
+    }
+    crate::devices().expect(device).map_err(|problem| fault(FaultKind::Invalid, problem))
+}
+
 /// What the server measured, what the worker says, and what went through the doors.
 fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doors::Used) -> Receipt {
     let used = Limits {
@@ -260,6 +277,7 @@ fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doo
         cpu_ms: cpu_us / 1000,
         memory_bytes: usage.memory_bytes,
         guest_memory_bytes: usage.guest_memory_bytes,
+        device_memory_bytes: usage.device_memory_bytes,
         handles: usage.handles,
         host_calls: usage.host_calls,
         rows: usage.rows_out,

@@ -1,10 +1,10 @@
 //! One worker process as the server holds it: started, spoken to, watched, and killed without asking.
 
-use crate::message::{FromWorker, ToWorker};
+use crate::message::{FromWorker, ToWorker, believed};
 use crate::pool::Layout;
 use crate::walls::Walls;
 use crate::wire::{self, Inbox};
-use crate::{ledger, memory};
+use crate::{devices, ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -15,7 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use types::{Digest, Fault, FaultKind, LimitKind, Limits, Quantity};
+use types::{Device, Digest, Fault, FaultKind, LimitKind, Limits, Quantity};
 
 /// How often the resident memory is looked at and a cancellation noticed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -50,6 +50,8 @@ pub(crate) struct Process {
     look: Instant,
     look_closely: Instant,
     pub(crate) attempts: u32,
+    /// What it computes on, for life.
+    pub(crate) device: Device,
     /// The component whose code ran in it; none in one that is new.
     pub(crate) guest: Option<Digest>,
 }
@@ -85,8 +87,8 @@ impl<'a> Bounds<'a> {
 }
 
 impl Process {
-    /// Starts a worker of a tenant and waits until its walls stand.
-    pub(crate) fn start(layout: &Layout, scratch: PathBuf) -> Result<Self, Fault> {
+    /// Starts a worker of a tenant for a device and waits until its walls stand.
+    pub(crate) fn start(layout: &Layout, scratch: PathBuf, device: Device) -> Result<Self, Fault> {
         let (socket, theirs) = UnixStream::pair().map_err(Fault::host)?;
         // What a worker may open must be there when its walls are raised.
         for folder in [&layout.blobs, &layout.compiled, &scratch] {
@@ -98,6 +100,7 @@ impl Process {
             .arg("worker")
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
+            .envs(devices::environment(device))
             .current_dir(&scratch)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::null())
@@ -119,15 +122,17 @@ impl Process {
             look,
             look_closely,
             attempts,
+            device,
             guest,
         };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
-        process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
+        process.send(&ToWorker::Setup { blobs, compiled, scratch, device }, &[])?;
         let never = || false;
         let limits = Limits { wall_ms: START_MAX.as_millis() as u64, memory_bytes: 1 << 30, ..Limits::DEFAULT };
         let bounds = Bounds::new(limits, 0, &never);
         process.walls = match process.receive(&bounds)? {
             (FromWorker::Ready { walls }, _) => walls,
+            (FromWorker::Unfit { fault }, _) => return Err(believed(fault)),
             _ => return Err(Fault::host("a worker's first word was not that it is ready")),
         };
         layout.walls.admit(&process.walls)?;

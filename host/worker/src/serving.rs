@@ -19,7 +19,7 @@ use queue::{Asked, Pace, Queue};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use types::{Fault, FaultKind, Limits, Schema, TenantId};
+use types::{Device, Fault, FaultKind, Limits, Schema, TenantId};
 
 /// From the start of a serving worker to its first answer; a Python component that is compiled first takes its own time.
 const LOAD_MS: u64 = 60_000;
@@ -138,7 +138,7 @@ impl Seat {
     fn load(&self) -> Result<Process, Fault> {
         // Each of its components is compiled once.
         for _ in 0..=self.model.path.len() + 1 {
-            let mut process = self.pool.fresh(&self.tenant)?;
+            let mut process = self.pool.fresh(&self.tenant, Device::Cpu)?;
             process.send(&ToWorker::Load { model: Box::new(self.model.clone()) }, &[])?;
             let bounds = self.bounds(&process, LOAD_MS, &|| false);
             match process.receive(&bounds)?.0 {

@@ -8,6 +8,9 @@
 //!  scope               Landlock: no signal and no abstract socket beyond the worker
 //!  system-calls        seccomp: what a worker needs; the rest does not exist, and what only an attacker calls kills
 //! ```
+//! A worker of a GPU has wider walls, and no other worker has: its driver is commanded by `ioctl`, which no wall looks into. What it
+//! gains is listed in `devices` and `calls`, and in `docs/devices.md` for people.
+//!
 //! The first two stand everywhere or there is no worker. A kernel can lack the others: [`Walls`] says which, and
 //! [`WallPolicy`] whether that is borne.
 
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use types::Fault;
+use types::{Device, Fault};
 
 /// One wall, by the name that people are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,8 @@ pub struct Places<'a> {
     pub compiled: &'a Path,
     /// Read and written; files only, no folders, links or sockets.
     pub scratch: &'a Path,
+    /// Of one beside the processors: its driver's files, read, written and commanded, and what the driver's libraries read.
+    pub device: Device,
 }
 
 impl Wall {
@@ -102,7 +107,9 @@ pub fn raise(places: Places<'_>) -> Result<Walls, Fault> {
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
         .map_err(|error| wall("no-new-privileges", error))?;
     let hard = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
-    for (resource, limit) in [(Resource::Core, 0), (Resource::Nofile, 256), (Resource::Fsize, 64 << 30)] {
+    // A driver opens its files many times over.
+    let descriptors = if places.device == Device::Cpu { 256 } else { 4096 };
+    for (resource, limit) in [(Resource::Core, 0), (Resource::Nofile, descriptors), (Resource::Fsize, 64 << 30)] {
         setrlimit(resource, hard(limit)).map_err(|error| wall("resources", error))?;
     }
     let mut walls: Walls = ["no-new-privileges", "resources"].map(|name| Wall::new(name, WallState::Stands)).into();
@@ -110,7 +117,7 @@ pub fn raise(places: Places<'_>) -> Result<Walls, Fault> {
         1 => files::confine(places),
         threads => files::missing(format!("the process had {threads} threads already")),
     });
-    walls.push(calls::confine());
+    walls.push(calls::confine(places.device));
     Ok(walls)
 }
 

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
+use types::Device;
 use worker::{Places, Walls, raise};
 
 /// How an attempt ended.
@@ -133,16 +134,21 @@ const HARMLESS: &[(&str, Attempt, End)] = &[
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, "attempt", name, folder, walled] => attempt(name, Path::new(folder), walled == "walled"),
+        [_, "attempt", name, folder, around] => attempt(name, Path::new(folder), around),
         _ => run_all(),
     }
 }
 
+/// Whose walls are raised; none for "nothing".
+fn device(around: &str) -> Option<Device> {
+    Device::parse(around).ok()
+}
+
 /// In the child: raises the walls, tells of them, tries, and ends with what came of it.
-fn attempt(name: &str, folder: &Path, walled: bool) {
-    if walled {
+fn attempt(name: &str, folder: &Path, around: &str) {
+    if let Some(device) = device(around) {
         let (blobs, compiled, scratch) = (folder.join("blobs"), folder.join("compiled"), folder.join("scratch"));
-        let walls = raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch }).unwrap();
+        let walls = raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch, device }).unwrap();
         println!("{}", serde_json::to_string(&walls).unwrap());
     }
     std::panic::set_hook(Box::new(|_| {}));
@@ -157,7 +163,7 @@ fn attempt(name: &str, folder: &Path, walled: bool) {
 }
 
 /// Has an attempt made by a child; gives the walls it told of.
-fn made(name: &str, walled: bool) -> (End, Walls) {
+fn made(name: &str, around: &str) -> (End, Walls) {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     for made in ["blobs", "compiled", "scratch"] {
@@ -167,14 +173,14 @@ fn made(name: &str, walled: bool) -> (End, Walls) {
         std::fs::write(at.join(file), "one").unwrap();
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["attempt", name]).arg(at).arg(if walled { "walled" } else { "free" });
+    command.args(["attempt", name]).arg(at).arg(around);
     let output = command.output().unwrap();
     let end = match (output.status.signal(), output.status.code()) {
         (Some(signal), _) => End::Killed(signal),
         (None, Some(0)) => End::Through,
         (None, code) => End::Refused(code.unwrap_or_default()),
     };
-    if walled {
+    if device(around).is_some() {
         for file in ["blobs/one", "compiled/one", "other"] {
             assert_eq!(std::fs::read(at.join(file)).unwrap(), b"one", "{name}: {file} was changed");
         }
@@ -184,19 +190,26 @@ fn made(name: &str, walled: bool) -> (End, Walls) {
 
 fn run_all() {
     for (name, _, (wall, expected)) in HOSTILE {
-        let (end, walls) = made(name, true);
+        let (end, walls) = made(name, "cpu");
         let found =
             walls.iter().find(|found| found.name == *wall).unwrap_or_else(|| panic!("{name}: no {wall}, {end:?}"));
         match found.reason() {
             None => assert_eq!(end, *expected, "{name}, against {wall}"),
             Some(reason) => println!("{name}: this machine has no wall `{wall}`: {reason}"),
         }
-        let free = made(name, false).0;
+        let free = made(name, "nothing").0;
         assert_ne!(free, *expected, "{name}: ends so without walls too");
-        println!("{name} ... {end:?} by {wall}, {free:?} without");
+        // Behind the wider walls of a GPU it is stopped too, if not always by death.
+        let (wider, walls) = made(name, "cuda:0");
+        let stands = walls.iter().any(|found| found.name == *wall && found.reason().is_none());
+        let spared = *expected == End::Killed(SIGSYS) && wider == End::Refused(ENOSYS);
+        assert!(!stands || wider == *expected || spared, "{name}, in the worker of a GPU: {wider:?}");
+        println!("{name} ... {end:?} by {wall}, {wider:?} in the worker of a GPU, {free:?} without");
     }
     for (name, _, expected) in HARMLESS {
-        assert_eq!(made(name, true).0, *expected, "{name}");
+        for around in ["cpu", "cuda:0"] {
+            assert_eq!(made(name, around).0, *expected, "{name} ({around})");
+        }
         println!("{name} ... {expected:?}");
     }
 }

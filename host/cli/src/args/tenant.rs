@@ -58,6 +58,9 @@ pub(crate) enum Tenant {
         /// CPU time of its workers in a day (UTC), such as 2h
         #[arg(long, value_name = "TIME")]
         cpu: Option<String>,
+        /// Time for which its attempts have a GPU in a day (UTC), such as 1h
+        #[arg(long, value_name = "TIME")]
+        device: Option<String>,
         /// Bodies of requests both ways in a day (UTC), such as 1GiB
         #[arg(long, value_name = "BYTES")]
         egress: Option<String>,

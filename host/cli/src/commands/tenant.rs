@@ -41,10 +41,11 @@ pub(crate) async fn tenant(args: &Args, command: &Tenant) -> Result<u8, Failure>
             };
             told(args, &shown, &show::tame_text(&shown.toml))
         }
-        Tenant::Quota { name, storage, attempts, cpu, egress, requests } => {
+        Tenant::Quota { name, storage, attempts, cpu, device, egress, requests } => {
             let (storage, attempts) = (storage.clone(), attempts.clone());
-            let (cpu, egress, requests) = (cpu.clone(), egress.clone(), requests.clone());
-            let change = QuotaChange { storage, attempts, cpu, egress, requests };
+            let (cpu, device) = (cpu.clone(), device.clone());
+            let (egress, requests) = (egress.clone(), requests.clone());
+            let change = QuotaChange { storage, attempts, cpu, device, egress, requests };
             let detail: TenantDetail = match change == QuotaChange::default() {
                 true => client.get(&at(name, "")).await?,
                 false => send(client, "PUT", &at(name, "/quota"), &change).await?,

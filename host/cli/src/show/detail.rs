@@ -3,7 +3,7 @@
 use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
 use server::{RunDetail, RunLine, StepDetail, TableRows};
-use types::{Against, Artifact, Bound, Cause, Finding, Requirement, RunState, StepName, Verdict, VerdictLine};
+use types::{Against, Artifact, Bound, Cause, Device, Finding, Requirement, RunState, StepName, Verdict, VerdictLine};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
@@ -68,6 +68,14 @@ fn began(run: &RunDetail) -> String {
     if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
 }
 
+/// What a step does, and where, if that is not on the processors.
+pub(crate) fn does(work: &str, device: Device) -> String {
+    match device {
+        Device::Cpu => work.to_owned(),
+        device => format!("{work} on {device}"),
+    }
+}
+
 fn step_row(step: &StepDetail) -> Vec<String> {
     let outputs = step.outputs.iter().map(|(port, artifact)| match artifact {
         Artifact::Table(found) => format!("{port} {} rows", found.rows),
@@ -77,7 +85,7 @@ fn step_row(step: &StepDetail) -> Vec<String> {
     let wall_us = step.receipt.as_ref().map_or(0, |receipt| receipt.wall_us);
     vec![
         step.step.to_string(),
-        step.work.clone(),
+        does(&step.work, step.device),
         step.plugin.clone().unwrap_or_default(),
         if step.taken.is_some() { "taken".to_owned() } else { step.state.clone() },
         step.attempts.to_string(),

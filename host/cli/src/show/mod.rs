@@ -20,7 +20,7 @@ mod trigger;
 pub(crate) use audit::{audited, heads};
 pub(crate) use comparison::{collected, replayed, run_diff};
 pub(crate) use deployment::{deployment, deployment_history, deployment_list, differences_of};
-pub(crate) use detail::{rows, run_detail, run_list, run_measures, verdict};
+pub(crate) use detail::{does, rows, run_detail, run_list, run_measures, verdict};
 pub(crate) use endpoint::{endpoint, endpoint_list, rollout_move};
 pub(crate) use key::{key_list, new_key, unknown_endpoints};
 pub(crate) use model::{alias_move, alias_moves, held, imported, model_diff, model_list, model_version, tags};

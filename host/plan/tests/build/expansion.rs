@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
-use types::{Condition, Digest, Grants, Id, Item, Limits, OutputRef, Retry, StepName};
+use types::{Condition, Device, Digest, Grants, Id, Item, Limits, OutputRef, Retry, StepName};
 
 /// What is drawn of a step.
 #[derive(Debug, Clone)]
@@ -89,6 +89,7 @@ fn step(index: usize, drawn: &Drawn, steps: &[PlannedStep]) -> PlannedStep {
         work,
         seed: index as u64,
         limits: Limits::default(),
+        device: Device::Cpu,
         grants: Grants::default(),
         outputs: [(Id::parse("table").unwrap(), Vec::new())].into(),
         when: drawn.looks_at.filter(|_| index > 0).map(rows).into_iter().collect(),

@@ -106,6 +106,12 @@ pub(crate) fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described,
         "standardize" => standardize(p, ports),
         "./derive.py" => derive(p, ports),
         "logistic" => logistic(ports),
+        "network" => {
+            let mut said = logistic(ports);
+            (said.0.name, said.0.imports) =
+                (Id::parse("network").unwrap(), vec!["stepwell:tensor/tensors@0.1.0".into()]);
+            said
+        }
         "classification" => {
             let rows = columns(ports, "candidate");
             say("classification", &[Role::Evaluator])

@@ -2,6 +2,7 @@
 
 mod compared;
 mod course;
+mod devices;
 mod examined;
 mod expansion;
 mod fake;

@@ -6,7 +6,7 @@ use crate::plans::{closed, name, output, plugin, step, whole};
 use plan::{Plan, Work};
 use ports::Blobs;
 use run::RunEvent;
-use types::{Artifact, RunId, RunState, Taken};
+use types::{Artifact, Device, RunId, RunState, Taken};
 
 /// Steps of which nothing depends on the world.
 const PURE: [&str; 6] = ["check", "split", "scale", "train", "predict", "evaluate"];
@@ -58,11 +58,15 @@ fn what_differs_is_done_again_and_what_follows_only_if_it_gets_something_else() 
     assert_eq!(calls(&world), [1, 1, 2, 2, 1, 1]);
     world.run(&change(&plan, "predict", |step| step.limits.memory_bytes += 1));
     assert_eq!(calls(&world), [1, 1, 2, 2, 2, 1], "a plugin may make do with less where it meets a limit");
+    world.run(&change(&plan, "train", |step| step.device = Device::Cuda(0)));
+    assert_eq!(calls(&world), [1, 1, 2, 3, 2, 1], "two devices do not give the same bits");
+    world.run(&change(&plan, "train", |step| step.device = Device::Cuda(1)));
+    assert_eq!(calls(&world), [1, 1, 2, 3, 2, 1], "two of a class do");
     world.run(&change(&plan, "evaluate", |step| {
         let Work::Evaluate { plugin, .. } = &mut step.work else { panic!() };
         plugin.component = types::Digest::of(b"another");
     }));
-    assert_eq!(calls(&world), [1, 1, 2, 2, 2, 2]);
+    assert_eq!(calls(&world), [1, 1, 2, 3, 2, 2]);
 }
 
 /// What it goes on from may hold what an earlier attempt saw of the time.

@@ -54,6 +54,7 @@ pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         work,
         seed: 7,
         limits,
+        device: types::Device::Cpu,
         grants: grants(),
         outputs,
         when: Vec::new(),

@@ -75,6 +75,7 @@ pub(crate) fn planned(name: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         work,
         seed: 7,
         limits: Limits::default(),
+        device: types::Device::Cpu,
         grants: types::Grants::default(),
         outputs: outputs.iter().map(|of| (port(of), Vec::new())).collect(),
         when: Vec::new(),

@@ -1,9 +1,10 @@
 //! `stepwell:tensor/tensors`: the operations of crate `tensors` under handles.
 
 use crate::bindings::stepwell::tensor::tensors::{self as wit, Host, HostTensor};
-use crate::state::{Answer, State};
+use crate::state::{Answer, State, amount};
 use data::Table;
 use tensors::Tensor;
+use types::{Fault, LimitKind};
 use wasmtime::component::Resource;
 
 /// Tensors by name.
@@ -55,7 +56,22 @@ impl State {
     }
 
     pub(super) fn hold_named(&mut self, named: Vec<(String, Tensor)>) -> Answer<Named> {
-        named.into_iter().map(|(name, tensor)| Ok((name, self.hold(tensor)?))).collect()
+        named.into_iter().map(|(name, tensor)| Ok((name, self.place(tensor)?))).collect()
+    }
+
+    /// Keeps what was made of numbers, on the step's device.
+    pub(super) fn place(&mut self, made: Tensor) -> Answer<Resource<Tensor>> {
+        let placed = self.computed(made.on(&self.device))?;
+        self.hold(placed)
+    }
+
+    /// What came of a computation. Where a device has no more memory for it, a guest that cannot bear that is told of as such.
+    pub(super) fn computed<T>(&mut self, made: Result<T, tensors::Error>) -> Answer<T> {
+        if let Err(tensors::Error::DeviceMemory { used, limit }) = made {
+            let done = format!("its tensors would take {} of the device", amount(used));
+            self.tripped.get_or_insert(Fault::beyond(LimitKind::DeviceMemory, done, limit));
+        }
+        Ok(made?)
     }
 
     /// An operand that need not be there.
@@ -70,13 +86,14 @@ impl State {
         operation: impl FnOnce(&Tensor) -> Result<Tensor, tensors::Error>,
     ) -> Answer<Resource<Tensor>> {
         self.enter()?;
-        let result = operation(self.resources.get(tensor)?)?;
+        let made = operation(self.resources.get(tensor)?);
+        let result = self.computed(made)?;
         self.hold(result)
     }
 
     fn make(&mut self, made: Result<Tensor, tensors::Error>) -> Answer<Resource<Tensor>> {
         self.enter()?;
-        self.hold(made?)
+        self.place(made?)
     }
 }
 
@@ -380,5 +397,76 @@ impl HostTensor for State {
     fn drop(&mut self, tensor: Resource<Tensor>) -> wasmtime::Result<()> {
         self.let_go(tensor)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::WitError;
+    use crate::state::{Failure, told};
+    use ports::{Ask, Doors, Page, Told, Watched};
+    use std::path::PathBuf;
+    use types::{Digest, FaultKind, Limits, SavedFile};
+
+    /// Nothing is beyond them.
+    struct Shut;
+
+    impl Doors for Shut {
+        fn grow(&mut self, _: u64) -> bool {
+            false
+        }
+
+        fn say(&mut self, _: Watched) {}
+
+        fn open(&mut self, _: &str) -> Result<std::fs::File, Fault> {
+            Err(Fault::host("shut"))
+        }
+
+        fn ask(&mut self, _: Ask, _: &[u8]) -> Result<(Told, Vec<u8>, Option<std::fs::File>), Fault> {
+            Err(Fault::host("shut"))
+        }
+
+        fn page(&mut self, _: Page) -> Result<(), Fault> {
+            Err(Fault::host("shut"))
+        }
+
+        fn checkpoint(&mut self, _: Vec<u8>) -> Result<(), Fault> {
+            Err(Fault::host("shut"))
+        }
+
+        fn blob(&self, _: &Digest) -> PathBuf {
+            PathBuf::new()
+        }
+
+        fn scratch(&self) -> Option<PathBuf> {
+            None
+        }
+
+        fn leave(&mut self, _: &[u8]) -> Result<SavedFile, Fault> {
+            Err(Fault::host("shut"))
+        }
+    }
+
+    #[test]
+    fn tensors_beyond_a_devices_memory_are_refused_by_the_limits_name() {
+        let limits = Limits { device_memory_bytes: 1000, ..Limits::DEFAULT };
+        let mut state = State::new(Box::new(Shut), limits, String::new(), 0, 0);
+        state.device = tensors::Device::stand_in();
+        state.device.begin(limits.device_memory_bytes);
+        let full = |state: &mut State, count| state.full(vec![count], wit::ElementType::Float32, 1.0);
+        let x = full(&mut state, 200).unwrap_or_else(|_| panic!("800 of 1000 bytes"));
+        assert_eq!(state.device.used_bytes(), 800, "what a guest makes lies on its step's device");
+        assert!(state.tripped.is_none());
+        for refused in [full(&mut state, 200), state.unary(Resource::new_borrow(x.rep()), wit::Unary::Exp)] {
+            let Err(Failure::Told(WitError::BudgetExceeded(budget))) = refused else { panic!("it was let through") };
+            assert_eq!((budget.kind.as_str(), budget.used, budget.limit), ("device_memory", 1600, 1000));
+            let fault = told(WitError::BudgetExceeded(budget));
+            assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::DeviceMemory });
+        }
+        let fault = state.tripped.take().unwrap();
+        assert!(fault.message.contains("`device_memory` is 1000 B"), "{fault}");
+        assert!(HostTensor::drop(&mut state, x).is_ok());
+        assert_eq!((state.device.used_bytes(), state.device.peak_bytes()), (0, 800));
     }
 }

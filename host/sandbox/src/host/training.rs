@@ -48,7 +48,8 @@ impl Host for State {
     ) -> Answer<Vec<Resource<Tensor>>> {
         self.enter()?;
         let variables = self.variables(&variables)?;
-        let gradients = tensors::gradients(self.resources.get(&loss)?, &variables.iter().collect::<Vec<_>>())?;
+        let made = tensors::gradients(self.resources.get(&loss)?, &variables.iter().collect::<Vec<_>>());
+        let gradients = self.computed(made)?;
         gradients.into_iter().map(|gradient| self.hold(gradient)).collect()
     }
 
@@ -61,7 +62,8 @@ impl Host for State {
         self.enter()?;
         let weights = weights.map(|weights| self.resources.get(&weights)).transpose()?;
         let (logits, targets) = (self.resources.get(&logits)?, self.resources.get(&targets)?);
-        let loss = tensors::binary_cross_entropy(logits, targets, weights)?;
+        let made = tensors::binary_cross_entropy(logits, targets, weights);
+        let loss = self.computed(made)?;
         self.hold(loss)
     }
 
@@ -75,7 +77,8 @@ impl Host for State {
         self.enter()?;
         let weights = weights.map(|weights| self.resources.get(&weights)).transpose()?;
         let (predictions, targets) = (self.resources.get(&predictions)?, self.resources.get(&targets)?);
-        let loss = tensors::regression_loss(distance_in(distance), predictions, targets, weights)?;
+        let made = tensors::regression_loss(distance_in(distance), predictions, targets, weights);
+        let loss = self.computed(made)?;
         self.hold(loss)
     }
 
@@ -87,7 +90,8 @@ impl Host for State {
 
     fn cross_entropy(&mut self, logits: Resource<Tensor>, targets: Resource<Tensor>) -> Answer<Resource<Tensor>> {
         self.enter()?;
-        let loss = tensors::cross_entropy(self.resources.get(&logits)?, self.resources.get(&targets)?)?;
+        let made = tensors::cross_entropy(self.resources.get(&logits)?, self.resources.get(&targets)?);
+        let loss = self.computed(made)?;
         self.hold(loss)
     }
 }
@@ -133,7 +137,8 @@ impl HostOptimiser for State {
     ) -> Answer<f64> {
         self.enter()?;
         let loss = self.resources.get(&loss)?.clone();
-        Ok(self.resources.get_mut(&optimiser)?.step(&loss, learning_rate, clip_norm)?)
+        let stepped = self.resources.get_mut(&optimiser)?.step(&loss, learning_rate, clip_norm);
+        self.computed(stepped)
     }
 
     fn apply(
@@ -147,7 +152,8 @@ impl HostOptimiser for State {
         let gradients = gradients.iter().map(|gradient| Ok(self.resources.get(gradient)?.clone()));
         let gradients = gradients.collect::<Answer<Vec<Tensor>>>()?;
         let gradients: Vec<&Tensor> = gradients.iter().collect();
-        Ok(self.resources.get_mut(&optimiser)?.apply(&gradients, learning_rate, clip_norm)?)
+        let stepped = self.resources.get_mut(&optimiser)?.apply(&gradients, learning_rate, clip_norm);
+        self.computed(stepped)
     }
 
     fn save(&mut self, optimiser: Resource<Optimiser>) -> Answer<Vec<(String, Resource<Tensor>)>> {

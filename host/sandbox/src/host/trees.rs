@@ -108,7 +108,7 @@ impl HostGrowth for State {
     fn values(&mut self, growth: Resource<Growth>, of_nodes: Vec<f64>) -> Answer<Resource<Tensor>> {
         self.enter()?;
         let values = self.resources.get(&growth)?.values(&of_nodes)?;
-        self.hold(Tensor::from_numbers(values)?)
+        self.place(Tensor::from_numbers(values)?)
     }
 
     fn drop(&mut self, growth: Resource<Growth>) -> wasmtime::Result<()> {

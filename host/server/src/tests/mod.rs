@@ -4,6 +4,7 @@
 mod bundles;
 mod delivering;
 mod deploying;
+mod devices;
 mod knocking;
 mod scheduling;
 mod triggering;

@@ -1,7 +1,7 @@
 //! Every operation that claims a gradient, against central finite differences in float64: one table, held against the
 //! contract's list.
 
-use crate::{assert_close, contract, tensor, values, variable};
+use crate::{assert_close, contract, placed, tensor, values, variable};
 use contract::kebab;
 use tensors::*;
 
@@ -145,7 +145,7 @@ fn arrangements(table: &mut Table) {
 /// An int64 tensor.
 fn positions(shape: &[u32], positions: &[i64]) -> Tensor {
     let bytes: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
-    Tensor::from_bytes(shape, ElementType::Int64, &bytes).unwrap()
+    placed(Tensor::from_bytes(shape, ElementType::Int64, &bytes).unwrap())
 }
 
 fn selections(table: &mut Table) {
@@ -226,7 +226,7 @@ fn of_every_operation_that_claims_one() {
     assert_eq!(checked, claimed, "left what is checked here, right what the contract claims");
     for check in checks {
         let random = |(i, shape): (usize, &Vec<u32>)| {
-            let uniform = Tensor::uniform(shape, ElementType::Float64, i as u64 + 1).unwrap();
+            let uniform = placed(Tensor::uniform(shape, ElementType::Float64, i as u64 + 1).unwrap());
             let scaled = uniform.binary_scalar(Binary::Mul, check.bounds.1 - check.bounds.0).unwrap();
             scaled.binary_scalar(Binary::Add, check.bounds.0).unwrap()
         };
@@ -239,7 +239,7 @@ fn check_at(name: &str, arguments: &[Tensor], function: &dyn Fn(&[Tensor]) -> Re
     // A weighted sum, so that each element of the result matters differently.
     let loss = |arguments: &[Tensor]| -> Result<Tensor, Error> {
         let result = function(arguments)?;
-        let weights = Tensor::uniform(&result.shape(), ElementType::Float64, 99)?;
+        let weights = placed(Tensor::uniform(&result.shape(), ElementType::Float64, 99)?);
         result.binary(Binary::Mul, &weights)?.reduce(Reduction::Sum, None, false)
     };
     let variables: Vec<Variable> = arguments.iter().map(|argument| variable("x", argument)).collect();
@@ -309,7 +309,7 @@ fn of_a_network() {
     let arguments: Vec<Tensor> = shapes
         .iter()
         .zip(0..)
-        .map(|(shape, seed)| Tensor::normal(shape, ElementType::Float64, seed).unwrap())
+        .map(|(shape, seed)| placed(Tensor::normal(shape, ElementType::Float64, seed).unwrap()))
         .collect();
     check_at("network", &arguments, &|x| {
         let hidden = x[0].matmul(&x[1])?.binary(Binary::Add, &x[2])?.unary(Unary::Gelu)?;

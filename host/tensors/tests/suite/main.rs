@@ -15,6 +15,11 @@ mod values;
 
 use tensors::{ElementType, Tensor, Variable};
 
+/// Where these tests compute; `tests/elsewhere` has them on another device.
+fn placed(tensor: Tensor) -> Tensor {
+    tensor
+}
+
 /// A float64 tensor of these values.
 fn tensor(shape: &[u32], values: &[f64]) -> Tensor {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -1,6 +1,6 @@
 //! Random operations on random shapes: a result or an error, never a panic, also on the way back.
 
-use crate::{contract, variable};
+use crate::{contract, placed, variable};
 use contract::kebab;
 use proptest::prelude::*;
 use tensors::*;
@@ -159,7 +159,7 @@ proptest! {
             .map(|(shape, seed)| variable("x", &Tensor::normal(shape, ElementType::Float64, seed).unwrap()))
             .collect();
         let mut tensors: Vec<Tensor> = initial.iter().map(Variable::value).collect();
-        tensors.push(Tensor::permutation(3, 1).unwrap());
+        tensors.push(placed(Tensor::permutation(3, 1).unwrap()));
         for call in &calls {
             let at = |operand: usize| &tensors[operand % tensors.len()];
             let operands = [at(call.operands.0), at(call.operands.1), at(call.operands.2)];

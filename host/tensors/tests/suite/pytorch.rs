@@ -1,6 +1,6 @@
 //! Ours against PyTorch's, from `tests/reference/pytorch.json`, which `pytorch.py` beside it writes.
 
-use crate::{assert_close, tensor, values, variable};
+use crate::{assert_close, placed, tensor, values, variable};
 use serde_json::Value;
 use tensors::*;
 
@@ -77,7 +77,8 @@ fn values_and_gradients() {
         assert_eq!(value.shape(), whole(&case["value"]["shape"]), "{name}");
         assert_close(name, &values(&value), &numbers(&case["value"]["values"]), TOLERANCE);
         let count: u32 = value.shape().iter().product();
-        let weights = Tensor::arange(count, ElementType::Float64, 1.0, 1.0).unwrap().reshape(&value.shape()).unwrap();
+        let weights =
+            placed(Tensor::arange(count, ElementType::Float64, 1.0, 1.0).unwrap()).reshape(&value.shape()).unwrap();
         let loss = value.binary(Binary::Mul, &weights).unwrap().reduce(Reduction::Sum, None, false).unwrap();
         let got = gradients(&loss, &variables.iter().collect::<Vec<_>>()).unwrap();
         for (i, (got, expected)) in got.iter().zip(list("gradients")).enumerate() {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
-use types::{Artifact, DataType, Field, Id, PortName, SavedFile, Schema, TableRef};
+use types::{Artifact, DataType, Device, Field, Id, PortName, SavedFile, Schema, TableRef};
 
 /// Blobs in a folder, as the port promises them.
 struct Folder(PathBuf);
@@ -127,6 +127,7 @@ fn assignment() -> Assignment {
         seed: 0,
         logical_time_us: 0,
         limits: Limits { output_bytes: 1 << 20, wall_ms: 20_000, ..Limits::default() },
+        device: Device::Cpu,
         checkpoint: None,
         task: Task::Discover,
     }
@@ -470,4 +471,38 @@ fn a_worker_in_which_a_component_ran_is_no_others() {
     assert!(scene.run_component(b"ours").is_err(), "ours was given to the worker that theirs ran in");
     assert_eq!(scene.idle(), 1);
     assert!(scene.run_component(b"theirs").is_ok());
+}
+
+#[test]
+fn a_worker_is_of_one_device_for_life() {
+    let scene = Scene::new();
+    scene.says(&[answers(Ok(Answer::Collected))]);
+    let second = scene.scratch().with_file_name(format!("{}-1", std::process::id()));
+    fs::create_dir_all(&second).unwrap();
+    for file in ["says", "worker"] {
+        fs::copy(scene.scratch().join(file), second.join(file)).unwrap();
+    }
+    scene.run(&Unwatched).unwrap();
+    let worker = |device| scene.pool.worker(&scene.tenant, assignment().component, device).unwrap();
+    // Tenant and component are those of the one that waits.
+    let other = worker(Device::Cuda(0));
+    assert_eq!((other.device, &other.scratch, scene.idle()), (Device::Cuda(0), &second, 1));
+    let warm = worker(Device::Cpu);
+    assert_eq!((warm.device, warm.scratch.clone(), scene.idle()), (Device::Cpu, scene.scratch(), 0));
+}
+
+#[test]
+fn who_may_not_use_a_device_gets_no_worker_for_it() {
+    let scene = Scene::new();
+    let run = || {
+        let assignment = Assignment { device: Device::Cuda(0), ..assignment() };
+        let (who, base) = ("step `it`".to_owned(), PathBuf::new());
+        let call = Call { who, assignment, grants: Grants::default(), base, turn: Default::default() };
+        scene.pool.run(&scene.tenant, &call, &Unwatched).result.unwrap_err()
+    };
+    let denied = run();
+    assert_eq!(denied.kind, FaultKind::Denied);
+    assert_eq!(denied.message, "step `it`: the tenant's policy does not allow the device `cuda:0`");
+    assert!(denied.hint.is_some_and(|hint| hint.contains("--allow 'devices = [\"cuda:0\"]'")));
+    assert_eq!((scene.idle(), scene.pool.started.load(Ordering::Relaxed)), (0, 0));
 }

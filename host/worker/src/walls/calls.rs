@@ -10,6 +10,7 @@ use seccompiler::{
     apply_filter_all_threads,
 };
 use std::collections::BTreeMap;
+use types::Device;
 
 const NAME: &str = "system-calls";
 
@@ -146,23 +147,59 @@ const OPENING: &[(i64, u8)] = &[
 /// Asks for a file without a name. The server counts the scratch folder by its names and would not see that it fills the disk.
 const NAMELESS: u64 = (O_TMPFILE & !O_DIRECTORY) as u64;
 
+/// What the libraries of a GPU need beside: commands to the driver, memory that stays where it is, events, looks about.
+const DRIVER_NEEDS: &[i64] = &[
+    SYS_ioctl,
+    SYS_mlock,
+    SYS_munlock,
+    SYS_mincore,
+    SYS_get_mempolicy,
+    SYS_eventfd2,
+    SYS_epoll_create1,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+    SYS_pipe2,
+    SYS_getdents64,
+    SYS_readlinkat,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+    #[cfg(target_arch = "x86_64")]
+    SYS_epoll_wait,
+    #[cfg(target_arch = "x86_64")]
+    SYS_readlink,
+];
+
+/// What they try, and do without: to start the driver's helper, to find a server that shares the GPU. It does not exist in any
+/// worker, but kills only where nobody but an attacker would ask.
+const DRIVER_TRIES: &[i64] = &[
+    SYS_execve,
+    SYS_socket,
+    SYS_clone,
+    #[cfg(target_arch = "x86_64")]
+    SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    SYS_vfork,
+];
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Confines all threads of this process, and those to come.
-pub(super) fn confine() -> Wall {
-    match install(std::process::id()) {
+pub(super) fn confine(device: Device) -> Wall {
+    match install(std::process::id(), device) {
         Ok(()) => Wall::new(NAME, WallState::Stands),
         Err(error) => Wall::missing(NAME, error),
     }
 }
 
 /// Two filters, of which the kernel obeys the stricter. The killing one first: the other leaves no way to add a filter.
-fn install(process: u32) -> Result<(), Box<dyn std::error::Error>> {
+fn install(process: u32, device: Device) -> Result<(), Box<dyn std::error::Error>> {
     let architecture = std::env::consts::ARCH.try_into()?;
     let absent = SeccompAction::Errno(ENOSYS as u32);
     for (rules, otherwise, listed) in [
-        (hostile(process)?, SeccompAction::Allow, SeccompAction::KillProcess),
-        (needed(process)?, absent, SeccompAction::Allow),
+        (hostile(process, device)?, SeccompAction::Allow, SeccompAction::KillProcess),
+        (needed(process, device)?, absent, SeccompAction::Allow),
     ] {
         let filter: BpfProgram = SeccompFilter::new(rules, otherwise, listed, architecture)?.try_into()?;
         apply_filter_all_threads(&filter)?;
@@ -170,19 +207,25 @@ fn install(process: u32) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn hostile(process: u32) -> Result<Rules, seccompiler::BackendError> {
+fn hostile(process: u32, device: Device) -> Result<Rules, seccompiler::BackendError> {
     let mut rules = whatever(HOSTILE);
     // A new process; a new thread has the flag.
     rules.insert(SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(CLONE_THREAD as u64), 0)?]);
     for call in [SYS_kill, SYS_tgkill] {
         rules.insert(call, vec![argument(0, SeccompCmpOp::Ne, process.into())?]);
     }
+    if device != Device::Cpu {
+        rules.retain(|call, _| !DRIVER_TRIES.contains(call));
+    }
     Ok(rules)
 }
 
 /// `clone3` hides its flags behind a pointer and is left out; the C library then takes `clone`.
-fn needed(process: u32) -> Result<Rules, seccompiler::BackendError> {
+fn needed(process: u32, device: Device) -> Result<Rules, seccompiler::BackendError> {
     let mut rules = whatever(NEEDED);
+    if device != Device::Cpu {
+        rules.extend(whatever(DRIVER_NEEDS));
+    }
     let flag = CLONE_THREAD as u64;
     rules.insert(SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(flag), flag)?]);
     for (call, flags) in OPENING {
@@ -218,6 +261,26 @@ mod tests {
             "what is needed is let through, whatever its flags"
         );
         assert_eq!(NAMELESS.count_ones(), 1);
-        assert!(hostile(1).is_ok() && needed(1).is_ok());
+        for device in [Device::Cpu, Device::Cuda(0)] {
+            assert!(hostile(1, device).is_ok() && needed(1, device).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_the_worker_of_a_gpu_commands_a_driver() {
+        let calls = |rules: Result<Rules, _>| rules.ok().map(|rules: Rules| rules.into_keys().collect::<Vec<_>>());
+        let (processors, gpu) = (calls(needed(1, Device::Cpu)).unwrap(), calls(needed(1, Device::Cuda(0))).unwrap());
+        let more: Vec<_> = gpu.iter().filter(|call| !processors.contains(call)).copied().collect();
+        let mut listed = DRIVER_NEEDS.to_vec();
+        listed.sort_unstable();
+        assert_eq!(more, listed, "what it needs more is what is listed, and nothing of it is let through elsewhere");
+        assert!(!processors.contains(&SYS_ioctl));
+        let kills = |device| calls(hostile(1, device)).unwrap();
+        let spared: Vec<_> =
+            kills(Device::Cpu).into_iter().filter(|call| !kills(Device::Cuda(0)).contains(call)).collect();
+        assert!(spared.iter().all(|call| DRIVER_TRIES.contains(call)) && spared.len() == DRIVER_TRIES.len());
+        // A thread is needed; a program, a socket and a process are not let through either way.
+        assert!(DRIVER_TRIES.iter().all(|call| *call == SYS_clone || !gpu.contains(call)));
+        assert!(DRIVER_NEEDS.iter().all(|call| !HOSTILE.contains(call)));
     }
 }

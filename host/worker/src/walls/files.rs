@@ -1,10 +1,13 @@
 //! Landlock: what a worker opens, and whom it reaches.
 
 use super::{Places, Wall, WallState, Walls};
+use crate::devices::{self, DRIVER_READS};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, Scope,
 };
+use std::path::Path;
+use types::Device;
 
 /// Each wall, the version of Landlock that has all of it, and the kernel that brought that.
 const WALLS: [(&str, ABI, &str); 3] =
@@ -32,8 +35,18 @@ fn restrict(places: Places<'_>) -> Result<LandlockStatus, Box<dyn std::error::Er
         .handle_access(AccessNet::from_all(ABI::V9))?
         .scope(Scope::from_all(ABI::V9))?
         .create()?;
+    let driver = read | AccessFs::WriteFile | AccessFs::IoctlDev;
     for (place, access) in [(places.blobs, read), (places.compiled, read), (places.scratch, write)] {
         ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(place)?, access))?;
+    }
+    if places.device != Device::Cpu {
+        let nodes = devices::driver_files().into_iter().map(|file| (file, driver));
+        let reads = DRIVER_READS.map(|place| (place.to_owned(), read | AccessFs::ReadDir));
+        // What a machine does not have its driver does not need.
+        for (place, access) in nodes.chain(reads).filter(|(place, _)| Path::new(place).exists()) {
+            let access = if Path::new(&place).is_dir() { access } else { access & !AccessFs::ReadDir };
+            ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(place)?, access))?;
+        }
     }
     Ok(ruleset.restrict_self()?.landlock)
 }

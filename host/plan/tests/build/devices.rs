@@ -1,0 +1,104 @@
+//! Where steps compute: what is asked in vain, and what `auto` becomes.
+
+use crate::fake;
+use types::{Device, DeviceGrant, Devices, Grants, Policy};
+
+fn steps(device: &str) -> String {
+    format!(
+        r#"
+[steps.rows]
+plugin = "csv"
+params = {{ columns = "a:float64 y:float64" }}
+[steps.model]
+plugin = "network"
+inputs = {{ train = "rows.table" }}
+label = "y"
+{device}
+[steps.predicted]
+builtin = "predict"
+inputs = {{ rows = "rows.table", model = "model.model" }}
+"#
+    )
+}
+
+/// The devices of the steps, on a machine with these GPUs, for a tenant that may use those.
+fn placed(device: &str, devices: &Devices, allowed: &[&str]) -> Result<Vec<Device>, Vec<String>> {
+    let (steps, grants) = (steps(device), allowed.iter().map(|text| DeviceGrant::parse(text).unwrap()).collect());
+    let policy = Policy { grants: Grants { devices: grants, ..Grants::default() }, ..Policy::default() };
+    let mut plan = fake::build(&steps).unwrap();
+    plan::place(&mut plan, &fake::project(&steps), &policy, devices)
+        .map_err(|problems| problems.iter().map(fake::line).collect::<Vec<_>>())?;
+    Ok(plan.steps.iter().map(|step| step.device).collect())
+}
+
+fn machine(gpus: u32) -> Devices {
+    Devices { built: true, found: (0..gpus).map(Device::Cuda).collect() }
+}
+
+#[test]
+fn auto_is_a_gpu_where_there_is_one_that_the_tenant_may_use() {
+    let model = |device| Ok(vec![Device::Cpu, device, Device::Cpu]);
+    let auto = "device = \"auto\"";
+    assert_eq!(placed(auto, &Devices::default(), &["cuda"]), model(Device::Cpu));
+    assert_eq!(placed(auto, &machine(0), &["cuda"]), model(Device::Cpu));
+    assert_eq!(placed(auto, &machine(2), &[]), model(Device::Cpu));
+    assert_eq!(placed(auto, &machine(2), &["cuda"]), model(Device::Cuda(0)));
+    assert_eq!(placed(auto, &machine(2), &["cuda:1"]), model(Device::Cuda(1)));
+    assert_eq!(placed("", &machine(2), &["cuda"]), model(Device::Cpu), "nobody asked for it");
+    assert_eq!(placed("device = \"cpu\"", &machine(2), &["cuda"]), model(Device::Cpu));
+    assert_eq!(placed("device = \"cuda:1\"", &machine(2), &["cuda:1"]), model(Device::Cuda(1)));
+}
+
+#[test]
+fn what_is_asked_for_by_name_is_there_or_refused() {
+    let refused = |devices: &Devices, allowed| placed("device = \"cuda:0\"", devices, allowed).unwrap_err().join("\n");
+    let otherwise = "say `device = \"auto\"` for a GPU where there is one and the processors elsewhere";
+    assert_eq!(
+        refused(&Devices::default(), &["cuda"]),
+        format!(
+            "9:10: step `model`: there is no `cuda:0`: this `stepwell` was built without CUDA; build it with \
+             `--features cuda` (docs/devices.md), or {otherwise}"
+        )
+    );
+    assert_eq!(
+        refused(&machine(0), &["cuda"]),
+        format!("9:10: step `model`: there is no `cuda:0`: this machine has no GPU; {otherwise}")
+    );
+    assert_eq!(
+        refused(&machine(1), &["cuda:1"]),
+        "9:10: step `model`: the tenant's policy does not allow the device `cuda:0`; ask whoever runs this installation: \
+         stepwell tenant policy NAME --allow 'devices = [\"cuda:0\"]'"
+    );
+    let plan = fake::build(&steps("device = \"cuda:0\"")).unwrap();
+    assert_eq!(plan.steps[1].device, Device::Cuda(0), "it is not lost where nobody looks");
+}
+
+#[test]
+fn a_device_does_something_or_is_refused() {
+    let with = |plugin: &str, keys: &str| {
+        let learner = plugin == "network" || plugin == "logistic";
+        let wired = if learner {
+            "inputs = { train = \"rows.table\" }\nlabel = \"y\""
+        } else {
+            "inputs = { table = \"rows.table\" }"
+        };
+        fake::problems(&format!(
+            "[steps.rows]\nplugin = \"csv\"\nparams = {{ columns = \"a:float64 y:float64\" }}\n[steps.it]\nplugin = \"{plugin}\"\n{wired}\n{keys}\n"
+        ))
+    };
+    assert_eq!(with("network", "device = \"auto\"\nlimits = { device_memory = \"1 GiB\" }"), "no problem");
+    assert_eq!(
+        with("logistic", "device = \"auto\""),
+        "8:10: step `it` cannot have the device `auto`: plugin `logistic` computes no tensors\n    hint: remove the key\n"
+    );
+    assert_eq!(
+        with("standardize", "device = \"cuda:0\""),
+        "7:10: step `it` cannot have the device `cuda:0`: plugin `standardize` is a fitted transformer, which answers requests on \
+         the processors\n    hint: remove the key: what it answers must have the same bits here and behind an endpoint\n"
+    );
+    assert_eq!(
+        with("network", "limits = { device_memory = \"1 GiB\" }"),
+        "8:12: step `it`: `limits.device_memory` is the memory of a GPU, and it has none\n    hint: say `device = \"auto\"`, or \
+         remove the limit\n"
+    );
+}

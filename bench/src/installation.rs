@@ -4,7 +4,7 @@ use crate::Built;
 use crate::figure::{Figure, ROUNDS, best, each, micros};
 use crate::side::pss_kib;
 use anyhow::{Context, Result, anyhow, ensure};
-use server::{Folder, LockedBy, Options, Server, WallPolicy};
+use server::{Folder, LockedBy, Options, RunQuery, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,8 +78,12 @@ fn neighbours(server: &Arc<Server>, noop: &Path, project: &Path) -> Result<()> {
         server.start(&loud, project, Some(pipeline), &Default::default(), &|_| {})?;
     }
     let beside = p99();
-    let waiting = server.runs(&loud, &Default::default())?.iter().filter(|run| run.live).count();
+    let query = RunQuery { limit: Some(RUNS), ..RunQuery::default() };
+    let waiting = server.runs(&loud, &query)?.iter().filter(|run| run.live).count();
     ensure!(waiting > RUNS / 2, "the neighbour was not loud all the while: {waiting} runs were left");
+    for (of, time) in [("alone", alone), ("beside the neighbour", beside)] {
+        Figure { name: "tenant.dispatch_p99_us", of: Some(of), value: micros(time), unit: "us", goal: None }.print();
+    }
     let value = beside.as_secs_f64() / alone.as_secs_f64();
     Figure { name: "tenant.neighbour_p99_ratio", of: None, value, unit: "ratio", goal: Some(2.0) }.print();
     Ok(())

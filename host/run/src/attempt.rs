@@ -3,6 +3,7 @@
 
 use crate::call::who;
 use crate::outputs::{self, Outputs};
+use crate::scribe::Scribe;
 use crate::view::turn_page;
 use crate::{CancelToken, Dispatcher, Observer, RunEvent, chosen, findings, source};
 use crate::{Ended, Event};
@@ -29,6 +30,9 @@ pub(crate) struct Trial<'a> {
     /// Set when the loop ended for a reason of its own: nobody waits for the answer.
     pub abandoned: &'a AtomicBool,
     pub events: Sender<Event>,
+    pub scribe: &'a Scribe<'a>,
+    /// The turn in which it begins; what it tells and records comes after that.
+    pub turn: u64,
     pub source: Option<Source>,
     /// The ends of what it told so far.
     pub series: Mutex<BTreeMap<String, Series>>,
@@ -163,6 +167,7 @@ impl Trial<'_> {
 
     /// Appends a record that an attempt makes while it runs, and lets the loop's view follow.
     fn record(&self, record: Record) -> Result<(), Fault> {
+        self.scribe.written(self.turn)?;
         self.dispatcher.journal.append(self.tenant, std::slice::from_ref(&record))?;
         self.send(Event::Recorded(Box::new(record)));
         Ok(())
@@ -212,6 +217,9 @@ impl Trial<'_> {
 
 impl Watch for Trial<'_> {
     fn hear(&self, event: Watched) {
+        if self.scribe.written(self.turn).is_err() {
+            return;
+        }
         let (step, attempt) = (self.step.name.clone(), self.attempt);
         (self.observer)(&match event {
             Watched::Log { level, message } => RunEvent::Log { step, attempt, level, message },

@@ -89,6 +89,23 @@ impl StoredPlan {
     }
 }
 
+/// A run that has just begun: what [`Dispatcher::drive`] would have to read.
+#[derive(Debug)]
+pub struct Begun {
+    pub run: RunId,
+    stored: StoredPlan,
+    view: RunView,
+}
+
+/// What is known of a run when nobody drives it any more; whoever tells of it need not read it again.
+#[derive(Debug, Clone)]
+pub struct Driven {
+    pub state: RunState,
+    /// With the items of its steps.
+    pub plan: Plan,
+    pub view: RunView,
+}
+
 impl Dispatcher {
     /// `slots` is the most attempts of one run at a time.
     pub fn new(
@@ -102,8 +119,8 @@ impl Dispatcher {
         Self { journal, blobs, runner, clock, slots, lookup_and_append, driven }
     }
 
-    /// Records that a run began; [`Self::drive`] does its work.
-    pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<RunId, Fault> {
+    /// Records that a run began; [`Self::drive_begun`] does its work.
+    pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<Begun, Fault> {
         let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, .. } = begin;
         let (items, chosen, taken, beside) = (begin.items, begin.chosen, begin.taken, begin.beside);
         check_order(plan).map_err(Fault::host)?;
@@ -137,11 +154,11 @@ impl Dispatcher {
             at_us: now_us,
         });
         told.iter().for_each(observer);
-        Ok(run)
+        Ok(Begun { run, stored, view: RunView::of(&records) })
     }
 
     /// Drives a run from wherever its records say it is to its end, and returns that. A run that ended is not touched.
-    /// After [`CancelToken::leave`] it returns `Running`; a fault is ours, and the run can be driven again. Where nothing can be
+    /// After [`CancelToken::leave`] it is `Running`; a fault is ours, and the run can be driven again. Where nothing can be
     /// taken from the cache it is told what differs from the run `before`.
     pub fn drive(
         &self,
@@ -150,16 +167,30 @@ impl Dispatcher {
         observer: Observer,
         cancel: CancelToken,
         before: Option<RunId>,
-    ) -> Result<RunState, Fault> {
+    ) -> Result<Driven, Fault> {
         let _claim = self.claim(tenant, run)?;
         let view = RunView::of(&self.journal.run_records(tenant, run)?);
         let Some(head) = &view.head else {
             return Err(Fault::invalid(format!("there is no run {run}")));
         };
-        if let Some(state) = view.ended {
-            return Ok(state);
-        }
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
+        if let Some(state) = view.ended {
+            return Ok(Driven { state, plan: stored.expanded(&view), view });
+        }
+        Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
+    }
+
+    /// The same of a run that has just begun, without reading what is known.
+    pub fn drive_begun(
+        &self,
+        tenant: &TenantId,
+        begun: Begun,
+        observer: Observer,
+        cancel: CancelToken,
+        before: Option<RunId>,
+    ) -> Result<Driven, Fault> {
+        let Begun { run, stored, view } = begun;
+        let _claim = self.claim(tenant, run)?;
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
 

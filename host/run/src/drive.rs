@@ -1,21 +1,22 @@
-//! The loop of one run: an event, a tick of its machine, what follows from that, and again. The only place where a run's records
-//! are appended, but for those that attempts make while they run. Attempts that run beside each other are on threads of their own.
+//! The loop of one run: an event, a tick of its machine, what follows from that, and again. All of a run's records pass through
+//! here, but for those that attempts make while they run. Attempts that run beside each other are on threads of their own.
 
 use crate::attempt::{Source, Trial};
 use crate::call::{call_for, who, wrong_input};
 use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
+use crate::crew::Crew;
 use crate::gather::{self, Part};
-use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
+use crate::scribe::Scribe;
+use crate::{CancelToken, Dispatcher, Driven, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::Scope;
 use std::time::Duration;
 use types::{
-    Artifact, Attempt, Chosen, Digest, Fault, FaultKind, ModelName, Receipt, RunId, RunState, StepCommit, StepName,
+    Artifact, Attempt, Chosen, Digest, Fault, Grants, ModelName, Receipt, RunId, RunState, StepCommit, StepName,
     TableRef, TenantId,
 };
 
@@ -29,6 +30,7 @@ pub(crate) struct Drive<'a> {
     before: Option<RunId>,
     events: Sender<Event>,
     inbox: Receiver<Event>,
+    has_scribe: bool,
 }
 
 /// Who listens and who may stop it; outlives the threads of the attempts.
@@ -37,6 +39,7 @@ struct Around<'a> {
     observer: Observer<'a>,
     cancel: &'a CancelToken,
     abandoned: &'a AtomicBool,
+    scribe: &'a Scribe<'a>,
 }
 
 /// What the loop does next.
@@ -56,26 +59,29 @@ impl<'a> Drive<'a> {
         before: Option<RunId>,
     ) -> Self {
         let (events, inbox) = channel();
-        Self { dispatcher, tenant, run, course: Course::new(run, stored, view), before, events, inbox }
+        let (course, has_scribe) = (Course::new(run, stored, view), false);
+        Self { dispatcher, tenant, run, course, before, events, inbox, has_scribe }
     }
 
-    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
-        let abandoned = AtomicBool::new(false);
-        let around = Around { observer, cancel, abandoned: &abandoned };
+    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<Driven, Fault> {
+        let (abandoned, scribe) = (AtomicBool::new(false), Scribe::new(self.dispatcher, self.tenant, observer));
+        let around = Around { observer, cancel, abandoned: &abandoned, scribe: &scribe };
         cancel.wake(Some(self.events.clone()));
         let state = std::thread::scope(|scope| {
-            let state = self.turns(scope, around);
+            let state = self.turns(&Crew::new(scope), around);
             // Attempts that still run have nobody to answer to: they are told to end, and awaited by the scope.
             abandoned.store(true, Ordering::Relaxed);
+            scribe.close();
             state
         });
         cancel.wake(None);
-        state
+        let (plan, view) = self.course.into_parts();
+        Ok(Driven { state: state?, plan, view })
     }
 
     fn turns<'scope, 'env: 'scope>(
         &mut self,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<RunState, Fault>
     where
@@ -83,16 +89,17 @@ impl<'a> Drive<'a> {
     {
         let mut event = Event::Begun;
         loop {
-            let orders = self.follow(event, around)?;
-            match self.carry_out(orders, scope, around)? {
+            let turn = self.follow(event, around)?;
+            let (orders, number) = self.settle(turn, crew, around)?;
+            match self.carry_out(orders, number, crew, around)? {
                 Next::Return(state) => return Ok(state),
                 Next::Wait(until) => event = self.next_event(until)?,
             }
         }
     }
 
-    /// An event with all that can be answered at once -> what is left to do, once the records are on disk and told.
-    fn follow(&mut self, event: Event, around: Around) -> Result<Vec<Order>, Fault> {
+    /// An event with all that can be answered at once -> what is left to record, to tell and to do.
+    fn follow(&mut self, event: Event, around: Around) -> Result<Turn, Fault> {
         let (mut events, mut numbers) = (VecDeque::from([event]), VecDeque::new());
         let (mut turn, mut alone) = (Turn::default(), None);
         loop {
@@ -100,9 +107,11 @@ impl<'a> Drive<'a> {
                 Some(event) => event,
                 None => {
                     // One at a time: the next number is given once this one is taken.
-                    self.settle(&mut turn, around)?;
+                    if alone.is_some() || !numbers.is_empty() {
+                        around.scribe.settle(&std::mem::take(&mut turn.records), std::mem::take(&mut turn.told))?;
+                    }
                     drop(alone.take());
-                    let Some(order) = numbers.pop_front() else { return Ok(turn.orders) };
+                    let Some(order) = numbers.pop_front() else { return Ok(turn) };
                     alone = Some(self.dispatcher.alone());
                     self.numbered(order)?
                 }
@@ -121,19 +130,53 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Appends, then tells.
-    fn settle(&self, turn: &mut Turn, around: Around) -> Result<(), Fault> {
-        let records = std::mem::take(&mut turn.records);
-        let journal = &self.dispatcher.journal;
-        match journal.append(self.tenant, &records) {
-            // Each fits by itself, as the machine saw to.
-            Err(fault) if fault.kind == FaultKind::Guest && records.len() > 1 => {
-                records.iter().try_for_each(|record| journal.append(self.tenant, std::slice::from_ref(record)))?;
-            }
-            appended => appended?,
+    /// Appends and tells: at once where an order waits for that, or by the scribe. Gives the orders, and the turn's number there.
+    fn settle<'scope, 'env: 'scope>(
+        &mut self,
+        turn: Turn,
+        crew: &Crew<'scope, 'env>,
+        around: Around<'env>,
+    ) -> Result<(Vec<Order>, u64), Fault>
+    where
+        'a: 'env,
+    {
+        around.scribe.fault()?;
+        let Turn { records, told, orders } = turn;
+        let ahead = !orders.is_empty() && orders.iter().all(|order| self.runs_ahead(order));
+        if ahead && self.has_scribe(crew, around) {
+            let number = around.scribe.take(records, told);
+            return Ok((orders, number));
         }
-        turn.told.drain(..).for_each(|event| (around.observer)(&event));
-        Ok(())
+        around.scribe.settle(&records, told)?;
+        Ok((orders, 0))
+    }
+
+    /// Whether it may be done before the records of its turn are on disk: by an attempt that has no door to the world, so that
+    /// after a crash nothing is left of it but bytes that nobody names.
+    fn runs_ahead(&self, order: &Order) -> bool {
+        match order {
+            Order::Attempt { step, .. } => self.course.step(step).is_some_and(|step| {
+                let is_ours = matches!(step.work, Work::Gather { .. } | Work::Collect { .. });
+                step.grants == Grants::default() && !is_ours
+            }),
+            Order::WakeAt(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The scribe begins when it is first needed; false where the machine has no thread for it.
+    fn has_scribe<'scope, 'env: 'scope>(&mut self, crew: &Crew<'scope, 'env>, around: Around<'env>) -> bool {
+        if !self.has_scribe {
+            let events = self.events.clone();
+            let write = move || {
+                if around.scribe.write().is_err() {
+                    // The loop outlives its threads; it looks why.
+                    let _ = events.send(Event::Woken);
+                }
+            };
+            self.has_scribe = std::thread::Builder::new().spawn_scoped(crew.scope, write).is_ok();
+        }
+        self.has_scribe
     }
 
     fn numbered(&self, order: Order) -> Result<Event, Fault> {
@@ -185,7 +228,8 @@ impl<'a> Drive<'a> {
     fn carry_out<'scope, 'env: 'scope>(
         &mut self,
         orders: Vec<Order>,
-        scope: &'scope Scope<'scope, 'env>,
+        turn: u64,
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<Next, Fault>
     where
@@ -196,8 +240,8 @@ impl<'a> Drive<'a> {
         let alone = orders.len() == 1 && self.course.awaited() == 1;
         for order in orders {
             match order {
-                Order::Attempt { step, attempt } => self.attempt(&step, attempt, alone, scope, around)?,
-                Order::Split { step, attempt } => self.split(&step, attempt, scope)?,
+                Order::Attempt { step, attempt } => self.attempt(&step, attempt, (turn, alone), crew, around)?,
+                Order::Split { step, attempt } => self.split(&step, attempt, crew)?,
                 Order::WakeAt(at_us) => wake = Some(wake.map_or(at_us, |wake| wake.min(at_us))),
                 Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
                 Order::Return(state) => return Ok(Next::Return(state)),
@@ -223,8 +267,8 @@ impl<'a> Drive<'a> {
         &self,
         name: &StepName,
         attempt: Attempt,
-        alone: bool,
-        scope: &'scope Scope<'scope, 'env>,
+        (turn, alone): (u64, bool),
+        crew: &Crew<'scope, 'env>,
         around: Around<'env>,
     ) -> Result<(), Fault>
     where
@@ -233,7 +277,7 @@ impl<'a> Drive<'a> {
         let step = self.planned(name)?;
         if let Work::Gather { parts, .. } = &step.work {
             let parts = self.parts(name, parts);
-            self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+            self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
                 let result = gather::gather(step, &parts, tenant, blobs);
                 Event::Ended(Box::new(Ended { step: step.name.clone(), attempt, result, receipt: Receipt::default() }))
             });
@@ -255,12 +299,14 @@ impl<'a> Drive<'a> {
             cancel: around.cancel,
             abandoned: around.abandoned,
             events: self.events.clone(),
+            scribe: around.scribe,
+            turn,
             source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
             series: Mutex::default(),
         };
         match called.and_then(|call| Ok((call, path?))) {
             Ok((call, path)) if alone => trial.carry_out(&path, call),
-            Ok((call, path)) => drop(scope.spawn(move || trial.carry_out(&path, call))),
+            Ok((call, path)) => crew.give(move || trial.carry_out(&path, call)),
             Err(fault) => trial.end(Err(fault), Receipt::default()),
         }
         Ok(())
@@ -270,14 +316,14 @@ impl<'a> Drive<'a> {
         &self,
         name: &StepName,
         attempt: Attempt,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
     ) -> Result<(), Fault>
     where
         'a: 'env,
     {
         let step = self.planned(name)?;
         let rows = self.rows(&step);
-        self.host_work(&step, attempt, scope, move |step, tenant, blobs| {
+        self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
             let result = rows.and_then(|rows| gather::split(step, &rows, tenant, blobs));
             Event::Split { step: step.name.clone(), attempt, result }
         });
@@ -299,13 +345,13 @@ impl<'a> Drive<'a> {
         &self,
         step: &PlannedStep,
         attempt: Attempt,
-        scope: &'scope Scope<'scope, 'env>,
+        crew: &Crew<'scope, 'env>,
         work: impl FnOnce(&PlannedStep, &TenantId, &dyn ports::Blobs) -> Event + Send + 'scope,
     ) where
         'a: 'env,
     {
         let (step, events, tenant, blobs) = (step.clone(), self.events.clone(), self.tenant, &self.dispatcher.blobs);
-        scope.spawn(move || {
+        crew.give(move || {
             let ended = catch_unwind(AssertUnwindSafe(|| work(&step, tenant, blobs.as_ref())));
             let panicked = |_| {
                 let result = Err(Fault::host(format!("{}: the host panicked; this is a bug of ours", who(&step))));

@@ -15,8 +15,12 @@ use std::time::{Duration, Instant};
 use store::{Store, TenantEntry};
 use types::{Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
 
-/// How often one that waits asks whether it was cancelled.
+/// How often one that waits asks whether it was cancelled, and how many of them ask within a second: a long queue must not be a
+/// neighbour of its own.
 const LOOK: Duration = Duration::from_millis(200);
+const LOOKS: u32 = 500;
+/// How long a tenant's workers beyond its share stay held back once they are not: of a neighbour that has work again and again.
+const HOLD: Duration = Duration::from_secs(1);
 /// How long what was measured of a tenant's disk holds for requests.
 const MEASURED: Duration = Duration::from_secs(1);
 /// How often an attempt under a quota of CPU time is looked at.
@@ -40,6 +44,8 @@ struct Queue {
     sleepers: BTreeMap<Ticket, Thread>,
     /// Tickets that got a slot and do not know it yet.
     called: BTreeSet<Ticket>,
+    /// How many of a tenant's workers are held back, and when that was last found right.
+    held: BTreeMap<TenantId, (usize, Instant)>,
 }
 
 /// A slot. Dropped, it is the next one's.
@@ -65,7 +71,12 @@ impl Admission {
         layout: impl Fn(&TenantId) -> worker::Layout + Send + Sync + 'static,
         slots: usize,
     ) -> Self {
-        let queue = Queue { share: Share::new(slots), sleepers: BTreeMap::new(), called: BTreeSet::new() };
+        let queue = Queue {
+            share: Share::new(slots),
+            sleepers: BTreeMap::new(),
+            called: BTreeSet::new(),
+            held: BTreeMap::new(),
+        };
         let (layout, queue, tickets, measured) =
             (Box::new(layout), Mutex::new(queue), AtomicU64::new(0), Mutex::default());
         Self { store, pool, accounts, predictions, layout, queue, tickets, measured }
@@ -150,7 +161,10 @@ impl Admission {
 
     /// A tenant that is gone has no turn, and no disk.
     pub(crate) fn forget(&self, tenant: &TenantId) {
-        locked(&self.queue).share.forget(tenant);
+        let mut queue = locked(&self.queue);
+        queue.share.forget(tenant);
+        queue.held.remove(tenant);
+        drop(queue);
         locked(&self.measured).remove(tenant);
     }
 
@@ -179,8 +193,9 @@ impl Admission {
                 self.settle(&mut queue);
                 return Err(Fault::new(FaultKind::Cancelled, "was cancelled"));
             }
+            let look = LOOK.max(Duration::from_secs(1) * queue.sleepers.len() as u32 / LOOKS);
             drop(queue);
-            std::thread::park_timeout(LOOK);
+            std::thread::park_timeout(look);
             queue = locked(&self.queue);
         }
     }
@@ -213,8 +228,16 @@ impl Admission {
                 sleeper.unpark();
             }
         }
+        let now = Instant::now();
         for (tenant, count) in queue.share.beyond() {
-            self.pool.hold_back(&tenant, count);
+            // What is short would be let go and held back again and again.
+            let (held, since) = queue.held.entry(tenant.clone()).or_insert((0, now));
+            if count >= *held || now >= *since + HOLD {
+                if count != *held {
+                    self.pool.hold_back(&tenant, count);
+                }
+                (*held, *since) = (count, now);
+            }
         }
     }
 

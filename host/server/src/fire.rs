@@ -2,6 +2,7 @@
 //! only starts one.
 
 use crate::deploy::{Deployed, never};
+use crate::runs::Driving;
 use crate::{Error, Server, locked};
 use std::sync::Arc;
 use types::{Cause, PipelineName, ProjectName, Record, RunId, RunState, TenantId};
@@ -89,9 +90,9 @@ impl Server {
         let begin = run::Begin { cause: because, logical_time_us, deployment: version, by, beside, ..manual };
         let begun = std::sync::Mutex::new(Vec::new());
         match self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone())) {
-            Ok(run) => {
-                let begun = std::mem::take(&mut *locked(&begun));
-                self.drive(tenant, run, begun, None)?;
+            Ok(started) => {
+                let (run, begun) = (started.run, std::mem::take(&mut *locked(&begun)));
+                self.drive(tenant, Driving::Begun(Box::new(started)), begun, None)?;
                 Ok(Fired::Begun(run))
             }
             // Somebody was faster: the store takes a cause once.

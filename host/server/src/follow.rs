@@ -18,7 +18,7 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 const EVENTS_MAX: usize = 200_000;
 const EVENT_BYTES_MAX: usize = 64 << 20;
 
-/// How long whoever follows lets words gather, unless the run ends: to be woken for each would cost a short run more than its
+/// How long whoever follows lets words gather, unless the run's end is among them: to be woken for each would cost a short run more than its
 /// steps.
 const GATHERING: Duration = Duration::from_millis(2);
 
@@ -35,6 +35,8 @@ struct Said {
     event_bytes: usize,
     file: Option<File>,
     file_bytes: u64,
+    /// Its end was told; its report may be yet to come.
+    finished: bool,
     ended: bool,
 }
 
@@ -44,7 +46,8 @@ impl LiveRun {
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
         let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
-        let said = Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, ended: false };
+        let said =
+            Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, finished: false, ended: false };
         let (more, over) = Default::default();
         Ok(Self { said: Mutex::new(said), more, over, cancel })
     }
@@ -53,6 +56,10 @@ impl LiveRun {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.keep(event);
         self.more.notify_all();
+        if matches!(event, RunEvent::RunFinished { .. }) {
+            said.finished = true;
+            self.over.notify_all();
+        }
     }
 
     pub(crate) fn end(&self) {
@@ -66,7 +73,7 @@ impl LiveRun {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing_new = |said: &mut Said| said.events.len() <= position && !said.ended;
         let said = self.more.wait_while(said, nothing_new).unwrap_or_else(PoisonError::into_inner);
-        let goes_on = |said: &mut Said| !said.ended;
+        let goes_on = |said: &mut Said| !said.finished && !said.ended;
         let gathered = self.over.wait_timeout_while(said, GATHERING, goes_on).unwrap_or_else(PoisonError::into_inner);
         gathered.0.events.get(position..).unwrap_or_default().to_vec()
     }

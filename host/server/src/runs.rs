@@ -1,6 +1,7 @@
 //! Runs of this process: started, resumed, followed, cancelled; each driven by a thread of its own.
 
 use crate::follow::{Follow, LiveRun};
+use crate::reads::RunDetail;
 use crate::{Error, Notes, Server, locked};
 use ports::Journal;
 use run::{CancelToken, RunEvent};
@@ -25,6 +26,22 @@ pub struct RunOptions {
     pub explain: bool,
     /// Who asks.
     pub by: Option<String>,
+}
+
+/// A run that is to be driven.
+pub(crate) enum Driving {
+    Begun(Box<run::Begun>),
+    /// By its records.
+    Found(RunId),
+}
+
+impl Driving {
+    fn run(&self) -> RunId {
+        match self {
+            Self::Begun(begun) => begun.run,
+            Self::Found(run) => *run,
+        }
+    }
 }
 
 /// A run that was unfinished when the server started: whether it goes on; none if it began in another folder.
@@ -66,9 +83,9 @@ impl Server {
         before: Option<RunId>,
     ) -> Result<RunId, Error> {
         let begun = std::sync::Mutex::new(Vec::new());
-        let run = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
-        let begun = std::mem::take(&mut *locked(&begun));
-        self.drive(tenant, run, begun, before)?;
+        let started = self.dispatcher.start(tenant, begin, &|event| locked(&begun).push(event.clone()))?;
+        let (run, begun) = (started.run, std::mem::take(&mut *locked(&begun)));
+        self.drive(tenant, Driving::Begun(Box::new(started)), begun, before)?;
         Ok(run)
     }
 
@@ -77,7 +94,7 @@ impl Server {
         let _hold = self.active(tenant)?;
         let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
-            self.drive(tenant, run, Vec::new(), None)?;
+            self.drive(tenant, Driving::Found(run), Vec::new(), None)?;
             if found.head.deployment.is_some() {
                 self.notify(tenant, &found.head, crate::notify::RESUMED, self.now_us());
             }
@@ -101,7 +118,7 @@ impl Server {
         }
         let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
         self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
-        self.report(tenant, run);
+        self.report(tenant, run, self.run(tenant, run));
         Ok(())
     }
 
@@ -158,23 +175,22 @@ impl Server {
         crate::folder::tenant(&self.options.data, tenant).join("reports").join(format!("run-{run}.html"))
     }
 
-    fn write_report(&self, tenant: &TenantId, run: RunId) -> Result<(), Error> {
-        let detail = self.run(tenant, run)?;
+    fn write_report(&self, tenant: &TenantId, run: RunId, detail: &RunDetail) -> Result<(), Error> {
         let file = self.report_file(tenant, run);
         std::fs::create_dir_all(file.parent().unwrap_or(&self.options.data)).map_err(Fault::host)?;
         // Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
         let draft = file.with_extension("draft");
         let written = std::fs::remove_file(&draft).or_else(absent).and_then(|()| {
             let mut unborn = std::fs::File::create_new(&draft)?;
-            unborn.write_all(crate::report::html(&detail).as_bytes())?;
+            unborn.write_all(crate::report::html(detail).as_bytes())?;
             std::fs::rename(&draft, &file)
         });
         Ok(written.map_err(Fault::host)?)
     }
 
     /// A report that cannot be written takes nothing from the run.
-    fn report(&self, tenant: &TenantId, run: RunId) {
-        if self.write_report(tenant, run).is_err() {
+    fn report(&self, tenant: &TenantId, run: RunId, detail: Result<RunDetail, Error>) {
+        if detail.and_then(|detail| self.write_report(tenant, run, &detail)).is_err() {
             let _ = std::fs::remove_file(self.report_file(tenant, run));
         }
     }
@@ -182,29 +198,37 @@ impl Server {
     pub(crate) fn drive(
         self: &Arc<Self>,
         tenant: &TenantId,
-        run: RunId,
-        begun: Vec<RunEvent>,
+        driving: Driving,
+        said: Vec<RunEvent>,
         before: Option<RunId>,
     ) -> Result<(), Fault> {
+        let run = driving.run();
         let cancel = CancelToken::default();
         let live = Arc::new(LiveRun::new(&self.log_file(tenant, run), cancel.clone())?);
-        begun.iter().for_each(|event| live.say(event));
+        said.iter().for_each(|event| live.say(event));
         let key = (tenant.clone(), run);
         locked(&self.live).insert(key.clone(), Arc::clone(&live));
         let (server, hold) = (Arc::clone(self), self.store.hold(tenant));
         let (registered, kept) = (key.clone(), Arc::clone(&live));
         let drive = move || {
             let _hold = hold;
-            let driven = || server.dispatcher.drive(&key.0, run, &|event| live.say(event), cancel, before);
+            let (dispatcher, say) = (&server.dispatcher, |event: &RunEvent| live.say(event));
+            let driven = || match driving {
+                Driving::Begun(begun) => dispatcher.drive_begun(&key.0, *begun, &say, cancel, before),
+                Driving::Found(run) => dispatcher.drive(&key.0, run, &say, cancel, before),
+            };
             // Whoever waits for its end hears of one, whatever happens.
             let driven = catch_unwind(AssertUnwindSafe(driven))
                 .unwrap_or_else(|_| Err(Fault::host(format!("run {run}: its loop panicked; this is a bug of ours"))));
-            let state = *driven.as_ref().unwrap_or(&RunState::Running);
-            if let Err(fault) = driven {
-                // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
-                live.say(&RunEvent::RunInterrupted { run, fault });
-            }
-            server.report(&key.0, run);
+            let (state, detail) = match driven {
+                Ok(driven) => (driven.state, server.driven_detail(&key.0, run, driven)),
+                Err(fault) => {
+                    // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
+                    live.say(&RunEvent::RunInterrupted { run, fault });
+                    (RunState::Running, server.run(&key.0, run))
+                }
+            };
+            server.report(&key.0, run, detail);
             // Before anybody can see that it is over: who looks then finds it among those that ended.
             server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);

@@ -115,9 +115,13 @@ impl Server {
     /// Goes on with runs of deployed versions that stand still though they have not ended: their disk was full, their tenant
     /// suspended, or there was no thread for them. One that stands still again is tried again as often.
     pub(crate) fn go_on_with_standing(self: &Arc<Self>, tenant: &TenantId) -> Result<(), Error> {
-        let (now_us, under_way) = (self.now_us(), self.under_way(tenant)?);
-        let still: BTreeSet<RunId> =
-            under_way.iter().map(|head| head.run).filter(|run| !self.is_live(tenant, *run)).collect();
+        let (now_us, mut still) = (self.now_us(), BTreeSet::new());
+        // Those that somebody drives are not even read: this is done whenever a run ends.
+        for run in self.store.open_runs(tenant)?.into_iter().filter(|run| !self.is_live(tenant, *run)) {
+            if self.store.run(tenant, run)?.is_some_and(|run| run.head.deployment.is_some()) {
+                still.insert(run);
+            }
+        }
         let mut standing = locked(&self.triggers.standing);
         standing.retain(|(whose, run), _| whose != tenant || still.contains(run));
         for run in still {

@@ -65,9 +65,14 @@ impl Store {
 
     /// Runs that began and did not finish, the oldest first: what a start resumes.
     pub fn unfinished(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
-        let open = self.keyed(tenant, key::OPEN, key::run_of)?;
-        let summaries = open.into_iter().map(|(run, _)| self.run(tenant, run)).collect::<Result<Vec<_>, _>>()?;
+        let open = self.open_runs(tenant)?;
+        let summaries = open.into_iter().map(|run| self.run(tenant, run)).collect::<Result<Vec<_>, _>>()?;
         Ok(summaries.into_iter().flatten().collect())
+    }
+
+    /// Their numbers.
+    pub fn open_runs(&self, tenant: &TenantId) -> Result<Vec<RunId>, Fault> {
+        Ok(self.keyed(tenant, key::OPEN, key::run_of)?.into_iter().map(|(run, _)| run).collect())
     }
 
     /// The run that a cause started of a deployed pipeline.

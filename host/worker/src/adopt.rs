@@ -1,8 +1,10 @@
 //! What a worker says that it left -> blobs, within the bounds of its attempt. The worker may be its guest's by now: sizes,
 //! names and digests are its word until they were looked at, and what it leaves counts against the step's limits.
 
+use crate::carried;
 use crate::process::Bounds;
 use ports::{Answer, Blobs, Page};
+use std::collections::BTreeMap;
 use std::fs::symlink_metadata;
 use std::path::{Path, PathBuf};
 use types::{
@@ -11,6 +13,9 @@ use types::{
 
 /// What an honest worker's files have over the values that it counts: heads of parts, and their padding.
 const HEADS_BYTES: u64 = 16 << 20;
+
+/// What a message carried.
+type Files<'a> = BTreeMap<Digest, &'a [u8]>;
 
 /// The files of one attempt, on their way to become blobs.
 pub(crate) struct Adoption<'a> {
@@ -32,26 +37,27 @@ impl<'a> Adoption<'a> {
         Self { blobs, tenant, scratch, bounds, limits, rows: 0, bytes: 0, disk_bytes: 0 }
     }
 
-    /// Returns once everything that the answer points at is a blob.
-    pub(crate) fn answer(&mut self, answer: &Answer) -> Result<(), Fault> {
+    /// Returns once everything that the answer points at is a blob; `body` is what it carried.
+    pub(crate) fn answer(&mut self, answer: &Answer, body: &[u8]) -> Result<(), Fault> {
         let Answer::Outputs { outputs } = answer else { return Ok(()) };
+        let carried = &carried::files(body)?;
         outputs.values().try_for_each(|artifact| match artifact {
-            Artifact::Table(table) => self.table(table),
+            Artifact::Table(table) => self.table(table, carried),
             Artifact::State { files } | Artifact::Model { files, .. } => {
-                files.iter().try_for_each(|file| self.file(file))
+                files.iter().try_for_each(|file| self.file(file, carried))
             }
             _ => Ok(()),
         })
     }
 
     /// Returns once the page's parts are blobs. Its record is charged as well: without rows it would cost nothing.
-    pub(crate) fn page(&mut self, page: &Page) -> Result<(), Fault> {
-        self.table(&page.table)?;
+    pub(crate) fn page(&mut self, page: &Page, body: &[u8]) -> Result<(), Fault> {
+        self.table(&page.table, &carried::files(body)?)?;
         self.charge_disk(recorded_bytes(page))
     }
 
     /// Returns once the table's parts are blobs.
-    fn table(&mut self, table: &TableRef) -> Result<(), Fault> {
+    fn table(&mut self, table: &TableRef, carried: &Files<'_>) -> Result<(), Fault> {
         let whose = || format!("table {}", table.digest.short());
         data::verify(table).map_err(|error| Fault::guest(format!("{}: {error}", whose())))?;
         self.rows = self.rows.saturating_add(table.rows);
@@ -61,19 +67,24 @@ impl<'a> Adoption<'a> {
         }
         let mut bytes = 0_u64;
         for part in &table.parts {
-            bytes = bytes.saturating_add(self.blob(*part)?);
+            bytes = bytes.saturating_add(self.blob(*part, carried)?);
         }
         expect_bytes(&whose(), table.bytes, bytes)
     }
 
-    fn file(&mut self, file: &SavedFile) -> Result<(), Fault> {
-        let bytes = self.blob(file.digest)?;
+    fn file(&mut self, file: &SavedFile, carried: &Files<'_>) -> Result<(), Fault> {
+        let bytes = self.blob(file.digest, carried)?;
         expect_bytes(&format!("saved file {}", file.digest.short()), file.bytes, bytes)
     }
 
     /// Takes the file over, unless it is a blob already: left and adopted before, by this attempt or another. Gives its size.
-    fn blob(&mut self, digest: Digest) -> Result<u64, Fault> {
+    fn blob(&mut self, digest: Digest, carried: &Files<'_>) -> Result<u64, Fault> {
         self.bounds.check()?;
+        if let Some(bytes) = carried.get(&digest) {
+            self.charge(bytes.len() as u64)?;
+            self.blobs.put(self.tenant, bytes)?;
+            return Ok(bytes.len() as u64);
+        }
         let file = self.scratch.join(digest.to_string());
         if let Ok(found) = symlink_metadata(&file) {
             self.charge(found.len())?;

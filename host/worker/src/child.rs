@@ -1,7 +1,8 @@
 //! The worker's side: sets itself up, raises its walls, then does what it is assigned, one attempt at a time.
 
+use crate::carried::Carried;
 use crate::message::{FromWorker, ToWorker, Usage};
-use crate::walls::{self, Places, Status};
+use crate::walls::{self, Places, Size};
 use crate::{memory, wire};
 use ports::{Answer, Ask, Assignment, Doors, Page, ServedModel, Task, Times, Told, Watched};
 use sandbox::{Plugin, Sandbox, Served};
@@ -11,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use types::{Digest, Fault, Field, Role, SavedFile, Schema};
 
@@ -28,13 +29,13 @@ pub fn main() -> Result<(), Fault> {
     let ToWorker::Setup { blobs, compiled, scratch } = setup else {
         return Err(Fault::host("the first message was not the worker's setup"));
     };
-    let status = Status::open()?;
+    let size = Size::open()?;
     // Before anything that may start a thread.
     let walls = walls::raise(Places { blobs: &blobs, compiled: &compiled, scratch: &scratch })?;
     let sandbox = Sandbox::new()?;
     die_with_server(Arc::clone(&socket));
-    let (plugins, served) = (HashMap::new(), None);
-    let mut worker = Worker { socket, blobs, compiled, scratch, status, sandbox, plugins, served };
+    let (carried, plugins, served) = Default::default();
+    let mut worker = Worker { socket, blobs, compiled, scratch, carried, size, sandbox, plugins, served };
     worker.send(&FromWorker::Ready { walls }, &[])?;
     worker.serve()
 }
@@ -69,7 +70,8 @@ struct Worker {
     blobs: PathBuf,
     compiled: PathBuf,
     scratch: PathBuf,
-    status: Status,
+    carried: Arc<Mutex<Carried>>,
+    size: Size,
     sandbox: Sandbox,
     plugins: HashMap<Digest, Arc<Plugin>>,
     served: Option<Serving>,
@@ -100,8 +102,10 @@ impl Worker {
             match message {
                 ToWorker::Assign { assignment } => {
                     let (result, usage) = self.attempt(&assignment);
-                    let result = result.map(Box::new);
-                    self.send(&FromWorker::Answer { result, usage }, &[])?;
+                    let (result, body) = (result.map(Box::new), locked(&self.carried).body());
+                    // What a failed attempt left is of no use to anybody.
+                    let body = if result.is_ok() { body } else { Vec::new() };
+                    self.send(&FromWorker::Answer { result, usage }, &body)?;
                 }
                 ToWorker::Load { model } => self.load(&model)?,
                 ToWorker::Infer => self.infer(&body)?,
@@ -113,8 +117,9 @@ impl Worker {
     }
 
     fn doors(&self) -> Box<SocketDoors> {
-        let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
-        Box::new(SocketDoors { socket, blobs, scratch, grown: 0 })
+        let (socket, carried) = (Arc::clone(&self.socket), Arc::clone(&self.carried));
+        let (blobs, scratch) = (self.blobs.clone(), self.scratch.clone());
+        Box::new(SocketDoors { socket, carried, blobs, scratch, grown: 0 })
     }
 
     /// A panic of ours becomes a fault of ours; the worker is retired after it.
@@ -127,7 +132,7 @@ impl Worker {
 
     fn bounded(&mut self, assignment: &Assignment) -> (Result<Answer, Fault>, sandbox::Usage, i64) {
         let base = memory::cap_at(assignment.limits.memory_bytes);
-        if let Err(fault) = self.status.cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
+        if let Err(fault) = self.size.cap_data(assignment.limits.memory_bytes.saturating_add(SLACK_BYTES)) {
             return (Err(fault), sandbox::Usage::default(), base);
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.carry_out(assignment)));
@@ -210,7 +215,7 @@ impl Worker {
             }
         }
         memory::cap_at(model.limits.memory_bytes);
-        let walled = self.status.cap_data(model.limits.memory_bytes.saturating_add(SLACK_BYTES));
+        let walled = self.size.cap_data(model.limits.memory_bytes.saturating_add(SLACK_BYTES));
         let loaded = walled.and_then(|()| {
             catch_unwind(AssertUnwindSafe(|| self.restore(model))).unwrap_or_else(|panic| Err(panicked(panic)))
         });
@@ -227,10 +232,12 @@ impl Worker {
     }
 
     fn restore(&mut self, model: &ServedModel) -> Result<Served, Fault> {
-        let (socket, blobs, scratch) = (Arc::clone(&self.socket), self.blobs.clone(), self.scratch.clone());
+        let (socket, carried) = (Arc::clone(&self.socket), Arc::clone(&self.carried));
+        let (blobs, scratch) = (self.blobs.clone(), self.scratch.clone());
         let doors = move || -> Box<dyn Doors> {
             Box::new(SocketDoors {
                 socket: Arc::clone(&socket),
+                carried: Arc::clone(&carried),
                 blobs: blobs.clone(),
                 scratch: scratch.clone(),
                 grown: 0,
@@ -263,6 +270,10 @@ impl Worker {
     }
 }
 
+fn locked(carried: &Mutex<Carried>) -> std::sync::MutexGuard<'_, Carried> {
+    carried.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Fault {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
@@ -272,6 +283,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Fault {
 /// The doors of an attempt: every one asks the server and waits.
 struct SocketDoors {
     socket: Arc<UnixStream>,
+    carried: Arc<Mutex<Carried>>,
     blobs: PathBuf,
     scratch: PathBuf,
     /// Memory of the guest, charged.
@@ -327,7 +339,8 @@ impl Doors for SocketDoors {
     }
 
     fn page(&mut self, page: Page) -> Result<(), Fault> {
-        self.ask_done(&FromWorker::Page { page }, &[])
+        let body = locked(&self.carried).body();
+        self.ask_done(&FromWorker::Page { page }, &body)
     }
 
     fn checkpoint(&mut self, state: Vec<u8>) -> Result<(), Fault> {
@@ -345,9 +358,11 @@ impl Doors for SocketDoors {
 
     fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault> {
         let digest = Digest::of(bytes);
-        let file = self.scratch.join(digest.to_string());
-        std::fs::write(&file, bytes)
-            .map_err(|error| Fault::host(format!("cannot write `{}`: {error}", file.display())))?;
+        if !locked(&self.carried).take(bytes) {
+            let file = self.scratch.join(digest.to_string());
+            std::fs::write(&file, bytes)
+                .map_err(|error| Fault::host(format!("cannot write `{}`: {error}", file.display())))?;
+        }
         Ok(SavedFile { name: digest.to_string(), digest, bytes: bytes.len() as u64 })
     }
 }

@@ -1,13 +1,15 @@
 //! Which workers of a tenant are at work, and the CPU time that they take: those beyond the tenant's share are held back,
 //! so that a neighbour's come first. Who is beyond it the server decides.
 
-use rustix::process::{Pid, setpriority_process};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use types::TenantId;
 
-/// The niceness of a worker that is held back: it gets what the others leave, and a tenth of the time besides them.
-const HELD_BACK: i32 = 10;
+/// A worker that is held back gets the processor time that nobody else wants: whoever wakes takes the processor from it at once, and
+/// a processor that runs nothing else counts as free. A high niceness would let it finish its slice first.
+const HELD_BACK: i32 = libc::SCHED_IDLE;
+/// Any other is scheduled like everybody.
+const QUICK: i32 = libc::SCHED_OTHER;
 
 /// All tenants' workers that are at work.
 #[derive(Default)]
@@ -26,7 +28,7 @@ struct Account {
 struct Working {
     process: u32,
     before_us: u64,
-    niceness: i32,
+    policy: i32,
 }
 
 impl Ledger {
@@ -34,7 +36,7 @@ impl Ledger {
     pub(crate) fn begin(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
         let mut accounts = self.accounts();
         let account = accounts.entry(tenant.clone()).or_default();
-        account.working.push(Working { process, before_us: cpu_us, niceness: 0 });
+        account.working.push(Working { process, before_us: cpu_us, policy: QUICK });
         account.settle();
     }
 
@@ -46,8 +48,8 @@ impl Ledger {
         let mut ended = account.working.remove(at);
         account.spent_us += cpu_us.saturating_sub(ended.before_us);
         account.settle();
-        ended.renice(0);
-        ended.niceness == 0
+        ended.schedule(QUICK);
+        ended.policy == QUICK
     }
 
     /// CPU time of a tenant's workers so far.
@@ -79,25 +81,33 @@ impl Account {
     fn settle(&mut self) {
         let quick = self.working.len().saturating_sub(self.held_back);
         for (at, working) in self.working.iter_mut().enumerate() {
-            working.renice(if at < quick { 0 } else { HELD_BACK });
+            working.schedule(if at < quick { QUICK } else { HELD_BACK });
         }
     }
 }
 
 impl Working {
-    /// Of all its threads: a new one has its maker's. Without privileges a process can only become nicer, so this may fail.
-    fn renice(&mut self, niceness: i32) {
-        if self.niceness == niceness {
+    /// All its threads: a new one has its maker's policy. Without privileges a process is held back for good, so this may fail.
+    fn schedule(&mut self, policy: i32) {
+        if self.policy == policy {
             return;
         }
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
-        let threads = threads.filter_map(|thread| Pid::from_raw(thread.file_name().to_str()?.parse().ok()?));
+        let threads = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
         // One that has ended meanwhile counts as refused, too: that it ended is not known here.
-        let refused = threads.filter(|thread| setpriority_process(Some(*thread), niceness).is_err()).count();
+        let refused = threads.filter(|thread| !has_policy(*thread, policy)).count();
         if refused == 0 {
-            self.niceness = niceness;
+            self.policy = policy;
         }
     }
+}
+
+/// Gives a thread a policy; false if the kernel refuses.
+#[expect(unsafe_code, reason = "rustix sets no scheduling policy")]
+fn has_policy(thread: i32, policy: i32) -> bool {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads one `sched_param`, which is ours.
+    unsafe { libc::sched_setscheduler(thread, policy, &none) == 0 }
 }
 
 /// CPU time of all threads of a process so far; 0 once it is gone.
@@ -115,7 +125,7 @@ pub(crate) fn cpu_us(process: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::{Signal, WaitOptions, getpriority_process, kill_process, waitpid};
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     use std::process::{Child, Command};
 
     /// A process that stands still: its clock does, too.
@@ -143,16 +153,17 @@ mod tests {
     fn the_newest_beyond_the_share_are_held_back() {
         let (ledger, tenant) = (Ledger::default(), TenantId::default_tenant());
         let mut workers = [idle(), idle(), idle()];
-        let niceness = |worker: &Child| getpriority_process(Pid::from_raw(worker.id() as i32)).unwrap();
-        let own = getpriority_process(None).unwrap();
+        #[expect(unsafe_code, reason = "rustix tells of no scheduling policy")]
+        // SAFETY: it takes and gives a number.
+        let policy = |worker: &Child| unsafe { libc::sched_getscheduler(worker.id() as i32) };
         let begin = |worker: &Child| ledger.begin(&tenant, worker.id(), cpu_us(worker.id()));
         workers[..2].iter().for_each(begin);
         ledger.hold_back(&tenant, 1);
-        assert_eq!(workers.each_ref().map(niceness), [own, HELD_BACK, own]);
+        assert_eq!(workers.each_ref().map(policy), [QUICK, HELD_BACK, QUICK]);
         begin(&workers[2]);
-        assert_eq!(niceness(&workers[2]), HELD_BACK, "also one that comes later");
+        assert_eq!(policy(&workers[2]), HELD_BACK, "also one that comes later");
         let later = |worker: &Child, us: u64| cpu_us(worker.id()) + us;
-        assert_eq!(ledger.end(&tenant, workers[2].id(), later(&workers[2], 250)), niceness(&workers[2]) == 0);
+        assert_eq!(ledger.end(&tenant, workers[2].id(), later(&workers[2], 250)), policy(&workers[2]) == QUICK);
         assert_eq!(ledger.cpu_us(&tenant), 250, "nobody else did anything");
         let ended = later(&workers[0], 50);
         for worker in &mut workers {

@@ -10,6 +10,7 @@
 //! bounded, files are adopted by digest, a deadline is a kill. A worker belongs to one tenant for life.
 
 mod adopt;
+mod carried;
 mod child;
 mod compiled;
 mod ledger;

@@ -57,11 +57,13 @@ pub(crate) enum FromWorker {
     Ask {
         ask: Ask,
     },
+    /// Body: small files of the page's ([`crate::carried`]).
     Page {
         page: Page,
     },
     /// Body: the state.
     Checkpoint,
+    /// Body: small files of the answer's.
     Answer {
         result: Result<Box<Answer>, Fault>,
         usage: Usage,

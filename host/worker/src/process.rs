@@ -7,9 +7,9 @@ use crate::wire::{self, Inbox};
 use crate::{ledger, memory};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::Read;
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ const THREADS_MAX: u64 = 2048;
 /// A live worker. Dropping it kills the process and removes its scratch folder.
 pub(crate) struct Process {
     child: Child,
+    /// What the kernel says of it, open: this is read in every attempt.
+    status: File,
     socket: UnixStream,
     inbox: Inbox,
     /// What stands round it, and what does not.
@@ -102,10 +104,23 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| Fault::host(format!("cannot start a worker: {error}")))?;
+        let status = File::open(format!("/proc/{}/status", child.id())).map_err(Fault::host)?;
         let (inbox, walls, guest) = Default::default();
         let (base_bytes, cpu_seen_us, look, look_closely, attempts) = (0, 0, Instant::now(), Instant::now(), 0);
-        let mut process =
-            Self { child, socket, inbox, walls, scratch, base_bytes, cpu_seen_us, look, look_closely, attempts, guest };
+        let mut process = Self {
+            child,
+            status,
+            socket,
+            inbox,
+            walls,
+            scratch,
+            base_bytes,
+            cpu_seen_us,
+            look,
+            look_closely,
+            attempts,
+            guest,
+        };
         let (blobs, compiled, scratch) = (layout.blobs.clone(), layout.compiled.clone(), process.scratch.clone());
         process.send(&ToWorker::Setup { blobs, compiled, scratch }, &[])?;
         let never = || false;
@@ -220,7 +235,7 @@ impl Process {
     }
 
     /// Passes a descriptor on.
-    pub(crate) fn send_file(&self, message: &ToWorker, file: &std::fs::File) -> Result<(), Fault> {
+    pub(crate) fn send_file(&self, message: &ToWorker, file: &File) -> Result<(), Fault> {
         let sent = wire::send_within(&self.socket, message, &[], Some(file.as_fd()), SEND_MAX);
         sent.map_err(|error| self.gone(&error))
     }
@@ -240,10 +255,8 @@ impl Process {
 
     /// What the kernel says of it; nothing of one that is dead.
     fn seen(&self) -> Seen {
-        // One call for all of it: this is done twice in every attempt.
         let mut status = [0; 8192];
-        let opened = std::fs::File::open(format!("/proc/{}/status", self.child.id()));
-        let length = opened.and_then(|mut file| file.read(&mut status)).unwrap_or(0);
+        let length = self.status.read_at(&mut status, 0).unwrap_or(0);
         Seen::of(&String::from_utf8_lossy(&status[..length]))
     }
 

@@ -106,7 +106,7 @@ pub fn raise(places: Places<'_>) -> Result<Walls, Fault> {
         setrlimit(resource, hard(limit)).map_err(|error| wall("resources", error))?;
     }
     let mut walls: Walls = ["no-new-privileges", "resources"].map(|name| Wall::new(name, WallState::Stands)).into();
-    walls.extend(match Status::open()?.number("Threads:")? {
+    walls.extend(match threads()? {
         1 => files::confine(places),
         threads => files::missing(format!("the process had {threads} threads already")),
     });
@@ -114,18 +114,27 @@ pub fn raise(places: Places<'_>) -> Result<Walls, Fault> {
     Ok(walls)
 }
 
-/// What the kernel says of this process; open, because behind the walls it cannot be opened.
-pub(crate) struct Status(File);
+/// The threads of this process.
+fn threads() -> Result<usize, Fault> {
+    Ok(std::fs::read_dir("/proc/self/task").map_err(Fault::host)?.count())
+}
 
-impl Status {
+/// How large this process is, as the kernel says; open, because behind the walls it cannot be opened.
+pub(crate) struct Size {
+    pages: File,
+    page_bytes: u64,
+}
+
+impl Size {
     pub(crate) fn open() -> Result<Self, Fault> {
-        File::open("/proc/self/status").map(Self).map_err(Fault::host)
+        let pages = File::open("/proc/self/statm").map_err(Fault::host)?;
+        Ok(Self { pages, page_bytes: rustix::param::page_size() as u64 })
     }
 
     /// From now on the process may turn so many bytes more writable, whoever asks: guest, tensors, thread stacks.
     /// `RLIMIT_DATA`, because wasmtime reserves address space by the gigabyte and `RLIMIT_AS` would count that.
     pub(crate) fn cap_data(&self, more: u64) -> Result<(), Fault> {
-        let used = self.number("VmData:")? << 10;
+        let used = self.data_bytes()?;
         // The soft limit, so that the next assignment can set another.
         let maximum = getrlimit(Resource::Data).maximum;
         let limit = Rlimit { current: Some(used.saturating_add(more).min(maximum.unwrap_or(u64::MAX))), maximum };
@@ -133,19 +142,30 @@ impl Status {
             .map_err(|error| Fault::host(format!("cannot set the wall `RLIMIT_DATA`: {error}")))
     }
 
-    fn number(&self, name: &str) -> Result<u64, Fault> {
-        let mut text = [0; 8192];
-        let length = self.0.read_at(&mut text, 0).map_err(Fault::host)?;
+    /// What is writable and its own, the first thread's stack included; the sixth number of seven.
+    fn data_bytes(&self) -> Result<u64, Fault> {
+        let mut text = [0; 256];
+        let length = self.pages.read_at(&mut text, 0).map_err(Fault::host)?;
         let text = String::from_utf8_lossy(&text[..length]);
-        let rest = text.lines().find_map(|line| line.strip_prefix(name));
-        let number = rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        number.ok_or_else(|| Fault::host(format!("cannot read {name} of the worker")))
+        let pages = text.split_whitespace().nth(5).and_then(|pages| pages.parse::<u64>().ok());
+        let pages = pages.ok_or_else(|| Fault::host("cannot read the size of the worker"))?;
+        Ok(pages.saturating_mul(self.page_bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_grows_with_what_is_mapped() {
+        let size = Size::open().unwrap();
+        let before = size.data_bytes().unwrap();
+        let held = vec![1_u8; 64 << 20];
+        let grown = size.data_bytes().unwrap() - before;
+        assert!(grown >= held.len() as u64, "{grown}");
+        assert!(threads().unwrap() >= 1);
+    }
 
     #[test]
     fn only_required_walls_refuse_a_worker() {

@@ -159,7 +159,7 @@ fn a_run_that_goes_on_from_another_has_what_that_one_had() {
         types::StepCommit { taken: Some(Taken::Rerun { run: RunId(1) }), ..commit }
     });
     let begin = run::Begin { taken: kept.to_vec(), ..run::Begin::manual(&plan, std::path::Path::new("/project")) };
-    let run = world.dispatcher.start(&world.tenant, begin, &|event| world.hear(event)).unwrap();
+    let run = world.dispatcher.start(&world.tenant, begin, &|event| world.hear(event)).unwrap().run;
     assert_eq!(world.drive(run).unwrap(), RunState::Succeeded);
     assert_eq!((world.calls("rows"), world.calls("scale"), world.calls("train")), (1, 1, 2));
     assert!(matches!(world.view(2).output(&output("scale.train")), Some(Artifact::Table(_))));

@@ -11,16 +11,21 @@ use types::{Digest, Fault, ModelName, ModelVersion, Receipt, Record, RunId, RunS
 /// As the real journal's, small enough to be reached soon.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
+type Appending = Box<dyn Fn(&[Record]) + Send + Sync>;
+
 /// Keeps what is appended, until there is no room: then the process is as good as dead.
 pub(crate) struct FakeJournal {
     pub(crate) records: Mutex<Vec<Record>>,
     pub(crate) room: AtomicUsize,
     pub(crate) slow: AtomicBool,
+    /// Called with what is about to be appended.
+    pub(crate) before: Appending,
 }
 
 impl FakeJournal {
     pub(crate) fn of(records: Vec<Record>) -> Self {
-        Self { records: Mutex::new(records), room: AtomicUsize::new(usize::MAX), slow: AtomicBool::new(false) }
+        let (room, slow) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
+        Self { records: Mutex::new(records), room, slow, before: Box::new(|_| ()) }
     }
 
     pub(crate) fn all(&self) -> Vec<Record> {
@@ -36,6 +41,7 @@ impl FakeJournal {
 
 impl Journal for FakeJournal {
     fn append(&self, _: &TenantId, records: &[Record]) -> Result<(), Fault> {
+        (self.before)(records);
         let mut kept = self.records.lock().unwrap();
         if kept.len() + records.len() > self.room.load(Ordering::Relaxed) {
             return Err(Fault::host("the disk is gone"));
@@ -236,16 +242,31 @@ impl World {
         Self { journal, blobs, runner, dispatcher, events, cancel, tenant }
     }
 
-    pub(crate) fn start(&self, plan: &plan::Plan) -> Result<RunId, Fault> {
+    fn begin(&self, plan: &plan::Plan) -> Result<run::Begun, Fault> {
         self.dispatcher.start(&self.tenant, Begin::manual(plan, Path::new("/project")), &|event| self.hear(event))
     }
 
+    pub(crate) fn start(&self, plan: &plan::Plan) -> Result<RunId, Fault> {
+        Ok(self.begin(plan)?.run)
+    }
+
     pub(crate) fn drive(&self, run: RunId) -> Result<RunState, Fault> {
-        self.dispatcher.drive(&self.tenant, run, &|event| self.hear(event), self.cancel.clone(), None)
+        self.driven(run, &|event| self.hear(event))
+    }
+
+    /// What is known at the end is what can be read then.
+    pub(crate) fn driven(&self, run: RunId, observer: run::Observer) -> Result<RunState, Fault> {
+        let driven = self.dispatcher.drive(&self.tenant, run, observer, self.cancel.clone(), None)?;
+        assert_eq!(driven.view, self.view(run.0));
+        Ok(driven.state)
     }
 
     pub(crate) fn run(&self, plan: &plan::Plan) -> RunState {
-        self.drive(self.start(plan).unwrap()).unwrap()
+        let begun = self.begin(plan).unwrap();
+        let (run, hear, cancel) = (begun.run, |event: &RunEvent| self.hear(event), self.cancel.clone());
+        let driven = self.dispatcher.drive_begun(&self.tenant, begun, &hear, cancel, None).unwrap();
+        assert_eq!(driven.view, self.view(run.0));
+        driven.state
     }
 
     pub(crate) fn hear(&self, event: &RunEvent) {

@@ -1,5 +1,6 @@
 //! Runs, driven to their end over fakes of every port: no process, no wasm, no sleep.
 
+mod ahead;
 mod answers;
 mod cached;
 mod champion;

@@ -2,15 +2,21 @@
 
 use crate::course::{good, versions, world};
 use crate::fakes::World;
-use crate::plans::{essence, whole};
+use crate::plans::{closed, essence, whole};
 use run::{RunView, Status};
 use types::{Id, RunId, RunState};
 
 #[test]
 fn a_run_resumes_from_every_record() {
-    for (least, state) in [(0.8, RunState::Succeeded), (0.95, RunState::Rejected)] {
+    let cases = [
+        (whole(0.8), RunState::Succeeded),
+        (whole(0.95), RunState::Rejected),
+        (closed(whole(0.8)), RunState::Succeeded),
+        (closed(whole(0.95)), RunState::Rejected),
+    ];
+    for (plan, state) in cases {
         let first = world(|_, _, _| None);
-        assert_eq!(first.run(&whole(least)), state);
+        assert_eq!(first.run(&plan), state);
         let records = first.journal.all();
         let expected = essence(&first.view(1));
         assert!(records.len() > 15, "{}", records.len());

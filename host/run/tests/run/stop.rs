@@ -25,7 +25,7 @@ fn stopped(stop: fn(&CancelToken)) -> (World, RunState) {
             stop(&world.cancel);
         }
     };
-    let state = world.dispatcher.drive(&world.tenant, run, &stop_at_training, world.cancel.clone(), None).unwrap();
+    let state = world.driven(run, &stop_at_training).unwrap();
     (world, state)
 }
 
@@ -77,7 +77,7 @@ fn a_run_that_was_left_goes_on_in_the_next_server() {
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));
     let state =
         world.dispatcher.drive(&world.tenant, RunId(1), &|event| world.hear(event), CancelToken::default(), None);
-    assert_eq!(state.unwrap(), RunState::Succeeded);
+    assert_eq!(state.unwrap().state, RunState::Succeeded);
     assert_eq!((world.calls("scale"), world.calls("train")), (1, 2));
     assert!(world.events.lock().unwrap().iter().any(|event| matches!(event, RunEvent::RunResumed { .. })));
 }
@@ -102,7 +102,7 @@ fn a_run_that_waits_for_a_retry_hears_of_it() {
                 failed.send(()).unwrap();
             }
         };
-        world.dispatcher.drive(&world.tenant, run, &observer, world.cancel.clone(), None)
+        world.driven(run, &observer)
     });
     assert_eq!(state.unwrap(), RunState::Cancelled);
 }

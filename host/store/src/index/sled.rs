@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-const CACHE_BYTES: u64 = 32 << 20;
+/// What a look-up of today reads again and again is small; the rest is the page cache's.
+const CACHE_BYTES: u64 = 8 << 20;
 
 /// A sled database in a folder of its own.
 pub(crate) struct SledIndex {

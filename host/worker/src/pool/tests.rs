@@ -1,6 +1,7 @@
 //! A pool over workers that were taken over: scripts that say what a test put into their mouths, and leave what it left.
 
 use super::*;
+use crate::carried::Carried;
 use crate::wire;
 use std::fs;
 use std::path::Path;
@@ -71,9 +72,14 @@ impl Scene {
 
     /// The worker will say this after it was ready, without a look at what it is asked.
     fn says(&self, messages: &[FromWorker]) -> &Self {
-        let ready = [FromWorker::Ready { walls: Vec::new() }];
-        let frames = ready.iter().chain(messages).flat_map(|message| wire::frame(message, &[]).unwrap());
-        fs::write(self.scratch().join("says"), frames.collect::<Vec<u8>>()).unwrap();
+        self.says_with(messages, &[])
+    }
+
+    /// The same, with this in the body of each message.
+    fn says_with(&self, messages: &[FromWorker], body: &[u8]) -> &Self {
+        let mut frames = wire::frame(&FromWorker::Ready { walls: Vec::new() }, &[]).unwrap();
+        frames.extend(messages.iter().flat_map(|message| wire::frame(message, body).unwrap()));
+        fs::write(self.scratch().join("says"), frames).unwrap();
         fs::write(self.scratch().join("worker"), "cat says >&0; exec sleep 600").unwrap();
         self
     }
@@ -199,6 +205,45 @@ fn an_honest_answer_is_adopted_and_its_worker_kept() {
     scene.says(&[answers(Ok(Answer::Outputs { outputs: BTreeMap::from(outputs) }))]);
     assert!(matches!(scene.run(&Unwatched).unwrap(), Answer::Outputs { outputs } if outputs.len() == 2));
     assert_eq!((scene.blobs(), scene.idle()), (2, 1));
+}
+
+#[test]
+fn what_an_answer_carries_needs_no_file() {
+    let scene = Scene::new();
+    let saved = |bytes: &[u8], told: u64| SavedFile { name: "x".to_owned(), digest: Digest::of(bytes), bytes: told };
+    let mut carried = Carried::default();
+    assert!(carried.take(b"weights") && carried.take(b"nobody names this"));
+    let body = carried.body();
+    scene.says_with(&[state(vec![saved(b"weights", 7), saved(b"weights", 7)])], &body);
+    assert!(scene.run(&Unwatched).is_ok());
+    assert_eq!((scene.blobs(), scene.idle()), (1, 1), "what no output names is not kept");
+    for (files, body, expected) in [
+        (vec![saved(b"weights", 8)], &body[..], "has 7 bytes, the worker said 8"),
+        (vec![saved(b"others", 6)], &body[..], "names what it did not leave"),
+        (vec![saved(b"weights", 7)], &body[..9], "in a form that is none"),
+    ] {
+        let scene = Scene::new();
+        scene.says_with(&[state(files)], body);
+        let fault = scene.run(&Unwatched).unwrap_err();
+        assert_eq!((&fault.kind, scene.idle()), (&FaultKind::Guest, 0), "{fault}");
+        assert!(fault.message.contains(expected), "{fault}, expected {expected}");
+    }
+}
+
+#[test]
+fn what_is_carried_counts_as_output_and_on_the_disk() {
+    let mut carried = Carried::default();
+    assert!(carried.take(&[7; 60_000]));
+    let body = carried.body();
+    let file = || SavedFile { name: "x".to_owned(), digest: Digest::of(&[7; 60_000]), bytes: 60_000 };
+    for (limits, limit) in [
+        (Limits { output_bytes: 1 << 20, ..Limits::DEFAULT }, LimitKind::Output),
+        (Limits { disk_bytes: 1 << 20, ..Limits::DEFAULT }, LimitKind::Disk),
+    ] {
+        let scene = Scene::new();
+        scene.says_with(&[state(std::iter::repeat_with(file).take(1_000).collect())], &body);
+        assert_eq!(scene.run_within(limits, &Unwatched).unwrap_err().kind, FaultKind::Limit { limit });
+    }
 }
 
 #[test]
@@ -363,7 +408,7 @@ fn adoption_ends_with_the_attempts_time_or_with_the_run() {
         let blobs = scene.pool.blobs.as_ref();
         let mut adoption = Adoption::new(blobs, &scene.tenant, &scene.scratch(), &bounds);
         let outputs = BTreeMap::from([(PortName::parse("out").unwrap(), Artifact::State { files: vec![file] })]);
-        assert_eq!(adoption.answer(&Answer::Outputs { outputs }).unwrap_err().kind, expected);
+        assert_eq!(adoption.answer(&Answer::Outputs { outputs }, &[]).unwrap_err().kind, expected);
         assert_eq!(scene.blobs(), 0);
     }
 }

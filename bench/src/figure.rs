@@ -1,12 +1,42 @@
 //! A measured number with its unit and its goal, and the rounds it is the best of.
 
+use anyhow::{Result, ensure};
 use serde::Serialize;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Rounds a figure is the best of.
 pub(crate) const ROUNDS: usize = 20;
 /// The same, where a round takes seconds.
 pub(crate) const LONG_ROUNDS: usize = 5;
+
+/// Which figures are asked for: those whose name begins so.
+pub(crate) struct Wanted<'a> {
+    beginning: &'a str,
+    met: Cell<bool>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn beginning(beginning: &'a str) -> Self {
+        Self { beginning, met: Cell::new(false) }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let has = name.starts_with(self.beginning);
+        self.met.set(self.met.get() || has);
+        has
+    }
+
+    /// Whether there was anything to measure.
+    pub(crate) fn met(&self) -> Result<()> {
+        ensure!(
+            self.met.get(),
+            "no figure with a goal begins with `{}` in this area; docs/figures.md has them",
+            self.beginning
+        );
+        Ok(())
+    }
+}
 
 /// A line of the output. The goal is the most that the value should be.
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 //! The guests are `host/cli/tests/guests/kernels` in Rust and `bench/guests/kernels.py`. Each begins anew in every round; what it
 //! prepares is not in its time.
 
-use crate::figure::{Figure, LONG_ROUNDS, ROUNDS, best, each, micros};
+use crate::figure::{Figure, ROUNDS, Wanted, best, each, micros};
 use crate::plugin::{self, Heard, doors, fault};
 use crate::training::Training;
 use anyhow::Result;
@@ -13,14 +13,21 @@ use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub(crate) fn measure(components: &Path) -> Result<()> {
+pub(crate) fn measure(components: &Path, wanted: &Wanted) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sandbox = Sandbox::new().map_err(fault)?;
     let load = |name: &str| plugin::load(&sandbox, &components.join(name), folder.path());
     let (rust, python) = (load("test-guests/kernels.wasm")?, load("kernels/python.wasm")?);
-    dispatching(&rust)?;
-    multiplying(&rust, &python)?;
-    training(&rust, &python)
+    if wanted.has("kernel.dispatch_us") {
+        dispatching(&rust)?;
+    }
+    if wanted.has("kernel.matmul256_ratio") || wanted.has("kernel.matmul256_py_ratio") {
+        multiplying(&rust, &python)?;
+    }
+    if wanted.has("train.guest_overhead_ratio") || wanted.has("train.python_over_rust_ratio") {
+        training(&rust, &python)?;
+    }
+    Ok(())
 }
 
 /// What a guest is asked to do, and the mean of what it must make of it.
@@ -81,7 +88,7 @@ fn training(rust: &Plugin, python: &Plugin) -> Result<()> {
     let work = Work { task: "epoch", times: 1, makes: natively()?.1 };
     let mut native = || natively().expect("it trained before").0;
     let runs: [&mut dyn FnMut() -> Duration; 3] = [&mut || work.time(rust), &mut || work.time(python), &mut native];
-    let [rust, python, native] = best(LONG_ROUNDS, runs);
+    let [rust, python, native] = best(ROUNDS, runs);
     ratio("train.guest_overhead_ratio", rust, native, 1.05);
     ratio("train.python_over_rust_ratio", python, rust, 1.25);
     Figure { name: "train.native_epoch_ms", of: None, value: micros(native) / 1e3, unit: "ms", goal: None }.print();

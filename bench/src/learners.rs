@@ -1,6 +1,6 @@
 //! Our learners in the sandbox beside the libraries people know: the same rows, the same work, as many threads.
 
-use crate::figure::{Figure, LONG_ROUNDS};
+use crate::figure::{Figure, LONG_ROUNDS, Wanted};
 use crate::ours;
 use crate::plugin::{self, fault};
 use crate::side::{self, Side, Turn};
@@ -12,8 +12,13 @@ use std::path::Path;
 const AUC_DIFFERENCE_MAX: f64 = 0.002;
 const THREADS: [(usize, &str); 2] = [(1, "1 thread"), (2, "2 threads")];
 
-pub(crate) fn measure(components: &Path, python: &Path) -> Result<()> {
-    mlp(&components.join("plugins/mlp.wasm"), python)?;
+pub(crate) fn measure(components: &Path, python: &Path, wanted: &Wanted) -> Result<()> {
+    if wanted.has("mlp.vs_pytorch_ratio") {
+        mlp(&components.join("plugins/mlp.wasm"), python)?;
+    }
+    if !wanted.has("gbdt.vs_lightgbm_ratio") {
+        return Ok(());
+    }
     THREADS.into_iter().try_for_each(|(count, of)| gbdt(&components.join("plugins/gbdt.wasm"), python, count, of))
 }
 

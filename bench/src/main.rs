@@ -29,6 +29,7 @@ mod steps;
 mod training;
 
 use anyhow::{Context, Result, bail};
+use figure::Wanted;
 use std::path::{Path, PathBuf};
 
 /// What was built for the benchmark, by `xtask`.
@@ -46,16 +47,24 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["sandbox", stepwell, components] => {
+        ["sandbox", stepwell, components, beginning @ ..] => {
             let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
-            steps::measure(&built)?;
-            installation::measure(&built)
+            let beginning = beginning.concat();
+            let wanted = Wanted::beginning(&beginning);
+            steps::measure(&built, &wanted)?;
+            if wanted.has("worker.dispatch_us") || wanted.has("tenant.neighbour_p99_ratio") {
+                installation::measure(&built)?;
+            }
+            wanted.met()
         }
-        ["kernels", components, python] => {
+        ["kernels", components, python, beginning @ ..] => {
             let (components, python) = (absolute(components)?, absolute(python)?);
-            kernels::measure(&components)?;
-            learners::measure(&components, &python)?;
-            sql::measure(&python)
+            let beginning = beginning.concat();
+            let wanted = Wanted::beginning(&beginning);
+            kernels::measure(&components, &wanted)?;
+            learners::measure(&components, &python, &wanted)?;
+            sql::measure(&python, &wanted)?;
+            wanted.met()
         }
         ["run", stepwell, components, python] => {
             let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };

@@ -1,6 +1,6 @@
 //! Queries by crate `query` beside DuckDB: the same text over the same five million rows, as many threads.
 
-use crate::figure::{Figure, LONG_ROUNDS};
+use crate::figure::{Figure, LONG_ROUNDS, Wanted};
 use crate::side;
 use anyhow::{Context, Result, ensure};
 use data::{GuestColumn, PART_ROWS, Table, TableWriter};
@@ -23,8 +23,8 @@ const QUERIES: [(&str, &str, f64); 3] = [
 const FACTS: [(&str, DataType); 5] = [("k", Int64), ("ts", Int64), ("a", Float64), ("b", Float64), ("c", Int64)];
 const DIM: [(&str, DataType); 3] = [("k", Int64), ("w", Float64), ("g", Int64)];
 
-pub(crate) fn measure(python: &Path) -> Result<()> {
-    for (task, name, goal) in QUERIES {
+pub(crate) fn measure(python: &Path, wanted: &Wanted) -> Result<()> {
+    for (task, name, goal) in QUERIES.into_iter().filter(|(_, name, _)| wanted.has(name)) {
         let folder = tempfile::tempdir()?;
         let mut sides = side::both(task, THREADS, python, folder.path())?;
         let [ours, rival] = side::quickest(&mut sides, LONG_ROUNDS)?;

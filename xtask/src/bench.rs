@@ -14,7 +14,7 @@ const Z_SCORES: [(&str, &str); 3] = [
     ("c", "sdk/c/examples/zscore.c"),
 ];
 
-pub(crate) fn run(area: &str) -> Result<()> {
+pub(crate) fn run(area: &str, beginning: &[&str]) -> Result<()> {
     if !AREAS.contains(&area) {
         bail!("no area `{area}`; there is {}", AREAS.join(", "));
     }
@@ -44,7 +44,7 @@ pub(crate) fn run(area: &str) -> Result<()> {
             bench.env("RAYON_NUM_THREADS", threads.to_string()).arg(components).arg(python);
         }
     }
-    shell::run(&mut bench)
+    shell::run(bench.args(beginning))
 }
 
 /// `languages/LANGUAGE.wasm` beside the plugins.

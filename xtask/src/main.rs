@@ -41,8 +41,8 @@ Commands:
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
            chunks, tables, frames, manifest, tensors, trees, queries, requests or simulation. A failure
            prints its seed.
-  bench    AREA: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit, goal and
-           the machine's load. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
+  bench    AREA [FIGURE]: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit,
+           goal and the machine's load; with FIGURE those of sandbox and kernels whose names begin so. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
            them beside ours, run, which does so with Luigi and Dagster, or serve, with FastAPI and scikit-learn. Let
            nothing else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
@@ -74,7 +74,7 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
         ["contract", "--bless"] => contract::run(true)?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
-        ["bench", area] => bench::run(area)?,
+        ["bench", area, beginning @ ..] => bench::run(area, beginning)?,
         ["fuzz", target, options @ ..] => fuzz::run(target, options)?,
         other => {
             eprintln!(

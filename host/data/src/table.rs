@@ -9,6 +9,10 @@ use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 use types::{DataType, Field, Schema};
 
+/// Rows that a piece of two tables has on average at least where they are joined without a copy: smaller ones cost whoever goes
+/// through the table more than the copy.
+const PIECE_ROWS: usize = 4096;
+
 /// Rows under a schema. Cloning is cheap: batches are shared.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -194,22 +198,72 @@ impl Table {
             )));
         }
         let mut fields = self.schema.fields.clone();
-        let columns = (0..fields.len()).map(|position| self.column_at(position));
-        let mut columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        let mut places = Vec::with_capacity(other.schema.fields.len());
         for (i, field) in other.schema.fields.iter().enumerate() {
-            let column = other.column_at(i)?;
             // Mostly it stands in the same place.
             let same = |present: &Field| present.name == field.name;
             let place = fields.get(i).is_some_and(same).then_some(i).or_else(|| fields.iter().position(same));
             match place {
-                Some(place) => (fields[place], columns[place]) = (field.clone(), column),
-                None => {
-                    fields.push(field.clone());
-                    columns.push(column);
+                Some(place) => fields[place] = field.clone(),
+                None => fields.push(field.clone()),
+            }
+            places.push(place.unwrap_or(fields.len() - 1));
+        }
+        let lengths = self.lengths_with(other);
+        let mut columns = self.cut(&lengths)?;
+        for (columns, theirs) in columns.iter_mut().zip(other.cut(&lengths)?) {
+            for (&place, column) in places.iter().zip(theirs) {
+                match columns.get_mut(place) {
+                    Some(present) => *present = column,
+                    None => columns.push(column),
                 }
             }
         }
-        Self::from_arrays(Schema { fields }, columns, self.rows)
+        let schema = Arc::new(Schema { fields });
+        let arrow = arrow_schema(&schema);
+        let batch = |(columns, &length): (Vec<ArrayRef>, &usize)| {
+            let options = RecordBatchOptions::new().with_row_count(Some(length));
+            RecordBatch::try_new_with_options(Arc::clone(&arrow), columns, &options)
+        };
+        let batches = columns.into_iter().zip(&lengths).map(batch).collect::<Result<Vec<_>, _>>();
+        Ok(Self::from_batches(schema, batches.map_err(|error| Error::Shape(error.to_string()))?))
+    }
+
+    /// The pieces in which rows of both tables lie together: those that both have, or one of all rows where these would be small.
+    fn lengths_with(&self, other: &Self) -> Vec<usize> {
+        let mut together: Vec<usize> = self.ends().chain(other.ends()).collect();
+        together.sort_unstable();
+        together.dedup();
+        together.retain(|end| *end > 0);
+        let rows = self.rows as usize;
+        if rows < together.len() * PIECE_ROWS {
+            together = if rows == 0 { Vec::new() } else { vec![rows] };
+        }
+        let starts = std::iter::once(0).chain(together.clone());
+        together.iter().zip(starts).map(|(end, start)| end - start).collect()
+    }
+
+    /// The row behind each batch's last.
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        self.batches.iter().scan(0, |end, batch| {
+            *end += batch.num_rows();
+            Some(*end)
+        })
+    }
+
+    /// The columns of each piece of so many rows.
+    fn cut(&self, lengths: &[usize]) -> Result<Vec<Vec<ArrayRef>>, Error> {
+        if let [_] = lengths {
+            return Ok(vec![(0..self.schema.fields.len()).map(|i| self.column_at(i)).collect::<Result<_, _>>()?]);
+        }
+        let mut start = 0;
+        let piece = |&length: &usize| {
+            let piece = self.spans(start, length as u64).next();
+            start += length as u64;
+            let columns = piece.map(|(batch, first, _)| batch.columns().iter().map(move |c| c.slice(first, length)));
+            columns.map(Iterator::collect).unwrap_or_default()
+        };
+        Ok(lengths.iter().map(piece).collect())
     }
 
     /// The rows of tables of one schema, one after another.

@@ -17,6 +17,7 @@ mod exchange;
 mod functions;
 mod lanes;
 mod memory;
+mod moving;
 mod nesting;
 mod place;
 mod rounds;

@@ -12,6 +12,7 @@
 //! it takes the same walk over the plan.
 
 use crate::exchange::Exchange;
+use crate::moving;
 use crate::rounds::Rounds;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -26,6 +27,7 @@ use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, replace_children_if_necessary};
 use std::sync::Arc;
 
@@ -150,6 +152,9 @@ fn steady_meeting(plan: Plan) -> Result<Transformed<Plan>> {
     }
     if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
         return Ok(steady_merge(merge));
+    }
+    if let Some(windows) = plan.downcast_ref::<BoundedWindowAggExec>() {
+        return Ok(moving::in_place_of(windows)?.map_or_else(|| Transformed::no(Arc::clone(&plan)), Transformed::yes));
     }
     if let Some(recursion) = plan.downcast_ref::<RecursiveQueryExec>() {
         return Rounds::bound(&plan, recursion);

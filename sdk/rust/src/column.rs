@@ -268,6 +268,11 @@ impl AnyColumn {
         })
     }
 
+    /// Makes room for so many rows more.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        over!(self, column => column.values.reserve_exact(rows));
+    }
+
     /// Appends the rows of another piece of the same column.
     pub(crate) fn append(&mut self, piece: Self) -> Result<()> {
         match (self, piece) {
@@ -322,10 +327,8 @@ impl<T> Column<T> {
     }
 
     fn bytes<const N: usize>(&self, start: usize, end: usize, to_bytes: impl Fn(&T) -> [u8; N]) -> Vec<u8> {
-        let values = &self.values[start..end];
-        let mut bytes = vec![0; values.len() * N];
-        bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(word, value)| *word = to_bytes(value));
-        bytes
+        // Of numbers the compiler makes one copy of memory.
+        self.values[start..end].iter().map(to_bytes).collect::<Vec<_>>().into_flattened()
     }
 }
 

@@ -6,6 +6,7 @@ mod made;
 mod errors;
 mod holes;
 mod limits;
+mod moving;
 mod reference;
 mod repeats;
 mod shapes;

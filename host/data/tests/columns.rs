@@ -1,0 +1,42 @@
+//! Columns of one table beside those of another, in whatever pieces either has its rows.
+
+use data::{GuestColumn, Table, TableWriter};
+use types::{DataType, Field, Schema};
+
+/// A column of these numbers, in pieces of so many rows.
+fn table(name: &str, numbers: std::ops::Range<i64>, pieces: &[usize]) -> Table {
+    let fields = vec![Field { name: name.to_owned(), data_type: DataType::Int64, nullable: false }];
+    let mut writer = TableWriter::create(Schema { fields }).unwrap();
+    let mut numbers = numbers.into_iter();
+    for &rows in pieces {
+        let data = numbers.by_ref().take(rows).flat_map(i64::to_le_bytes).collect();
+        let (data_type, length) = (DataType::Int64, rows as u32);
+        writer.append(vec![GuestColumn { data_type, length, validity: None, offsets: None, data }]).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn columns_join_in_the_pieces_that_both_have_or_in_one_where_those_are_small() {
+    for (rows, one, other, expected) in [
+        (20_000, &[20_000][..], &[8_000, 0, 12_000][..], &[8_000, 12_000][..]),
+        (20_000, &[10_000, 10_000][..], &[8_000, 12_000][..], &[8_000, 2_000, 10_000][..]),
+        (20_000, &[1; 20_000][..], &[20_000][..], &[20_000][..]),
+        (3, &[1, 2][..], &[3][..], &[3][..]),
+        (0, &[][..], &[0][..], &[][..]),
+    ] {
+        let (left, right) = (table("a", 0..rows, one), table("b", rows..2 * rows, other));
+        let joined = left.with_columns(&right).unwrap();
+        let lengths: Vec<usize> = joined.batches().iter().map(|batch| batch.num_rows()).collect();
+        assert_eq!((joined.rows(), lengths.as_slice()), (rows as u64, expected), "{one:?}, {other:?}");
+        for (name, numbers) in [("a", 0..rows), ("b", rows..2 * rows)] {
+            let bytes: Vec<u8> = numbers.flat_map(i64::to_le_bytes).collect();
+            assert_eq!(joined.read(name, 0, rows as u32).unwrap().data, bytes, "{name} of {one:?}, {other:?}");
+        }
+        let replaced = joined.with_columns(&table("a", 7..7 + rows, one)).unwrap();
+        let names: Vec<&str> = replaced.schema().fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let bytes: Vec<u8> = (7..7 + rows).flat_map(i64::to_le_bytes).collect();
+        assert_eq!(replaced.read("a", 0, rows as u32).unwrap().data, bytes);
+    }
+}

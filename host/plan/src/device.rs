@@ -67,6 +67,22 @@ pub fn place(plan: &mut Plan, project: &Project, policy: &Policy, devices: &Devi
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+/// What `auto` came to where it is no GPU, and why, for people.
+pub fn on_processors(plan: &Plan, project: &Project, devices: &Devices) -> Vec<String> {
+    let Some(pipeline) = project.pipelines.get(&plan.pipeline) else { return Vec::new() };
+    let why = match (devices.built, devices.found.is_empty()) {
+        (false, _) => "this `stepwell` was built without CUDA",
+        (true, true) => "this machine has no GPU",
+        (true, false) => "the tenant's policy allows none of its GPUs",
+    };
+    let asks = |planned: &&PlannedStep| {
+        let step = pipeline.step(&planned.name);
+        planned.device == Device::Cpu && step.is_some_and(|step| step.device == DeviceChoice::Auto)
+    };
+    let said = |planned: &PlannedStep| format!("step `{}`: `device = \"auto\"` is the processors: {why}", planned.name);
+    plan.steps.iter().filter(asks).map(said).collect()
+}
+
 fn computes(step: &PlannedStep) -> bool {
     step.work.plugin().is_some() && !matches!(step.work, Work::Fit { .. } | Work::Predict { .. })
 }

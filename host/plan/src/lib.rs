@@ -31,7 +31,7 @@ mod train;
 mod unheeded;
 mod wiring;
 
-pub use device::place;
+pub use device::{on_processors, place};
 pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
 pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};

@@ -232,7 +232,8 @@ impl Watch for Trial<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        self.abandoned.load(Ordering::Relaxed) || self.cancel.stopped().is_some()
+        // Where nothing more is recorded, nothing that it gives is kept.
+        self.abandoned.load(Ordering::Relaxed) || self.cancel.stopped().is_some() || self.scribe.fault().is_err()
     }
 
     fn page(&self, page: Page) -> Result<(), Fault> {

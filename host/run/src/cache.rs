@@ -8,10 +8,10 @@ use crate::RunView;
 use plan::{PlannedStep, Work};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use types::{CONTRACT, Device, Digest, OutputRef, StepCommit};
+use types::{CONTRACT, Device, Digest, Limits, OutputRef, StepCommit};
 
 /// Raised whenever our kernels answer the same question otherwise than before.
-const KERNELS: u32 = 1;
+const KERNELS: u32 = 2;
 
 /// What a step's outputs are made of, by what people call it; its digest names the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl WorkName {
             ("component".to_owned(), Digest::of_json(&plugin.component)),
             ("seed".to_owned(), Digest::of_json(&step.seed)),
             // A plugin may make do with less where it meets one.
-            ("limits".to_owned(), Digest::of_json(&step.limits)),
+            ("limits".to_owned(), Digest::of_json(&limits(step))),
             ("columns that it gives".to_owned(), Digest::of_json(&step.outputs)),
         ]);
         // Only where it is another than everybody's: names of before there were others stay.
@@ -69,6 +69,14 @@ impl WorkName {
         differ.sort_unstable();
         differ.dedup();
         differ.into_iter().map(String::as_str).collect()
+    }
+}
+
+/// What bounds the work: where no GPU computes, its memory does not.
+fn limits(step: &PlannedStep) -> Limits {
+    match step.device {
+        Device::Cpu => Limits { device_memory_bytes: Limits::DEFAULT.device_memory_bytes, ..step.limits },
+        _ => step.limits,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The threads of a run's attempts: as many as work at once, kept for the attempts that follow.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,27 +16,33 @@ pub(crate) struct Crew<'scope, 'env: 'scope> {
     taken: Arc<Mutex<Receiver<Job<'scope>>>>,
     /// Threads that wait for a job, less the jobs that wait for a thread.
     idle: Arc<AtomicUsize>,
+    threads: Cell<usize>,
 }
 
 impl<'scope, 'env> Crew<'scope, 'env> {
     pub(crate) fn new(scope: &'scope Scope<'scope, 'env>) -> Self {
         let ((jobs, taken), idle) = (channel(), Arc::default());
-        Self { scope, jobs, taken: Arc::new(Mutex::new(taken)), idle }
+        Self { scope, jobs, taken: Arc::new(Mutex::new(taken)), idle, threads: Cell::new(0) }
     }
 
-    /// Has a job done, by a thread that waits or a new one.
+    /// Has a job done, by a thread that waits or a new one; where the machine has none to give, by one that is busy yet, or here.
     pub(crate) fn give(&self, job: impl FnOnce() + Send + 'scope) {
         let waits = |idle: usize| idle.checked_sub(1);
         if self.idle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, waits).is_err() {
             let (taken, idle) = (Arc::clone(&self.taken), Arc::clone(&self.idle));
-            self.scope.spawn(move || {
+            let work = move || {
                 loop {
                     let job = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { return };
                     job();
                     idle.fetch_add(1, Ordering::Relaxed);
                 }
-            });
+            };
+            let spawned = std::thread::Builder::new().spawn_scoped(self.scope, work).is_ok();
+            self.threads.set(self.threads.get() + usize::from(spawned));
+            if self.threads.get() == 0 {
+                return job();
+            }
         }
         // It is taken by one of the threads, which outlive this.
         let _ = self.jobs.send(Box::new(job));

@@ -25,7 +25,7 @@ pub struct Dispatcher {
     /// Held from looking something up in the journal to appending what follows from it.
     lookup_and_append: Mutex<()>,
     /// Runs that a thread of this process drives.
-    driven: Mutex<BTreeSet<(TenantId, RunId)>>,
+    driven: Claims,
 }
 
 /// The longest name of who asked for a run.
@@ -89,10 +89,11 @@ impl StoredPlan {
     }
 }
 
-/// A run that has just begun: what [`Dispatcher::drive`] would have to read.
+/// A run that has just begun: what [`Dispatcher::drive`] would have to read. Nobody else drives it or ends it until this is dropped.
 #[derive(Debug)]
 pub struct Begun {
     pub run: RunId,
+    claim: Claim,
     stored: StoredPlan,
     view: RunView,
 }
@@ -127,6 +128,8 @@ impl Dispatcher {
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
         let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
         let (run, now_us) = (self.journal.next_run(tenant)?, self.clock.now_us());
+        // Before it can be seen: whoever finds it there would drive or cancel it.
+        let claim = self.claim(tenant, run)?;
         let head = RunHead {
             run,
             project: plan.project.clone(),
@@ -154,7 +157,7 @@ impl Dispatcher {
             at_us: now_us,
         });
         told.iter().for_each(observer);
-        Ok(Begun { run, stored, view: RunView::of(&records) })
+        Ok(Begun { run, claim, stored, view: RunView::of(&records) })
     }
 
     /// Drives a run from wherever its records say it is to its end, and returns that. A run that ended is not touched.
@@ -189,8 +192,7 @@ impl Dispatcher {
         cancel: CancelToken,
         before: Option<RunId>,
     ) -> Result<Driven, Fault> {
-        let Begun { run, stored, view } = begun;
-        let _claim = self.claim(tenant, run)?;
+        let Begun { run, claim: _claim, stored, view } = begun;
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
 
@@ -223,22 +225,26 @@ impl Dispatcher {
     }
 
     /// Two loops on one run would commit its steps twice.
-    fn claim(&self, tenant: &TenantId, run: RunId) -> Result<Claim<'_>, Fault> {
+    fn claim(&self, tenant: &TenantId, run: RunId) -> Result<Claim, Fault> {
         let key = (tenant.clone(), run);
         let mut driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
         match driven.insert(key.clone()) {
-            true => Ok(Claim { driven: &self.driven, key }),
+            true => Ok(Claim { driven: Arc::clone(&self.driven), key }),
             false => Err(Fault::invalid(format!("run {run} is being driven already"))),
         }
     }
 }
 
-struct Claim<'a> {
-    driven: &'a Mutex<BTreeSet<(TenantId, RunId)>>,
+/// Runs that somebody drives.
+type Claims = Arc<Mutex<BTreeSet<(TenantId, RunId)>>>;
+
+#[derive(Debug)]
+struct Claim {
+    driven: Claims,
     key: (TenantId, RunId),
 }
 
-impl Drop for Claim<'_> {
+impl Drop for Claim {
     fn drop(&mut self) {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

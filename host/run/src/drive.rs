@@ -42,6 +42,20 @@ struct Around<'a> {
     scribe: &'a Scribe<'a>,
 }
 
+/// However the loop ends: attempts that still run have nobody to answer to and are told to end, and the scribe is let go, for the
+/// scope awaits them all.
+struct Ends<'a> {
+    abandoned: &'a AtomicBool,
+    scribe: &'a Scribe<'a>,
+}
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.scribe.close();
+    }
+}
+
 /// What the loop does next.
 enum Next {
     /// Wait for an event, at most until this time.
@@ -68,11 +82,8 @@ impl<'a> Drive<'a> {
         let around = Around { observer, cancel, abandoned: &abandoned, scribe: &scribe };
         cancel.wake(Some(self.events.clone()));
         let state = std::thread::scope(|scope| {
-            let state = self.turns(&Crew::new(scope), around);
-            // Attempts that still run have nobody to answer to: they are told to end, and awaited by the scope.
-            abandoned.store(true, Ordering::Relaxed);
-            scribe.close();
-            state
+            let _ends = Ends { abandoned: &abandoned, scribe: &scribe };
+            self.turns(&Crew::new(scope), around)
         });
         cancel.wake(None);
         let (plan, view) = self.course.into_parts();

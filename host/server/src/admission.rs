@@ -144,10 +144,9 @@ impl Admission {
         over(QuotaKind::Cpu, used.cpu_us, limit?)
     }
 
-    /// Counts what an attempt that is under way had of a device.
-    fn over_device(&self, tenant: &TenantId, limit: Option<u64>, had: Duration) -> Option<Fault> {
-        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant)).device_us;
-        over(QuotaKind::Device, used.saturating_add(had.as_micros() as u64), limit?)
+    fn over_device(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
+        let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
+        over(QuotaKind::Device, used.device_us, limit?)
     }
 
     /// Waits for no attempt of the tenant to run; false if that takes too long.
@@ -185,7 +184,13 @@ impl Admission {
         queue.share.wait(tenant, ticket, turn);
         queue.sleepers.insert(ticket, std::thread::current());
         self.settle(&mut queue);
-        self.tell_why(tenant, turn, &queue, ticket, watch);
+        let why = self.why(tenant, turn, &queue, ticket);
+        if !why.is_empty() {
+            // Whoever hears it may wait for a disk; nobody else waits for that.
+            drop(queue);
+            why.into_iter().for_each(|message| watch.hear(Watched::Log { level: "info".to_owned(), message }));
+            queue = locked(&self.queue);
+        }
         loop {
             if queue.called.remove(&ticket) {
                 return Ok(Slot { admission: self, tenant, turn });
@@ -204,23 +209,24 @@ impl Admission {
     }
 
     /// An attempt that waits for its own tenant's says so: a quota or a pool, not a neighbour, is to blame.
-    fn tell_why(&self, tenant: &TenantId, turn: &Turn, queue: &Queue, ticket: Ticket, watch: &dyn Watch) {
+    fn why(&self, tenant: &TenantId, turn: &Turn, queue: &Queue, ticket: Ticket) -> Vec<String> {
+        let mut why = Vec::new();
         if queue.called.contains(&ticket) {
-            return;
+            return why;
         }
         let (most, running) = (self.most(tenant), queue.share.running(tenant));
-        let tell = |message: String| watch.hear(Watched::Log { level: "info".to_owned(), message });
         if running >= most {
-            tell(format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once"));
+            why.push(format!("waits: the tenant's quota `attempts` is used up: {running} of {most} at once"));
         }
         if let Some(pool) = turn.pool.as_ref().filter(|pool| queue.share.in_pool(tenant, pool) >= pool.most) {
-            tell(format!(
+            why.push(format!(
                 "waits: {} of {} are in the pool `{}`",
                 queue.share.in_pool(tenant, pool),
                 pool.most,
                 pool.name
             ));
         }
+        why
     }
 
     /// Calls whoever has a slot now, and holds back the workers beyond their tenant's share.
@@ -231,8 +237,21 @@ impl Admission {
                 sleeper.unpark();
             }
         }
-        let now = Instant::now();
-        for (tenant, count) in queue.share.beyond() {
+        self.hold(queue);
+    }
+
+    /// Holds back the workers beyond their tenant's share, and lets go those that have not been for a while.
+    fn hold(&self, queue: &mut Queue) {
+        let (now, beyond) = (Instant::now(), queue.share.beyond());
+        // Of one that has nothing running whatever comes next is none beyond.
+        queue.held.retain(|tenant, (held, since)| {
+            let is_over = now >= *since + HOLD && !beyond.iter().any(|(other, _)| other == tenant);
+            if is_over && *held > 0 {
+                self.pool.hold_back(tenant, 0);
+            }
+            !is_over
+        });
+        for (tenant, count) in beyond {
             // What is short would be let go and held back again and again.
             let (held, since) = queue.held.entry(tenant.clone()).or_insert((0, now));
             if count >= *held || now >= *since + HOLD {
@@ -241,6 +260,14 @@ impl Admission {
                 }
                 (*held, *since) = (count, now);
             }
+        }
+    }
+
+    /// Asked now and then by attempts that run: nothing else may happen for hours.
+    fn let_go(&self) {
+        let mut queue = locked(&self.queue);
+        if queue.held.values().any(|(held, since)| *held > 0 && since.elapsed() >= HOLD) {
+            self.hold(&mut queue);
         }
     }
 
@@ -273,23 +300,24 @@ impl Admission {
         let mut call = call.clone();
         call.assignment.limits = entry.policy.capped(call.assignment.limits);
         let (began, is_over) = (Instant::now(), AtomicBool::new(false));
+        let looked = Mutex::new(began);
         // Of one that computes on the processors alone no device is counted.
         let device = Some(entry.quota.device_seconds).filter(|_| call.assignment.device != Device::Cpu);
-        if let Some(fault) = device.and_then(|limit| self.over_device(tenant, limit, Duration::ZERO)) {
+        if let Some(fault) = device.and_then(|limit| self.over_device(tenant, limit)) {
             return Err(fault);
         }
         let limits = (entry.quota.cpu_seconds, device.flatten());
-        let meter = Meter { admission: self, tenant, limits, began, watch, looked: Mutex::new(began), is_over };
+        let has_device = device.is_some();
+        let meter = Meter { admission: self, tenant, limits, has_device, watch, looked, is_over };
         let mut outcome = match &call.assignment.task {
             Task::Examine { examination } => self.examine(tenant, &call, examination, &meter),
             _ => self.pool.run(tenant, &call, &meter),
         };
-        // By the clock that the meter went by, if there was a worker.
-        if device.is_some() && outcome.receipt.wall_us > 0 {
-            self.accounts.had_device(tenant, began.elapsed().as_micros() as u64);
+        if outcome.receipt.wall_us > 0 {
+            meter.count(&mut locked(&meter.looked));
         }
         if meter.is_over.load(Ordering::Relaxed)
-            && let Some(fault) = meter.over(Duration::ZERO)
+            && let Some(fault) = meter.over()
         {
             outcome.result = outcome.result.or(Err(fault));
         }
@@ -332,18 +360,27 @@ struct Meter<'a> {
     tenant: &'a TenantId,
     /// Seconds of CPU, and with a device.
     limits: (Option<u64>, Option<u64>),
-    began: Instant,
+    has_device: bool,
     watch: &'a dyn Watch,
+    /// Up to then its time with a device is counted.
     looked: Mutex<Instant>,
     is_over: AtomicBool,
 }
 
 impl Meter<'_> {
-    /// The attempt itself had a device for so long.
-    fn over(&self, had: Duration) -> Option<Fault> {
+    fn over(&self) -> Option<Fault> {
         let (cpu, device) = self.limits;
         let over_cpu = self.admission.over_cpu(self.tenant, cpu);
-        over_cpu.or_else(|| self.admission.over_device(self.tenant, device, had))
+        over_cpu.or_else(|| self.admission.over_device(self.tenant, device))
+    }
+
+    /// Counts the time since the last look while it runs, so that attempts beside each other count together.
+    fn count(&self, looked: &mut Instant) {
+        let now = Instant::now();
+        if self.has_device {
+            self.admission.accounts.had_device(self.tenant, now.duration_since(*looked).as_micros() as u64);
+        }
+        *looked = now;
     }
 }
 
@@ -353,13 +390,15 @@ impl Watch for Meter<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        if self.limits != (None, None) {
-            let mut looked = locked(&self.looked);
-            if looked.elapsed() >= METER {
-                *looked = Instant::now();
-                self.is_over.store(self.over(self.began.elapsed()).is_some(), Ordering::Relaxed);
+        let mut looked = locked(&self.looked);
+        if looked.elapsed() >= METER {
+            self.count(&mut looked);
+            self.admission.let_go();
+            if self.limits != (None, None) {
+                self.is_over.store(self.over().is_some(), Ordering::Relaxed);
             }
         }
+        drop(looked);
         self.is_over.load(Ordering::Relaxed) || self.watch.cancelled()
     }
 

@@ -153,6 +153,7 @@ impl Server {
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
+        plans.iter().flat_map(|(plan, _)| plan::on_processors(plan, project, &devices)).for_each(notes);
         let pins = asked.found.iter().filter_map(|(source, (_, pin))| Some((source.to_string(), pin.clone()?)));
         let found: Vec<_> = pins.collect();
         for news in pins::pin(folder, &found, repin)? {

@@ -315,9 +315,12 @@ fn cross_entropy_beside(logits: &Tensor, x: &Array, classes: &[usize]) -> Result
         array(mask, x.dims())
     })?;
     let mask = mask.on(&x.device())?;
+    // Chosen and not multiplied: logits of classes that are not allowed are often minus infinity.
+    let zero = Array::zeros(&x.device(), &[], x.dtype())?;
+    let chosen = mask.gt(&zero)?.choose(x, &beside::zeros_like(x)?)?;
     let top = x.largest(1)?;
     let totals = x.minus(&top)?.exp()?.sum(1)?.log()?.plus(&top)?;
-    let terms = totals.minus(&x.times(&mask)?.sum(1)?)?;
+    let terms = totals.minus(&chosen.sum(1)?)?;
     let value = terms.sum(0)?.affine(1.0 / rows as f64, 0.0)?.reshape(())?;
     let x = x.clone();
     let back = pull(move |g| x.minus(&totals)?.exp()?.minus(&mask)?.times(g)?.affine(1.0 / rows as f64, 0.0));

@@ -190,14 +190,14 @@ impl Worker {
     }
 
     fn compile(&self, component: &Digest) -> Result<Answer, Fault> {
-        let mut doors = self.doors();
+        let doors = self.doors();
         // The code is kept under this name beyond the data folder, which may have come with a stranger's project.
         let bytes = sandbox::stored(&doors.blob(component), component).map_err(|why| {
             let hint = "if the data folder was changed, remove it and run again";
             Fault::host(format!("cannot read the stored component: {why}")).hinted(hint)
         })?;
         let compiled = self.sandbox.compile(&bytes)?;
-        let file = doors.leave(&compiled.code)?;
+        let file = write(&self.scratch, &compiled.code)?;
         let fingerprint = self.sandbox.fingerprint();
         Ok(Answer::Compiled { file, fingerprint, roles: compiled.roles, imports: compiled.imports })
     }
@@ -275,6 +275,19 @@ impl Worker {
 
 fn locked(carried: &Mutex<Carried>) -> std::sync::MutexGuard<'_, Carried> {
     carried.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Leaves bytes in the scratch folder.
+fn write(scratch: &std::path::Path, bytes: &[u8]) -> Result<SavedFile, Fault> {
+    let saved = saved(bytes);
+    let file = scratch.join(&saved.name);
+    std::fs::write(&file, bytes).map_err(|error| Fault::host(format!("cannot write `{}`: {error}", file.display())))?;
+    Ok(saved)
+}
+
+fn saved(bytes: &[u8]) -> SavedFile {
+    let digest = Digest::of(bytes);
+    SavedFile { name: digest.to_string(), digest, bytes: bytes.len() as u64 }
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Fault {
@@ -360,12 +373,9 @@ impl Doors for SocketDoors {
     }
 
     fn leave(&mut self, bytes: &[u8]) -> Result<SavedFile, Fault> {
-        let digest = Digest::of(bytes);
-        if !locked(&self.carried).take(bytes) {
-            let file = self.scratch.join(digest.to_string());
-            std::fs::write(&file, bytes)
-                .map_err(|error| Fault::host(format!("cannot write `{}`: {error}", file.display())))?;
+        match locked(&self.carried).take(bytes) {
+            true => Ok(saved(bytes)),
+            false => write(&self.scratch, bytes),
         }
-        Ok(SavedFile { name: digest.to_string(), digest, bytes: bytes.len() as u64 })
     }
 }

@@ -29,22 +29,33 @@ struct Working {
     process: u32,
     before_us: u64,
     policy: i32,
+    is_apart: bool,
 }
 
 impl Ledger {
     /// A worker begins something; it has taken so much CPU time in its life.
     pub(crate) fn begin(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
+        self.add(tenant, Working { process, before_us: cpu_us, policy: QUICK, is_apart: false });
+    }
+
+    /// The same of a worker that answers a request: its time counts, but it is none of those that are held back.
+    pub(crate) fn begin_apart(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
+        self.add(tenant, Working { process, before_us: cpu_us, policy: QUICK, is_apart: true });
+    }
+
+    fn add(&self, tenant: &TenantId, working: Working) {
         let mut accounts = self.accounts();
         let account = accounts.entry(tenant.clone()).or_default();
-        account.working.push(Working { process, before_us: cpu_us, policy: QUICK });
+        account.working.push(working);
         account.settle();
     }
 
     /// It has ended; false if the worker cannot be made as quick again as it was.
     pub(crate) fn end(&self, tenant: &TenantId, process: u32, cpu_us: u64) -> bool {
         let mut accounts = self.accounts();
-        let Some(account) = accounts.get_mut(tenant) else { return true };
-        let Some(at) = account.working.iter().position(|working| working.process == process) else { return true };
+        // Of one that nobody knows any more nobody knows how it is scheduled.
+        let Some(account) = accounts.get_mut(tenant) else { return false };
+        let Some(at) = account.working.iter().position(|working| working.process == process) else { return false };
         let mut ended = account.working.remove(at);
         account.spent_us += cpu_us.saturating_sub(ended.before_us);
         account.settle();
@@ -79,8 +90,8 @@ impl Ledger {
 
 impl Account {
     fn settle(&mut self) {
-        let quick = self.working.len().saturating_sub(self.held_back);
-        for (at, working) in self.working.iter_mut().enumerate() {
+        let quick = self.working.iter().filter(|working| !working.is_apart).count().saturating_sub(self.held_back);
+        for (at, working) in self.working.iter_mut().filter(|working| !working.is_apart).enumerate() {
             working.schedule(if at < quick { QUICK } else { HELD_BACK });
         }
     }
@@ -94,20 +105,21 @@ impl Working {
         }
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
         let threads = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
-        // One that has ended meanwhile counts as refused, too: that it ended is not known here.
         let refused = threads.filter(|thread| !has_policy(*thread, policy)).count();
-        if refused == 0 {
+        // It is quick if all of it is.
+        if refused == 0 || policy == HELD_BACK {
             self.policy = policy;
         }
     }
 }
 
-/// Gives a thread a policy; false if the kernel refuses.
+/// Gives a thread a policy, if it is there yet; false if the kernel refuses.
 #[expect(unsafe_code, reason = "rustix sets no scheduling policy")]
 fn has_policy(thread: i32, policy: i32) -> bool {
     let none = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one `sched_param`, which is ours.
-    unsafe { libc::sched_setscheduler(thread, policy, &none) == 0 }
+    let given = unsafe { libc::sched_setscheduler(thread, policy, &none) == 0 };
+    given || std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 /// CPU time of all threads of a process so far; 0 once it is gone.

@@ -246,6 +246,8 @@ impl Pool {
         // A worker that failed for a reason of ours, died, or stays held back, is not used again.
         let fit = match &result {
             Ok(_) => true,
+            // What a driver refuses once it may refuse from then on, whatever it calls it.
+            Err(_) if call.assignment.device != Device::Cpu => false,
             Err(fault) => matches!(
                 fault.kind,
                 FaultKind::Invalid | FaultKind::Guest | FaultKind::Transient { .. } | FaultKind::Denied

@@ -163,7 +163,7 @@ impl Seat {
             Some(process) => process,
             None => self.load()?,
         };
-        self.pool.ledger.begin(&self.tenant, process.id(), process.cpu_us());
+        self.pool.ledger.begin_apart(&self.tenant, process.id(), process.cpu_us());
         let answered = self.exchange(&mut process, &bytes);
         self.pool.ledger.end(&self.tenant, process.id(), process.cpu_us());
         if answered.as_ref().err().is_none_or(|fault| fault.kind == FaultKind::Invalid) {

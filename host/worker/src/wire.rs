@@ -22,6 +22,9 @@ const HEADER_BYTES_MAX: usize = 64 << 20;
 /// A checkpoint, or the rows of a request.
 pub(crate) const BODY_BYTES_MAX: usize = 256 << 20;
 
+/// What the server's end keeps ready for what is next.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// A header and a body as they cross the socket.
 pub(crate) fn frame(header: &impl Serialize, body: &[u8]) -> io::Result<Vec<u8>> {
     let header = serde_json::to_vec(header)?;
@@ -158,6 +161,10 @@ impl Inbox {
         let message = serde_json::from_slice(&self.bytes[8..8 + header])?;
         let body = self.bytes[8 + header..end].to_vec();
         self.bytes.drain(..end);
+        // What a large frame took is not kept for as long as the worker is.
+        if self.bytes.is_empty() {
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
         Ok(Some((message, body)))
     }
 }

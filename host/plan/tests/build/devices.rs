@@ -50,6 +50,23 @@ fn auto_is_a_gpu_where_there_is_one_that_the_tenant_may_use() {
 }
 
 #[test]
+fn an_auto_that_is_no_gpu_is_said_with_its_reason() {
+    let said = |device: &str, devices: &Devices, allowed: &[&str]| {
+        let grants = allowed.iter().map(|text| DeviceGrant::parse(text).unwrap()).collect();
+        let policy = Policy { grants: Grants { devices: grants, ..Grants::default() }, ..Policy::default() };
+        let steps = steps(device);
+        let (mut plan, project) = (fake::build(&steps).unwrap(), fake::project(&steps));
+        plan::place(&mut plan, &project, &policy, devices).unwrap();
+        plan::on_processors(&plan, &project, devices).join("; ")
+    };
+    let (auto, is) = ("device = \"auto\"", "step `model`: `device = \"auto\"` is the processors:");
+    assert_eq!(said(auto, &Devices::default(), &["cuda"]), format!("{is} this `stepwell` was built without CUDA"));
+    assert_eq!(said(auto, &machine(0), &["cuda"]), format!("{is} this machine has no GPU"));
+    assert_eq!(said(auto, &machine(1), &[]), format!("{is} the tenant's policy allows none of its GPUs"));
+    assert_eq!((said(auto, &machine(1), &["cuda"]), said("", &machine(1), &[])), (String::new(), String::new()));
+}
+
+#[test]
 fn what_is_asked_for_by_name_is_there_or_refused() {
     let refused = |devices: &Devices, allowed| placed("device = \"cuda:0\"", devices, allowed).unwrap_err().join("\n");
     let otherwise = "say `device = \"auto\"` for a GPU where there is one and the processors elsewhere";

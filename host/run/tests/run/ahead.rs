@@ -95,3 +95,29 @@ fn wherever_the_disk_is_lost_the_run_goes_on_from_there() {
         assert_eq!(essence(&next.view(1)), expected, "{room}");
     }
 }
+
+#[test]
+fn a_loop_that_panics_lets_its_threads_go() {
+    for wanted in ["run_finished", "step_committed"] {
+        let world = world(|_, _, _| None);
+        let run = world.start(&closed(whole(0.8))).unwrap();
+        let says = |event: &RunEvent| assert!(serde_json::to_value(event).unwrap()["event"] != wanted);
+        let drive = || world.dispatcher.drive(&world.tenant, run, &says, world.cancel.clone(), None).map(drop);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drive));
+        assert!(ended.is_err() || ended.is_ok_and(|driven| driven.is_err()), "{wanted}");
+    }
+}
+
+#[test]
+fn nobody_ends_a_run_between_its_record_and_its_loop() {
+    let world = world(|_, _, _| None);
+    let plan = closed(whole(0.8));
+    let begin = run::Begin::manual(&plan, std::path::Path::new("/project"));
+    let begun = world.dispatcher.start(&world.tenant, begin, &|_| {}).unwrap();
+    let run = begun.run;
+    let refused = world.dispatcher.cancel(&world.tenant, run, &|_| {}).unwrap_err();
+    assert!(refused.message.contains("being driven"), "{refused}");
+    let driven = world.dispatcher.drive_begun(&world.tenant, begun, &|_| {}, world.cancel.clone(), None).unwrap();
+    assert_eq!(driven.state, RunState::Succeeded);
+    assert_eq!(world.dispatcher.cancel(&world.tenant, run, &|_| {}), Ok(RunState::Succeeded), "it is free again");
+}

@@ -2,8 +2,10 @@
 //!
 //! Every sum has one order whatever the number of cores, so its last bit is always the same.
 
+use crate::Device;
 use crate::array::{Elements, Number, Real, array, by_type, in_rows, pieces};
 use crate::native::{Array, Native};
+use candle_core::DType;
 
 /// Sums that are made side by side, so that one need not wait for the last.
 const SIDES: usize = 8;
@@ -45,7 +47,11 @@ pub(crate) fn kept(shape: &[usize], dimension: usize) -> Vec<usize> {
 pub(crate) fn sum(x: &Array, dimension: usize) -> Native<Array> {
     let (x, lanes) = (x.contiguous()?, Lanes::of(x.dims(), dimension));
     if x.is_beside() {
-        return x.sum(dimension);
+        // Whole numbers are added up here, where it is known what becomes of a sum that is too large.
+        return match x.dtype() {
+            DType::I64 => sum(&x.on(&Device::default())?, dimension)?.on(&x.device()),
+            _ => x.sum(dimension),
+        };
     }
     by_type!(x, T => array(sums(&Elements::<T>::of(&x)?, lanes), &kept(x.dims(), dimension)))
 }

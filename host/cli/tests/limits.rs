@@ -171,7 +171,7 @@ fn calls_to_the_host_are_bounded() {
 
 #[test]
 fn rows_are_bounded() {
-    fails("huge_output", "rows = 1000", "wrote 65536 rows of a table; its limit `rows` is 1000");
+    fails("huge_output", "rows = 1000", "wrote 16384 rows of a table; its limit `rows` is 1000");
     let project = hostile("harmless", "rows = 2");
     let output = project.stepwell(&["run"]);
     assert_blames(&output, "gives 3 rows of outputs; its limit `rows` is 2");

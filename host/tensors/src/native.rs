@@ -265,6 +265,10 @@ impl Array {
 
     /// The largest along a dimension, which keeps length 1.
     pub(crate) fn largest(&self, dimension: usize) -> Native<Self> {
+        // The engine divides by the stride of the dimension, which may be 0 where one element lies.
+        if self.dims()[dimension] == 1 {
+            return Ok(self.clone());
+        }
         let count = self.elem_count() / self.dims()[dimension].max(1);
         self.like(count, || self.own.max_keepdim(dimension))
     }

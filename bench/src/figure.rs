@@ -27,6 +27,10 @@ impl<'a> Wanted<'a> {
         has
     }
 
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
+
     /// Whether there was anything to measure.
     pub(crate) fn met(&self) -> Result<()> {
         ensure!(

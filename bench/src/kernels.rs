@@ -21,10 +21,10 @@ pub(crate) fn measure(components: &Path, wanted: &Wanted) -> Result<()> {
     if wanted.has("kernel.dispatch_us") {
         dispatching(&rust)?;
     }
-    if wanted.has("kernel.matmul256_ratio") || wanted.has("kernel.matmul256_py_ratio") {
+    if wanted.has_any(&["kernel.matmul256_ratio", "kernel.matmul256_py_ratio"]) {
         multiplying(&rust, &python)?;
     }
-    if wanted.has("train.guest_overhead_ratio") || wanted.has("train.python_over_rust_ratio") {
+    if wanted.has_any(&["train.guest_overhead_ratio", "train.python_over_rust_ratio"]) {
         training(&rust, &python)?;
     }
     Ok(())

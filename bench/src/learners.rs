@@ -16,7 +16,7 @@ pub(crate) fn measure(components: &Path, python: &Path, wanted: &Wanted) -> Resu
     if wanted.has("mlp.vs_pytorch_ratio") {
         mlp(&components.join("plugins/mlp.wasm"), python)?;
     }
-    if !wanted.has("gbdt.vs_lightgbm_ratio") {
+    if !wanted.has_any(&["gbdt.vs_lightgbm_ratio", "gbdt.vs_lightgbm_memory_ratio"]) {
         return Ok(());
     }
     THREADS.into_iter().try_for_each(|(count, of)| gbdt(&components.join("plugins/gbdt.wasm"), python, count, of))

@@ -52,7 +52,8 @@ fn main() -> Result<()> {
             let beginning = beginning.concat();
             let wanted = Wanted::beginning(&beginning);
             steps::measure(&built, &wanted)?;
-            if wanted.has("worker.dispatch_us") || wanted.has("tenant.neighbour_p99_ratio") {
+            let figures = ["worker.dispatch_us", "worker.idle_pss_mib", "tenant.neighbour_p99_ratio"];
+            if wanted.has_any(&figures) {
                 installation::measure(&built)?;
             }
             wanted.met()

@@ -249,10 +249,10 @@ impl Held {
     }
 
     fn answer(&self, room: &Room, bytes: Vec<u8>) -> Result<Bytes, Refused> {
-        let place = room.lease(bytes.len())?;
+        let lease = room.lease(bytes.len())?;
         let answers = &mut self.leases().answers;
         answers.swap(0, 1);
-        answers[1] = Some(place);
+        answers[1] = Some(lease);
         Ok(bytes.into())
     }
 }

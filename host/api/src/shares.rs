@@ -43,11 +43,11 @@ mod tests {
     async fn a_share_is_kept_while_something_of_it_is_taken() {
         let shares = Shares::default();
         let tenant = |number: usize| TenantId::parse(&format!("tenant-{number}")).unwrap();
-        let place = shares.of(&tenant(0)).0.lease(1).unwrap_or_else(|_| panic!("there is room"));
+        let lease = shares.of(&tenant(0)).0.lease(1).unwrap_or_else(|_| panic!("there is room"));
         (1..100).for_each(|number| drop(shares.of(&tenant(number))));
         let names: Vec<_> = shares.of.lock().unwrap().keys().cloned().collect();
         assert_eq!(names, [tenant(0), tenant(99)]);
-        drop(place);
+        drop(lease);
         shares.of(&tenant(1));
         assert_eq!(shares.of.lock().unwrap().len(), 1);
         // What nobody waits for any more may still be under way.

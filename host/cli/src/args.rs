@@ -184,7 +184,7 @@ pub(crate) enum Command {
     /// Look at runs, and go on with interrupted ones
     #[command(subcommand)]
     Runs(Runs),
-    /// Forget runs that need not be kept, and remove what nothing names any more
+    /// Forget runs that need not be kept, and remove what nothing names any more, in the journal too
     ///
     /// Only the tenant's. Never what a run that has not ended needs, nor what is behind a registered version, nor a pipeline's
     /// newest run that succeeded. Without --keep-runs and --older-than runs are kept as the deployed project's `[retention]` says,

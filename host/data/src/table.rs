@@ -256,14 +256,18 @@ impl Table {
         if let [_] = lengths {
             return Ok(vec![(0..self.schema.fields.len()).map(|i| self.column_at(i)).collect::<Result<_, _>>()?]);
         }
-        let mut start = 0;
-        let piece = |&length: &usize| {
-            let piece = self.spans(start, length as u64).next();
-            start += length as u64;
-            let columns = piece.map(|(batch, first, _)| batch.columns().iter().map(move |c| c.slice(first, length)));
-            columns.map(Iterator::collect).unwrap_or_default()
-        };
-        Ok(lengths.iter().map(piece).collect())
+        let (mut batches, mut taken) = (self.batches.iter().filter(|batch| batch.num_rows() > 0).peekable(), 0);
+        let mut pieces = Vec::with_capacity(lengths.len());
+        for &length in lengths {
+            let short = || Error::Shape(format!("a table of {} rows has fewer", self.rows));
+            let batch = batches.peek().ok_or_else(short)?;
+            pieces.push(batch.columns().iter().map(|column| column.slice(taken, length)).collect());
+            taken += length;
+            if taken >= batch.num_rows() {
+                (taken, _) = (0, batches.next());
+            }
+        }
+        Ok(pieces)
     }
 
     /// The rows of tables of one schema, one after another.

@@ -3,7 +3,7 @@
 //! What a served version answers is bit for bit what was measured, and versions are served on the processors. So what answers,
 //! in a pipeline as behind an endpoint, never computes on another device; what learns may.
 
-use crate::{Plan, PlannedStep, Work, role};
+use crate::{Plan, PlannedStep, role};
 use manifest::{Project, Step};
 use types::{Descriptor, Device, DeviceChoice, Devices, LimitKind, Policy, Problem, Role, device_denied, of_contract};
 
@@ -47,7 +47,7 @@ pub(crate) fn asked(step: &Step) -> Device {
 pub fn place(plan: &mut Plan, project: &Project, policy: &Policy, devices: &Devices) -> Result<(), Vec<Problem>> {
     let Some(pipeline) = project.pipelines.get(&plan.pipeline) else { return Ok(()) };
     let mut problems = Vec::new();
-    for planned in plan.steps.iter_mut().filter(|planned| computes(planned)) {
+    for planned in &mut plan.steps {
         let Some(step) = pipeline.step(&planned.name) else { continue };
         let found = match step.device {
             DeviceChoice::Auto => Ok(automatic(policy, devices)),
@@ -81,10 +81,6 @@ pub fn on_processors(plan: &Plan, project: &Project, devices: &Devices) -> Vec<S
     };
     let said = |planned: &PlannedStep| format!("step `{}`: `device = \"auto\"` is the processors: {why}", planned.name);
     plan.steps.iter().filter(asks).map(said).collect()
-}
-
-fn computes(step: &PlannedStep) -> bool {
-    step.work.plugin().is_some() && !matches!(step.work, Work::Fit { .. } | Work::Predict { .. })
 }
 
 fn automatic(policy: &Policy, devices: &Devices) -> Device {

@@ -9,7 +9,7 @@
 use crate::{Each, Plan, PlannedStep, Work};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use types::{Condition, Digest, Grants, Id, Item, OutputRef, PortName, Retry, StepName};
+use types::{Condition, Device, Digest, Grants, Id, Item, OutputRef, PortName, Retry, StepName};
 
 /// The items of one step, which all steps like it share.
 struct Family {
@@ -188,7 +188,7 @@ fn gather(step: &PlannedStep, parts: Vec<StepName>) -> PlannedStep {
         work: Work::Gather { parts, takes },
         seed: step.seed,
         limits: step.limits,
-        device: step.device,
+        device: Device::Cpu,
         grants: Grants::default(),
         outputs: outputs.map(|(port, columns)| (port.clone(), columns.clone())).collect(),
         when: Vec::new(),

@@ -28,8 +28,7 @@ pub fn attempt(plugin: &Plugin, assignment: &Assignment, doors: Box<dyn Doors>) 
     match Instance::start(plugin, state) {
         Ok(mut instance) => {
             let answer = carry_out(&mut instance, &assignment.task).and_then(bounded);
-            let state = instance.store.data();
-            (answer, Usage { device_memory_bytes: state.device.peak_bytes(), ..state.usage })
+            (answer, instance.store.data().used())
         }
         Err(fault) => (Err(fault), Usage::default()),
     }

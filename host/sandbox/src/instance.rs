@@ -33,9 +33,8 @@ macro_rules! exported {
 pub(crate) use exported;
 
 impl Instance {
-    pub(crate) fn start(plugin: &Plugin, mut state: State) -> Result<Self, Fault> {
-        state.device = plugin.device.clone();
-        state.device.begin(state.limits.device_memory_bytes);
+    pub(crate) fn start(plugin: &Plugin, state: State) -> Result<Self, Fault> {
+        let state = state.on(plugin.device.clone());
         let handles = state.limits.handles as usize;
         let mut store = Store::new(&plugin.engine, state);
         store.limiter(|state| state);

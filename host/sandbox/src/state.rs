@@ -107,6 +107,18 @@ impl State {
         }
     }
 
+    /// On a device, of which it gets what its limits say.
+    pub(crate) fn on(mut self, device: tensors::Device) -> Self {
+        device.begin(self.limits.device_memory_bytes);
+        self.device = device;
+        self
+    }
+
+    /// What was used so far.
+    pub(crate) fn used(&self) -> Usage {
+        Usage { device_memory_bytes: self.device.peak_bytes(), ..self.usage }
+    }
+
     /// A call of the guest: every import begins with it.
     pub(crate) fn enter(&mut self) -> wasmtime::Result<()> {
         self.usage.host_calls += 1;

@@ -3,6 +3,7 @@
 //! Whoever waits sleeps until it is woken by whoever gives it a slot, so a long queue costs nothing while nothing changes.
 
 use crate::accounts::Accounts;
+use crate::held::Held;
 use crate::predictions::Predictions;
 use crate::{examine, folder, locked};
 use ports::{Call, Examination, Outcome, Page, StepRunner, Task, Turn, Watch, Watched};
@@ -19,12 +20,10 @@ use types::{Device, Fault, FaultKind, Quantity, QuotaKind, Receipt, TenantId};
 /// neighbour of its own.
 const LOOK: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 500;
-/// How long a tenant's workers beyond its share stay held back once they are not: of a neighbour that has work again and again.
-const HOLD: Duration = Duration::from_secs(1);
 /// How long what was measured of a tenant's disk holds for requests.
 const MEASURED: Duration = Duration::from_secs(1);
 /// How often an attempt under a quota of CPU time is looked at.
-const METER: Duration = Duration::from_millis(200);
+pub(crate) const METER: Duration = Duration::from_millis(200);
 
 /// Stands before the pool.
 pub(crate) struct Admission {
@@ -44,8 +43,7 @@ struct Queue {
     sleepers: BTreeMap<Ticket, Thread>,
     /// Tickets that got a slot and do not know it yet.
     called: BTreeSet<Ticket>,
-    /// How many of a tenant's workers are held back, and when that was last found right.
-    held: BTreeMap<TenantId, (usize, Instant)>,
+    held: Held,
 }
 
 /// A slot. Dropped, it is the next one's.
@@ -75,7 +73,7 @@ impl Admission {
             share: Share::new(slots),
             sleepers: BTreeMap::new(),
             called: BTreeSet::new(),
-            held: BTreeMap::new(),
+            held: Held::default(),
         };
         let (layout, queue, tickets, measured) =
             (Box::new(layout), Mutex::new(queue), AtomicU64::new(0), Mutex::default());
@@ -140,13 +138,15 @@ impl Admission {
     }
 
     fn over_cpu(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
+        let limit = limit?;
         let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
-        over(QuotaKind::Cpu, used.cpu_us, limit?)
+        over(QuotaKind::Cpu, used.cpu_us, limit)
     }
 
     fn over_device(&self, tenant: &TenantId, limit: Option<u64>) -> Option<Fault> {
+        let limit = limit?;
         let used = self.accounts.used(tenant, self.pool.cpu_us(tenant));
-        over(QuotaKind::Device, used.device_us, limit?)
+        over(QuotaKind::Device, used.device_us, limit)
     }
 
     /// Waits for no attempt of the tenant to run; false if that takes too long.
@@ -165,9 +165,17 @@ impl Admission {
     pub(crate) fn forget(&self, tenant: &TenantId) {
         let mut queue = locked(&self.queue);
         queue.share.forget(tenant);
-        queue.held.remove(tenant);
+        queue.held.forget(tenant);
         drop(queue);
         locked(&self.measured).remove(tenant);
+    }
+
+    /// Over an attempt that has just begun.
+    #[cfg(test)]
+    pub(crate) fn meter<'a>(&'a self, tenant: &'a TenantId, has_device: bool, seconds: Option<u64>) -> Meter<'a> {
+        let (looked, is_over) = (Mutex::new(Instant::now()), AtomicBool::new(false));
+        let watch = &crate::catalog::Aside;
+        Meter { admission: self, tenant, limits: (None, seconds), has_device, watch, looked, is_over }
     }
 
     /// What was measured of a tenant's disk holds until then.
@@ -240,33 +248,17 @@ impl Admission {
         self.hold(queue);
     }
 
-    /// Holds back the workers beyond their tenant's share, and lets go those that have not been for a while.
     fn hold(&self, queue: &mut Queue) {
-        let (now, beyond) = (Instant::now(), queue.share.beyond());
-        // Of one that has nothing running whatever comes next is none beyond.
-        queue.held.retain(|tenant, (held, since)| {
-            let is_over = now >= *since + HOLD && !beyond.iter().any(|(other, _)| other == tenant);
-            if is_over && *held > 0 {
-                self.pool.hold_back(tenant, 0);
-            }
-            !is_over
-        });
-        for (tenant, count) in beyond {
-            // What is short would be let go and held back again and again.
-            let (held, since) = queue.held.entry(tenant.clone()).or_insert((0, now));
-            if count >= *held || now >= *since + HOLD {
-                if count != *held {
-                    self.pool.hold_back(&tenant, count);
-                }
-                (*held, *since) = (count, now);
-            }
+        let beyond = queue.share.beyond();
+        for (tenant, count) in queue.held.settle(beyond, Instant::now()) {
+            self.pool.hold_back(&tenant, count);
         }
     }
 
     /// Asked now and then by attempts that run: nothing else may happen for hours.
     fn let_go(&self) {
         let mut queue = locked(&self.queue);
-        if queue.held.values().any(|(held, since)| *held > 0 && since.elapsed() >= HOLD) {
+        if queue.held.is_due(Instant::now()) {
             self.hold(&mut queue);
         }
     }
@@ -313,6 +305,7 @@ impl Admission {
             Task::Examine { examination } => self.examine(tenant, &call, examination, &meter),
             _ => self.pool.run(tenant, &call, &meter),
         };
+        // One that was refused had no device.
         if outcome.receipt.wall_us > 0 {
             meter.count(&mut locked(&meter.looked));
         }
@@ -355,7 +348,7 @@ fn over(quota: QuotaKind, used_us: u64, limit: u64) -> Option<Fault> {
 }
 
 /// Stops an attempt when its tenant's CPU time is used up, or its time with a device.
-struct Meter<'a> {
+pub(crate) struct Meter<'a> {
     admission: &'a Admission,
     tenant: &'a TenantId,
     /// Seconds of CPU, and with a device.
@@ -372,6 +365,12 @@ impl Meter<'_> {
         let (cpu, device) = self.limits;
         let over_cpu = self.admission.over_cpu(self.tenant, cpu);
         over_cpu.or_else(|| self.admission.over_device(self.tenant, device))
+    }
+
+    /// It was looked at so much earlier.
+    #[cfg(test)]
+    pub(crate) fn looked_before(&self, time: Duration) {
+        *locked(&self.looked) -= time;
     }
 
     /// Counts the time since the last look while it runs, so that attempts beside each other count together.

@@ -84,7 +84,7 @@ impl Server {
         self.all_deployed(tenant).unwrap_or_default().iter().any(|deployed| deployed.project.retention.is_some())
     }
 
-    /// Forgets runs and removes blobs. One at a time; whoever comes meanwhile waits.
+    /// Forgets runs, removes blobs and folds the journal. One at a time; whoever comes meanwhile waits.
     pub fn gc(&self, tenant: &TenantId, request: &GcRequest, notes: Notes<'_>) -> Result<Collected, Error> {
         self.known(tenant)?;
         let _alone = locked(&self.collecting);

@@ -35,6 +35,7 @@ mod folder;
 mod follow;
 mod gc;
 mod handover;
+mod held;
 mod hooks;
 mod inspect;
 mod keys;

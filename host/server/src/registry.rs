@@ -1,7 +1,7 @@
 //! The registry: versions of models, and the aliases under which they answer. Every move of an alias is a record that says who
 //! moved it, when, why, from where and to where.
 
-use crate::{Error, Server};
+use crate::{Error, Server, locked};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -200,6 +200,8 @@ impl Server {
         expect_alias(&asked.alias)?;
         expect_text("reason", &asked.why)?;
         self.versions(tenant, model)?;
+        // No deployment brings an endpoint for it meanwhile.
+        let _no_deploy = locked(&self.deploying);
         if let Some(endpoint) = self.answering_with(tenant, model, &asked.alias)? {
             let message = format!(
                 "endpoint `{endpoint}` answers with `{}` of model `{model}`; promote another version, or deploy the project \

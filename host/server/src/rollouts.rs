@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelVersion, Phase, Problem, Record, Rollout,
-    RolloutMove, TenantId,
+    AliasMove, Analysis, CanaryStep, DataType, EndpointName, Fault, ModelName, ModelVersion, Phase, Problem, Record,
+    Rollout, RolloutMove, TenantId,
 };
 
 /// How often canaries are looked at.
@@ -180,11 +180,20 @@ impl Server {
     ) -> Result<Option<Rollout>, Error> {
         let mut known = locked(&endpoint.traffic.rollout);
         if known.is_none() {
-            let found = self.store.rollouts(tenant, name)?.pop();
-            // Of an endpoint of this name that served another model.
-            *known = Some(found.filter(|found| found.model == endpoint.said.model).map(|found| found.rollout));
+            *known = Some(self.last_rollout(tenant, name, &endpoint.said.model)?);
         }
         Ok(known.clone().flatten())
+    }
+
+    fn last_rollout(
+        &self,
+        tenant: &TenantId,
+        name: &EndpointName,
+        model: &ModelName,
+    ) -> Result<Option<Rollout>, Error> {
+        let found = self.store.rollouts(tenant, name)?.pop();
+        // An endpoint of this name may have served another model.
+        Ok(found.filter(|found| found.model == *model).map(|found| found.rollout))
     }
 
     /// Records a move, with the alias's where the candidate takes over, and has it count.
@@ -257,8 +266,7 @@ impl Server {
         let mut keeping = Vec::new();
         for (name, said) in &project.endpoints {
             let Some(canary) = &said.traffic.canary else { continue };
-            let last = self.store.rollouts(tenant, name)?.pop().filter(|last| last.model == said.model);
-            let Some(rollout) = last.map(|last| last.rollout) else { continue };
+            let Some(rollout) = self.last_rollout(tenant, name, &said.model)? else { continue };
             if rollout.phase.is_over() || rollout.steps == canary.steps {
                 continue;
             }

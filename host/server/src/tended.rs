@@ -18,7 +18,7 @@ pub(crate) struct Tended {
     broken: Work,
     threads: BTreeMap<TenantId, Kept>,
     /// Of tenants that are tended no more, which may still be at it.
-    ending: Vec<JoinHandle<()>>,
+    ending: Vec<(TenantId, JoinHandle<()>)>,
 }
 
 struct Kept {
@@ -38,10 +38,15 @@ impl Tended {
 
     /// Has the work of these tenants done, and of no others. Waits for none: who is still at it begins anew once that is done.
     pub(crate) fn look(&mut self, tenants: &BTreeSet<TenantId>) {
-        self.ending.retain(|thread| !thread.is_finished());
+        self.ending.retain(|(_, thread)| !thread.is_finished());
         let gone: Vec<_> = self.threads.keys().filter(|tenant| !tenants.contains(*tenant)).cloned().collect();
-        self.ending.extend(gone.iter().filter_map(|tenant| Some(self.threads.remove(tenant)?.thread)));
+        let ended = gone.into_iter().filter_map(|tenant| Some((tenant.clone(), self.threads.remove(&tenant)?.thread)));
+        self.ending.extend(ended);
         for tenant in tenants {
+            // Two threads of one tenant's would do the same beside each other.
+            if self.ending.iter().any(|(whose, _)| whose == tenant) {
+                continue;
+            }
             if !self.threads.contains_key(tenant) {
                 // Without a thread to be had, the next look tries again.
                 let Ok(kept) = self.begin(tenant) else { continue };
@@ -74,7 +79,7 @@ fn keep(tenant: &TenantId, rung: &Receiver<()>, work: &Work, broken: &Work) {
 impl Drop for Tended {
     fn drop(&mut self) {
         let kept = std::mem::take(&mut self.threads).into_values().map(|Kept { thread, .. }| thread);
-        let all: Vec<_> = self.ending.drain(..).chain(kept).collect();
+        let all: Vec<_> = self.ending.drain(..).map(|(_, thread)| thread).chain(kept).collect();
         // Each had its bell dropped.
         all.into_iter().for_each(|thread| drop(thread.join()));
     }
@@ -149,6 +154,9 @@ mod tests {
         assert_eq!(begun.lock().unwrap().iter().filter(|tenant| tenant.as_str() == "slow").count(), 1);
         // Gone, and its thread with it once it is done.
         tended.look(&tenants(&["quick"]));
+        assert_eq!((tended.threads.len(), tended.ending.len()), (1, 1));
+        // Back before that: it begins anew, and not beside itself.
+        tended.look(&tenants(&["quick", "slow"]));
         assert_eq!((tended.threads.len(), tended.ending.len()), (1, 1));
         drop(closed);
         until(|| {

@@ -105,7 +105,7 @@ impl Server {
             }
         }
         let mut last = self.last_triggered(tenant, triggers.iter().map(place).collect())?;
-        triggers.iter_mut().for_each(|line| line.last = last.remove(&place(line)).flatten());
+        triggers.iter_mut().for_each(|line| line.last = last.remove(&place(line)));
         Ok(TriggerList { are_kept: self.triggers.are_kept(), triggers })
     }
 
@@ -165,18 +165,14 @@ impl Server {
     }
 
     /// The newest run of each of these places. Runs are read from the newest on, until nothing is looked for any more.
-    fn last_triggered(
-        &self,
-        tenant: &TenantId,
-        places: Vec<Place>,
-    ) -> Result<BTreeMap<Place, Option<Triggered>>, Error> {
-        let open: RefCell<BTreeSet<Place>> = RefCell::new(places.iter().cloned().collect());
+    fn last_triggered(&self, tenant: &TenantId, places: BTreeSet<Place>) -> Result<BTreeMap<Place, Triggered>, Error> {
+        let (most, open) = (places.len(), RefCell::new(places));
         let is_first = |run: &store::RunSummary| place_of(&run.head).is_some_and(|at| open.borrow_mut().remove(&at));
-        let runs = self.store.newest_runs(tenant, places.len(), &is_first)?;
+        let runs = self.store.newest_runs(tenant, most, &is_first)?;
         let of = |run: store::RunSummary| {
             let at = place_of(&run.head)?;
             let RunHead { run: number, started_us, cause, .. } = run.head;
-            Some((at, Some(Triggered { run: number, state: run.state, started_us, cause })))
+            Some((at, Triggered { run: number, state: run.state, started_us, cause }))
         };
         Ok(runs.into_iter().filter_map(of).collect())
     }

@@ -86,10 +86,13 @@ fn look(data: &Path, ends: Option<&Ends>, heads: &[Digest], with_blobs: bool) ->
     let (mut audited, mut heads) = (Audited::default(), heads.iter().copied().collect());
     let mut reading = Reading { ends, heads: &mut heads, audited: &mut audited };
     let mut known = BTreeSet::from([TenantId::default_tenant()]);
-    reading.journal(&data.join("installation"), None, |record: InstallationRecord| match record {
+    let folder = data.join("installation");
+    let folded = reading.journal(&folder, None, |record: InstallationRecord| match record {
         InstallationRecord::TenantDeleted { tenant, .. } => drop(known.remove(&tenant)),
         other => drop(known.insert(other.tenant().clone())),
     });
+    // Nothing of the installation's is ever folded.
+    reading.folded(&folder, &folded, &BTreeMap::new());
     let mut named = BTreeMap::new();
     for tenant in &known {
         let mut pointed = Pointed::default();

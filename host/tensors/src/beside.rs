@@ -48,8 +48,7 @@ impl Tensor {
     }
 
     pub(crate) fn select_beside(&self, condition: &Self, otherwise: &Self, shape: &[usize]) -> Result<Self, Error> {
-        let zero = condition.scalar(0.0)?.value;
-        let mask = condition.value.broadcast_as(shape)?.ne(&zero)?;
+        let mask = condition.value.broadcast_as(shape)?.ne(&zero(&condition.value)?)?;
         let [yes, no] = [self, otherwise].map(|side| side.value.broadcast_as(shape).and_then(|side| side.contiguous()));
         let value = mask.choose(&yes?, &no?)?;
         let (left, right, other) = (self.dims().to_vec(), otherwise.dims().to_vec(), mask.clone());
@@ -109,11 +108,7 @@ impl Tensor {
             let zeros = Array::zeros(&device, &before, dtype)?;
             zeros.plus_rows(&positions, &g.reshape(rows.as_slice())?, dimension)
         });
-        // Whole numbers have no gradient.
-        match self.node.is_some() {
-            true => Ok(Self::result(value, [(self, back)])),
-            false => Ok(Self::constant(value)),
-        }
+        Ok(Self::result(value, [(self, back)]))
     }
 }
 
@@ -130,6 +125,11 @@ pub(crate) fn compared(op: Comparison, a: &Array, b: &Array) -> Native<Array> {
     mask.as_type(a.dtype())
 }
 
+/// 0 where x lies, of its type, for a kernel that broadcasts.
+pub(crate) fn zero(x: &Array) -> Native<Array> {
+    Array::zeros(&x.device(), &[], x.dtype())
+}
+
 /// Zeros of its shape, in its place.
 pub(crate) fn zeros_like(x: &Array) -> Native<Array> {
     Array::zeros(&x.device(), x.dims(), x.dtype())
@@ -137,7 +137,7 @@ pub(crate) fn zeros_like(x: &Array) -> Native<Array> {
 
 /// 1 where x is above 0, -1 where below, else 0.
 pub(crate) fn sign(x: &Array) -> Native<Array> {
-    let zero = Array::zeros(&x.device(), &[], x.dtype())?;
+    let zero = zero(x)?;
     x.gt(&zero)?.as_type(x.dtype())?.minus(&x.lt(&zero)?.as_type(x.dtype())?)
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn softplus(x: &Array) -> Native<Array> {
 
 /// x where it is above 0, else 0; NaN stays NaN.
 fn clipped(x: &Array) -> Native<Array> {
-    let zero = Array::zeros(&x.device(), &[], x.dtype())?;
+    let zero = zero(x)?;
     x.le(&zero)?.choose(&zeros_like(x)?, x)
 }
 
@@ -234,6 +234,12 @@ fn trips(op: Unary) -> Error {
 /// The gradients by the left and by the right.
 fn back(op: Binary, a: &Array, b: &Array) -> (Pull, Pull) {
     let (left, right) = (a.dims().to_vec(), b.dims().to_vec());
+    // These need no operand, which would be held, and counted, for as long as the gradient.
+    match op {
+        Binary::Add => return (pull(move |g| sum_to(g, &left)), pull(move |g| sum_to(g, &right))),
+        Binary::Sub => return (pull(move |g| sum_to(g, &left)), pull(move |g| sum_to(&g.neg()?, &right))),
+        _ => {}
+    }
     let ((a1, b1), (a2, b2)) = ((a.clone(), b.clone()), (a.clone(), b.clone()));
     let to_left = pull(move |g| {
         let share = match op {
@@ -247,7 +253,6 @@ fn back(op: Binary, a: &Array, b: &Array) -> (Pull, Pull) {
     });
     let to_right = pull(move |g| {
         let share = match op {
-            Binary::Sub => g.neg()?,
             Binary::Mul => g.times(&a2)?,
             Binary::Div => g.times(&a2)?.over(&b2.times(&b2)?)?.neg()?,
             Binary::Maximum => g.times(&share(&b2, &a2, Array::gt)?)?,

@@ -4,7 +4,6 @@
 //! it is made and until its last view is gone, also where only a gradient still needs it.
 
 use crate::Error;
-use candle_core::Device as Native;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +16,7 @@ pub struct Device(Option<Arc<Beside>>);
 
 struct Beside {
     name: types::Device,
-    native: Native,
+    native: candle_core::Device,
     limit: AtomicU64,
     used: AtomicU64,
     /// The most that was used since [`Device::begin`].
@@ -25,7 +24,7 @@ struct Beside {
 }
 
 /// Memory of a device. Dropped, it is given back.
-pub(crate) struct Memory {
+pub(crate) struct Taken {
     device: Device,
     bytes: u64,
 }
@@ -36,7 +35,7 @@ impl Device {
         match name {
             types::Device::Cpu => Ok(Self::default()),
             // Of the GPUs that a worker's environment lets it see, there is one.
-            types::Device::Cuda(_) => match Native::new_cuda(0) {
+            types::Device::Cuda(_) => match candle_core::Device::new_cuda(0) {
                 Ok(native) => Ok(Self::beside(name, native)),
                 Err(error) => Err(Error::Device { name, reason: Error::from(error).to_string() }),
             },
@@ -46,10 +45,10 @@ impl Device {
     /// What stands in for a GPU where there is none, in tests: its arrays are apart from the processors' and counted, and it
     /// computes by the calls that a GPU computes by, which candle answers on the processors.
     pub fn stand_in() -> Self {
-        Self::beside(types::Device::Cuda(0), Native::Cpu)
+        Self::beside(types::Device::Cuda(0), candle_core::Device::Cpu)
     }
 
-    fn beside(name: types::Device, native: Native) -> Self {
+    fn beside(name: types::Device, native: candle_core::Device) -> Self {
         let (limit, used, peak) = (AtomicU64::new(u64::MAX), AtomicU64::new(0), AtomicU64::new(0));
         Self(Some(Arc::new(Beside { name, native, limit, used, peak })))
     }
@@ -76,15 +75,15 @@ impl Device {
         self.0.as_ref().map_or(types::Device::Cpu, |beside| beside.name)
     }
 
-    pub(crate) fn native(&self) -> &Native {
-        self.0.as_ref().map_or(&Native::Cpu, |beside| &beside.native)
+    pub(crate) fn native(&self) -> &candle_core::Device {
+        self.0.as_ref().map_or(&candle_core::Device::Cpu, |beside| &beside.native)
     }
 
     /// Takes memory, if so much may still be taken; none of the processors.
-    pub(crate) fn take(&self, bytes: u64) -> Result<Option<Arc<Memory>>, Error> {
+    pub(crate) fn take(&self, bytes: u64) -> Result<Option<Arc<Taken>>, Error> {
         let Some(beside) = &self.0 else { return Ok(None) };
         let used = beside.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let memory = Memory { device: self.clone(), bytes };
+        let memory = Taken { device: self.clone(), bytes };
         let limit = beside.limit.load(Ordering::Relaxed);
         if used > limit {
             return Err(Error::DeviceMemory { used, limit });
@@ -94,13 +93,13 @@ impl Device {
     }
 }
 
-impl Memory {
+impl Taken {
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 }
 
-impl Drop for Memory {
+impl Drop for Taken {
     fn drop(&mut self) {
         if let Some(beside) = &self.device.0 {
             beside.used.fetch_sub(self.bytes, Ordering::Relaxed);

@@ -53,7 +53,7 @@ impl Distance {
                 Self::is_near(d, delta)?.choose(&d.times(d)?.affine(0.5, 0.0)?, &far)
             }
             Self::Quantile(q) => {
-                let zero = Array::zeros(&d.device(), &[], d.dtype())?;
+                let zero = beside::zero(d)?;
                 d.lt(&zero)?.choose(&d.affine(-q, 0.0)?, &d.affine(1.0 - q, 0.0)?)
             }
         }
@@ -67,7 +67,7 @@ impl Distance {
                 Self::is_near(d, delta)?.choose(&d.contiguous()?, &beside::sign(d)?.affine(delta, 0.0)?)
             }
             Self::Quantile(q) => {
-                let zero = Array::zeros(&d.device(), &[], d.dtype())?;
+                let zero = beside::zero(d)?;
                 let sign = beside::sign(d)?;
                 d.lt(&zero)?.choose(&sign.affine(q, 0.0)?, &sign.affine(1.0 - q, 0.0)?)
             }
@@ -75,7 +75,7 @@ impl Distance {
     }
 
     fn is_near(d: &Array, delta: f64) -> Native<Array> {
-        let most = Array::zeros(&d.device(), &[], d.dtype())?.affine(1.0, delta)?;
+        let most = beside::zero(d)?.affine(1.0, delta)?;
         d.abs()?.le(&most)
     }
 
@@ -316,8 +316,7 @@ fn cross_entropy_beside(logits: &Tensor, x: &Array, classes: &[usize]) -> Result
     })?;
     let mask = mask.on(&x.device())?;
     // Chosen and not multiplied: logits of classes that are not allowed are often minus infinity.
-    let zero = Array::zeros(&x.device(), &[], x.dtype())?;
-    let chosen = mask.gt(&zero)?.choose(x, &beside::zeros_like(x)?)?;
+    let chosen = mask.gt(&beside::zero(x)?)?.choose(x, &beside::zeros_like(x)?)?;
     let top = x.largest(1)?;
     let totals = x.minus(&top)?.exp()?.sum(1)?.log()?.plus(&top)?;
     let terms = totals.minus(&chosen.sum(1)?)?;

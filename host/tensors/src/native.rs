@@ -4,7 +4,7 @@
 //! kernel meets it.
 
 use crate::Error;
-use crate::device::{Device, Memory};
+use crate::device::{Device, Taken};
 use candle_core::{DType, Result as Candle, Shape, StorageRef, Tensor};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(crate) type Native<T> = Result<T, Error>;
 pub(crate) struct Array {
     own: Tensor,
     /// None on the processors, which count theirs otherwise.
-    memory: Option<Arc<Memory>>,
+    memory: Option<Arc<Taken>>,
 }
 
 impl Array {
@@ -169,7 +169,7 @@ impl Array {
     }
 
     pub(crate) fn matmul(&self, right: &Self) -> Native<Self> {
-        self.beside(right)?;
+        self.expect_same_device(right)?;
         let rows = self.elem_count() / self.dims().last().copied().unwrap_or(1).max(1);
         let columns = right.dims().last().copied().unwrap_or(1);
         self.like(rows * columns, || self.own.matmul(&right.own))
@@ -230,7 +230,7 @@ kernels! {
 
 impl Array {
     /// An error of ours, unless the other lies on the same device.
-    fn beside(&self, other: &Self) -> Native<()> {
+    fn expect_same_device(&self, other: &Self) -> Native<()> {
         let (own, others) = (self.device(), other.device());
         match own == others {
             true => Ok(()),
@@ -240,7 +240,7 @@ impl Array {
 
     /// Elements of both, broadcast.
     fn together(&self, right: &Self) -> Native<usize> {
-        self.beside(right)?;
+        self.expect_same_device(right)?;
         let shape = self.shape().broadcast_shape_binary_op(right.shape(), "broadcast");
         Ok(shape?.elem_count())
     }
@@ -252,8 +252,8 @@ impl Array {
 
     /// Of a mask: the one where it is not 0, else the other. All of one shape.
     pub(crate) fn choose(&self, yes: &Self, no: &Self) -> Native<Self> {
-        self.beside(yes)?;
-        self.beside(no)?;
+        self.expect_same_device(yes)?;
+        self.expect_same_device(no)?;
         yes.like(self.elem_count(), || self.own.where_cond(&yes.own, &no.own))
     }
 
@@ -279,15 +279,15 @@ impl Array {
 
     /// The elements at positions, which are a vector, along a dimension.
     pub(crate) fn rows(&self, positions: &Self, dimension: usize) -> Native<Self> {
-        self.beside(positions)?;
+        self.expect_same_device(positions)?;
         let count = self.elem_count() / self.dims()[dimension].max(1) * positions.elem_count();
         self.like(count, || self.own.index_select(&positions.own, dimension))
     }
 
     /// This with elements added at positions along a dimension.
     pub(crate) fn plus_rows(&self, positions: &Self, added: &Self, dimension: usize) -> Native<Self> {
-        self.beside(positions)?;
-        self.beside(added)?;
+        self.expect_same_device(positions)?;
+        self.expect_same_device(added)?;
         self.like(self.elem_count(), || self.own.index_add(&positions.own, &added.own, dimension))
     }
 }

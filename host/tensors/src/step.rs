@@ -86,6 +86,9 @@ impl Memory {
     }
 }
 
+/// The next value, and what is remembered then.
+type Next = (Array, Vec<Array>);
+
 impl Sgd {
     /// The next value of elements.
     pub(crate) fn next<T: Remembered>(self, x: &[T], g: &[T], memory: &mut Memory, stride: Stride) -> Vec<T> {
@@ -112,14 +115,8 @@ impl Sgd {
 }
 
 impl Sgd {
-    /// The same on another device than the processors: the next value, and what is remembered then.
-    pub(crate) fn next_beside(
-        self,
-        x: &Array,
-        g: &Array,
-        memory: Vec<Array>,
-        stride: Stride,
-    ) -> Native<(Array, Vec<Array>)> {
+    /// The same on another device than the processors.
+    pub(crate) fn next_beside(self, x: &Array, g: &Array, memory: Vec<Array>, stride: Stride) -> Native<Next> {
         let g = g.affine(stride.scale, 0.0)?.plus(&x.affine(self.weight_decay, 0.0)?)?;
         let Some(velocity) = memory.first() else { return Ok((x.minus(&g.affine(stride.rate, 0.0)?)?, memory)) };
         let velocity = velocity.affine(self.momentum, 0.0)?.plus(&g)?;
@@ -129,14 +126,8 @@ impl Sgd {
 }
 
 impl Adamw {
-    /// The same on another device than the processors: the next value, and what is remembered then.
-    pub(crate) fn next_beside(
-        self,
-        x: &Array,
-        g: &Array,
-        memory: Vec<Array>,
-        stride: Stride,
-    ) -> Native<(Array, Vec<Array>)> {
+    /// The same on another device than the processors.
+    pub(crate) fn next_beside(self, x: &Array, g: &Array, memory: Vec<Array>, stride: Stride) -> Native<Next> {
         let unbiased = |beta: f64| 1.0 - beta.powf(stride.number as f64);
         let [mean, square] = &memory[..] else { return Ok((x.clone(), memory)) };
         let g = g.affine(stride.scale, 0.0)?;

@@ -28,19 +28,20 @@ struct Account {
 struct Working {
     process: u32,
     before_us: u64,
-    policy: i32,
+    /// How the kernel schedules it.
+    scheduling: i32,
     is_apart: bool,
 }
 
 impl Ledger {
     /// A worker begins something; it has taken so much CPU time in its life.
     pub(crate) fn begin(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
-        self.add(tenant, Working { process, before_us: cpu_us, policy: QUICK, is_apart: false });
+        self.add(tenant, Working { process, before_us: cpu_us, scheduling: QUICK, is_apart: false });
     }
 
     /// The same of a worker that answers a request: its time counts, but it is none of those that are held back.
     pub(crate) fn begin_apart(&self, tenant: &TenantId, process: u32, cpu_us: u64) {
-        self.add(tenant, Working { process, before_us: cpu_us, policy: QUICK, is_apart: true });
+        self.add(tenant, Working { process, before_us: cpu_us, scheduling: QUICK, is_apart: true });
     }
 
     fn add(&self, tenant: &TenantId, working: Working) {
@@ -60,7 +61,7 @@ impl Ledger {
         account.spent_us += cpu_us.saturating_sub(ended.before_us);
         account.settle();
         ended.schedule(QUICK);
-        ended.policy == QUICK
+        ended.scheduling == QUICK
     }
 
     /// CPU time of a tenant's workers so far.
@@ -98,27 +99,27 @@ impl Account {
 }
 
 impl Working {
-    /// All its threads: a new one has its maker's policy. Without privileges a process is held back for good, so this may fail.
-    fn schedule(&mut self, policy: i32) {
-        if self.policy == policy {
+    /// All its threads: a new one is scheduled like its maker. Without privileges a process is held back for good, so this may fail.
+    fn schedule(&mut self, scheduling: i32) {
+        if self.scheduling == scheduling {
             return;
         }
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
         let threads = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
-        let refused = threads.filter(|thread| !has_policy(*thread, policy)).count();
+        let refused = threads.filter(|thread| !is_scheduled(*thread, scheduling)).count();
         // It is quick if all of it is.
-        if refused == 0 || policy == HELD_BACK {
-            self.policy = policy;
+        if refused == 0 || scheduling == HELD_BACK {
+            self.scheduling = scheduling;
         }
     }
 }
 
-/// Gives a thread a policy, if it is there yet; false if the kernel refuses.
-#[expect(unsafe_code, reason = "rustix sets no scheduling policy")]
-fn has_policy(thread: i32, policy: i32) -> bool {
+/// Has the kernel schedule a thread so, if it is there yet; false if it refuses.
+#[expect(unsafe_code, reason = "rustix sets no scheduling")]
+fn is_scheduled(thread: i32, scheduling: i32) -> bool {
     let none = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one `sched_param`, which is ours.
-    let given = unsafe { libc::sched_setscheduler(thread, policy, &none) == 0 };
+    let given = unsafe { libc::sched_setscheduler(thread, scheduling, &none) == 0 };
     given || std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
@@ -161,21 +162,42 @@ mod tests {
         assert_eq!(cpu_us(other.id()), 0);
     }
 
+    #[expect(unsafe_code, reason = "rustix tells of no scheduling")]
+    fn scheduling(worker: &Child) -> i32 {
+        // SAFETY: it takes and gives a number.
+        unsafe { libc::sched_getscheduler(worker.id() as i32) }
+    }
+
+    #[test]
+    fn who_answers_requests_is_none_of_those_that_are_held_back() {
+        let (ledger, tenant) = (Ledger::default(), TenantId::default_tenant());
+        let mut workers = [idle(), idle()];
+        ledger.begin(&tenant, workers[0].id(), 0);
+        ledger.begin_apart(&tenant, workers[1].id(), cpu_us(workers[1].id()));
+        ledger.hold_back(&tenant, 1);
+        assert_eq!(workers.each_ref().map(scheduling), [HELD_BACK, QUICK], "the newest answers");
+        let counted = ledger.cpu_us(&tenant);
+        assert!(ledger.end(&tenant, workers[1].id(), cpu_us(workers[1].id()) + 250));
+        assert_eq!(ledger.cpu_us(&tenant), counted + 250, "its time counts");
+        assert!(!ledger.end(&tenant, workers[1].id(), 0), "nobody knows it any more");
+        for worker in &mut workers {
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+        }
+    }
+
     #[test]
     fn the_newest_beyond_the_share_are_held_back() {
         let (ledger, tenant) = (Ledger::default(), TenantId::default_tenant());
         let mut workers = [idle(), idle(), idle()];
-        #[expect(unsafe_code, reason = "rustix tells of no scheduling policy")]
-        // SAFETY: it takes and gives a number.
-        let policy = |worker: &Child| unsafe { libc::sched_getscheduler(worker.id() as i32) };
         let begin = |worker: &Child| ledger.begin(&tenant, worker.id(), cpu_us(worker.id()));
         workers[..2].iter().for_each(begin);
         ledger.hold_back(&tenant, 1);
-        assert_eq!(workers.each_ref().map(policy), [QUICK, HELD_BACK, QUICK]);
+        assert_eq!(workers.each_ref().map(scheduling), [QUICK, HELD_BACK, QUICK]);
         begin(&workers[2]);
-        assert_eq!(policy(&workers[2]), HELD_BACK, "also one that comes later");
+        assert_eq!(scheduling(&workers[2]), HELD_BACK, "also one that comes later");
         let later = |worker: &Child, us: u64| cpu_us(worker.id()) + us;
-        assert_eq!(ledger.end(&tenant, workers[2].id(), later(&workers[2], 250)), policy(&workers[2]) == QUICK);
+        assert_eq!(ledger.end(&tenant, workers[2].id(), later(&workers[2], 250)), scheduling(&workers[2]) == QUICK);
         assert_eq!(ledger.cpu_us(&tenant), 250, "nobody else did anything");
         let ended = later(&workers[0], 50);
         for worker in &mut workers {

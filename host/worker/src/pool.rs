@@ -247,7 +247,7 @@ impl Pool {
         let fit = match &result {
             Ok(_) => true,
             // What a driver refuses once it may refuse from then on, whatever it calls it.
-            Err(_) if call.assignment.device != Device::Cpu => false,
+            Err(_) if device != Device::Cpu => false,
             Err(fault) => matches!(
                 fault.kind,
                 FaultKind::Invalid | FaultKind::Guest | FaultKind::Transient { .. } | FaultKind::Denied

@@ -215,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_large_frame_took_is_given_back() {
+        let (server, worker) = UnixStream::pair().unwrap();
+        let mut inbox = Inbox::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| send(&worker, &"giant", &vec![7; 8 << 20]).unwrap());
+            let taken = loop {
+                inbox.fill(&server).unwrap();
+                if let Some((_, body)) = inbox.take::<String>().unwrap() {
+                    break body.len();
+                }
+            };
+            assert_eq!(taken, 8 << 20);
+        });
+        assert!(inbox.bytes.capacity() <= KEPT_BYTES, "{}", inbox.bytes.capacity());
+    }
+
+    #[test]
     fn half_a_frame_holds_nobody_up_and_a_giant_is_refused() {
         let (server, worker) = UnixStream::pair().unwrap();
         let mut inbox = Inbox::default();

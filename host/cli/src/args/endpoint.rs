@@ -18,7 +18,7 @@ pub(crate) enum Endpoint {
         #[arg(long)]
         why: Option<String>,
     },
-    /// Let a canary go on; one that was aborted begins anew
+    /// Let a canary go on; one that was aborted, or promoted and rolled back, begins anew
     Resume {
         name: EndpointName,
         #[arg(long)]

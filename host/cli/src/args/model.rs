@@ -96,7 +96,7 @@ pub(crate) enum Model {
         #[arg(long)]
         all: bool,
     },
-    /// Write a version into one file: record, weights, states and components
+    /// Write a version into one file: record, weights, states, components and golden requests
     Export {
         name: ModelName,
         /// A number or an alias

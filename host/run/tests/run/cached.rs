@@ -58,15 +58,25 @@ fn what_differs_is_done_again_and_what_follows_only_if_it_gets_something_else() 
     assert_eq!(calls(&world), [1, 1, 2, 2, 1, 1]);
     world.run(&change(&plan, "predict", |step| step.limits.memory_bytes += 1));
     assert_eq!(calls(&world), [1, 1, 2, 2, 2, 1], "a plugin may make do with less where it meets a limit");
+    world.run(&change(&plan, "predict", |step| {
+        step.limits.memory_bytes += 1;
+        step.limits.device_memory_bytes += 1;
+    }));
+    assert_eq!(calls(&world), [1, 1, 2, 2, 2, 1], "what has no GPU meets no limit of one");
     world.run(&change(&plan, "train", |step| step.device = Device::Cuda(0)));
     assert_eq!(calls(&world), [1, 1, 2, 3, 2, 1], "two devices do not give the same bits");
     world.run(&change(&plan, "train", |step| step.device = Device::Cuda(1)));
     assert_eq!(calls(&world), [1, 1, 2, 3, 2, 1], "two of a class do");
+    world.run(&change(&plan, "train", |step| {
+        step.device = Device::Cuda(0);
+        step.limits.device_memory_bytes += 1;
+    }));
+    assert_eq!(calls(&world), [1, 1, 2, 4, 2, 1], "and what has one meets it");
     world.run(&change(&plan, "evaluate", |step| {
         let Work::Evaluate { plugin, .. } = &mut step.work else { panic!() };
         plugin.component = types::Digest::of(b"another");
     }));
-    assert_eq!(calls(&world), [1, 1, 2, 3, 2, 2]);
+    assert_eq!(calls(&world), [1, 1, 2, 4, 2, 2]);
 }
 
 /// What it goes on from may hold what an earlier attempt saw of the time.

@@ -451,9 +451,8 @@ mod tests {
     #[test]
     fn tensors_beyond_a_devices_memory_are_refused_by_the_limits_name() {
         let limits = Limits { device_memory_bytes: 1000, ..Limits::DEFAULT };
-        let mut state = State::new(Box::new(Shut), limits, String::new(), 0, 0);
-        state.device = tensors::Device::stand_in();
-        state.device.begin(limits.device_memory_bytes);
+        let state = State::new(Box::new(Shut), limits, String::new(), 0, 0);
+        let mut state = state.on(tensors::Device::stand_in());
         let full = |state: &mut State, count| state.full(vec![count], wit::ElementType::Float32, 1.0);
         let x = full(&mut state, 200).unwrap_or_else(|_| panic!("800 of 1000 bytes"));
         assert_eq!(state.device.used_bytes(), 800, "what a guest makes lies on its step's device");
@@ -467,6 +466,6 @@ mod tests {
         let fault = state.tripped.take().unwrap();
         assert!(fault.message.contains("`device_memory` is 1000 B"), "{fault}");
         assert!(HostTensor::drop(&mut state, x).is_ok());
-        assert_eq!((state.device.used_bytes(), state.device.peak_bytes()), (0, 800));
+        assert_eq!((state.device.used_bytes(), state.used().device_memory_bytes), (0, 800));
     }
 }

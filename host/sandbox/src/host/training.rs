@@ -158,7 +158,8 @@ impl HostOptimiser for State {
 
     fn save(&mut self, optimiser: Resource<Optimiser>) -> Answer<Vec<(String, Resource<Tensor>)>> {
         self.enter()?;
-        let state = self.resources.get(&optimiser)?.save()?;
+        let saved = self.resources.get(&optimiser)?.save();
+        let state = self.computed(saved)?;
         self.hold_named(state)
     }
 
@@ -167,7 +168,8 @@ impl HostOptimiser for State {
         let state: Vec<(String, Tensor)> =
             self.named(&state)?.into_iter().map(|(name, tensor)| (name, tensor.clone())).collect();
         let state: Vec<(String, &Tensor)> = state.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
-        Ok(self.resources.get_mut(&optimiser)?.restore(&state)?)
+        let restored = self.resources.get_mut(&optimiser)?.restore(&state);
+        self.computed(restored)
     }
 
     fn drop(&mut self, optimiser: Resource<Optimiser>) -> wasmtime::Result<()> {

@@ -1,28 +1,11 @@
 //! Who may have a GPU, and for how long: told before there is a worker that could see one.
 
 use super::*;
+use crate::admission::METER;
+use crate::catalog::Aside;
 use crate::{PolicyChange, QuotaChange};
-use ports::{Assignment, Call, StepRunner, Task, Watch, Watched};
+use ports::{Assignment, Call, StepRunner, Task, Watch};
 use types::{Device, Digest, Fault, FaultKind, Grants, Limits, QuotaKind};
-
-/// Nobody listens.
-struct Deaf;
-
-impl Watch for Deaf {
-    fn hear(&self, _: Watched) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn page(&self, _: ports::Page) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
-        Ok(())
-    }
-}
 
 /// How an attempt on the device fails.
 fn refused(house: &House, device: Device) -> Fault {
@@ -38,7 +21,7 @@ fn refused(house: &House, device: Device) -> Fault {
     };
     let (who, base) = ("step `it`".to_owned(), house.folder.path().to_owned());
     let call = Call { who, assignment, grants: Grants::default(), base, turn: Default::default() };
-    house.server.admission.run(&tenant(), &call, &Deaf).result.unwrap_err()
+    house.server.admission.run(&tenant(), &call, &Aside).result.unwrap_err()
 }
 
 #[test]
@@ -66,4 +49,24 @@ fn a_policy_and_a_quota_of_time_stand_before_a_gpu() {
     assert!(!matches!(refused(&house, Device::Cpu).kind, FaultKind::Quota { .. } | FaultKind::Denied));
     house.hands.0.fetch_add(24 * 60 * MINUTE_US, Ordering::SeqCst);
     assert_eq!(refused(&house, gpu).kind, FaultKind::Invalid, "another day");
+}
+
+#[test]
+fn an_attempt_ends_when_the_tenants_time_with_a_gpu_does() {
+    let (house, tenant) = (House::new(), tenant());
+    let server = &house.server;
+    let used_us = || server.accounts.used(&tenant, 0).device_us;
+    let beside = || server.admission.meter(&tenant, true, Some(1));
+    // Two at once share what is left.
+    let (one, other) = (beside(), beside());
+    server.accounts.had_device(&tenant, 999_999);
+    assert!(!one.cancelled() && used_us() == 999_999, "it has just begun");
+    other.looked_before(METER);
+    assert!(other.cancelled() && used_us() >= 999_999 + METER.as_micros() as u64);
+    one.looked_before(METER);
+    assert!(one.cancelled());
+    let counted = used_us();
+    let without = server.admission.meter(&tenant, false, None);
+    without.looked_before(METER);
+    assert!(!without.cancelled() && used_us() == counted, "the processors are not counted");
 }

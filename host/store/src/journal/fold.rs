@@ -2,7 +2,7 @@
 //! were, and the chain's hash behind each of their batches. So the chain goes on, and every head that somebody kept is still in it.
 
 use super::scan::{self, Piece};
-use super::segment::{self, Entry, HEADER_BYTES, SegmentHeader};
+use super::segment::{self, HEADER_BYTES, SegmentHeader};
 use super::{FOLDING, Mark, SEGMENT_BYTES_MAX, whole};
 use crate::disk::sync_folder;
 use crate::{Error, Result};
@@ -46,9 +46,8 @@ impl Fold {
             let (records, chains) = match piece {
                 Piece::Gap(chains) => (end.sequence - mark.sequence, chains),
                 Piece::Record { place, payload, ends_batch } => {
-                    let entry: Entry<R> = serde_json::from_slice(payload)
-                        .map_err(|error| scan::damaged(path, place.offset, error.to_string()))?;
-                    if !is_spent(&entry.record) {
+                    let record: R = scan::record(path, &place, payload)?;
+                    if !is_spent(&record) {
                         close(&mut gap, &mark, &mut folded);
                         folded.extend(&bytes[mark.offset as usize..end.offset as usize]);
                         mark = end;

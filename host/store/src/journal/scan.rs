@@ -113,7 +113,7 @@ fn pieces<R: DeserializeOwned>(
     Ok(())
 }
 
-fn record<R: DeserializeOwned>(path: &Path, place: &Place, payload: &[u8]) -> Result<R> {
+pub(super) fn record<R: DeserializeOwned>(path: &Path, place: &Place, payload: &[u8]) -> Result<R> {
     let entry: Entry<R> =
         serde_json::from_slice(payload).map_err(|error| damaged(path, place.offset, error.to_string()))?;
     if entry.sequence != place.sequence {

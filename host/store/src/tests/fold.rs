@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use types::{Digest, Record, RunId, RunState};
+use types::{Digest, InstallationRecord, Record, RunId, RunState};
 
 /// Attempts of each run: so many that each has a segment or two.
 const ATTEMPTS: u32 = 40;
@@ -56,15 +56,17 @@ fn sound(audited: &Audited) {
     assert!(audited.is_sound(), "{audited:#?}");
 }
 
-/// The first closed segment, and what it would be.
-fn first(data: &Path) -> (PathBuf, Fold) {
+fn is_attempt_of_one(record: &Record) -> bool {
+    record.run().is_some_and(|run| run.0 == 1) && matches!(record, Record::AttemptStarted { .. })
+}
+
+/// The first closed segment, and what it would be without these.
+fn first(data: &Path, gone: &dyn Fn(&Record) -> bool) -> (PathBuf, Fold) {
     let (store, _) = reopen(data);
     let id = tenant("acme");
     let end = store.tenant(&id).expect("opened").end().expect("an end");
     let segments = journal::closed(&journal_folder(data, &id), &end).expect("listed");
-    let gone =
-        |record: &Record| record.run().is_some_and(|run| run.0 == 1) && matches!(record, Record::AttemptStarted { .. });
-    (segments[0].clone(), Fold::of(&segments[0], &gone).expect("read"))
+    (segments[0].clone(), Fold::of(&segments[0], gone).expect("read"))
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_crash_at_any_step_of_a_fold_loses_nothing() {
     drop(store);
     for step in 0..4 {
         let data = copied(data.path());
-        let (segment, fold_of_it) = first(data.path());
+        let (segment, fold_of_it) = first(data.path(), &is_attempt_of_one);
         let record = Record::SegmentFolded {
             segment: fold_of_it.segment,
             digest: fold_of_it.digest(),
@@ -154,7 +156,7 @@ fn a_crash_at_any_step_of_a_fold_loses_nothing() {
 #[test]
 fn a_segment_that_somebody_else_folded_is_found() {
     let (data, heads) = forgotten(4, 2);
-    let (_, by_nobody) = first(data.path());
+    let (_, by_nobody) = first(data.path(), &is_attempt_of_one);
     by_nobody.draft().expect("drafted");
     by_nobody.take().expect("taken");
     let found = look(data.path(), &heads);
@@ -165,12 +167,34 @@ fn a_segment_that_somebody_else_folded_is_found() {
     fold(&store);
     drop(store);
     sound(&look(data.path(), &heads));
-    let (segment, more) = first(data.path());
+    let (segment, again) = first(data.path(), &is_attempt_of_one);
+    let (_, more) = first(data.path(), &|record| record.run().is_some());
     let mut bytes = fs::read(&segment).expect("read");
     bytes[70] ^= 1;
     fs::write(&segment, bytes).expect("written");
     assert!(!look(data.path(), &heads).is_sound(), "a changed byte");
+    again.draft().expect("drafted");
+    again.take().expect("taken");
+    assert!(look(data.path(), &heads).is_sound(), "nothing more went: these are the bytes that we folded it to");
     more.draft().expect("drafted");
     more.take().expect("taken");
-    assert!(look(data.path(), &heads).is_sound(), "nothing more went: these are the bytes that we folded it to");
+    assert!(!look(data.path(), &heads).is_sound(), "the head of the run went too");
+}
+
+#[test]
+fn an_installation_that_somebody_folded_is_found() {
+    let (data, heads) = forgotten(1, 0);
+    let (store, _) = reopen(data.path());
+    let suspended = InstallationRecord::TenantSuspended { tenant: tenant("acme"), at_us: 9 };
+    store.administer(suspended).expect("suspended");
+    drop(store);
+    sound(&look(data.path(), &heads));
+    let segment = data.path().join("installation").join("00000001.segment");
+    let gone = |record: &InstallationRecord| !matches!(record, InstallationRecord::TenantCreated { .. });
+    let by_nobody = Fold::of(&segment, &gone).expect("read");
+    assert!(by_nobody.gone > 0);
+    by_nobody.draft().expect("drafted");
+    by_nobody.take().expect("taken");
+    let found = look(data.path(), &heads);
+    assert!(found.flaws.iter().any(|flaw| flaw.contains("no record says that it was folded")), "{found:#?}");
 }

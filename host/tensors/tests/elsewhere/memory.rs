@@ -42,6 +42,11 @@ fn what_only_a_gradient_needs_is_counted_too() {
     assert_eq!(device.used_bytes(), before + 404, "its slope is made of the result, which nobody else holds");
     drop((loss, other));
     assert_eq!(device.used_bytes(), 400);
+    let cubes = x.value().binary(Binary::Mul, &x.value()).unwrap();
+    let moved = cubes.binary(Binary::Sub, &ones(&device, 1)).unwrap();
+    drop(cubes);
+    assert_eq!(device.used_bytes(), 800, "a sum's gradient needs neither operand");
+    drop(moved);
 }
 
 #[test]

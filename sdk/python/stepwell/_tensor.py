@@ -39,7 +39,8 @@ class Tensor:
     """At most 8 dimensions of float32, float64 or int64. Immutable; made by `tensor`, `full`, `normal` and their like.
 
     `+ - * / ** @` and comparisons take a tensor or a number; a comparison gives 1 where it holds, else 0. `x[1:3, ..., None]`
-    is NumPy's, with int64 tensors and lists of positions; there are no masks: `x.select(condition, otherwise)`, or multiply.
+    is NumPy's, with int64 tensors and lists of positions, several of which are taken point by point: `x[[0, 1], [2, 3]]` has
+    two elements, and they must have one shape. There are no masks: `x.select(condition, otherwise)`, or multiply.
     """
 
     __slots__ = ("_handle",)

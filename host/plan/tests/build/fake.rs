@@ -167,6 +167,7 @@ fn csv_schema() -> Value {
             "quote": {"enum": ["single", "double"]},
             "rows": {"type": ["integer", "null"], "minimum": 1},
             "nested": {"type": "object", "additionalProperties": {"type": "object", "required": ["type"]}},
+            "head": {"description": "`none`, or rows to leave out", "anyOf": [{"const": "none"}, {"type": "integer"}]},
         }
     })
 }

@@ -269,8 +269,8 @@ fn the_memory_of_a_gpu_is_bounded_where_a_step_may_compute_on_one() {
         format!("{at}: `limits.device_memory` is the memory of a GPU, and no step of the {whose} may compute on one")
     };
     for device in ["", "device = \"cpu\""] {
-        assert_eq!(wrong("", limit, device), [idle("pipelines/p.toml:1:29", "pipeline")]);
-        assert_eq!(wrong(limit, "", device), [idle("stepwell.toml:2:29", "project")]);
+        assert_eq!(wrong("", limit, device), [idle("pipelines/p.toml:1:28", "pipeline")]);
+        assert_eq!(wrong(limit, "", device), [idle("stepwell.toml:2:28", "project")]);
         assert_eq!(wrong(other, other, device), [""; 0]);
     }
     for device in ["device = \"auto\"", "device = \"cuda:0\""] {

@@ -20,7 +20,7 @@ mod rows;
 mod schemas;
 mod table;
 
-pub use column::{CHUNK_BYTES_MAX, GuestColumn};
+pub use column::{CHUNK_BYTES_MAX, GuestColumn, LentColumn};
 pub use gather::Gathered;
 pub use groups::groups;
 pub use log::{LogRead, LogWriter, open_log};

@@ -170,6 +170,7 @@ impl Server {
     pub fn change_policy(&self, tenant: &TenantId, change: PolicyChange) -> Result<PolicyShown, Error> {
         let policy = changed(self.known(tenant)?.policy, change)?;
         self.record(InstallationRecord::PolicySet { tenant: tenant.clone(), policy, at_us: self.now_us() })?;
+        self.pool.narrow(tenant);
         self.policy(tenant)
     }
 

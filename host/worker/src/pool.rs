@@ -37,7 +37,7 @@ pub struct Layout {
     pub walls: WallPolicy,
 }
 
-/// What a tenant's steps may reach at most, as it is now.
+/// What a tenant's steps may reach at most, as it is now. It asks nothing of the pool.
 type Authorities = dyn Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync;
 
 /// Whoever holds it compiles; the others wait and find it done.
@@ -97,6 +97,19 @@ impl Pool {
         self.ledger.forget(tenant);
     }
 
+    /// Ends the tenant's idle workers of devices that it may no longer use.
+    pub fn narrow(&self, tenant: &TenantId) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(idle) = idle.get_mut(tenant) {
+            idle.retain(|worker| self.admits(tenant, worker.device));
+        }
+    }
+
+    /// Whether the tenant's steps may compute there, as far as is known now.
+    fn admits(&self, tenant: &TenantId, device: Device) -> bool {
+        device == Device::Cpu || (self.authority)(tenant).is_ok_and(|authority| authority.policy.admits(device))
+    }
+
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         if self.walls.get().is_none() {
@@ -139,6 +152,10 @@ impl Pool {
         }
         worker.sweep();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked under the lock: a policy that was narrowed meanwhile is seen here, or by `narrow` after it.
+        if !self.admits(tenant, worker.device) {
+            return;
+        }
         let idle = idle.entry(tenant.clone()).or_default();
         if idle.len() >= self.idle_max {
             idle.remove(0);

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
-use types::{Artifact, DataType, Device, Field, Id, PortName, SavedFile, Schema, TableRef};
+use types::{Artifact, DataType, Device, DeviceGrant, Field, Id, PortName, SavedFile, Schema, TableRef};
 
 /// Blobs in a folder, as the port promises them.
 struct Folder(PathBuf);
@@ -45,6 +45,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::under(Arc::default())
+    }
+
+    /// Where the tenant may reach what stands there now.
+    fn under(policy: Arc<Mutex<Grants>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (blobs, compiled, scratch) = (at("blobs"), at("compiled"), at("scratch"));
@@ -53,7 +58,10 @@ impl Scene {
         // `sh worker`, in the worker's scratch folder.
         let walls = crate::walls::WallPolicy::BestEffort;
         let layout = Layout { executable: "/bin/sh".into(), blobs, compiled, scratch, walls };
-        let pool = Pool::new(move |_| layout.clone(), |_| Ok(doors::Authority::default()), blobs_of_pool, 1);
+        let authority = move |_: &TenantId| {
+            Ok(doors::Authority { policy: policy.lock().unwrap().clone(), ..doors::Authority::default() })
+        };
+        let pool = Pool::new(move |_| layout.clone(), authority, blobs_of_pool, 1);
         let scene = Self { folder, pool, tenant: TenantId::default_tenant() };
         fs::create_dir_all(scene.scratch()).unwrap();
         scene
@@ -505,4 +513,32 @@ fn who_may_not_use_a_device_gets_no_worker_for_it() {
     assert_eq!(denied.message, "step `it`: the tenant's policy does not allow the device `cuda:0`");
     assert!(denied.hint.is_some_and(|hint| hint.contains("--allow 'devices = [\"cuda:0\"]'")));
     assert_eq!((scene.idle(), scene.pool.started.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[test]
+fn an_idle_worker_of_a_gpu_ends_with_the_tenants_right_to_it() {
+    for narrowed_while_it_works in [false, true] {
+        let policy = Arc::new(Mutex::new(Grants { devices: vec![DeviceGrant::ANY], ..Grants::default() }));
+        let scene = Scene::under(Arc::clone(&policy));
+        scene.says(&[]);
+        let worker = scene.pool.fresh(&scene.tenant, Device::Cuda(0)).unwrap();
+        let narrow = || {
+            *policy.lock().unwrap() = Grants::default();
+            scene.pool.narrow(&scene.tenant);
+        };
+        if narrowed_while_it_works {
+            narrow();
+        }
+        scene.pool.give_back(&scene.tenant, worker);
+        assert_eq!(scene.idle(), usize::from(!narrowed_while_it_works));
+        narrow();
+        assert_eq!(scene.idle(), 0);
+    }
+    // The processors are everybody's.
+    let scene = Scene::new();
+    scene.says(&[]);
+    let worker = scene.pool.fresh(&scene.tenant, Device::Cpu).unwrap();
+    scene.pool.give_back(&scene.tenant, worker);
+    scene.pool.narrow(&scene.tenant);
+    assert_eq!(scene.idle(), 1);
 }

@@ -212,7 +212,7 @@ fn a_record_of_a_folded_segment_is_read_without_the_rest_of_it() {
     let (store, _) = open(data.path());
     store.append(&id, &[started(1), started(2)]).expect("appended");
     // One batch, one segment.
-    let both: Vec<Record> = (0..4000).map(|at_us| attempt(1 + at_us % 2, at_us as i64)).collect();
+    let both: Vec<Record> = (0..8000).map(|at_us| attempt(1 + at_us / 4000, at_us as i64)).collect();
     store.append(&id, &both).expect("appended");
     store.append(&id, &[finished(1, RunState::Succeeded)]).expect("appended");
     store.forget_runs(&id, &[RunId(1)], 1).expect("forgotten");
@@ -275,7 +275,7 @@ fn a_tenant_that_is_deleted_while_its_journal_is_folded_leaves_nothing() {
         deletion.into_inner().expect("begun").join().expect("no panic").expect("deleted");
     });
     assert_eq!(store.remains(&id).expect("looked"), Vec::<PathBuf>::new());
-    drop(store);
+    drop((store, open));
     let (store, recovery) = reopen(data.path());
     assert!(recovery.is_clean(), "{recovery}");
     assert!(store.entry(&id).is_err());

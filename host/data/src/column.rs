@@ -9,6 +9,7 @@ use arrow::datatypes::{
     Schema as ArrowSchema, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
+use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 use types::{DataType, Field, Schema};
@@ -26,6 +27,32 @@ pub struct GuestColumn {
     /// Text and bytes: `length + 1` little-endian int32 from 0.
     pub offsets: Option<Vec<u8>>,
     pub data: Vec<u8>,
+}
+
+/// Some rows of a column on their way to a guest: as a [`GuestColumn`], in buffers that lie where the table's do.
+#[derive(Debug, Clone)]
+pub struct LentColumn {
+    pub data_type: DataType,
+    pub length: u32,
+    pub validity: Option<Bytes>,
+    pub offsets: Option<Bytes>,
+    pub data: Bytes,
+}
+
+impl LentColumn {
+    /// Of all its buffers.
+    pub fn bytes(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        self.data.len() + length(&self.validity) + length(&self.offsets)
+    }
+}
+
+impl From<LentColumn> for GuestColumn {
+    fn from(lent: LentColumn) -> Self {
+        let LentColumn { data_type, length, validity, offsets, data } = lent;
+        let owned = |bytes: Bytes| bytes.to_vec();
+        Self { data_type, length, validity: validity.map(owned), offsets: offsets.map(owned), data: owned(data) }
+    }
 }
 
 pub(crate) fn arrow_type(data_type: DataType) -> ArrowType {
@@ -167,9 +194,9 @@ fn numbers<T: ArrowPrimitiveType>(
 }
 
 /// The bytes of an array's numbers, if it has such.
-pub(crate) fn number_bytes(array: &dyn Array) -> Option<&[u8]> {
-    fn bytes<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<&[u8]> {
-        array.as_primitive_opt::<T>().map(|array| array.values().inner().as_slice())
+pub(crate) fn number_bytes(array: &dyn Array) -> Option<&Buffer> {
+    fn bytes<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<&Buffer> {
+        array.as_primitive_opt::<T>().map(|array| array.values().inner())
     }
     bytes::<Float64Type>(array)
         .or_else(|| bytes::<Int64Type>(array))
@@ -236,7 +263,7 @@ fn compact_values(column: &GuestColumn, rows: usize, nulls: Option<&NullBuffer>)
 }
 
 /// Pieces of a column as a guest sees them.
-pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, Error> {
+pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<LentColumn, Error> {
     let array = match pieces {
         [] => arrow::array::new_empty_array(&arrow_type(field.data_type)),
         [piece] => Arc::clone(piece),
@@ -249,14 +276,25 @@ pub(crate) fn encode(field: &Field, pieces: &[ArrayRef]) -> Result<GuestColumn, 
     let rows = array.len();
     let validity = array.nulls().filter(|nulls| nulls.null_count() > 0).map(|nulls| packed(nulls.inner()));
     let (offsets, values) = match number_bytes(&array) {
-        Some(values) => (None, values.to_vec()),
+        Some(values) => (None, lent(values)),
         None => values_of(field.data_type, &array.to_data(), rows),
     };
-    Ok(GuestColumn { data_type: field.data_type, length: rows as u32, validity, offsets, data: values })
+    Ok(LentColumn { data_type: field.data_type, length: rows as u32, validity, offsets, data: values })
+}
+
+/// The bytes of a buffer, which lives as long as they do.
+fn lent(buffer: &Buffer) -> Bytes {
+    struct Owner(Buffer);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Bytes::from_owner(Owner(buffer.clone()))
 }
 
 /// Offsets and values of what are no numbers.
-fn values_of(data_type: DataType, data: &ArrayData, rows: usize) -> (Option<Vec<u8>>, Vec<u8>) {
+fn values_of(data_type: DataType, data: &ArrayData, rows: usize) -> (Option<Bytes>, Bytes) {
     match data_type {
         DataType::Text | DataType::Bytes => {
             let (offsets, values) = rebased(data, rows);
@@ -265,28 +303,28 @@ fn values_of(data_type: DataType, data: &ArrayData, rows: usize) -> (Option<Vec<
         DataType::Vector(length) => {
             let child = &data.child_data()[0];
             let start = 4 * (child.offset() + data.offset() * length as usize);
-            (None, child.buffers()[0].as_slice()[start..start + 4 * rows * length as usize].to_vec())
+            (None, lent(&child.buffers()[0].slice_with_length(start, 4 * rows * length as usize)))
         }
         _ => (None, packed(&BooleanBuffer::new(data.buffers()[0].clone(), data.offset(), rows))),
     }
 }
 
 /// Bits from bit 0 of the first byte, zero beyond the end.
-fn packed(bits: &BooleanBuffer) -> Vec<u8> {
+fn packed(bits: &BooleanBuffer) -> Bytes {
     let mut builder = BooleanBufferBuilder::new(bits.len());
     builder.append_buffer(bits);
-    builder.finish().into_inner().as_slice()[..bits.len().div_ceil(8)].to_vec()
+    lent(&builder.finish().into_inner().slice_with_length(0, bits.len().div_ceil(8)))
 }
 
 /// Offsets from 0 and just the values between them.
-fn rebased(data: &ArrayData, rows: usize) -> (Vec<u8>, Vec<u8>) {
+fn rebased(data: &ArrayData, rows: usize) -> (Bytes, Bytes) {
     if rows == 0 {
-        return (0i32.to_le_bytes().to_vec(), Vec::new());
+        return (Bytes::from_static(&[0; 4]), Bytes::new());
     }
     let offsets = &data.buffers()[0].typed_data::<i32>()[data.offset()..data.offset() + rows + 1];
     let (first, last) = (offsets[0], offsets[rows]);
-    let bytes = offsets.iter().flat_map(|offset| (offset - first).to_le_bytes()).collect();
-    (bytes, data.buffers()[1].as_slice()[first as usize..last as usize].to_vec())
+    let values = data.buffers()[1].slice_with_length(first as usize, (last - first) as usize);
+    (offsets.iter().flat_map(|offset| (offset - first).to_le_bytes()).collect(), lent(&values))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A few rows now and a few then -> one table: their values are copied as they come, and nothing of where they came from is kept.
 
-use crate::column::{GuestColumn, encode, number_bytes};
+use crate::column::{GuestColumn, LentColumn, encode, number_bytes};
 use crate::rows::bit;
 use crate::{Error, Table};
 use arrow::array::Array;
@@ -77,7 +77,7 @@ impl Growing {
         }
     }
 
-    fn add(&mut self, more: &GuestColumn, start: usize) {
+    fn add(&mut self, more: &LentColumn, start: usize) {
         let end = start + more.length as usize;
         if more.validity.is_some() && self.validity.is_none() {
             let mut full = Vec::new();

@@ -6,10 +6,11 @@
 //! ```
 //! Both ends know the columns, so their names and types do not cross. Whoever opens one checks it as it checks a guest's.
 
-use crate::column::{GuestColumn, encode, number_bytes};
+use crate::column::{GuestColumn, LentColumn, encode, number_bytes};
 use crate::table::describe;
 use crate::{Error, Table};
 use arrow::array::{Array, ArrayRef};
+use arrow::buffer::Buffer;
 use std::sync::Arc;
 use types::Schema;
 
@@ -34,7 +35,7 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
             values.iter().for_each(|values| bytes.extend_from_slice(values));
             continue;
         }
-        let GuestColumn { validity, offsets, data, .. } = encode(field, &pieces)?;
+        let LentColumn { validity, offsets, data, .. } = encode(field, &pieces)?;
         let parts = [validity.as_deref(), offsets.as_deref(), Some(&data)];
         for part in parts {
             let length = part.map_or(Ok(NONE), |part| u32::try_from(part.len())).map_err(too_long)?;
@@ -46,7 +47,7 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
 }
 
 /// The bytes of numbers of which none is null: nothing has to be put together. Of no rows nobody knows whether they are numbers.
-fn plain_numbers(pieces: &[ArrayRef]) -> Option<Vec<&[u8]>> {
+fn plain_numbers(pieces: &[ArrayRef]) -> Option<Vec<&Buffer>> {
     pieces.first()?;
     pieces.iter().map(|piece| number_bytes(piece).filter(|_| piece.null_count() == 0)).collect()
 }

@@ -48,7 +48,7 @@ fn canonical(slice: &Table) -> Result<RecordBatch, Error> {
         .enumerate()
         .map(|(i, field)| {
             let pieces: Vec<_> = slice.batches().iter().map(|batch| batch.column(i).clone()).collect();
-            column::decode(field, column::encode(field, &pieces)?, None)
+            column::decode(field, column::encode(field, &pieces)?.into(), None)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let whole = Table::from_arrays(slice.schema().clone(), arrays, slice.rows())?;

@@ -1,6 +1,6 @@
 //! The table itself: immutable batches under a schema, and the writer that grows one a chunk at a time.
 
-use crate::column::{GuestColumn, decode_all, encode};
+use crate::column::{GuestColumn, LentColumn, decode_all, encode};
 use crate::schemas::{arrow_schema, sound};
 use crate::{CHUNK_BYTES_MAX, Error};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
@@ -93,13 +93,44 @@ impl Table {
 
     /// `length` rows of a column from row `offset`, as a guest sees them; fewer at the end.
     pub fn read(&self, column: &str, offset: u64, length: u32) -> Result<GuestColumn, Error> {
-        let position = self.position(column)?;
+        self.lend(column, offset, length).map(GuestColumn::from)
+    }
+
+    /// As [`Self::read`], without a copy of what lies in the table as a guest sees it.
+    pub fn lend(&self, column: &str, offset: u64, length: u32) -> Result<LentColumn, Error> {
+        self.lend_at(self.position(column)?, offset, length)
+    }
+
+    /// [`Self::lend`] of several columns, which together have no more bytes than one may have.
+    pub fn lend_columns(&self, columns: &[String], offset: u64, length: u32) -> Result<Vec<LentColumn>, Error> {
+        if columns.len() > self.schema.fields.len() {
+            let (asked, present) = (columns.len(), self.schema.fields.len());
+            return Err(Error::Shape(format!("{asked} columns were asked for at once, the table has {present}")));
+        }
+        let (mut lent, mut bytes, mut next) = (Vec::with_capacity(columns.len()), 0, 0);
+        for column in columns {
+            // Mostly they are asked for in the table's order.
+            let follows = self.schema.fields.get(next).is_some_and(|field| field.name == *column);
+            let position = if follows { next } else { self.position(column)? };
+            let one = self.lend_at(position, offset, length)?;
+            bytes += one.bytes();
+            if bytes > CHUNK_BYTES_MAX {
+                let (column, limit) = (column.clone(), CHUNK_BYTES_MAX);
+                return Err(Error::Chunk { column, rows: length, bytes, limit });
+            }
+            lent.push(one);
+            next = position + 1;
+        }
+        Ok(lent)
+    }
+
+    fn lend_at(&self, position: usize, offset: u64, length: u32) -> Result<LentColumn, Error> {
         let field = &self.schema.fields[position];
         let spans = self.spans(offset, u64::from(length));
         let pieces: Vec<_> = spans.map(|(batch, start, count)| batch.column(position).slice(start, count)).collect();
         let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
         if bytes > CHUNK_BYTES_MAX {
-            let (column, limit) = (column.to_owned(), CHUNK_BYTES_MAX);
+            let (column, limit) = (field.name.clone(), CHUNK_BYTES_MAX);
             return Err(Error::Chunk { column, rows: length, bytes, limit });
         }
         encode(field, &pieces)

@@ -1,6 +1,6 @@
 //! Columns of one table beside those of another, in whatever pieces either has its rows.
 
-use data::{GuestColumn, Table, TableWriter};
+use data::{CHUNK_BYTES_MAX, GuestColumn, Table, TableWriter};
 use types::{DataType, Field, Schema};
 
 /// A column of these numbers, in pieces of so many rows.
@@ -39,4 +39,37 @@ fn columns_join_in_the_pieces_that_both_have_or_in_one_where_those_are_small() {
         let bytes: Vec<u8> = (7..7 + rows).flat_map(i64::to_le_bytes).collect();
         assert_eq!(replaced.read("a", 0, rows as u32).unwrap().data, bytes);
     }
+}
+
+#[test]
+fn columns_read_together_are_those_read_alone() {
+    let both = table("a", 0..20, &[7, 13]).with_columns(&table("b", 20..40, &[20])).unwrap();
+    for names in [&["a", "b"][..], &["b", "a"], &["b"], &["a", "a"], &[]] {
+        for (offset, length) in [(0, 20), (5, 9), (19, 7), (30, 1), (0, 0)] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let together = both.lend_columns(&names, offset, length).unwrap();
+            let together: Vec<GuestColumn> = together.into_iter().map(GuestColumn::from).collect();
+            let alone: Vec<GuestColumn> = names.iter().map(|name| both.read(name, offset, length).unwrap()).collect();
+            assert_eq!(together, alone, "{names:?} from {offset}, {length} rows");
+        }
+    }
+}
+
+#[test]
+fn columns_read_together_are_bounded_by_what_one_may_have_and_by_the_table() {
+    // Three times 16 MiB.
+    let rows = 2 << 20;
+    let [a, b, c] = ["a", "b", "c"].map(|name| table(name, 0..rows, &[rows as usize]));
+    let all = a.with_columns(&b).and_then(|table| table.with_columns(&c)).unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    assert_eq!(all.lend_columns(&names(&["a", "b"]), 0, rows as u32).unwrap().len(), 2);
+    match all.lend_columns(&names(&["a", "b", "c"]), 0, rows as u32) {
+        Err(data::Error::Chunk { column, bytes, limit, .. }) => {
+            assert_eq!((column.as_str(), bytes, limit), ("c", 48 << 20, CHUNK_BYTES_MAX));
+        }
+        other => panic!("{other:?}"),
+    }
+    let told = |names: &[String]| all.lend_columns(names, 0, 1).unwrap_err().to_string();
+    assert!(told(&names(&["a", "x"])).contains('x'), "{}", told(&names(&["a", "x"])));
+    assert!(told(&names(&["a"; 4])).contains("4 columns were asked for at once"), "{}", told(&names(&["a"; 4])));
 }

@@ -54,16 +54,6 @@ pub(crate) fn column_in(column: wit_tables::Column) -> GuestColumn {
     }
 }
 
-pub(crate) fn column_out(column: GuestColumn) -> wit_tables::Column {
-    wit_tables::Column {
-        data_type: type_out(column.data_type),
-        length: column.length,
-        validity: column.validity,
-        offsets: column.offsets,
-        data: column.data,
-    }
-}
-
 pub(crate) fn port_out(port: &Port) -> wit_step::Port {
     wit_step::Port { name: port.name.to_string(), columns: port.columns.iter().map(field_out).collect() }
 }

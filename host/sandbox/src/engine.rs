@@ -111,6 +111,7 @@ fn unfit(bytes: &[u8], error: &wasmtime::Error) -> String {
 fn linker(engine: &Engine) -> Result<Linker<State>, Fault> {
     let mut linker = Linker::new(engine);
     EveryRole::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(Fault::host)?;
+    crate::host::tables::read_lent(&mut linker).map_err(Fault::host)?;
     Ok(linker)
 }
 

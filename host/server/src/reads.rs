@@ -232,7 +232,7 @@ impl Server {
         Ok(registered)
     }
 
-    /// The first rows of a table that a step gave.
+    /// The first rows of a table that a step gave, for a person.
     pub fn rows(&self, tenant: &TenantId, run: RunId, output: &OutputRef, limit: u64) -> Result<TableRows, Error> {
         self.known(tenant)?;
         self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
@@ -248,7 +248,7 @@ impl Server {
         }
         let table =
             data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
-        let rows = data::json_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
+        let rows = data::shown_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
         Ok(TableRows { columns: reference.schema.fields.clone(), total: reference.rows, rows })
     }
 }

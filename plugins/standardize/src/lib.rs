@@ -5,9 +5,7 @@
 //! out of fitting and stay null. An int64 column must be named to be scaled, and becomes float64; float32 stays float32.
 
 use serde::{Deserialize, Serialize};
-use stepwell::{
-    AnyColumn, Column, DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report,
-};
+use stepwell::{DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report};
 
 const PARAMETERS: &str = r#"{
     "type": "object",
@@ -75,47 +73,35 @@ impl Scale {
     fn apply(&self, value: f64) -> f64 {
         (value - self.mean) / self.scale
     }
-}
 
-/// Mean and scale of the values that `pass` hands out, in their order; it is called twice.
-fn learn(column: &str, pass: impl Fn(&mut dyn FnMut(&Column<f64>)) -> Result<()>) -> Result<Scale> {
-    let (mut count, mut sum) = (0.0, 0.0);
-    pass(&mut |chunk| {
-        chunk.each_present(|value| {
+    fn learn(rows: &Table, column: &str) -> Result<Self> {
+        let (mut count, mut sum) = (0.0, 0.0);
+        rows.each_f64(column, |value| {
             sum += value;
             count += 1.0;
-        });
-    })?;
-    if count == 0.0 {
-        return Ok(Scale { column: column.into(), mean: 0.0, scale: 1.0 });
+        })?;
+        let (mean, mut squares) = (sum / count, 0.0);
+        rows.each_f64(column, |value| squares += (value - mean) * (value - mean))?;
+        Self::of(column, count, mean, squares)
     }
-    let mean = sum / count;
-    let mut squares = 0.0;
-    pass(&mut |chunk| {
-        chunk.each_present(|value| {
-            let distance = value - mean;
-            squares += distance * distance;
-        });
-    })?;
-    let variance = squares / count;
-    // scikit-learn's bound: a variance that rounding alone can make is none.
-    let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
-    let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
-    if !mean.is_finite() || !scale.is_finite() {
-        return Err(Error::invalid(
-            column,
-            format!("expected finite values, got a mean of {mean} and a scale of {scale}"),
-        ));
-    }
-    Ok(Scale { column: column.into(), mean, scale })
-}
 
-/// A column as float64, one chunk in memory at a time.
-fn pass(rows: &Table, column: &str, visit: &mut dyn FnMut(&Column<f64>)) -> Result<()> {
-    rows.chunks(column)?.try_for_each(|chunk| {
-        visit(&chunk?.into_f64()?);
-        Ok(())
-    })
+    /// Of so many values with this mean and sum of squared distances from it.
+    fn of(column: &str, count: f64, mean: f64, squares: f64) -> Result<Self> {
+        if count == 0.0 {
+            return Ok(Self { column: column.into(), mean: 0.0, scale: 1.0 });
+        }
+        let variance = squares / count;
+        // scikit-learn's bound: a variance that rounding alone can make is none.
+        let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+        let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
+        if !mean.is_finite() || !scale.is_finite() {
+            return Err(Error::invalid(
+                column,
+                format!("expected finite values, got a mean of {mean} and a scale of {scale}"),
+            ));
+        }
+        Ok(Self { column: column.into(), mean, scale })
+    }
 }
 
 impl RowWise for Standardize {
@@ -124,7 +110,7 @@ impl RowWise for Standardize {
         // The host shows the columns that `describe` said are read: those excepted are not among them.
         let params = Params { except: Vec::new(), ..stepwell::params()? };
         for field in params.select(&rows.schema())? {
-            scales.push(learn(&field.name, |visit| pass(rows, &field.name, visit))?);
+            scales.push(Scale::learn(rows, &field.name)?);
         }
         if scales.is_empty() {
             report::warn("no float32 or float64 column to scale; name integer columns in `columns`");
@@ -133,17 +119,9 @@ impl RowWise for Standardize {
     }
 
     fn apply(&self, rows: &Table) -> Result<Table> {
-        let names: Vec<&str> = self.scales.iter().map(|scale| scale.column.as_str()).collect();
-        let mut scaled = Table::builder();
-        for (scale, column) in self.scales.iter().zip(rows.columns(&names)?) {
-            scaled = match column {
-                AnyColumn::Float32(column) => {
-                    scaled.column(&scale.column, column.map(|value| scale.apply(f64::from(value)) as f32))
-                }
-                column => scaled.column(&scale.column, column.into_f64()?.map(|value| scale.apply(value))),
-            };
-        }
-        if self.scales.is_empty() { Ok(rows.slice(0, rows.rows())) } else { rows.with_columns(&scaled.finish()?) }
+        let columns: Vec<_> =
+            self.scales.iter().map(|scale| (&scale.column, |value: f64| scale.apply(value))).collect();
+        rows.map_f64(&columns)
     }
 }
 
@@ -171,12 +149,9 @@ mod tests {
     use super::*;
 
     fn scale(values: &[f64]) -> Scale {
-        let column = Column::from(values.to_vec());
-        learn("a", |visit| {
-            visit(&column);
-            Ok(())
-        })
-        .unwrap()
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        Scale::of("a", count, mean, values.iter().map(|value| (value - mean).powi(2)).sum()).unwrap()
     }
 
     #[test]

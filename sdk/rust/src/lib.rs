@@ -12,6 +12,7 @@ mod descriptor;
 mod error;
 pub mod field;
 mod moments;
+mod numbers;
 pub mod query;
 mod random;
 pub mod report;

@@ -1,7 +1,7 @@
 //! Tables: handles to rows in the host, read a column at a time and built a column at a time.
 
 pub use crate::bindings::stepwell::data::tables::Table;
-use crate::bindings::stepwell::data::tables::TableWriter;
+use crate::bindings::stepwell::data::tables::{Column as Chunk, TableWriter};
 use crate::column::{AnyColumn, Column, Date, Timestamp};
 use crate::{Error, Field, Result, field};
 
@@ -31,24 +31,33 @@ impl Table {
 
     /// A whole column, gathered chunk by chunk.
     pub fn column(&self, name: &str) -> Result<AnyColumn> {
-        self.chunks(name)?.whole()
+        self.columns(&[name]).map(|mut columns| columns.remove(0))
     }
 
     /// Several whole columns, in the order of their names. Of few rows much quicker than one by one: what the table has is
     /// looked up once.
     pub fn columns<N: AsRef<str>>(&self, names: &[N]) -> Result<Vec<AnyColumn>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let (fields, rows) = (self.schema(), self.rows());
-        names.iter().map(|name| self.chunks_of(field::require(&fields, name.as_ref())?, rows).whole()).collect()
+        let fields = names.iter().map(|name| field::require(&fields, name.as_ref())).collect::<Result<Vec<_>>>()?;
+        let mut pieces = Pieces::of(self, names.iter().map(|name| name.as_ref().to_owned()).collect(), rows);
+        let mut columns = decode(&fields, &pieces.first()?)?;
+        columns.iter_mut().for_each(|column| column.reserve(pieces.left()));
+        for chunks in pieces {
+            for (column, chunk) in columns.iter_mut().zip(decode(&fields, &chunks?)?) {
+                column.append(chunk)?;
+            }
+        }
+        Ok(columns)
     }
 
     /// A column some thousand rows at a time, for what need not be in memory as a whole.
     pub fn chunks(&self, name: &str) -> Result<Chunks<'_>> {
         let fields = self.schema();
-        Ok(self.chunks_of(field::require(&fields, name)?, self.rows()))
-    }
-
-    fn chunks_of(&self, field: &Field, rows: u64) -> Chunks<'_> {
-        Chunks { table: self, name: field.name.clone(), nullable: field.nullable, next: 0, rows, step: CHUNK_ROWS }
+        let nullable = field::require(&fields, name)?.nullable;
+        Ok(Chunks { pieces: Pieces::of(self, vec![name.to_owned()], self.rows()), name: name.to_owned(), nullable })
     }
 
     /// Numbers of any type (int64, float32, float64) as float64.
@@ -96,51 +105,81 @@ impl Table {
     }
 }
 
-/// The pieces of a column, in order.
-pub struct Chunks<'a> {
-    table: &'a Table,
-    name: String,
-    nullable: bool,
-    next: u64,
-    rows: u64,
-    step: u32,
+fn decode(fields: &[&Field], chunks: &[Chunk]) -> Result<Vec<AnyColumn>> {
+    let named = fields.iter().zip(chunks);
+    named.map(|(field, chunk)| AnyColumn::decode(&field.name, field.nullable, chunk)).collect()
 }
 
-impl Chunks<'_> {
-    fn whole(mut self) -> Result<AnyColumn> {
-        let mut column = match self.next() {
-            Some(first) => first?,
-            // No rows: an empty read still gives the type.
-            None => return AnyColumn::decode(&self.name, self.nullable, &self.table.read(&self.name, 0, 0)?),
-        };
-        column.reserve((self.rows - self.next) as usize);
-        for chunk in self {
-            column.append(chunk?)?;
-        }
-        Ok(column)
-    }
+/// The pieces of a column, in order.
+pub struct Chunks<'a> {
+    pieces: Pieces<'a>,
+    name: String,
+    nullable: bool,
 }
 
 impl Iterator for Chunks<'_> {
     type Item = Result<AnyColumn>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let chunk = match self.pieces.next()? {
+            Ok(mut chunks) => chunks.pop()?,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(AnyColumn::decode(&self.name, self.nullable, &chunk))
+    }
+}
+
+/// Some columns as the host sends them: some thousand rows of each at a time, in order.
+pub(crate) struct Pieces<'a> {
+    table: &'a Table,
+    names: Vec<String>,
+    next: u64,
+    rows: u64,
+    step: u32,
+}
+
+impl<'a> Pieces<'a> {
+    /// Of a table of so many rows.
+    pub(crate) fn of(table: &'a Table, names: Vec<String>, rows: u64) -> Self {
+        let step = CHUNK_ROWS.min(rows_within(names.len() * size_of::<f64>()));
+        Self { table, names, next: 0, rows, step }
+    }
+
+    /// The first of them; of no rows it tells the types.
+    fn first(&mut self) -> Result<Vec<Chunk>> {
+        self.next().unwrap_or_else(|| self.table.read_columns(&self.names, 0, 0))
+    }
+
+    /// The rows to come.
+    fn left(&self) -> usize {
+        (self.rows - self.next) as usize
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Result<Vec<Chunk>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         if self.next >= self.rows {
             return None;
         }
-        let offset = self.next;
-        let mut length = u64::from(self.step).min(self.rows - offset) as u32;
-        let chunk = loop {
-            match self.table.read(&self.name, offset, length) {
+        let mut length = u64::from(self.step).min(self.rows - self.next) as u32;
+        let chunks = loop {
+            match self.table.read_columns(&self.names, self.next, length) {
                 // Long texts and wide vectors: fewer rows fit into one call.
                 Err(Error::BudgetExceeded(_)) if length > 1 => length /= 2,
-                chunk => break chunk,
+                chunks => break chunks,
             }
         };
         self.step = length.max(1);
         self.next += u64::from(length);
-        Some(chunk.and_then(|chunk| AnyColumn::decode(&self.name, self.nullable, &chunk)))
+        Some(chunks)
     }
+}
+
+/// So many rows of so many bytes stay far below what one call may carry.
+fn rows_within(row_bytes: usize) -> u32 {
+    (CHUNK_BYTES / row_bytes.max(1)).max(1) as u32
 }
 
 /// Columns on their way to a table.
@@ -184,7 +223,7 @@ impl TableBuilder {
     fn chunk_end(&self, start: usize, rows: usize) -> usize {
         let most = rows.min(start + CHUNK_ROWS as usize);
         if let Some(width) = self.columns.iter().map(AnyColumn::width).sum::<Option<usize>>() {
-            return most.min(start + (CHUNK_BYTES / width.max(1)).max(1));
+            return most.min(start + rows_within(width) as usize);
         }
         let mut bytes = 0;
         for row in start..most {

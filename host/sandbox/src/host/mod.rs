@@ -3,7 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod platform;
 mod query;
-mod tables;
+pub(crate) mod tables;
 mod tensors;
 mod training;
 mod trees;

@@ -1,0 +1,154 @@
+//! Columns of numbers gone through where they lie: in the bytes of a chunk, which is read, visited or changed, and let go.
+
+use crate::bindings::stepwell::data::tables::{Column as Chunk, Table, TableWriter};
+use crate::table::Pieces;
+use crate::{DataType, Error, Field, Result, field};
+
+impl Table {
+    /// Hands each number that is there (int64, float32, float64) as float64 to `visit`, in the order of the rows. One chunk is in
+    /// memory at a time, and nothing of it is copied.
+    pub fn each_f64(&self, name: &str, mut visit: impl FnMut(f64)) -> Result<()> {
+        require_number(&self.schema(), name)?;
+        let mut pieces = Pieces::of(self, vec![name.to_owned()], self.rows());
+        pieces.try_for_each(|chunks| chunks?.iter().try_for_each(|chunk| each(name, chunk, &mut visit)))
+    }
+
+    /// This table with columns of numbers replaced, each by its function of the number as float64. A float32 column stays
+    /// float32, an int64 column becomes float64, and nulls stay null. One chunk a column is in memory at a time.
+    pub fn map_f64<N: AsRef<str>>(&self, columns: &[(N, impl Fn(f64) -> f64)]) -> Result<Table> {
+        let (fields, rows) = (self.schema(), self.rows());
+        if columns.is_empty() {
+            return Ok(self.slice(0, rows));
+        }
+        let fields =
+            columns.iter().map(|(name, _)| require_number(&fields, name.as_ref())).collect::<Result<Vec<_>>>()?;
+        let writer = TableWriter::create(&fields.iter().map(replaced).collect::<Vec<_>>())?;
+        for chunks in Pieces::of(self, fields.iter().map(|field| field.name.clone()).collect(), rows) {
+            let mapped = chunks?.into_iter().zip(columns).map(|(chunk, (_, replace))| map(chunk, replace));
+            writer.append(&mapped.collect::<Vec<_>>())?;
+        }
+        self.with_columns(&TableWriter::finish(writer)?)
+    }
+}
+
+/// The field of a column of numbers, or an error that names it.
+fn require_number<'a>(fields: &'a [Field], name: &str) -> Result<&'a Field> {
+    let found = field::require(fields, name)?;
+    match found.data_type.is_numeric() {
+        true => Ok(found),
+        false => {
+            let got = found.data_type.name();
+            Err(Error::invalid(name, format!("expected a number (`int64`, `float32`, `float64`), got `{got}`")))
+        }
+    }
+}
+
+fn replaced(field: &&Field) -> Field {
+    let data_type = if field.data_type == DataType::Int64 { DataType::Float64 } else { field.data_type };
+    Field { data_type, ..(*field).clone() }
+}
+
+fn each(name: &str, chunk: &Chunk, visit: &mut impl FnMut(f64)) -> Result<()> {
+    match chunk.data_type {
+        DataType::Float64 => each_word(name, chunk, f64::from_le_bytes, visit),
+        DataType::Float32 => each_word(name, chunk, |word| f64::from(f32::from_le_bytes(word)), visit),
+        _ => each_word(name, chunk, |word| i64::from_le_bytes(word) as f64, visit),
+    }
+}
+
+fn each_word<const N: usize>(
+    name: &str,
+    chunk: &Chunk,
+    number: impl Fn([u8; N]) -> f64,
+    visit: &mut impl FnMut(f64),
+) -> Result<()> {
+    let words = words(name, chunk.length, &chunk.data)?;
+    match &chunk.validity {
+        None => words.iter().for_each(|word| visit(number(*word))),
+        Some(bits) => {
+            let there = |row: usize| bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1);
+            let present = words.iter().enumerate().filter(|(row, _)| there(*row));
+            present.for_each(|(_, word)| visit(number(*word)));
+        }
+    }
+    Ok(())
+}
+
+/// In place: what stands under a null is changed too, and is ignored by whoever gets the chunk.
+fn map(mut chunk: Chunk, replace: impl Fn(f64) -> f64) -> Chunk {
+    match chunk.data_type {
+        DataType::Float64 => replace_words(&mut chunk.data, |word| replace(f64::from_le_bytes(word)).to_le_bytes()),
+        DataType::Float32 => {
+            replace_words(&mut chunk.data, |word| (replace(f64::from(f32::from_le_bytes(word))) as f32).to_le_bytes())
+        }
+        _ => replace_words(&mut chunk.data, |word| replace(i64::from_le_bytes(word) as f64).to_le_bytes()),
+    }
+    if chunk.data_type == DataType::Int64 {
+        chunk.data_type = DataType::Float64;
+    }
+    chunk
+}
+
+fn replace_words<const N: usize>(bytes: &mut [u8], replace: impl Fn([u8; N]) -> [u8; N]) {
+    bytes.as_chunks_mut().0.iter_mut().for_each(|word| *word = replace(*word));
+}
+
+/// The numbers of a chunk as the host sent them: one a row, or it is the host's mistake, and an error all the same.
+fn words<'a, const N: usize>(name: &str, rows: u32, bytes: &'a [u8]) -> Result<&'a [[u8; N]]> {
+    let words = bytes.as_chunks().0;
+    match words.len() == rows as usize {
+        true => Ok(words),
+        false => {
+            let got = words.len();
+            Err(Error::permanent(format!("column `{name}`: expected {rows} numbers from the host, got {got}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AnyColumn;
+
+    fn chunk(column: impl Into<AnyColumn>) -> Chunk {
+        let column = column.into();
+        column.encode(0, column.len())
+    }
+
+    fn visited(chunk: &Chunk) -> Vec<f64> {
+        let mut visited = Vec::new();
+        each("a", chunk, &mut |value| visited.push(value)).unwrap();
+        visited
+    }
+
+    #[test]
+    fn each_number_that_is_there_is_visited_in_its_order() {
+        assert_eq!(visited(&chunk(vec![2.5_f64, -1.0, 0.25])), [2.5, -1.0, 0.25]);
+        assert_eq!(visited(&chunk(vec![2.5_f32, -1.0])), [2.5, -1.0]);
+        assert_eq!(visited(&chunk(vec![3_i64, -4])), [3.0, -4.0]);
+        let sparse: Vec<_> = (0..20_i64).map(|row| (row % 3 == 0).then_some(row)).collect();
+        assert_eq!(visited(&chunk(sparse)), [0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0]);
+    }
+
+    #[test]
+    fn numbers_are_replaced_where_they_lie() {
+        let double = |value: f64| value * 2.0;
+        assert_eq!(map(chunk(vec![2.5_f64, -1.0]), double), chunk(vec![5.0_f64, -2.0]));
+        assert_eq!(map(chunk(vec![2.5_f32, -1.0]), double), chunk(vec![5.0_f32, -2.0]));
+        assert_eq!(map(chunk(vec![3_i64, -4]), double), chunk(vec![6.0_f64, -8.0]));
+        assert_eq!(map(chunk(vec![Some(3.0), None]), double), chunk(vec![Some(6.0), None]));
+    }
+
+    #[test]
+    fn fewer_numbers_than_rows_are_an_error() {
+        let short = Chunk { length: 3, ..chunk(vec![2.5_f64, -1.0]) };
+        assert!(each("a", &short, &mut |_| ()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_number_is_named() {
+        let fields = [Field::new("a", DataType::Text)];
+        let reason = "expected a number (`int64`, `float32`, `float64`), got `text`";
+        assert_eq!(require_number(&fields, "a"), Err(Error::invalid("a", reason)));
+    }
+}

@@ -97,6 +97,10 @@ impl Scene {
     }
 
     fn run_within(&self, limits: Limits, watch: &dyn Watch) -> Result<Answer, Fault> {
+        self.outcome(limits, watch).result
+    }
+
+    fn outcome(&self, limits: Limits, watch: &dyn Watch) -> Outcome {
         let call = Call {
             who: "step `it`".to_owned(),
             assignment: Assignment { limits, ..assignment() },
@@ -104,18 +108,17 @@ impl Scene {
             base: PathBuf::new(),
             turn: Default::default(),
         };
-        self.pool.run(&self.tenant, &call, watch).result
+        self.pool.run(&self.tenant, &call, watch)
     }
 
     fn run_component(&self, component: &[u8]) -> Result<Answer, Fault> {
+        self.run_granted(component, Grants::default(), "")
+    }
+
+    fn run_granted(&self, component: &[u8], grants: Grants, base: &str) -> Result<Answer, Fault> {
         let assignment = Assignment { component: Digest::of(component), ..assignment() };
-        let call = Call {
-            who: "step `it`".to_owned(),
-            assignment,
-            grants: Grants::default(),
-            base: PathBuf::new(),
-            turn: Default::default(),
-        };
+        let call =
+            Call { who: "step `it`".to_owned(), assignment, grants, base: base.into(), turn: Default::default() };
         self.pool.run(&self.tenant, &call, &Accepting).result
     }
 
@@ -481,6 +484,77 @@ fn a_worker_in_which_a_component_ran_is_no_others() {
     assert!(scene.run_component(b"theirs").is_ok());
 }
 
+/// What was taken over while it had nothing gets nothing that another step, of the same component, is granted.
+#[test]
+fn a_worker_gets_no_more_than_was_granted_when_it_was_new() {
+    let scene = Scene::new();
+    let answer = || answers(Ok(Answer::Discovered { columns: Vec::new() }));
+    scene.says(&[answer(), answer(), answer()]);
+    let granted = || Grants { clock: true, ..Grants::default() };
+    assert!(scene.run_granted(b"theirs", granted(), "a").is_ok());
+    for (grants, base) in [(Grants::default(), "a"), (Grants { randomness: true, ..granted() }, "a"), (granted(), "b")]
+    {
+        let other = scene.run_granted(b"theirs", grants, base);
+        assert!(other.is_err(), "it was given to the worker of a step with other grants");
+        assert_eq!(scene.idle(), 1);
+    }
+    assert!(scene.run_granted(b"theirs", granted(), "a").is_ok());
+}
+
+/// A disk that takes so long for everything.
+struct SlowDisk(Duration);
+
+impl SlowDisk {
+    fn work(&self) {
+        let began = Instant::now();
+        while began.elapsed() < self.0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Watch for SlowDisk {
+    fn hear(&self, _: Watched) {
+        self.work();
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: ports::Page) -> Result<(), Fault> {
+        self.work();
+        Ok(())
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        self.work();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_guest_is_not_blamed_for_a_slow_disk() {
+    let scene = Scene::new();
+    let part = scene.leave(b"part");
+    let page = ports::Page {
+        table: table(5, vec![part.digest], part.bytes),
+        cursor: "01".to_owned(),
+        more: false,
+        restarted: false,
+    };
+    let log = Watched::Log { level: "info".to_owned(), message: "begun".to_owned() };
+    let answer = answers(Ok(Answer::Collected));
+    scene.says(&[FromWorker::Say { event: log }, FromWorker::Page { page }, FromWorker::Checkpoint, answer]);
+    // Long enough for the script to say all that, which it does at once.
+    let limits = Limits { wall_ms: 2_000, ..assignment().limits };
+    let outcome = scene.outcome(limits, &SlowDisk(Duration::from_secs(1)));
+    assert_eq!(outcome.result, Ok(Answer::Collected));
+    assert!(outcome.receipt.wall_us > 3_000_000, "what it took is told");
+    let share = outcome.receipt.limits[&LimitKind::Wall];
+    assert!(share.used < limits.wall_ms, "{share:?}");
+}
+
 #[test]
 fn a_worker_is_of_one_device_for_life() {
     let scene = Scene::new();
@@ -491,7 +565,8 @@ fn a_worker_is_of_one_device_for_life() {
         fs::copy(scene.scratch().join(file), second.join(file)).unwrap();
     }
     scene.run(&Unwatched).unwrap();
-    let worker = |device| scene.pool.worker(&scene.tenant, assignment().component, device).unwrap();
+    let guest = scene.pool.idle.lock().unwrap()[&scene.tenant][0].guest.clone().expect("it ran");
+    let worker = |device| scene.pool.worker(&scene.tenant, guest.clone(), device).unwrap();
     // Tenant and component are those of the one that waits.
     let other = worker(Device::Cuda(0));
     assert_eq!((other.device, &other.scratch, scene.idle()), (Device::Cuda(0), &second, 1));

@@ -270,7 +270,10 @@ mod tests {
         };
         let null = serde_json::Value::Null;
         let shown = ["NaN", "Infinity", "-Infinity"].map(serde_json::Value::from);
-        assert_eq!(values(shown_rows(&table).unwrap()), [&[0.5.into()][..], &shown, &[null.clone()]].concat());
+        assert_eq!(
+            values(shown_rows(&table).unwrap()),
+            [&[0.5.into()][..], &shown, std::slice::from_ref(&null)].concat()
+        );
         assert_eq!(values(json_rows(&table).unwrap()), [0.5.into(), null.clone(), null.clone(), null.clone(), null]);
         let text = column_as_text(&table, "x", &[0, 1, 2, 3, 4]).unwrap();
         assert_eq!(text, ["0.5", "NaN", "Infinity", "-Infinity", "null"]);

@@ -142,7 +142,7 @@ fn positions_are_whole_numbers() {
 
 #[test]
 fn whole_numbers_wrap_and_refuse_what_is_not_theirs() {
-    let largest = Tensor::full(&[2], ElementType::Int64, i64::MAX as f64).unwrap();
+    let largest = Tensor::from_bytes(&[2], ElementType::Int64, &[i64::MAX.to_le_bytes(); 2].concat()).unwrap();
     let sum = largest.binary_scalar(Binary::Add, 1.0).unwrap();
     assert_eq!(sum.to_bytes().unwrap(), [i64::MIN.to_le_bytes(); 2].concat());
     assert_eq!(largest.reduce(Reduction::Sum, None, false).unwrap().to_bytes().unwrap(), (-2i64).to_le_bytes());

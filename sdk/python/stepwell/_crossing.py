@@ -33,8 +33,10 @@ def _own(kind, owner):
     """With the class that `Self` stands for."""
     if kind is _SELF:
         return owner
-    inner = typing.get_args(kind)
-    return kind.copy_with(tuple(_own(each, owner) for each in inner)) if inner else kind
+    origin, inner = typing.get_origin(kind), tuple(_own(each, owner) for each in typing.get_args(kind))
+    if inner:
+        return origin[inner] if origin in (list, tuple) else typing.Union[inner]
+    return kind
 
 
 def result(made):
@@ -47,6 +49,8 @@ def result(made):
 def _fitting(name, kind, value):
     if kind in _PLAIN:
         return _PLAIN[kind](name, value)
+    if isinstance(kind, type) and not dataclasses.is_dataclass(kind):
+        return _held(name, kind, value)
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is list:
         return _listed(name, inner[0], value)
@@ -56,10 +60,14 @@ def _fitting(name, kind, value):
         return None if value is None else _fitting(name, inner[0], value)
     if dataclasses.is_dataclass(value):
         return _record(value)
-    # A resource: what stands for it in a step holds it.
+    raise _unlike(name, f"a {getattr(kind, '__name__', kind)}".lower(), value)
+
+
+def _held(name, kind, value):
+    """A case of an enumeration, or a resource, which what stands for it in a step holds."""
     held = getattr(value, "_handle", value)
-    if not isinstance(kind, type) or not isinstance(held, kind):
-        raise _unlike(name, f"a {getattr(kind, '__name__', kind)}".lower(), value)
+    if not isinstance(held, kind):
+        raise _unlike(name, f"a {kind.__name__}".lower(), value)
     return held
 
 
@@ -94,6 +102,8 @@ def _whole(name, value):
 
 
 def _number(name, value):
+    if type(value) is float:
+        return value
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _unlike(name, "a number", value)
     try:

@@ -1426,9 +1426,9 @@ extern bool stepwell_data_query_columns(contract_string_t *sql, stepwell_data_qu
 extern bool stepwell_tensor_tensors_static_tensor_from_table(stepwell_tensor_tensors_borrow_table_t table, contract_list_string_t *columns, stepwell_tensor_tensors_element_type_t element_type, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Little-endian values, row-major, as many as the shape says. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_from_bytes(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, contract_list_u8_t *data, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// The same value everywhere. No gradient.
+// The same value everywhere; of int64 a whole number below 2^53. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_full(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, double value, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// start, start + step, start + 2 step, ..: so many numbers. No gradient.
+// start, start + step, start + 2 step, ..: so many numbers; of int64 they are whole and below 2^53. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_arange(uint32_t count, stepwell_tensor_tensors_element_type_t element_type, double start, double step, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Standard normal, from a counter-based generator: the same seed gives the same numbers on any machine. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_normal(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
@@ -1442,7 +1442,7 @@ extern void stepwell_tensor_tensors_method_tensor_shape(stepwell_tensor_tensors_
 extern stepwell_tensor_tensors_element_type_t stepwell_tensor_tensors_method_tensor_element_type(stepwell_tensor_tensors_borrow_tensor_t self);
 // Little-endian values, row-major; at most 32 MiB, take a `narrow` of more.
 extern bool stepwell_tensor_tensors_method_tensor_to_bytes(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u8_t *ret, stepwell_tensor_tensors_error_t *err);
-// The one value of a tensor of one element.
+// The one value of a tensor of one element. An int64 that no float64 is, is `invalid-input`.
 extern bool stepwell_tensor_tensors_method_tensor_item(stepwell_tensor_tensors_borrow_tensor_t self, double *ret, stepwell_tensor_tensors_error_t *err);
 // The columns of a matrix [rows, columns] as a table of that many columns of its type, without passing through the guest.
 extern bool stepwell_tensor_tensors_method_tensor_to_table(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_string_t *columns, stepwell_tensor_tensors_own_table_t *ret, stepwell_tensor_tensors_error_t *err);

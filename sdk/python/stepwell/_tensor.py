@@ -83,8 +83,9 @@ class Tensor:
 
     def item(self):
         """The one value of a tensor of one element."""
-        value = _wit.call(self._handle.item)
-        return int(value) if self.type == "int64" else value
+        if self.type == "int64" and all(length == 1 for length in self.shape):
+            return self.values()[0]  # A float64, as which `item` gives it, does not hold all of them.
+        return _wit.call(self._handle.item)
 
     def values(self):
         """All values, row by row, as an `array.array`. The bytes come into the step, at most 32 MiB."""

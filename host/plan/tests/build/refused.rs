@@ -44,9 +44,9 @@ fn parameters() {
         "#]],
     );
     check(
-        "[steps.data]\nplugin = \"csv\"\nparams = { columns = \"a\", head = \"nome\" }\n",
+        "[steps.data]\nplugin = \"csv\"\nparams = { columns = \"a:int64\", head = \"nome\" }\n",
         expect![[r#"
-            3:34: step `data`: parameter `head` is `nome`, which it may not be
+            3:40: step `data`: parameter `head` is `nome`, which it may not be
                 hint: `none`, or rows to leave out
         "#]],
     );

@@ -81,13 +81,24 @@ impl Error {
                 message
             }
             DataFusionError::SQL(error, _) => parser(&error.to_string()),
+            DataFusionError::Plan(message) if twice(message).is_some() => {
+                hint = Some(ANOTHER_NAME.to_owned());
+                twice(message).unwrap_or_default()
+            }
             DataFusionError::Plan(message) => ungrouped(message).unwrap_or_else(|| place::lowered(first_part(message))),
-            DataFusionError::NotImplemented(message) => format!("not supported: {}", first_part(message)),
+            DataFusionError::NotImplemented(message) => match unsupported(message) {
+                Some((said, advice)) => {
+                    hint = Some(advice.to_owned());
+                    format!("not supported: {said}")
+                }
+                None => format!("not supported: {}", first_part(message)),
+            },
             other => first_part(&other.strip_backtrace()).to_owned(),
         };
         let spot = place::of(text, error, &message);
         let helps = || error.diagnostic()?.helps.first().map(|help| place::lowered(&help.message));
-        let hint = if matches!(root, DataFusionError::SchemaError(..)) { hint } else { helps() };
+        // What the planner advises of a column that is missing names them all anew.
+        let hint = if matches!(root, DataFusionError::SchemaError(..)) { hint } else { hint.or_else(helps) };
         let error = Self::text(text, spot, message);
         match hint {
             Some(hint) => error.hinted(hint),
@@ -144,6 +155,30 @@ fn schema(error: &SchemaError) -> (String, Option<String>) {
         }
         SchemaError::FieldNotFound { field, valid_fields } => missing::column(field, valid_fields),
     }
+}
+
+/// Of two columns of one name, in a sentence of ours.
+fn twice(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("require unique expression names but the expression \"")?;
+    let (expression, _) = rest.split_once("\" at position ")?;
+    let named = expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name);
+    let name = if named.contains('(') { named } else { named.rsplit('.').next().unwrap_or(named) };
+    Some(format!("the answer has two columns named `{name}`"))
+}
+
+/// What the engine has no operator for, and another way to write it.
+fn unsupported(message: &str) -> Option<(&'static str, &'static str)> {
+    let of = |expression: &str| message.contains(&format!("support logical expression {expression}"));
+    Some(match message {
+        _ if of("InSubquery(") => ("`in (select ..)` as a value", "write it in `where`, or join the table"),
+        _ if of("Exists(") => ("`exists (select ..)` as a value", "write it in `where`, or join the table"),
+        _ if of("ScalarSubquery(") => (
+            "this `(select ..)` that looks at the row around it",
+            "join the table, and group where it is to be one row",
+        ),
+        _ if message.contains("array literal") => ("a list such as `[1, 2]`", "no table has lists; give single values"),
+        _ => return None,
+    })
 }
 
 /// Of a column that a grouping does not have, in a sentence of ours.

@@ -49,7 +49,7 @@ fn what_is_not_there_is_told_with_where_it_was_sought() {
     check("select a as u\nfrom t\njoin u on true", 3, 6, "there is no table `u`", Some("it was given `t`"));
     check("select Sum from (select 1 as \"Sum\")", 1, 8, "`sum`; there is `\"Sum\"`", Some("did you mean `\"Sum\"`?"));
     let many: Vec<String> = (0..15).map(|number| format!("{number} as column_{number}")).collect();
-    let sql = format!("select other from (select {})", many.join(", "));
+    let sql = format!("select other\nfrom (select {})", many.join(", "));
     check(&sql, 1, 8, "`column_11` and 3 more", None);
 }
 
@@ -104,6 +104,36 @@ fn what_does_not_fit() {
     );
     check("select null as nix", 1, 16, "column `nix`", Some("cast(null as"));
     check("select a from t union select a, b from t", 1, 1, "", None);
+}
+
+#[test]
+fn what_the_engine_does_not_do() {
+    for (written, says) in [
+        ("a in (select a from t)", "not supported: `in (select ..)` as a value"),
+        ("case when a in (select a from t) then 1 end", "not supported: `in (select ..)` as a value"),
+        ("exists (select 1 from t u where u.a = t.a)", "not supported: `exists (select ..)` as a value"),
+        ("(select max(u.a) from t u where u.a > t.a)", "not supported: this `(select ..)`"),
+        ("[1, 2]", "not supported: a list"),
+    ] {
+        match ask(&format!("select {written} as x from t")) {
+            Err(Error::Text { message, hint: Some(_), .. }) => {
+                assert!(message.contains(says) && !message.contains(['{', '\n']), "{written}: {message}");
+            }
+            other => panic!("{written}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn two_columns_of_one_name() {
+    for (sql, column, name) in [
+        ("select a, a from t", 8, "a"),
+        ("select a as x, b as x from t", 13, "x"),
+        ("select t.a, u.a from t, t u", 10, "a"),
+        ("select sum(a), sum(a) from t", 8, "sum(t.a)"),
+    ] {
+        check(sql, 1, column, &format!("the answer has two columns named `{name}`"), Some("`as`"));
+    }
 }
 
 #[test]

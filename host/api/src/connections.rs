@@ -39,14 +39,22 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// From the wish to end to the end.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// What an answer may take; one that takes longer ends its connection.
+#[derive(Clone, Copy)]
+pub(crate) struct AnswerTimes {
+    /// From its request's head to its last byte.
+    pub(crate) whole: Duration,
+    /// While its client takes none of it, though there is some to take.
+    pub(crate) untaken: Duration,
+}
+
 /// Serves connections until `stop` is true; then accepts none, ends those that are idle, and waits a bounded time for answers
-/// that are under way. An answer that takes longer than `answer_time_max`, from its request's head on, ends its connection. With
-/// `tls` nothing is said in the clear.
+/// that are under way. Without `times` an answer may take as long as it likes. With `tls` nothing is said in the clear.
 pub(crate) async fn serve<L: Listener>(
     mut listener: L,
     tls: Option<Arc<Tls>>,
     router: Router,
-    answer_time_max: Option<Duration>,
+    times: Option<AnswerTimes>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut places = Places::default();
@@ -69,10 +77,10 @@ pub(crate) async fn serve<L: Listener>(
                 match tls.clone() {
                     Some(tls) => drop(open.spawn(async move {
                         if let Some(stream) = agreed(&tls, stream, &place, ending.clone()).await {
-                            converse(stream, place, router, answer_time_max, ending).await;
+                            converse(stream, place, router, times, ending).await;
                         }
                     })),
-                    None => drop(open.spawn(converse(stream, place, router, answer_time_max, ending))),
+                    None => drop(open.spawn(converse(stream, place, router, times, ending))),
                 }
             }
             Some(stream) => {
@@ -106,7 +114,7 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     place: Arc<Place>,
     router: Router,
-    answer_time_max: Option<Duration>,
+    times: Option<AnswerTimes>,
     mut stop: watch::Receiver<bool>,
 ) {
     let asked = Notify::new();
@@ -121,7 +129,7 @@ async fn converse(
     let mut connection = pin!(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service));
     let mut silent = pin!(timeout(HEAD_TIME_MAX, asked.notified()));
     let mut spoken = false;
-    let mut overdue = pin!(overdue(&place, answer_time_max));
+    let mut overdue = pin!(overdue(&place, times));
     let mut told = false;
     let mut gone = pin!(sleep(Duration::MAX));
     loop {
@@ -168,14 +176,48 @@ fn http() -> auto::Builder<TokioExecutor> {
     http
 }
 
-/// Returns once a request is that old and still being answered, or its answer read, which is up to the client.
-async fn overdue(place: &Place, answer_time_max: Option<Duration>) {
-    let Some(most) = answer_time_max else { return std::future::pending().await };
+/// Returns once a request is that old and still being answered, or its answer read, which is up to the client; or once the client
+/// has read nothing for so long.
+async fn overdue(place: &Place, times: Option<AnswerTimes>) {
+    let Some(AnswerTimes { whole, untaken }) = times else { return std::future::pending().await };
+    let left = |since: Option<std::time::Instant>, most: Duration| {
+        most.saturating_sub(since.map_or(Duration::ZERO, |since| since.elapsed()))
+    };
     loop {
-        // A request that comes meanwhile has longer.
-        sleep(most.saturating_sub(place.asked_since().map_or(Duration::ZERO, |since| since.elapsed()))).await;
-        if place.asked_since().is_some_and(|since| since.elapsed() >= most) {
+        let left = left(place.asked_since(), whole).min(left(place.unread_since(), untaken));
+        if left.is_zero() {
             return;
         }
+        // What begins meanwhile has longer.
+        sleep(left).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn who_reads_nothing_of_an_answer_is_not_written_to_for_long() {
+        let place = Places::default().take();
+        let _asked = place.asked(false);
+        let (ours, mut theirs) = tokio::io::duplex(4);
+        let mut watched = Watched::new(ours, Arc::clone(&place));
+        let times = Some(AnswerTimes { whole: HOUR, untaken: Duration::from_millis(20) });
+        // It takes what there is, and nothing more is to be taken.
+        watched.write_all(b"half").await.unwrap();
+        assert!(timeout(Duration::from_millis(60), overdue(&place, times)).await.is_err());
+        theirs.read_exact(&mut [0; 4]).await.unwrap();
+        tokio::select! {
+            _ = watched.write_all(b"an answer") => panic!("there is room for a part of it"),
+            () = overdue(&place, times) => {}
+        }
+        let patient = Some(AnswerTimes { whole: HOUR, untaken: HOUR });
+        assert!(timeout(Duration::from_millis(60), overdue(&place, patient)).await.is_err());
+        let old = Some(AnswerTimes { whole: Duration::from_millis(20), untaken: HOUR });
+        overdue(&place, old).await;
     }
 }

@@ -6,7 +6,7 @@
 use crate::body::{BODY_TIME_MAX, Lease, Pace, REQUEST_BYTES_MAX, Room, too_large};
 use crate::guard::let_on;
 use crate::inference::{
-    Asking, Named, Public, Refused, answers, as_model, at_length, endpoint_name, info, is_ready, metadata_of,
+    Asking, Named, Public, Refused, about, answers, as_model, at_length, endpoint_name, info, is_ready, metadata_of,
     no_tenant, predicted,
 };
 use crate::repository::{config_of, index_of, load_model, statistics_of, unload_model};
@@ -80,7 +80,7 @@ async fn answer(public: Public, method: &str, headers: HeaderMap, message: Bytes
         "ServerMetadata" => encoded(&serve::server_metadata()),
         "ModelReady" => {
             let ModelRequest { name, version } = read(&message)?;
-            encoded(&Ready { ready: answers(&info(public, &name, &version).await?) })
+            encoded(&Ready { ready: answers(&about(public, &name, &version).await?) })
         }
         "ModelMetadata" => {
             let ModelRequest { name, version } = read(&message)?;

@@ -283,9 +283,14 @@ pub(crate) async fn info(public: Public, endpoint: &str, version: &str) -> Resul
     Ok(off_thread(move || public.server.endpoint_version(&public.tenant, &name, number)).await?)
 }
 
-pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
+/// The same in the turn of an answer about endpoints, which lasts as long as it is looked for.
+pub(crate) async fn about(public: Public, endpoint: &str, version: &str) -> Result<EndpointInfo, Refused> {
     let _turn = public.turns.about().await?;
-    let info = info(public.clone(), endpoint, version).await?;
+    info(public.clone(), endpoint, version).await
+}
+
+pub(crate) async fn metadata_of(public: Public, endpoint: &str, version: &str) -> Result<ModelMetadata, Refused> {
+    let info = about(public, endpoint, version).await?;
     Ok(serve::metadata(&as_model(&info.endpoint)?, &info.versions, &info.request, &info.response))
 }
 
@@ -315,7 +320,7 @@ pub(crate) async fn version_ready(
     State(public): State<Public>,
     Named((endpoint, version)): Named<(String, String)>,
 ) -> Answer {
-    let info = info(public, &endpoint, &version).await?;
+    let info = about(public, &endpoint, &version).await?;
     let said = ModelReady { name: info.endpoint.to_string(), ready: answers(&info) };
     Ok((ready_status(said.ready), encoded(&said)?).into_response())
 }
@@ -456,18 +461,32 @@ async fn answered<T>(
     })?;
     let (tell, told) = oneshot::channel();
     let answering = Arc::clone(took);
-    // The turn ends with the work, and it is counted, even if nobody waits for it any more.
+    // Where nobody waits for it any more the turn ends with the work, and it is counted.
     request.ask(move |served| {
-        drop(turn);
         served.iter().for_each(|served| answering.inferred(served));
         drop(answering);
-        drop(tell.send(served));
+        drop(tell.send((served, turn)));
     });
-    let ended = |_| Err(Fault::host("the thread of a serving worker ended before it answered").into());
-    let served = told.await.unwrap_or_else(ended)?;
-    let answer = at_length(served.predictions.rows() > LARGE_ROWS, || Ok(write(&served, &asked)?))?;
+    let ended = |_| Fault::host("the thread of a serving worker ended before it answered");
+    let (served, _turn) = told.await.map_err(ended).map_err(server::Error::from)?;
+    let served = served?;
+    let predictions = (served.predictions.rows(), served.predictions.held_bytes());
+    let answer = written((&public.room, &public.turns), predictions, || Ok(write(&served, &asked)?)).await?;
     took.wrote();
     Ok(answer)
+}
+
+/// Writes an answer of so many rows and bytes. Until it is written they take their place of the room, and large ones are written in
+/// turns: however much more an answer is when it is text, and however many ask and read nothing, there is not much of that.
+async fn written<T>(
+    (room, turns): (&Room, &Turns),
+    (rows, bytes): (u64, usize),
+    write: impl FnOnce() -> Result<T, Refused>,
+) -> Result<T, Refused> {
+    let _lease = room.lease(bytes)?;
+    let is_large = rows > LARGE_ROWS || bytes > LARGE_BYTES;
+    let _turn = if is_large { Some(turns.writing().await?) } else { None };
+    at_length(is_large, write)
 }
 
 /// Does here what is done in no time, and what takes long where it keeps nobody waiting: to hand a small request to another
@@ -489,6 +508,34 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is yet to be written takes its place, and of what is large little is written at a time.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn answers_have_room_before_they_are_written() {
+        let (room, turns) = (Room::new(&Arc::default()), Turns::default());
+        let own = (&room, &turns);
+        let write = || Ok(());
+        let mut writing = Vec::new();
+        for _ in 0..4 {
+            writing.push(turns.writing().await.unwrap_or_else(|_| panic!("refused")));
+        }
+        assert!(written(own, (LARGE_ROWS, LARGE_BYTES), write).await.is_ok(), "a small one waits for nobody");
+        for large in [(LARGE_ROWS + 1, 1), (1, LARGE_BYTES + 1)] {
+            let mut waits = std::pin::pin!(written(own, large, write));
+            assert!(futures_util::poll!(waits.as_mut()).is_pending());
+            assert!(!room.is_unused(), "its predictions have their place");
+            writing.pop();
+            assert!(waits.await.is_ok());
+            writing.push(turns.writing().await.unwrap_or_else(|_| panic!("refused")));
+            assert!(room.is_unused());
+        }
+        writing.clear();
+        let all = room.lease(64 << 20).unwrap_or_else(|_| panic!("there is room"));
+        let refused = written(own, (1, (64 << 20) + 1), || -> Result<(), Refused> { panic!("there is no room") }).await;
+        assert!(matches!(refused, Err(Refused::Said(StatusCode::SERVICE_UNAVAILABLE, _))));
+        drop(all);
+        assert!(written(own, (1, (64 << 20) + 1), write).await.is_ok());
+    }
 
     #[test]
     fn many_rows_are_a_large_request_however_little_they_say() {

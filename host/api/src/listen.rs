@@ -1,6 +1,6 @@
 //! The routers on their sockets, until somebody says stop.
 
-use crate::connections::{self, DRAIN_TIME_MAX};
+use crate::connections::{self, AnswerTimes, DRAIN_TIME_MAX};
 use crate::{Tls, local, public};
 use server::Server;
 use std::future::Future;
@@ -15,6 +15,8 @@ use types::{Fault, TenantId};
 
 /// The most that an application's request may take with all that belongs to it: waiting for others, being answered and read.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+/// The most that an application may read nothing of an answer that is there for it: so long it keeps its place of the room.
+const UNTAKEN_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Where the server can be reached.
 pub struct Listening {
@@ -71,7 +73,8 @@ pub async fn listen(
     };
     // An owner may follow a run for as long as it takes.
     let owners = connections::serve(unix, None, local(Arc::clone(&server)), None, ending.clone());
-    let applications = connections::serve(tcp, tls, public(server, tenant), Some(ANSWER_TIME_MAX), ending);
+    let times = AnswerTimes { whole: ANSWER_TIME_MAX, untaken: UNTAKEN_TIME_MAX };
+    let applications = connections::serve(tcp, tls, public(server, tenant), Some(times), ending);
     tokio::join!(end, owners, applications);
     let written = tokio::task::spawn_blocking(move || last.write_predictions());
     written.await.map_err(Fault::host)

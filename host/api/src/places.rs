@@ -163,6 +163,11 @@ impl Place {
         self.state().asked.values().next().map(|request| request.came)
     }
 
+    /// Since when the client takes no more bytes, though there are some; none if it takes them.
+    pub(crate) fn unread_since(&self) -> Option<Instant> {
+        self.state().unread
+    }
+
     /// Takes note that a request's body went on, or has all come.
     fn sent(&self, number: u64, sending: Option<Instant>) {
         if let Some(request) = self.state().asked.get_mut(&number) {

@@ -2,7 +2,7 @@
 //! metadata. Each is a function for both forms, and a handler for HTTP.
 
 use crate::error::off_thread;
-use crate::inference::{Answer, Named, Public, Refused, answers, as_model, endpoint_name, info, told};
+use crate::inference::{Answer, Named, Public, Refused, about, answers, as_model, endpoint_name, info, told};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -55,8 +55,7 @@ pub(crate) async fn unload_model(public: Public, endpoint: &str) -> Result<(), R
 }
 
 pub(crate) async fn config_of(public: Public, endpoint: &str, version: &str) -> Result<ModelConfig, Refused> {
-    let _turn = public.turns.about().await?;
-    let info = info(public.clone(), endpoint, version).await?;
+    let info = about(public, endpoint, version).await?;
     Ok(serve::config(&as_model(&info.endpoint)?, &info.request, &info.response))
 }
 

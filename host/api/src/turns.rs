@@ -16,6 +16,8 @@ pub(crate) const LARGE_BYTES: usize = 64 << 10;
 const LARGE_MAX: usize = 4;
 /// Answers about a tenant's endpoints, and not by them, that are made at a time: there is one of each, as large as its columns are many.
 const ABOUT_MAX: usize = 4;
+/// Large answers of a tenant that are written at a time: until they are they take several times their room.
+const WRITING_MAX: usize = 4;
 /// The most that a large one waits for the others.
 const TURN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -25,13 +27,14 @@ pub(crate) struct Turns {
     under_way: Arc<Semaphore>,
     large: Arc<Semaphore>,
     about: Arc<Semaphore>,
+    writing: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let [under_way, large, about] =
-            [UNDER_WAY_MAX, LARGE_MAX, ABOUT_MAX].map(|most| Arc::new(Semaphore::new(most)));
-        Self { under_way, large, about }
+        let [under_way, large, about, writing] =
+            [UNDER_WAY_MAX, LARGE_MAX, ABOUT_MAX, WRITING_MAX].map(|most| Arc::new(Semaphore::new(most)));
+        Self { under_way, large, about, writing }
     }
 }
 
@@ -55,6 +58,15 @@ impl Turns {
     /// A turn to make an answer about endpoints; who waits for one holds nothing. It ends when this is dropped.
     pub(crate) async fn about(&self) -> Result<OwnedSemaphorePermit, Refused> {
         self.about_within(TURN_TIME_MAX).await
+    }
+
+    /// A turn to write a large answer, for one that has its place of the room. It ends when this is dropped.
+    pub(crate) async fn writing(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        let turn = timeout(TURN_TIME_MAX, Arc::clone(&self.writing).acquire_owned()).await.ok().and_then(Result::ok);
+        turn.ok_or_else(|| {
+            let text = format!("{WRITING_MAX} other large answers were written for {TURN_TIME_MAX:?}; send it again");
+            Refused::Said(StatusCode::TOO_MANY_REQUESTS, text)
+        })
     }
 
     async fn about_within(&self, most: Duration) -> Result<OwnedSemaphorePermit, Refused> {

@@ -4,7 +4,7 @@ use crate::args::{Args, Walls};
 use crate::outcome::Failure;
 use crate::show;
 use api::Client;
-use server::{Folder, LockedBy, Options, Server, WallPolicy};
+use server::{Folder, LockedBy, Options, Owner, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,7 +135,7 @@ pub(crate) fn locked(data: &Path) -> Result<Folder, Failure> {
     }
     match Folder::lock(data)? {
         LockedBy::Us(folder) => Ok(folder),
-        LockedBy::Process(owner) => Err(taken(data, &owner)),
+        LockedBy::Another(owner) => Err(taken(data, &owner)),
     }
 }
 
@@ -153,7 +153,7 @@ pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
             }
             Ok(server)
         }
-        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+        LockedBy::Another(owner) => Err(taken(&data, &owner)),
     }
 }
 
@@ -210,12 +210,12 @@ pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
             look_at_walls(&server)?;
             Ok(Scratch { server, folder })
         }
-        LockedBy::Process(owner) => Err(taken(&data, &owner)),
+        LockedBy::Another(owner) => Err(taken(&data, &owner)),
     }
 }
 
-fn taken(data: &Path, owner: &str) -> Failure {
-    let message = format!("the data folder `{}` is in use by process {owner}", data.display());
+fn taken(data: &Path, owner: &Owner) -> Failure {
+    let message = format!("the data folder `{}` is in use by {owner}", data.display());
     Failure::user(message).hinted("wait until it ends; or keep `stepwell serve` running, which all commands can share")
 }
 

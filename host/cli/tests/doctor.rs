@@ -41,6 +41,8 @@ fn every_attempt_is_held_and_leaves_nothing() {
     }
     said.expect("doctor --json", 0, &[]);
     assert_eq!(told["held"], true);
+    let devices = worker::devices();
+    assert_eq!(told["devices"], serde_json::json!({ "cuda": devices.built, "found": devices.found }));
     assert_eq!(left(folder.path()), [""; 0]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "more than the cache was made");
 }
@@ -52,7 +54,7 @@ fn the_table_aligns_and_says_what_stands() {
     said.expect(
         "doctor",
         0,
-        &["no-new-privileges  ", "resources  ", "python3  ", "cache  ", "yours alone", "all held"],
+        &["no-new-privileges  ", "resources  ", "python3  ", "cache  ", "yours alone", "GPU  ", "all held"],
     );
     let lines = || said.out.lines().filter(|line| line.starts_with("+ "));
     assert_eq!(lines().count(), ATTEMPTS.len(), "{}", said.out);

@@ -6,7 +6,7 @@ mod harness;
 use harness::{Project, Said, TRAIN};
 use serde_json::json;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::net::TcpListener;
 
 /// A way to spoil a project.
@@ -362,7 +362,8 @@ fn a_data_folder_has_one_owner() {
     let project = Project::new();
     let mut lock = File::options().write(true).truncate(true).open(project.path(".stepwell/lock")).unwrap();
     lock.lock().unwrap();
-    lock.write_all(b"4242").unwrap();
+    let own = std::process::id().to_string();
+    lock.write_all(own.as_bytes()).unwrap();
     let refused = |arguments: &[&str]| -> Said { project.stepwell(arguments) };
     let every: [&[&str]; 6] = [
         &["run"],
@@ -373,9 +374,19 @@ fn a_data_folder_has_one_owner() {
         &["runs", "show", "1"],
     ];
     for arguments in every {
-        let says = ["data folder", ".stepwell", "in use by process 4242", "stepwell serve"];
+        let in_use = format!("in use by process {own}");
+        let says = ["data folder", ".stepwell", &in_use, "stepwell serve"];
         refused(arguments).expect(&arguments.join(" "), 2, &says);
     }
+    // As a killed server's children have it, until they begin their own program.
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let dead = child.id();
+    lock.set_len(0).unwrap();
+    lock.rewind().unwrap();
+    write!(lock, "{dead}").unwrap();
+    let left = format!("in use by what process {dead}, which is dead, left behind");
+    refused(&["runs", "list"]).expect("it is still held after a while", 2, &[&left]);
     drop(lock);
     project.run();
 }

@@ -26,7 +26,7 @@ pub use groups::groups;
 pub use log::{LogRead, LogWriter, open_log};
 pub use message::{open_message, to_message};
 pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
-pub use rows::{column_as_text, json_rows, not_finite, numbers, numbers_as, numbers_or_nan, texts};
+pub use rows::{column_as_text, json_rows, not_finite, numbers, numbers_as, numbers_or_nan, shown_rows, texts};
 pub use schemas::{arrow_schema, schema};
 pub use table::{Table, TableWriter, check_schema};
 

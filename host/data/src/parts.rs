@@ -24,6 +24,10 @@ pub struct StoredPart {
 pub fn write(table: &Table, mut sink: impl FnMut(StoredPart) -> Result<(), Error>) -> Result<TableRef, Error> {
     let schema = table.schema();
     check_schema(schema)?;
+    if schema.fields.is_empty() && table.rows() > 0 {
+        // Nothing would say how many they are.
+        return Err(Error::Shape(format!("{} rows without a column cannot be kept", table.rows())));
+    }
     let (mut parts, mut bytes) = (Vec::new(), 0);
     for start in (0..table.rows()).step_by(PART_ROWS) {
         let part = encode_part(&canonical(&table.slice(start, PART_ROWS as u64))?)?;

@@ -109,9 +109,11 @@ pub fn column_as_text(table: &Table, column: &str, rows: &[u64]) -> Result<Vec<S
     let inside = rows.iter().filter(|&&row| row < table.rows());
     inside
         .map(|&row| {
-            let value = json_value(&table.read(column, row, 1)?, 0);
-            let text = match value {
-                serde_json::Value::String(text) => format!("{text:?}"),
+            let chunk = table.read(column, row, 1)?;
+            let is_text = matches!(chunk.data_type, DataType::Text | DataType::Bytes);
+            let text = match shown_value(&chunk, 0) {
+                serde_json::Value::String(text) if is_text => format!("{text:?}"),
+                serde_json::Value::String(word) => word,
                 other => other.to_string(),
             };
             Ok(text.chars().take(80).collect())
@@ -141,6 +143,18 @@ pub fn texts(table: &Table, column: &str) -> Result<Vec<Option<String>>, Error> 
 
 /// A table as JSON objects, a row each. Bytes are hexadecimal, a timestamp microseconds, a date days, NaN null.
 pub fn json_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    rows_of(table, json_value)
+}
+
+/// The same for a person: a number that JSON does not have is its word, `NaN`, `Infinity` or `-Infinity`, and no null.
+pub fn shown_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    rows_of(table, shown_value)
+}
+
+fn rows_of(
+    table: &Table,
+    value: fn(&GuestColumn, u32) -> serde_json::Value,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
     let mut rows = vec![serde_json::Map::new(); table.rows() as usize];
     for field in &table.schema().fields {
         let mut row = rows.iter_mut();
@@ -148,7 +162,7 @@ pub fn json_rows(table: &Table) -> Result<Vec<serde_json::Map<String, serde_json
             let chunk = chunk?;
             for i in 0..chunk.length {
                 if let Some(row) = row.next() {
-                    row.insert(field.name.clone(), json_value(&chunk, i));
+                    row.insert(field.name.clone(), value(&chunk, i));
                 }
             }
         }
@@ -170,6 +184,19 @@ pub(crate) fn bit(bits: &[u8], row: u32) -> bool {
 }
 
 pub(crate) fn json_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
+    value(chunk, row, serde_json::Value::from)
+}
+
+fn shown_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
+    value(chunk, row, |number| match number {
+        f64::INFINITY => "Infinity".into(),
+        f64::NEG_INFINITY => "-Infinity".into(),
+        _ if number.is_nan() => "NaN".into(),
+        _ => number.into(),
+    })
+}
+
+fn value(chunk: &GuestColumn, row: u32, of_float: fn(f64) -> serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     if chunk.validity.as_ref().is_some_and(|bits| !bit(bits, row)) {
         return Value::Null;
@@ -180,12 +207,12 @@ pub(crate) fn json_value(chunk: &GuestColumn, row: u32) -> serde_json::Value {
     match chunk.data_type {
         DataType::Boolean => Value::from(bit(&chunk.data, row)),
         DataType::Int64 | DataType::Timestamp => Value::from(i64::from_le_bytes(eight())),
-        DataType::Float64 => Value::from(f64::from_le_bytes(eight())),
-        DataType::Float32 => Value::from(f32::from_le_bytes(four())),
+        DataType::Float64 => of_float(f64::from_le_bytes(eight())),
+        DataType::Float32 => of_float(f32::from_le_bytes(four()).into()),
         DataType::Date => Value::from(i32::from_le_bytes(four())),
         DataType::Vector(length) => {
             let floats = fixed::<4>(&chunk.data).skip(i * length as usize).take(length as usize);
-            Value::from(floats.map(|bytes| Value::from(f32::from_le_bytes(bytes))).collect::<Vec<_>>())
+            Value::from(floats.map(|bytes| of_float(f32::from_le_bytes(bytes).into())).collect::<Vec<_>>())
         }
         DataType::Text => Value::from(String::from_utf8_lossy(value_bytes(chunk, i)).into_owned()),
         DataType::Bytes => Value::from(value_bytes(chunk, i).iter().map(|b| format!("{b:02x}")).collect::<String>()),
@@ -229,5 +256,26 @@ mod tests {
             let (count, row): (u64, Option<u64>) = expected;
             assert_eq!(not_finite(&table).unwrap(), (count, row.map(|row| ("x".to_owned(), row))), "{data_type}");
         }
+    }
+
+    #[test]
+    fn a_person_is_shown_which_number_it_is_that_json_does_not_have() {
+        let numbers = [0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0];
+        let data = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let field = Field { name: "x".to_owned(), data_type: DataType::Float64, nullable: true };
+        let columns = vec![column(DataType::Float64, 5, Some(vec![0b01111]), data)];
+        let table = Table::from_columns(Schema { fields: vec![field] }, columns).unwrap();
+        let values = |rows: Vec<serde_json::Map<String, serde_json::Value>>| -> Vec<serde_json::Value> {
+            rows.into_iter().map(|row| row["x"].clone()).collect()
+        };
+        let null = serde_json::Value::Null;
+        let shown = ["NaN", "Infinity", "-Infinity"].map(serde_json::Value::from);
+        assert_eq!(
+            values(shown_rows(&table).unwrap()),
+            [&[0.5.into()][..], &shown, std::slice::from_ref(&null)].concat()
+        );
+        assert_eq!(values(json_rows(&table).unwrap()), [0.5.into(), null.clone(), null.clone(), null.clone(), null]);
+        let text = column_as_text(&table, "x", &[0, 1, 2, 3, 4]).unwrap();
+        assert_eq!(text, ["0.5", "NaN", "Infinity", "-Infinity", "null"]);
     }
 }

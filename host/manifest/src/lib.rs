@@ -11,6 +11,7 @@ mod budget;
 mod builtin;
 mod course;
 mod course_table;
+mod device;
 mod fixture;
 mod lock;
 mod order;
@@ -106,9 +107,12 @@ fn checked(sources: &Sources, only: Option<&str>, settings: &Settings) -> Result
             Err(wrong) => problems.extend(wrong),
         }
     }
+    let all_are_known = pipelines.len() == names.len();
     problems.extend(circles(&pipelines));
+    if all_are_known && !names.is_empty() {
+        problems.extend(device::idle("the project", head.device_memory, pipelines.values()));
+    }
     if let Some(project) = head.project.as_ref().filter(|_| is_sound) {
-        let all_are_known = pipelines.len() == names.len();
         problems.extend(budget::hand_out(project, &mut pipelines, all_are_known));
     }
     match head.project {

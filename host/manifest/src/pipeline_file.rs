@@ -5,7 +5,7 @@ use crate::reader::{Reader, Value, cut, entries};
 use crate::settings::{Filling, names_any};
 use crate::step_table::{self, Draft};
 use crate::value::{duration, limits};
-use crate::{Each, Pipeline, Places, order, schedule_table, triggers_table};
+use crate::{Each, Pipeline, Places, device, order, schedule_table, triggers_table};
 use std::collections::BTreeMap;
 use toml::de::DeTable;
 use types::{Id, PipelineName, Problem};
@@ -79,7 +79,10 @@ fn pipeline(
     let places = Places::of_document(&reader.file, table);
     let steps: Option<Vec<_>> = drafts.into_iter().map(|draft| draft.step).collect();
     let triggers = triggers.unwrap_or_default();
-    Some(Pipeline { name: name?, limits, schedule, triggers, timeout_ms, priority, places, steps: steps? })
+    let pipeline = Pipeline { name: name?, limits, schedule, triggers, timeout_ms, priority, places, steps: steps? };
+    let limit = device::limit(reader, table);
+    reader.problems.extend(device::idle("the pipeline", limit, [&pipeline]));
+    Some(pipeline)
 }
 
 fn timeout(reader: &mut Reader, table: &DeTable<'_>) -> Option<u64> {

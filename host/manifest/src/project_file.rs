@@ -5,12 +5,12 @@ use crate::reader::{Reader, Value, cut, entries, listed};
 use crate::settings::{self, Filling, names_any};
 use crate::traffic::endpoint;
 use crate::value::{duration, limits, named, secret};
-use crate::{Endpoint, Notify, Occasion, Project, Retention};
+use crate::{Endpoint, Notify, Occasion, Project, Retention, device};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeTable;
-use types::{EndpointName, Problem, Settings};
+use types::{EndpointName, Place, Problem, Settings};
 
 /// The file's name, and what problems in it call it.
 pub(crate) const PROJECT_FILE: &str = "stepwell.toml";
@@ -21,6 +21,8 @@ pub(crate) struct Head {
     /// None if one of the settings could not be read.
     pub(crate) settings: Option<Filling>,
     pub(crate) pools: Option<BTreeMap<String, u32>>,
+    /// Where it says what steps may take of a GPU.
+    pub(crate) device_memory: Option<Place>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -29,7 +31,7 @@ pub(crate) fn read(text: &str, set: &Settings) -> Head {
     let file = File::new(PROJECT_FILE, text);
     let (settings, wrong) = settings_of(&file, set);
     let (mut reader, table) = Reader::open(&file);
-    let mut pools = None;
+    let (mut pools, mut device_memory) = (None, None);
     let project = table.and_then(|mut table| {
         for key in FILLED {
             let Some(value) = table.get_mut().get_mut(key) else { continue };
@@ -40,6 +42,7 @@ pub(crate) fn read(text: &str, set: &Settings) -> Head {
             }
         }
         let read = project(&mut reader, table.get_ref());
+        device_memory = device::limit(&reader, table.get_ref());
         pools = table.get_ref().get("pools").map_or(Some(BTreeMap::new()), |value| self::pools(&mut reader, value));
         Some(Project {
             settings: settings.as_ref().map(|settings| settings.values.clone()).unwrap_or_default(),
@@ -48,7 +51,7 @@ pub(crate) fn read(text: &str, set: &Settings) -> Head {
         })
     });
     let problems = reader.problems.into_iter().chain(wrong).collect();
-    Head { project, settings, pools, problems }
+    Head { project, settings, pools, device_memory, problems }
 }
 
 /// The tables in which settings are put.

@@ -4,7 +4,7 @@ use crate::course_table::{self, Beside, Named};
 use crate::pipeline_file::Around;
 use crate::reader::{Reader, Value, cut, entries};
 use crate::value::{grants, limits, object};
-use crate::{BUILT, Builtin, Course, Places, PluginSource, Source, Step, builtin};
+use crate::{BUILT, Builtin, Course, Places, PluginSource, Source, Step, builtin, device};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -194,7 +194,7 @@ impl Rest {
             features: features(reader, table),
             ignore: columns(reader, table, "ignore").unwrap_or_default(),
             slices: columns(reader, table, "slices").unwrap_or_default(),
-            device: device(reader, table).unwrap_or_default(),
+            device: device::read(reader, table),
         }
     }
 
@@ -228,12 +228,6 @@ impl Rest {
             places,
         }
     }
-}
-
-fn device(reader: &mut Reader, table: &DeTable<'_>) -> Option<DeviceChoice> {
-    let value = table.get("device")?;
-    let text = reader.text("device", value)?;
-    DeviceChoice::parse(text).map_err(|message| reader.wrong(value.span(), message)).ok()
 }
 
 fn column(reader: &mut Reader, table: &DeTable<'_>, key: &str) -> Option<String> {

@@ -250,3 +250,32 @@ fn texts_are_the_project() {
     assert_eq!(one, project);
     assert!(manifest::of_texts(&Texts::default(), &Settings::new()).is_err());
 }
+
+#[test]
+fn the_memory_of_a_gpu_is_bounded_where_a_step_may_compute_on_one() {
+    let wrong = |project: &str, pipeline: &str, device: &str| {
+        let steps = |keys: &str| format!("[steps.s]\nplugin = \"x\"\n{keys}\n");
+        let pipelines = [("p".to_owned(), format!("{pipeline}\n{}", steps(device))), ("q".to_owned(), steps(""))];
+        let project = format!("name = \"case\"\n{project}\n");
+        let problems = check_with(&Sources { project, pipelines: pipelines.into() }, &Settings::new()).err();
+        let line = |problem: &Problem| {
+            let place = problem.place.as_ref().unwrap();
+            format!("{}:{}:{}: {}", place.file, place.line, place.column, problem.message)
+        };
+        problems.unwrap_or_default().iter().map(line).collect::<Vec<_>>()
+    };
+    let (limit, other) = ("limits = { wall = \"1 min\", device_memory = \"1 GiB\" }", "limits = { wall = \"1 min\" }");
+    let idle = |at: &str, whose: &str| {
+        format!("{at}: `limits.device_memory` is the memory of a GPU, and no step of the {whose} may compute on one")
+    };
+    for device in ["", "device = \"cpu\""] {
+        assert_eq!(wrong("", limit, device), [idle("pipelines/p.toml:1:28", "pipeline")]);
+        assert_eq!(wrong(limit, "", device), [idle("stepwell.toml:2:28", "project")]);
+        assert_eq!(wrong(other, other, device), [""; 0]);
+    }
+    for device in ["device = \"auto\"", "device = \"cuda:0\""] {
+        assert_eq!(wrong(limit, limit, device), [""; 0]);
+    }
+    // A device that cannot be read is the only problem.
+    assert_eq!(wrong(limit, limit, "device = \"gpu\"").len(), 1);
+}

@@ -4,34 +4,59 @@
 //! in a pipeline as behind an endpoint, never computes on another device; what learns may.
 
 use crate::{Plan, PlannedStep, role};
-use manifest::{Project, Step};
+use manifest::{Builtin, Project, Step};
 use types::{Descriptor, Device, DeviceChoice, Devices, LimitKind, Policy, Problem, Role, device_denied, of_contract};
 
 /// What a step says of devices and cannot mean, by its role and what its plugin imports.
 pub(crate) fn check(step: &Step, role: Role, descriptor: &Descriptor) -> Vec<Problem> {
-    let limit = LimitKind::DeviceMemory.key();
-    if step.device == DeviceChoice::Device(Device::Cpu) {
-        let idle = step.limits.get(LimitKind::DeviceMemory).map(|_| {
-            let message = format!("step `{}`: `limits.{limit}` is the memory of a GPU, and it has none", step.name);
-            Problem::new(message)
-                .at(step.place_of_key(&["limits", limit]))
-                .hinted("say `device = \"auto\"`, or remove the limit")
-        });
-        return idle.into_iter().collect();
+    match stays(role, descriptor) {
+        Some(why) => in_vain(step, &why),
+        None if step.device == DeviceChoice::default() => {
+            let hint = "say `device = \"auto\"`, or remove the limit";
+            limited(step, "it computes on the processors", hint).into_iter().collect()
+        }
+        None => Vec::new(),
     }
-    let (plugin, device) = (&descriptor.name, step.device);
-    let mut interfaces = descriptor.imports.iter().filter_map(|import| of_contract(import));
-    let computes = interfaces.any(|(interface, _)| interface == "tensor/tensors");
-    let (why, hint) = match role {
-        Role::Fitted => (
-            format!("plugin `{plugin}` is {}, which answers requests on the processors", role::singular(role)),
-            "remove the key: what it answers must have the same bits here and behind an endpoint",
-        ),
-        _ if !computes => (format!("plugin `{plugin}` computes no tensors"), "remove the key"),
-        _ => return Vec::new(),
-    };
-    let message = format!("step `{}` cannot have the device `{device}`: {why}", step.name);
-    vec![Problem::new(message).at(step.place_of(&["device"])).hinted(hint)]
+}
+
+/// The same of a step that the host does itself.
+pub(crate) fn check_builtin(step: &Step, builtin: &Builtin) -> Vec<Problem> {
+    in_vain(step, &format!("a built-in `{}` computes on the processors", builtin.name()))
+}
+
+/// Why a step computes on the processors whatever it says, if it does.
+fn stays(role: Role, descriptor: &Descriptor) -> Option<String> {
+    let plugin = &descriptor.name;
+    let imported =
+        |name: &str| descriptor.imports.iter().filter_map(|import| of_contract(import)).any(|of| of.0 == name);
+    if role == Role::Fitted {
+        let what = role::singular(role);
+        return Some(format!(
+            "plugin `{plugin}` is {what}, whose answers have the same bits here and behind an endpoint"
+        ));
+    }
+    if imported("tensor/trees") {
+        return Some(format!("plugin `{plugin}` grows trees, which the processors do"));
+    }
+    let computes = imported("tensor/tensors") || imported("tensor/training");
+    (!computes).then(|| format!("plugin `{plugin}` computes no tensors"))
+}
+
+/// All that a step says of devices, which it never computes on.
+fn in_vain(step: &Step, why: &str) -> Vec<Problem> {
+    let asked = (step.device != DeviceChoice::default()).then(|| {
+        let message = format!("step `{}` cannot have the device `{}`: {why}", step.name, step.device);
+        Problem::new(message).at(step.place_of(&["device"])).hinted("remove the key")
+    });
+    asked.into_iter().chain(limited(step, why, "remove the limit")).collect()
+}
+
+/// A limit of what the step takes of a GPU, where it takes nothing.
+fn limited(step: &Step, why: &str, hint: &str) -> Option<Problem> {
+    let limit = LimitKind::DeviceMemory.key();
+    step.limits.get(LimitKind::DeviceMemory)?;
+    let message = format!("step `{}`: `limits.{limit}` is the memory of a GPU: {why}", step.name);
+    Some(Problem::new(message).at(step.place_of_key(&["limits", limit])).hinted(hint))
 }
 
 /// The device before anybody looked at the machine: what was asked for by name is never lost.
@@ -70,11 +95,7 @@ pub fn place(plan: &mut Plan, project: &Project, policy: &Policy, devices: &Devi
 /// What `auto` came to where it is no GPU, and why, for people.
 pub fn on_processors(plan: &Plan, project: &Project, devices: &Devices) -> Vec<String> {
     let Some(pipeline) = project.pipelines.get(&plan.pipeline) else { return Vec::new() };
-    let why = match (devices.built, devices.found.is_empty()) {
-        (false, _) => "this `stepwell` was built without CUDA",
-        (true, true) => "this machine has no GPU",
-        (true, false) => "the tenant's policy allows none of its GPUs",
-    };
+    let why = devices.lack().unwrap_or("the tenant's policy allows none of its GPUs");
     let asks = |planned: &&PlannedStep| {
         let step = pipeline.step(&planned.name);
         planned.device == Device::Cpu && step.is_some_and(|step| step.device == DeviceChoice::Auto)

@@ -18,6 +18,8 @@ pub(crate) struct Known {
     pub(crate) training: Option<Training>,
     /// Of a step that runs for several items: whose items they are.
     pub(crate) root: Option<StepName>,
+    /// What is wrong with it and changes nothing for those that take from it.
+    pub(crate) beside: Vec<Problem>,
 }
 
 /// What a trainer learns from what.
@@ -76,6 +78,16 @@ pub(crate) enum Rows {
     Fitted(OutputRef),
     /// By nothing that a request can go through, and why.
     Made(&'static str),
+}
+
+impl Known {
+    /// What came of planning a step, with what is wrong with it besides.
+    pub(crate) fn with(planned: Result<Self, Vec<Problem>>, beside: Vec<Problem>) -> Result<Self, Vec<Problem>> {
+        match planned {
+            Ok(known) => Ok(Self { beside, ..known }),
+            Err(wrong) => Err([wrong, beside].concat()),
+        }
+    }
 }
 
 impl Kind {

@@ -88,12 +88,13 @@ pub fn build(project: &Project, pipeline: &PipelineName, plugins: &mut Describe<
         }
         let wrong = course::check(step, &steps);
         match plan_step(found, step, &steps, plugins) {
-            Ok(known) if wrong.is_empty() => {
+            Ok(mut known) if wrong.is_empty() => {
+                problems.append(&mut known.beside);
                 let known = Known { root: fan::root(step, &steps).cloned(), ..known };
                 plan.steps.push(planned(step, &known, limits));
                 steps.insert(step.name.clone(), known);
             }
-            Ok(_) => problems.extend(wrong),
+            Ok(known) => problems.extend(wrong.into_iter().chain(known.beside)),
             Err(more) => problems.extend(wrong.into_iter().chain(more)),
         }
     }
@@ -137,7 +138,10 @@ fn plan_step(
 ) -> Result<Known, Vec<Problem>> {
     match &step.source {
         Source::Plugin(_) => plugin_step::plan(step, steps, plugins),
-        Source::Builtin(builtin) => builtin_step::plan(pipeline, step, builtin, steps, plugins),
+        Source::Builtin(builtin) => {
+            let known = builtin_step::plan(pipeline, step, builtin, steps, plugins);
+            Known::with(known, device::check_builtin(step, builtin))
+        }
     }
 }
 
@@ -148,6 +152,7 @@ fn planned(step: &Step, known: &Known, limits: Limits) -> PlannedStep {
         seed: step.seed,
         limits: step.limits.over(limits),
         device: device::asked(step),
+        device_asked: step.places.contains(&["device"]).then_some(step.device),
         grants: step.grants.clone(),
         outputs: known.given.iter().map(|(port, given)| (port.clone(), given.columns.clone())).collect(),
         when: step.course.when.iter().map(|(_, condition)| condition.clone()).collect(),

@@ -76,6 +76,11 @@ fn problems(step: &Step, descriptor: &Descriptor, error: &ValidationError<'_>) -
                 "expected one of",
             ))]
         }
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            let said = around(&descriptor.parameters, error).and_then(|schema| schema.get("description")?.as_str());
+            let problem = at(format!("{name} is `{}`, which it may not be", plain(value)));
+            vec![problem.hinted(said.map_or_else(|| error.to_string(), cut))]
+        }
         _ => vec![at(format!("{name}: {error}"))],
     }
 }

@@ -35,13 +35,15 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
     let role = role::of(step, &about).map_err(|problem| vec![problem])?;
     let mut problems = role::keys(step, role, &about);
     problems.extend(parameters::check(&variants, &about));
-    problems.extend(device::check(step, role, &about));
     problems.extend(fan::role(step, role, &about));
     problems.extend(role_ports(step, role, &about));
     let tables = tables(step, role, steps, &mut problems);
-    stop(problems)?;
+    let beside = device::check(step, role, &about);
+    if !problems.is_empty() {
+        return Err([problems, beside].concat());
+    }
     let asked = Asked { step, others, tables, plugins: &mut plugins, said: Vec::new() };
-    match role {
+    let planned = match role {
         Role::Collector => collect(asked),
         Role::Validator => check(asked),
         Role::Transformer => transform(asked),
@@ -49,7 +51,8 @@ pub(crate) fn plan(step: &Step, steps: &Steps, plugins: &mut Describe<'_>) -> Re
         Role::Evaluator => evaluate(asked),
         Role::Sink => deliver::plan(asked, steps),
         Role::Trainer | Role::Predictor => train::plan(asked, steps),
-    }
+    };
+    Known::with(planned, beside)
 }
 
 /// What came of describing, at the place in the step's query that it names, or else at the step's plugin.
@@ -177,7 +180,7 @@ impl Asked<'_, '_> {
 
 pub(crate) fn known<const N: usize>(work: Work, given: [(&str, Given); N]) -> Known {
     let given = given.into_iter().map(|(name, given)| (port(name), given)).collect();
-    Known { work, given, reads: Vec::new(), training: None, root: None }
+    Known { work, given, reads: Vec::new(), training: None, root: None, beside: Vec::new() }
 }
 
 fn collect(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
@@ -219,7 +222,7 @@ fn transform(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
         |output: &types::Output| (output.name.clone(), Given::table(output.columns.clone(), rows(&output.rows)));
     let given = descriptor.outputs.iter().map(given).collect();
     let work = Work::Transform { plugin, inputs: inputs.clone() };
-    Ok(Known { work, given, reads: Vec::new(), training: None, root: None })
+    Ok(Known { work, given, reads: Vec::new(), training: None, root: None, beside: Vec::new() })
 }
 
 /// Described once, with the port `rows`: one state must suit every input, so all have the columns that it is fitted on.
@@ -264,7 +267,7 @@ fn fit(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec<Problem>> {
     let reads = wiring::reads(&descriptor, "rows").to_vec();
     let names = reads.iter().map(|field| field.name.clone()).collect();
     let work = Work::Fit { plugin, fit: step.fit.clone(), inputs: step.inputs.clone(), reads: names };
-    Ok(Known { work, given, reads, training: None, root: None })
+    Ok(Known { work, given, reads, training: None, root: None, beside: Vec::new() })
 }
 
 /// `fit` is there if and only if the plugin learns; and no input may hide the state.

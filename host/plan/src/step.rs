@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Budget, Candidate, Chosen, Condition, Device, Digest, EndpointName, Field, Leniency, Limits, ModelName, OutputRef,
-    PipelineName, PluginName, Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName, TableRef,
+    Budget, Candidate, Chosen, Condition, Device, DeviceChoice, Digest, EndpointName, Field, Leniency, Limits,
+    ModelName, OutputRef, PipelineName, PluginName, Pool, PortName, ProjectName, Purpose, Requirement, Retry, StepName,
+    TableRef,
 };
 
 /// A pipeline, ready to run. Stored as a blob with each run: fields are only ever added, with a default.
@@ -32,6 +33,9 @@ pub struct PlannedStep {
     /// Where its tensors are computed.
     #[serde(default)]
     pub device: Device,
+    /// What the pipeline says of that, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_asked: Option<DeviceChoice>,
     /// What the step may reach; paths are relative to the project's folder.
     pub grants: types::Grants,
     /// The ports it gives, with their columns where it gives tables.

@@ -15,12 +15,23 @@ pub use call::{
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use types::{Digest, Fault, Record, RunId, SavedFile, StepCommit, TableRef, TenantId};
+use types::{Digest, Fault, Receipt, Record, RunId, SavedFile, StepCommit, TableRef, TenantId};
 
 /// Carries out one attempt in a worker of the tenant. Blocks until it ends; a deadline or a cancellation ends it.
 pub trait StepRunner: Send + Sync {
-    /// The answer and what it cost. Whatever the guest does, this returns soon after the call's wall limit.
+    /// The answer and what it cost. Whatever the guest does, this returns soon after the call's wall limit, and what the server itself
+    /// takes meanwhile to write down what it says.
     fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome;
+
+    /// Does what the host does itself for a step, on this thread, once it is an attempt's turn. Says what that took of the tenant's, or
+    /// why it was not done.
+    fn host_work(
+        &self,
+        tenant: &TenantId,
+        turn: &Turn,
+        watch: &dyn Watch,
+        work: Box<dyn FnOnce() + '_>,
+    ) -> Result<Receipt, Fault>;
 }
 
 /// Hears what an attempt says while it runs, and is asked whether to go on.

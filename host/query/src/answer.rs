@@ -212,6 +212,10 @@ fn schema_of(text: &Text<'_>, plan: &LogicalPlan) -> Result<Schema, Error> {
         };
         fields.push(Field { name, data_type, nullable: field.is_nullable() });
     }
+    if fields.is_empty() {
+        let refused = Error::text(text, text.first(), "the answer has no columns".to_owned());
+        return Err(refused.hinted("name them after `select`, or take all with `*`"));
+    }
     let schema = Schema { fields };
     data::check_schema(&schema).map_err(|error| Error::text(text, text.first(), error.to_string()))?;
     Ok(schema)

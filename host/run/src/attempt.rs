@@ -8,7 +8,7 @@ use crate::view::turn_page;
 use crate::{CancelToken, Dispatcher, Observer, RunEvent, chosen, findings, source};
 use crate::{Ended, Event};
 use plan::{PlannedStep, Work};
-use ports::{Answer, Call, Page, SourceState, Task, Watch, Watched};
+use ports::{Answer, Call, Page, SourceState, Task, Turn, Watch, Watched};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +78,26 @@ impl Trial<'_> {
     pub(crate) fn end(&self, result: Result<Outputs, Fault>, receipt: Receipt) {
         let ended = Ended { step: self.step.name.clone(), attempt: self.attempt, result, receipt };
         self.send(Event::Ended(Box::new(ended)));
+    }
+
+    /// Does what is the host's own work once it is the step's turn; what that gave, whatever happens, and what it took.
+    pub(crate) fn by_host<T>(
+        &self,
+        turn: &Turn,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> (Result<T, Fault>, Receipt) {
+        let named = |fault: Fault| Fault { message: format!("{}: {}", who(&self.step), fault.message), ..fault };
+        let mut given = None;
+        let took = catch_unwind(AssertUnwindSafe(|| {
+            let work = Box::new(|| given = Some(work()));
+            self.dispatcher.runner.host_work(self.tenant, turn, self, work)
+        }));
+        let took = took.unwrap_or_else(|_| Err(Fault::host("the host panicked; this is a bug of ours")));
+        match (took, given) {
+            (Ok(receipt), Some(result)) => (result.map_err(cut), receipt),
+            (Ok(_), None) => (Err(named(Fault::host("its turn came, and nothing was done"))), Receipt::default()),
+            (Err(fault), _) => (Err(named(fault)), Receipt::default()),
+        }
     }
 
     /// Of the calls of `path`, if there are any, each takes the rows that the one before gave, and the last one is `call`.
@@ -173,7 +193,7 @@ impl Trial<'_> {
         Ok(())
     }
 
-    fn send(&self, event: Event) {
+    pub(crate) fn send(&self, event: Event) {
         // The loop outlives its attempts; if it is gone, so is the run of this process.
         let _ = self.events.send(event);
     }

@@ -355,7 +355,7 @@ impl Course {
                 turn.told.push(RunEvent::StepExpanded { step, items: labels });
                 self.plan = expanded(&self.stored.plan, &self.view);
             }
-            Err(fault) => self.fail(step, attempt, fault, Receipt::default(), now, turn),
+            Err(fault) => self.end(Ended { step, attempt, result: Err(fault), receipt: Receipt::default() }, now, turn),
         }
     }
 

@@ -3,14 +3,13 @@
 
 use crate::attempt::{Source, Trial};
 use crate::call::{call_for, who, wrong_input};
-use crate::course::{Course, Ended, Event, Now, Order, Turn, stands};
+use crate::course::{Course, Event, Now, Order, Turn, stands};
 use crate::crew::Crew;
 use crate::gather::{self, Part};
 use crate::scribe::Scribe;
 use crate::{CancelToken, Dispatcher, Driven, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -252,7 +251,7 @@ impl<'a> Drive<'a> {
         for order in orders {
             match order {
                 Order::Attempt { step, attempt } => self.attempt(&step, attempt, (turn, alone), crew, around)?,
-                Order::Split { step, attempt } => self.split(&step, attempt, crew)?,
+                Order::Split { step, attempt } => self.split(&step, attempt, turn, crew, around)?,
                 Order::WakeAt(at_us) => wake = Some(wake.map_or(at_us, |wake| wake.min(at_us))),
                 Order::Abandon => around.abandoned.store(true, Ordering::Relaxed),
                 Order::Return(state) => return Ok(Next::Return(state)),
@@ -287,10 +286,13 @@ impl<'a> Drive<'a> {
     {
         let step = self.planned(name)?;
         if let Work::Gather { parts, .. } = &step.work {
-            let parts = self.parts(name, parts);
-            self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
-                let result = gather::gather(step, &parts, tenant, blobs);
-                Event::Ended(Box::new(Ended { step: step.name.clone(), attempt, result, receipt: Receipt::default() }))
+            let (parts, turn_of) = (self.parts(name, parts), self.turn_of(&step));
+            let trial = self.trial(step, attempt, turn, None, around);
+            crew.give(move || {
+                let blobs = trial.dispatcher.blobs.as_ref();
+                let work = || gather::gather(&trial.step, &parts, trial.tenant, blobs);
+                let (result, receipt) = trial.by_host(&turn_of, work);
+                trial.end(result, receipt);
             });
             return Ok(());
         }
@@ -300,7 +302,28 @@ impl<'a> Drive<'a> {
         let (view, base, priority) = (self.course.view(), &stored.project_dir, stored.plan.priority);
         let called = call_for(&step, view, self.tenant, base, priority, cursor);
         let path = chosen::path_calls(&step, base, priority, view);
-        let trial = Trial {
+        let source = source.map(|(digest, state)| Source { digest, state: Mutex::new(state) });
+        let trial = self.trial(step, attempt, turn, source, around);
+        match called.and_then(|call| Ok((call, path?))) {
+            Ok((call, path)) if alone => trial.carry_out(&path, call),
+            Ok((call, path)) => crew.give(move || trial.carry_out(&path, call)),
+            Err(fault) => trial.end(Err(fault), Receipt::default()),
+        }
+        Ok(())
+    }
+
+    fn trial<'env>(
+        &self,
+        step: PlannedStep,
+        attempt: Attempt,
+        turn: u64,
+        source: Option<Source>,
+        around: Around<'env>,
+    ) -> Trial<'env>
+    where
+        'a: 'env,
+    {
+        Trial {
             dispatcher: self.dispatcher,
             tenant: self.tenant,
             run: self.run,
@@ -312,31 +335,34 @@ impl<'a> Drive<'a> {
             events: self.events.clone(),
             scribe: around.scribe,
             turn,
-            source: source.map(|(digest, state)| Source { digest, state: Mutex::new(state) }),
+            source,
             series: Mutex::default(),
-        };
-        match called.and_then(|call| Ok((call, path?))) {
-            Ok((call, path)) if alone => trial.carry_out(&path, call),
-            Ok((call, path)) => crew.give(move || trial.carry_out(&path, call)),
-            Err(fault) => trial.end(Err(fault), Receipt::default()),
         }
-        Ok(())
+    }
+
+    fn turn_of(&self, step: &PlannedStep) -> ports::Turn {
+        ports::Turn { priority: self.course.stored().plan.priority, pool: step.pool.clone() }
     }
 
     fn split<'scope, 'env: 'scope>(
         &self,
         name: &StepName,
         attempt: Attempt,
+        turn: u64,
         crew: &Crew<'scope, 'env>,
+        around: Around<'env>,
     ) -> Result<(), Fault>
     where
         'a: 'env,
     {
         let step = self.planned(name)?;
-        let rows = self.rows(&step);
-        self.host_work(&step, attempt, crew, move |step, tenant, blobs| {
-            let result = rows.and_then(|rows| gather::split(step, &rows, tenant, blobs));
-            Event::Split { step: step.name.clone(), attempt, result }
+        let (rows, turn_of) = (self.rows(&step), self.turn_of(&step));
+        let trial = self.trial(step, attempt, turn, None, around);
+        crew.give(move || {
+            let blobs = trial.dispatcher.blobs.as_ref();
+            let work = || gather::split(&trial.step, &rows?, trial.tenant, blobs);
+            let (result, _) = trial.by_host(&turn_of, work);
+            trial.send(Event::Split { step: trial.step.name.clone(), attempt, result });
         });
         Ok(())
     }
@@ -349,29 +375,6 @@ impl<'a> Drive<'a> {
             Some(Artifact::Table(table)) => Ok(table.clone()),
             other => Err(wrong_input(step, of, "a table", other)),
         }
-    }
-
-    /// What the server does itself and takes its time for; the loop hears of an end whatever happens.
-    fn host_work<'scope, 'env: 'scope>(
-        &self,
-        step: &PlannedStep,
-        attempt: Attempt,
-        crew: &Crew<'scope, 'env>,
-        work: impl FnOnce(&PlannedStep, &TenantId, &dyn ports::Blobs) -> Event + Send + 'scope,
-    ) where
-        'a: 'env,
-    {
-        let (step, events, tenant, blobs) = (step.clone(), self.events.clone(), self.tenant, &self.dispatcher.blobs);
-        crew.give(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| work(&step, tenant, blobs.as_ref())));
-            let panicked = |_| {
-                let result = Err(Fault::host(format!("{}: the host panicked; this is a bug of ours", who(&step))));
-                let step = step.name.clone();
-                Event::Ended(Box::new(Ended { step, attempt, result, receipt: Receipt::default() }))
-            };
-            // The loop outlives its threads.
-            let _ = events.send(ended.unwrap_or_else(panicked));
-        });
     }
 
     /// What the items of a step gave.

@@ -1,5 +1,6 @@
 //! A step with several items: its rows -> one table an item, and the items' outputs -> its own. On a thread of its own, in
-//! the server: what is read and written is bounded by the step's `limits.output`.
+//! the server, when it is an attempt's turn (`ports::StepRunner::host_work`): what is read and written is bounded by the step's
+//! `limits.output`.
 
 use crate::call::who;
 use crate::outputs::Outputs;

@@ -1,7 +1,7 @@
 //! Component bytes -> native code -> a plugin that can be called. One engine configuration for everything.
 
 use crate::bindings::EveryRole;
-use crate::state::State;
+use crate::state::{State, of_device};
 use std::path::Path;
 use types::{CONTRACT, Device, Fault, Interface, Role, of_contract};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
@@ -40,7 +40,7 @@ impl Sandbox {
 
     /// With the one configuration: no fuel, no epochs (a worker is killed at its deadline), no threads, pooled memories.
     pub fn on(device: Device) -> Result<Self, Fault> {
-        let device = tensors::Device::open(device).map_err(|error| Fault::invalid(error.to_string()))?;
+        let device = tensors::Device::open(device).map_err(|error| of_device(&error))?;
         let mut config = Config::new();
         config.wasm_component_model(true).concurrency_support(false).wasm_relaxed_simd(false);
         config.max_wasm_stack(STACK_BYTES_MAX);

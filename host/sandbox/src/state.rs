@@ -253,6 +253,20 @@ impl ResourceLimiter for State {
     }
 }
 
+/// After how long a device that was full may be asked again: whoever fills it has other work to end.
+const FULL_RETRY_MS: u64 = 10_000;
+
+/// Why nothing can be computed on a device, as the step's fault: one without memory may have some later.
+pub(crate) fn of_device(error: &tensors::Error) -> Fault {
+    match error {
+        tensors::Error::DeviceFull { .. } => {
+            Fault::new(FaultKind::Transient { retry_after_ms: FULL_RETRY_MS }, error.to_string())
+                .hinted("something else has the rest of it: let the steps that compute there share a `pool` of 1")
+        }
+        _ => Fault::invalid(error.to_string()),
+    }
+}
+
 /// Bytes that were measured, for a person.
 pub(crate) fn amount(bytes: u64) -> String {
     Quantity::Bytes(bytes).about()
@@ -304,6 +318,7 @@ impl From<tensors::Error> for Failure {
                 let kind = LimitKind::DeviceMemory.key().to_owned();
                 WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })
             }
+            tensors::Error::DeviceFull { .. } => WitError::Transient((error.to_string(), FULL_RETRY_MS)),
             tensors::Error::Device { .. } => WitError::Permanent(error.to_string()),
             tensors::Error::Native(reason) => WitError::Permanent(reason),
         })

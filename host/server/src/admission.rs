@@ -333,6 +333,22 @@ impl StepRunner for Admission {
     fn run(&self, tenant: &TenantId, call: &Call, watch: &dyn Watch) -> Outcome {
         self.queued(tenant, call, watch).unwrap_or_else(|fault| failed(call, fault))
     }
+
+    fn host_work(
+        &self,
+        tenant: &TenantId,
+        turn: &Turn,
+        watch: &dyn Watch,
+        work: Box<dyn FnOnce() + '_>,
+    ) -> Result<Receipt, Fault> {
+        self.store.entry(tenant)?;
+        let _slot = self.slot(tenant, turn, watch)?;
+        self.check(tenant)?;
+        let took = self.pool.host_work(tenant, turn, watch, work);
+        // A disk that does not take it loses what a crash would.
+        let _ = self.accounts.save(tenant, self.pool.cpu_us(tenant));
+        took
+    }
 }
 
 fn failed(call: &Call, mut fault: Fault) -> Outcome {

@@ -22,10 +22,9 @@
 //! A data folder may have come with a stranger's project, so it is not opened before its mark is known, and nothing in it is
 //! ever executed natively. The cache can be removed at any time: it is made again.
 
+use crate::owner::{self, Owner};
 use crate::{Options, marks, private};
-use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -48,8 +47,8 @@ pub struct Folder {
 pub enum LockedBy {
     /// Nobody had it; now we have.
     Us(Folder),
-    /// Another process, by its number.
-    Process(String),
+    /// Somebody else has it.
+    Another(Owner),
 }
 
 impl Folder {
@@ -70,22 +69,14 @@ impl Folder {
             .custom_flags(NOFOLLOW)
             .open(path)
             .map_err(io)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                private::assert_closed(data)?;
-                remove_scratch(data).map_err(io)?;
-                let is_new = marks::is_new(data).map_err(io)?;
-                lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;
-                lock.write_all(std::process::id().to_string().as_bytes()).map_err(io)?;
-                Ok(LockedBy::Us(Self { _lock: lock, is_new }))
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut owner = String::new();
-                lock.read_to_string(&mut owner).map_err(io)?;
-                Ok(LockedBy::Process(owner))
-            }
-            Err(error) => Err(io(error.into())),
+        if let Some(owner) = owner::take(&mut lock).map_err(io)? {
+            return Ok(LockedBy::Another(owner));
         }
+        private::assert_closed(data)?;
+        owner::sign(&mut lock).map_err(io)?;
+        remove_scratch(data).map_err(io)?;
+        let is_new = marks::is_new(data).map_err(io)?;
+        Ok(LockedBy::Us(Self { _lock: lock, is_new }))
     }
 
     /// Where the owner listens.

@@ -7,7 +7,10 @@ use plan::{Bounded, Described, Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use types::{Device, FaultKind, Field, Id, PipelineName, PluginName, PortName, Problem, Settings, StepName, TenantId};
+use types::{
+    Device, DeviceChoice, FaultKind, Field, Id, PipelineName, PluginName, PortName, Problem, Settings, StepName,
+    TenantId,
+};
 
 /// A pipeline that could run now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +39,9 @@ pub struct CheckedStep {
     /// Where its tensors are computed.
     #[serde(default)]
     pub device: Device,
+    /// What the pipeline says of that, if it does.
+    #[serde(default)]
+    pub device_asked: Option<DeviceChoice>,
     pub plugin: Option<PluginName>,
     /// Columns of its tables; none for what is no table.
     pub outputs: BTreeMap<PortName, usize>,
@@ -270,6 +276,7 @@ fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline
         step: step.name.clone(),
         work: step.work.name().to_owned(),
         device: step.device,
+        device_asked: step.device_asked,
         plugin: step.work.plugin().map(|plugin| plugin.name.clone()),
         outputs: step.outputs.iter().map(|(port, columns)| (port.clone(), columns.len())).collect(),
     });

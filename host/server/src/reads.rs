@@ -8,8 +8,9 @@ use run::Choice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Against, Artifact, Cause, Device, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef, PipelineName,
-    PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken, TenantId,
+    Against, Artifact, Cause, Device, DeviceChoice, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef,
+    PipelineName, PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken,
+    TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -118,6 +119,9 @@ pub struct StepDetail {
     /// Where its tensors are computed.
     #[serde(default)]
     pub device: Device,
+    /// What the pipeline says of that, if it does.
+    #[serde(default)]
+    pub device_asked: Option<DeviceChoice>,
     pub grants: Grants,
     pub inputs: Vec<StepInput>,
     /// `waiting`, `running`, `committed`, `failed`, `skipped`.
@@ -232,7 +236,7 @@ impl Server {
         Ok(registered)
     }
 
-    /// The first rows of a table that a step gave.
+    /// The first rows of a table that a step gave, for a person.
     pub fn rows(&self, tenant: &TenantId, run: RunId, output: &OutputRef, limit: u64) -> Result<TableRows, Error> {
         self.known(tenant)?;
         self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
@@ -248,7 +252,7 @@ impl Server {
         }
         let table =
             data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
-        let rows = data::json_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
+        let rows = data::shown_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
         Ok(TableRows { columns: reference.schema.fields.clone(), total: reference.rows, rows })
     }
 }
@@ -293,6 +297,7 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         seed: step.seed,
         limits: step.limits,
         device: step.device,
+        device_asked: step.device_asked,
         grants: step.grants.clone(),
         inputs: step.work.inputs().into_iter().map(input).collect(),
         state: state.to_owned(),

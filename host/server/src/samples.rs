@@ -28,6 +28,7 @@ fn step(text: &str, work: Work) -> PlannedStep {
         seed: 7,
         limits: Limits::DEFAULT,
         device: Default::default(),
+        device_asked: None,
         grants: Default::default(),
         outputs: BTreeMap::new(),
         when: Vec::new(),

@@ -170,6 +170,7 @@ impl Server {
     pub fn change_policy(&self, tenant: &TenantId, change: PolicyChange) -> Result<PolicyShown, Error> {
         let policy = changed(self.known(tenant)?.policy, change)?;
         self.record(InstallationRecord::PolicySet { tenant: tenant.clone(), policy, at_us: self.now_us() })?;
+        self.pool.narrow(tenant);
         self.policy(tenant)
     }
 
@@ -227,6 +228,8 @@ impl Server {
             let message = format!("tenant `{tenant}` is still at work and was suspended; delete it again in a moment");
             return Err(Error::Conflict(message));
         }
+        // What `gc` looked up of this tenant it must not do to another of the same name.
+        let _nobody_collects = crate::locked(&self.collecting);
         crate::locked(&self.endpoints).retain(|key, _| key.0 != *tenant);
         self.forget_series();
         self.pool.forget(tenant);

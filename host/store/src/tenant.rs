@@ -66,7 +66,7 @@ impl Tenant {
     }
 
     /// Returns when the records are on disk and in the index, or none of them is.
-    fn append(&self, folder: &Path, records: &[Record]) -> Result<()> {
+    pub(crate) fn append(&self, folder: &Path, records: &[Record]) -> Result<()> {
         let records = records.iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let bytes = records.iter().map(|record| record.json.len() + FRAME_OVERHEAD).sum();
         if bytes > BATCH_BYTES_MAX {

@@ -64,27 +64,35 @@ impl Tensor {
         centred.unary(Unary::Square)?.reduce(Reduction::Mean, along, true)
     }
 
+    /// The gradient is the softmax; where the logarithm is infinite, all of it goes to what is equal to it.
     pub(crate) fn log_sum_exp_beside(&self, dimension: usize) -> Result<Self, Error> {
-        let (top, powers) = self.powers(dimension)?;
-        let sum = powers.reduce(Reduction::Sum, Some(dimension as u32), true)?;
-        sum.unary(Unary::Log)?.binary(Binary::Add, &top)
+        let x = self.value.contiguous()?;
+        let y = log_sums(&x, dimension)?;
+        let kept = y.clone();
+        let back = pull(move |g| {
+            let powers = x.minus(&kept)?.exp()?;
+            g.times(&x.eq(&kept)?.choose(&powers.ones_like()?, &powers)?)
+        });
+        Ok(Self::result(y, [(self, back)]))
     }
 
+    /// The gradient is y (g - sum(g y)).
     pub(crate) fn softmax_beside(&self, dimension: usize) -> Result<Self, Error> {
-        let (_, powers) = self.powers(dimension)?;
-        let sum = powers.reduce(Reduction::Sum, Some(dimension as u32), true)?;
-        powers.binary(Binary::Div, &sum)
+        let x = self.value.contiguous()?;
+        let powers = x.minus(&x.largest(dimension)?)?.exp()?;
+        let y = powers.over(&powers.sum(dimension)?)?;
+        let kept = y.clone();
+        let back = pull(move |g| kept.times(&g.minus(&g.times(&kept)?.sum(dimension)?)?));
+        Ok(Self::result(y, [(self, back)]))
     }
 
+    /// The gradient is g - exp(y) sum(g).
     pub(crate) fn log_softmax_beside(&self, dimension: usize) -> Result<Self, Error> {
-        self.binary(Binary::Sub, &self.log_sum_exp_beside(dimension)?)
-    }
-
-    /// The largest along a dimension, of which no gradient is wanted, and exp(x - largest).
-    fn powers(&self, dimension: usize) -> Result<(Self, Self), Error> {
-        let top = Self::constant(self.value.contiguous()?.largest(dimension)?);
-        let powers = self.binary(Binary::Sub, &top)?.unary(Unary::Exp)?;
-        Ok((top, powers))
+        let x = self.value.contiguous()?;
+        let y = x.minus(&log_sums(&x, dimension)?)?;
+        let kept = y.clone();
+        let back = pull(move |g| g.minus(&kept.exp()?.times(&g.contiguous()?.sum(dimension)?)?));
+        Ok(Self::result(y, [(self, back)]))
     }
 
     /// (x - mean) / sqrt(variance + epsilon) over the last dimension.
@@ -123,6 +131,14 @@ pub(crate) fn compared(op: Comparison, a: &Array, b: &Array) -> Native<Array> {
         Comparison::Ge => a.ge(b),
     }?;
     mask.as_type(a.dtype())
+}
+
+/// log(sum(exp(x))) along a dimension, which keeps length 1. `x` has no gaps.
+pub(crate) fn log_sums(x: &Array, dimension: usize) -> Native<Array> {
+    let top = x.largest(dimension)?;
+    // What is taken off, so that exp does not overflow. The difference of infinities would be NaN: of those nothing is.
+    let off = top.minus(&top)?.eq(&zero(&top)?)?.choose(&top, &zeros_like(&top)?)?;
+    x.minus(&off)?.exp()?.sum(dimension)?.log()?.plus(&off)
 }
 
 /// 0 where x lies, of its type, for a kernel that broadcasts.

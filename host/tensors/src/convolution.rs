@@ -37,8 +37,11 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// None unless there is a place for the window, dilated, in the padded length.
+    /// None unless there is a place for the window, dilated, in the padded length, and something to lie under it.
     pub(crate) fn new(length: usize, size: usize, [stride, padding, dilation]: [u32; 3]) -> Option<Self> {
+        if length == 0 || dilation == 0 {
+            return None;
+        }
         let padded = (length as u64) + 2 * u64::from(padding);
         let reach = (size as u64).checked_sub(1)?.checked_mul(u64::from(dilation))? + 1;
         let room = padded.checked_sub(reach)?;
@@ -153,8 +156,9 @@ fn geometry(input: &[usize], kernels: &[usize], how: &Convolution) -> Result<Geo
         return Err(mismatch("groups that divide channels and outputs, and kernels of channels / groups".to_owned()));
     }
     let axis = |i: usize| {
-        Axis::new(input[2 + i], kernels[2 + i], [how.stride[i], how.padding[i], how.dilation[i]])
-            .ok_or_else(|| mismatch("a stride above 0, and kernels that fit into the padded input".to_owned()))
+        Axis::new(input[2 + i], kernels[2 + i], [how.stride[i], how.padding[i], how.dilation[i]]).ok_or_else(|| {
+            mismatch("a stride and a dilation above 0, and kernels that fit into the padded input".to_owned())
+        })
     };
     let (height, width) = if rank == 1 { (Axis::none(), axis(0)?) } else { (axis(0)?, axis(1)?) };
     let geometry = Geometry { images: input[0], channels, outputs: kernels[0], groups, height, width };

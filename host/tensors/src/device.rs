@@ -37,7 +37,10 @@ impl Device {
             // Of the GPUs that a worker's environment lets it see, there is one.
             types::Device::Cuda(_) => match candle_core::Device::new_cuda(0) {
                 Ok(native) => Ok(Self::beside(name, native)),
-                Err(error) => Err(Error::Device { name, reason: Error::from(error).to_string() }),
+                Err(error) => Err(match Error::from(error) {
+                    full @ Error::DeviceFull { .. } => full,
+                    error => Error::Device { name, reason: error.to_string() },
+                }),
             },
         }
     }

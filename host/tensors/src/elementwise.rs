@@ -3,6 +3,7 @@
 use crate::array::{Elements, Number, Real, array, by_real, by_type, pieces};
 use crate::graph::{Pull, pull, sum_to};
 use crate::native::{Array, Native};
+use crate::tensor::whole;
 use crate::{ElementType, Error, Tensor, beside, shape};
 use candle_core::DType;
 
@@ -121,9 +122,8 @@ impl Tensor {
     /// A number as an operand beside this one.
     pub(crate) fn scalar(&self, value: f64) -> Result<Self, Error> {
         let element_type = self.element_type();
-        let fits = value.fract() == 0.0 && value.abs() <= (1u64 << 53) as f64;
-        if element_type == ElementType::Int64 && !fits {
-            return Err(Error::invalid("right", format!("is {value}, expected a whole number beside an int64")));
+        if element_type == ElementType::Int64 {
+            whole("right", value)?;
         }
         Self::full(&[], element_type, value)?.on(&self.value.device())
     }

@@ -71,6 +71,9 @@ pub enum Error {
     /// The tensors of a device would take more of its memory than they may.
     #[error("tensors would take {used} bytes of the device, the limit is {limit}")]
     DeviceMemory { used: u64, limit: u64 },
+    /// The device itself has no memory left, whoever took it: its driver's words.
+    #[error("the device has no memory left: {reason}")]
+    DeviceFull { reason: String },
     /// A device that is not there, or whose driver refuses us.
     #[error("cannot compute on `{name}`: {reason}")]
     Device { name: types::Device, reason: String },
@@ -88,6 +91,45 @@ impl Error {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         // candle appends a backtrace in later lines if the environment asks for one.
-        Self::Native(error.to_string().lines().next().unwrap_or_default().to_owned())
+        let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+        match is_of_a_driver(&error) && OUT_OF_MEMORY.iter().any(|name| reason.contains(name)) {
+            true => Self::DeviceFull { reason },
+            false => Self::Native(reason),
+        }
+    }
+}
+
+/// What the libraries of a GPU call having no memory left. candle gives their errors as texts where it is built without them.
+const OUT_OF_MEMORY: [&str; 3] =
+    ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CURAND_STATUS_ALLOCATION_FAILED"];
+
+/// Whether a library of a GPU said it; other errors may hold a guest's words.
+fn is_of_a_driver(error: &candle_core::Error) -> bool {
+    use candle_core::Error::{Context, Cuda, WithBacktrace, WithPath};
+    match error {
+        Cuda(_) => true,
+        WithBacktrace { inner, .. } | WithPath { inner, .. } | Context { inner, .. } => is_of_a_driver(inner),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_memory_is_told_apart_from_a_mistake() {
+        let said = |words: &str| candle_core::Error::Cuda(words.into());
+        let full = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let expected = Error::DeviceFull { reason: full.to_owned() };
+        assert_eq!(Error::from(said(full)), expected);
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let traced = candle_core::Error::WithBacktrace { inner: Box::new(said(full)), backtrace };
+        assert_eq!(Error::from(traced), expected);
+        assert!(matches!(Error::from(said("CublasError(CUBLAS_STATUS_ALLOC_FAILED)")), Error::DeviceFull { .. }));
+        let broken = "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")";
+        assert_eq!(Error::from(said(broken)), Error::Native(broken.to_owned()));
+        let named = candle_core::Error::CannotFindTensor { path: "CUDA_ERROR_OUT_OF_MEMORY".to_owned() };
+        assert!(matches!(Error::from(named), Error::Native(_)), "a name is no driver's word");
     }
 }

@@ -317,8 +317,7 @@ fn cross_entropy_beside(logits: &Tensor, x: &Array, classes: &[usize]) -> Result
     let mask = mask.on(&x.device())?;
     // Chosen and not multiplied: logits of classes that are not allowed are often minus infinity.
     let chosen = mask.gt(&beside::zero(x)?)?.choose(x, &beside::zeros_like(x)?)?;
-    let top = x.largest(1)?;
-    let totals = x.minus(&top)?.exp()?.sum(1)?.log()?.plus(&top)?;
+    let totals = beside::log_sums(x, 1)?;
     let terms = totals.minus(&chosen.sum(1)?)?;
     let value = terms.sum(0)?.affine(1.0 / rows as f64, 0.0)?.reshape(())?;
     let x = x.clone();

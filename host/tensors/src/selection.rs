@@ -26,7 +26,7 @@ impl Tensor {
 
     fn taken(&self, dimension: usize, positions: &Tensor) -> Result<Self, Error> {
         let before = self.dims().to_vec();
-        positions.expect_positions("positions", before[dimension])?;
+        let checked = positions.positions("positions", before[dimension])?;
         let shape = [&before[..dimension], positions.dims(), &before[dimension + 1..]].concat();
         let shape = shape::within_limits(shape)?;
         if shape.contains(&0) {
@@ -35,10 +35,9 @@ impl Tensor {
         if self.is_beside() {
             return self.taken_beside(dimension, positions, &shape);
         }
-        let positions = positions.value.contiguous()?;
         let x = self.value.contiguous()?;
-        let value = by_type!(x, T => taken::<T>(&x, dimension, &positions, &shape))?;
-        let back = pull(move |g| by_real!(g, T => put::<T>(&before, dimension, &positions, g)));
+        let value = by_type!(x, T => taken::<T>(&x, dimension, &checked, &shape))?;
+        let back = pull(move |g| by_real!(g, T => put::<T>(&before, dimension, &checked, g)));
         Ok(Self::result(value, [(self, back)]))
     }
 
@@ -46,17 +45,14 @@ impl Tensor {
     pub fn gather(&self, dimension: u32, positions: &Tensor) -> Result<Self, Error> {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
         positions.expect_beside("gather", self.dims(), dimension)?;
-        positions.expect_positions("positions", self.dims()[dimension])?;
+        let checked = positions.positions("positions", self.dims()[dimension])?;
         if positions.is_vacant() {
             return Self::vacant(positions.dims(), &[self]);
         }
-        if self.is_beside() {
-            return Self::trip([self, positions], |[x, positions]| x.gather(dimension as u32, positions));
-        }
-        self.picked(positions.value.clone(), dimension)
+        Self::trip([self], |[x]| x.picked(checked, dimension))
     }
 
-    /// As [`Tensor::gather`], of positions that were checked or made here.
+    /// As [`Tensor::gather`] on the processors, of positions that were checked or made here.
     pub(crate) fn picked(&self, positions: Array, dimension: usize) -> Result<Self, Error> {
         let before = self.dims().to_vec();
         let x = self.value.contiguous()?;
@@ -79,7 +75,7 @@ impl Tensor {
         let dimension = shape::dimension("dimension", dimension, self.dims())?;
         values.expect_type("values", self.element_type())?;
         positions.expect_beside("scatter-add", self.dims(), dimension)?;
-        positions.expect_positions("positions", self.dims()[dimension])?;
+        let checked = positions.positions("positions", self.dims()[dimension])?;
         values.expect_shape("scatter-add", "values", positions.dims())?;
         if self.is_vacant() || positions.is_vacant() {
             let shape = self.dims().to_vec();
@@ -90,12 +86,12 @@ impl Tensor {
             let none = crate::graph::no_pull(&values.value);
             return Ok(Self::result(same, [(self, pull(|g| Ok(g.clone()))), (values, none)]));
         }
-        if self.is_beside() {
-            return Self::trip([self, positions, values], |[x, positions, values]| {
-                x.scatter_add(dimension as u32, positions, values)
-            });
-        }
-        let places = places(self.dims(), dimension, &positions.value)?;
+        Self::trip([self, values], |[x, values]| x.scattered(dimension, &checked, values))
+    }
+
+    /// As [`Tensor::scatter_add`] on the processors, of positions that were checked.
+    fn scattered(&self, dimension: usize, positions: &Array, values: &Tensor) -> Result<Self, Error> {
+        let places = places(self.dims(), dimension, positions)?;
         let x = self.value.contiguous()?;
         let value = by_type!(x, T => {
             added::<T>(Elements::<T>::of(&x)?.to_vec(), &values.value, &places).and_then(|made| array(made, x.dims()))
@@ -113,36 +109,32 @@ impl Tensor {
 
     /// Of int64 classes: 1 at the class, else 0, along a new last dimension. No gradient.
     pub fn one_hot(&self, classes: u32, element_type: ElementType) -> Result<Self, Error> {
-        self.expect_positions("tensor", classes as usize)?;
+        let checked = self.positions("tensor", classes as usize)?;
         let shape = shape::within_limits([self.dims(), &[classes as usize]].concat())?;
-        if self.is_beside() {
-            return Self::trip([self], |[x]| x.one_hot(classes, element_type));
-        }
-        let positions = self.value.contiguous()?;
-        let positions = Elements::<i64>::of(&positions)?;
+        let positions = Elements::<i64>::of(&checked)?;
         let value = by_type!(element_type, T => {
             let mut made = vec![T::default(); shape.iter().product()];
             let rows = made.chunks_exact_mut((classes as usize).max(1)).zip(&*positions);
             rows.for_each(|(row, &class)| row[class as usize] = T::ONE);
             array(made, &shape)
         })?;
-        Ok(Self::constant(value))
+        Self::constant(value).on(&self.value.device())
     }
 
-    /// Each int64, from 0 to below the length.
-    pub(crate) fn expect_positions(&self, name: &str, length: usize) -> Result<(), Error> {
+    /// Itself as positions: each int64, from 0 to below the length. Where the processors see them, without gaps.
+    fn positions(&self, name: &str, length: usize) -> Result<Array, Error> {
         if self.value.dtype() != DType::I64 {
             let reason = format!("is {}, expected int64; cast it", self.element_type());
             return Err(Error::invalid(name, reason));
         }
         if self.is_vacant() {
-            return Ok(());
+            return array(Vec::<i64>::new(), self.dims());
         }
         let positions = self.value.on(&Device::default())?.contiguous()?;
         let outside = Elements::<i64>::of(&positions)?.iter().copied().find(|&at| at < 0 || at as u64 >= length as u64);
         match outside {
             Some(at) => Err(Error::invalid(name, format!("holds {at}, expected 0 to below {length}"))),
-            None => Ok(()),
+            None => Ok(positions),
         }
     }
 

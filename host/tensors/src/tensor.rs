@@ -85,21 +85,28 @@ impl Tensor {
         Ok(Self::constant(value))
     }
 
-    /// Everywhere the same value; of int64 its nearest.
+    /// Everywhere the same value; of int64 a whole number below 2^53.
     pub fn full(shape: &[u32], element_type: ElementType, value: f64) -> Result<Self, Error> {
         let shape = shape::from_guest(shape)?;
         let value = match element_type {
             ElementType::Float32 => filled(value as f32, &shape),
             ElementType::Float64 => filled(value, &shape),
-            ElementType::Int64 => filled(value as i64, &shape),
+            ElementType::Int64 => filled(whole("value", value)?, &shape),
         }?;
         Ok(Self::constant(value))
     }
 
-    /// start, start + step, start + 2 step, ..: so many numbers.
+    /// start, start + step, start + 2 step, ..: so many numbers. Of int64 start and step are whole numbers below 2^53, and so is
+    /// the last one.
     pub fn arange(count: u32, element_type: ElementType, start: f64, step: f64) -> Result<Self, Error> {
         let shape = shape::from_guest(&[count])?;
         let numbers = (0..count).map(|i| start + f64::from(i) * step);
+        if element_type == ElementType::Int64 {
+            let last = start + f64::from(count.saturating_sub(1)) * step;
+            for (name, number) in [("start", start), ("step", step), ("count", last)] {
+                whole(name, number)?;
+            }
+        }
         let value = match element_type {
             ElementType::Float32 => array(numbers.map(|number| number as f32).collect(), &shape),
             ElementType::Float64 => array(numbers.collect(), &shape),
@@ -182,10 +189,17 @@ impl Tensor {
         bytes(&self.value)
     }
 
-    /// The one value of a tensor of one element.
+    /// The one value of a tensor of one element. An int64 that no float64 is, is an error.
     pub fn item(&self) -> Result<f64, Error> {
         self.expect_one("item")?;
         let one = self.value.on(&Device::default())?.contiguous()?;
+        if self.element_type() == ElementType::Int64 {
+            let number = Elements::<i64>::of(&one)?[0];
+            if i128::from(number) != number as f64 as i128 {
+                let reason = format!("holds {number}, which is no float64; read its bytes instead");
+                return Err(Error::invalid("tensor", reason));
+            }
+        }
         Ok(by_type!(one, T => Elements::<T>::of(&one)?[0].wide()))
     }
 
@@ -295,4 +309,12 @@ pub(crate) fn bytes(array: &Array) -> Result<Vec<u8>, Error> {
         elements.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
         Ok(bytes)
     })
+}
+
+/// An int64 that came as a float64: whole, and below 2^53, from where on it may have been another number.
+pub(crate) fn whole(name: &str, value: f64) -> Result<i64, Error> {
+    match value.fract() == 0.0 && value.abs() < (1u64 << 53) as f64 {
+        true => Ok(value as i64),
+        false => Err(Error::invalid(name, format!("is {value}, expected a whole number below 2^53 for int64"))),
+    }
 }

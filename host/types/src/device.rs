@@ -1,6 +1,6 @@
 //! Where a step's tensors are computed: what a pipeline asks for, what a policy allows, what a machine has.
 
-use crate::Problem;
+use crate::{Problem, nearest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -68,6 +68,18 @@ impl DeviceChoice {
             _ => Device::parse(text).map(Self::Device).map_err(|_| wrong(text, "`auto`, `cpu` or `cuda:0`")),
         }
     }
+
+    /// What whoever wrote this, which cannot be read, may have meant: `GPU0` is `cuda:0`.
+    pub fn meant(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let (word, digits) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_digit()).len());
+        let gpu = matches!(word.trim_end_matches([':', ' ', '-', '_']), "cuda" | "gpu" | "nvidia");
+        match gpu {
+            true if digits.is_empty() => Some(Self::Device(Device::Cuda(0))),
+            true => digits.parse().ok().map(|number| Self::Device(Device::Cuda(number))),
+            false => Self::parse(nearest(&text, ["auto", "cpu", "cuda:0"])?).ok(),
+        }
+    }
 }
 
 impl Default for DeviceChoice {
@@ -104,19 +116,32 @@ impl DeviceGrant {
 }
 
 impl Devices {
+    /// Why there is none beside the processors, if there is none.
+    pub fn lack(&self) -> Option<&'static str> {
+        match (self.built, self.found.is_empty()) {
+            (false, _) => Some("this `stepwell` was built without CUDA"),
+            (true, true) => Some("this machine has no GPU"),
+            (true, false) => None,
+        }
+    }
+
     /// An error that says what to do, unless a step can compute there.
     pub fn expect(&self, device: Device) -> Result<(), Problem> {
         if device == Device::Cpu || self.found.contains(&device) {
             return Ok(());
         }
+        let has = match self.lack() {
+            Some(lack) => lack.to_owned(),
+            None => {
+                let found: Vec<_> = self.found.iter().map(|found| format!("`{found}`")).collect();
+                format!("this machine has {}", found.join(", "))
+            }
+        };
         let otherwise = "say `device = \"auto\"` for a GPU where there is one and the processors elsewhere";
-        if !self.built {
-            let problem = Problem::new(format!("there is no `{device}`: this `stepwell` was built without CUDA"));
-            return Err(problem.hinted(format!("build it with `--features cuda` (docs/devices.md), or {otherwise}")));
-        }
-        let found: Vec<_> = self.found.iter().map(|found| format!("`{found}`")).collect();
-        let has = if found.is_empty() { "has no GPU".to_owned() } else { format!("has {}", found.join(", ")) };
-        Err(Problem::new(format!("there is no `{device}`: this machine {has}")).hinted(otherwise))
+        Err(Problem::new(format!("there is no `{device}`: {has}")).hinted(match self.built {
+            true => otherwise.to_owned(),
+            false => format!("build it with `--features cuda` (docs/devices.md), or {otherwise}"),
+        }))
     }
 }
 
@@ -197,6 +222,22 @@ mod tests {
             assert!(DeviceChoice::parse(wrong).is_err(), "{wrong}");
         }
         assert!(Device::parse("auto").is_err());
+        for (text, meant) in [
+            ("gpu", "cuda:0"),
+            ("cuda", "cuda:0"),
+            ("CUDA:0", "cuda:0"),
+            ("cuda0", "cuda:0"),
+            ("GPU 1", "cuda:1"),
+            ("cuda:01", "cuda:1"),
+            ("cdua:0", "cuda:0"),
+            ("CPU", "cpu"),
+            ("atuo", "auto"),
+        ] {
+            assert_eq!(DeviceChoice::meant(text).map(|device| device.to_string()).as_deref(), Some(meant), "{text}");
+        }
+        for beyond in ["", "0", "metal", "cuda:4294967296"] {
+            assert_eq!(DeviceChoice::meant(beyond), None, "{beyond}");
+        }
         assert_eq!(serde_json::to_value(Device::Cuda(1)).unwrap(), "cuda:1");
         assert_eq!(serde_json::from_str::<Device>("\"cpu\"").unwrap(), Device::default());
     }

@@ -82,13 +82,13 @@ impl<'a> Adoption<'a> {
         self.bounds.check()?;
         if let Some(bytes) = carried.get(&digest) {
             self.charge(bytes.len() as u64)?;
-            self.blobs.put(self.tenant, bytes)?;
+            self.bounds.ours(|| self.blobs.put(self.tenant, bytes))?;
             return Ok(bytes.len() as u64);
         }
         let file = self.scratch.join(digest.to_string());
         if let Ok(found) = symlink_metadata(&file) {
             self.charge(found.len())?;
-            self.blobs.adopt(self.tenant, &file, digest)?;
+            self.bounds.ours(|| self.blobs.adopt(self.tenant, &file, digest))?;
             let kept = self.size(digest)?;
             // A file that grew while it was taken over is not what was charged.
             return expect_bytes(&format!("file {}", digest.short()), found.len(), kept).map(|()| kept);

@@ -64,7 +64,12 @@ impl Ledger {
         ended.scheduling == QUICK
     }
 
-    /// CPU time of a tenant's workers so far.
+    /// The server itself did something for a tenant, which took so much CPU time.
+    pub(crate) fn charge(&self, tenant: &TenantId, cpu_us: u64) {
+        self.accounts().entry(tenant.clone()).or_default().spent_us += cpu_us;
+    }
+
+    /// CPU time of a tenant's workers so far, and what was charged.
     pub(crate) fn cpu_us(&self, tenant: &TenantId) -> u64 {
         let accounts = self.accounts();
         let Some(account) = accounts.get(tenant) else { return 0 };
@@ -124,11 +129,19 @@ fn is_scheduled(thread: i32, scheduling: i32) -> bool {
 }
 
 /// CPU time of all threads of a process so far; 0 once it is gone.
-#[expect(unsafe_code, reason = "rustix has no clock of another process, and `/proc` counts hundredths of a second")]
 pub(crate) fn cpu_us(process: u32) -> u64 {
     let Ok(process) = i32::try_from(process) else { return 0 };
     // What `clock_getcpuclockid` makes of a process, by the kernel's `MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)`.
-    let clock = (!process << 3) | 2;
+    clock_us((!process << 3) | 2)
+}
+
+/// CPU time of this thread so far.
+pub(crate) fn own_cpu_us() -> u64 {
+    clock_us(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+#[expect(unsafe_code, reason = "rustix has no clock of another process, and `/proc` counts hundredths of a second")]
+fn clock_us(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec`, which is ours, or nothing.
     let refused = unsafe { libc::clock_gettime(clock, &mut time) };

@@ -3,10 +3,10 @@
 
 use crate::adopt::Adoption;
 use crate::compiled::{self, Code};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
 use crate::metered::Metered;
-use crate::process::{Bounds, Process, memory_limit};
+use crate::process::{Bounds, Guest, Process, memory_limit};
 use crate::walls::{WallPolicy, Walls};
 use doors::{Authority, Keeper};
 use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
 
 /// A worker retires after so many attempts, however slim it is: what leaks in native libraries without taking memory stays small,
@@ -37,7 +37,7 @@ pub struct Layout {
     pub walls: WallPolicy,
 }
 
-/// What a tenant's steps may reach at most, as it is now.
+/// What a tenant's steps may reach at most, as it is now. It asks nothing of the pool.
 type Authorities = dyn Fn(&TenantId) -> Result<Authority, Fault> + Send + Sync;
 
 /// Whoever holds it compiles; the others wait and find it done.
@@ -97,6 +97,19 @@ impl Pool {
         self.ledger.forget(tenant);
     }
 
+    /// Ends the tenant's idle workers of devices that it may no longer use.
+    pub fn narrow(&self, tenant: &TenantId) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(idle) = idle.get_mut(tenant) {
+            idle.retain(|worker| self.admits(tenant, worker.device));
+        }
+    }
+
+    /// Whether the tenant's steps may compute there, as far as is known now.
+    fn admits(&self, tenant: &TenantId, device: Device) -> bool {
+        device == Device::Cpu || (self.authority)(tenant).is_ok_and(|authority| authority.policy.admits(device))
+    }
+
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         if self.walls.get().is_none() {
@@ -106,20 +119,20 @@ impl Pool {
         Ok(self.walls.get().cloned().unwrap_or_default())
     }
 
-    /// A warm worker of the tenant and device in which no other component ran, or a new one: one that was taken over natively is
-    /// worth nothing beyond what its own component was granted.
-    fn worker(&self, tenant: &TenantId, component: Digest, device: Device) -> Result<Process, Fault> {
+    /// A warm worker of the tenant and device in which no other guest ran, or a new one: one that was taken over natively is
+    /// worth nothing beyond what was granted then.
+    fn worker(&self, tenant: &TenantId, guest: Guest, device: Device) -> Result<Process, Fault> {
         let warm = || {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             let idle = idle.get_mut(tenant)?;
-            let fits =
-                |worker: &Process| worker.device == device && worker.guest.is_none_or(|guest| guest == component);
+            let is_its = |worker: &Process| worker.guest.as_ref().is_none_or(|own| *own == guest);
+            let fits = |worker: &Process| worker.device == device && is_its(worker);
             Some(idle.remove(idle.iter().rposition(fits)?))
         };
         // A warm worker may have died since: of an out-of-memory killer, or of a person.
         let alive = std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker));
         let mut worker = alive.map_or_else(|| self.fresh(tenant, device), Ok)?;
-        worker.guest = Some(component);
+        worker.guest = Some(guest);
         Ok(worker)
     }
 
@@ -139,6 +152,10 @@ impl Pool {
         }
         worker.sweep();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked under the lock: a policy that was narrowed meanwhile is seen here, or by `narrow` after it.
+        if !self.admits(tenant, worker.device) {
+            return;
+        }
         let idle = idle.entry(tenant.clone()).or_default();
         if idle.len() >= self.idle_max {
             idle.remove(0);
@@ -165,7 +182,7 @@ impl Pool {
         let mut worker = self.fresh(tenant, Device::Cpu)?;
         let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default(), COMPILE_LIMITS)?;
         self.ledger.begin(tenant, worker.id(), worker.cpu_us());
-        let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).0;
+        let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).answer;
         self.ledger.end(tenant, worker.id(), worker.cpu_us());
         let answer = answer.map_err(|mut fault| {
             fault.message = format!("compiling the plugin: {}", fault.message);
@@ -187,12 +204,13 @@ impl Pool {
         assignment: &Assignment,
         keeper: &mut Keeper,
         watch: &dyn Watch,
-    ) -> (Result<Answer, Fault>, Usage) {
+    ) -> Exchanged {
         worker.begin();
         let cancelled = || watch.cancelled();
         let bounds = Bounds::new(assignment.limits, worker.cpu_us(), &cancelled);
         let watch = &Metered::new(watch, assignment.limits);
-        let failed = |fault| (Err(fault), Usage::default());
+        let ended = |answer, usage| Exchanged { answer, usage, theirs: bounds.theirs() };
+        let failed = |fault| ended(Err(fault), Usage::default());
         if let Err(fault) = worker.send(&ToWorker::Assign { assignment: Box::new(assignment.clone()) }, &[]) {
             return failed(fault);
         }
@@ -200,14 +218,14 @@ impl Pool {
         loop {
             let heard = match worker.receive(&bounds) {
                 Ok((FromWorker::Answer { result: Ok(answer), usage }, body)) => match adoption.answer(&answer, &body) {
-                    Ok(()) => return (Ok(*answer), usage),
+                    Ok(()) => return ended(Ok(*answer), usage),
                     Err(fault) => Err(fault),
                 },
                 Ok((FromWorker::Answer { result: Err(fault), usage }, _)) => {
                     if is_the_servers_to_say(&fault.kind) {
                         worker.kill();
                     }
-                    return (Err(believed(fault)), usage);
+                    return ended(Err(believed(fault)), usage);
                 }
                 Ok((message, body)) => hear(worker, message, body, keeper, watch, &mut adoption, &bounds),
                 Err(fault) => Err(named(fault, assignment)),
@@ -233,16 +251,17 @@ impl Pool {
         };
         // Before there is a worker whose walls admit it.
         allowed(&authority, device)?;
-        let mut worker = self.worker(tenant, call.assignment.component, device)?;
+        let mut worker = self.worker(tenant, Guest::of(call), device)?;
         let (began, cpu_before) = (Instant::now(), worker.cpu_us());
         let limits = call.assignment.limits;
         let mut keeper = Keeper::new(call.grants.clone(), call.base.clone(), authority, limits)?;
         self.ledger.begin(tenant, worker.id(), cpu_before);
-        let (result, usage) = self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
+        let Exchanged { answer: result, usage, theirs } =
+            self.exchange(tenant, &mut worker, &call.assignment, &mut keeper, watch);
         let is_quick = self.ledger.end(tenant, worker.id(), worker.cpu_us());
-        let wall_us = began.elapsed().as_micros() as u64;
+        let wall = (began.elapsed(), theirs);
         let cpu_us = worker.cpu_us().saturating_sub(cpu_before);
-        let receipt = receipt(limits, wall_us, cpu_us, usage, keeper.used());
+        let receipt = receipt(limits, wall, cpu_us, usage, keeper.used());
         // A worker that failed for a reason of ours, died, or stays held back, is not used again.
         let fit = match &result {
             Ok(_) => true,
@@ -272,10 +291,25 @@ fn allowed(authority: &Authority, device: Device) -> Result<(), Fault> {
     crate::devices().expect(device).map_err(|problem| fault(FaultKind::Invalid, problem))
 }
 
-/// What the server measured, what the worker says, and what went through the doors.
-fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doors::Used) -> Receipt {
+/// What an exchange with a worker gave.
+struct Exchanged {
+    answer: Result<Answer, Fault>,
+    usage: Usage,
+    /// The part of its time that was the worker's.
+    theirs: Duration,
+}
+
+/// What the server measured, what the worker says, and what went through the doors. The time is all of it, and the part that the limit
+/// is about.
+fn receipt(
+    limits: Limits,
+    (wall, theirs): (Duration, Duration),
+    cpu_us: u64,
+    usage: Usage,
+    through: doors::Used,
+) -> Receipt {
     let used = Limits {
-        wall_ms: wall_us / 1000,
+        wall_ms: theirs.as_millis() as u64,
         cpu_ms: cpu_us / 1000,
         memory_bytes: usage.memory_bytes,
         guest_memory_bytes: usage.guest_memory_bytes,
@@ -291,7 +325,7 @@ fn receipt(limits: Limits, wall_us: u64, cpu_us: u64, usage: Usage, through: doo
         request_bytes: through.request_bytes,
     };
     Receipt {
-        wall_us,
+        wall_us: wall.as_micros() as u64,
         cpu_us,
         guest_memory_bytes: usage.guest_memory_bytes,
         guest_memory_limit: limits.guest_memory_bytes,
@@ -324,28 +358,25 @@ fn hear(
 ) -> Result<(), Fault> {
     match message {
         FromWorker::Say { event } => {
-            watch.hear(sandbox::tame(event));
+            bounds.ours(|| watch.hear(sandbox::tame(event)));
             Ok(())
         }
         FromWorker::Open { path } => match keeper.open(&path) {
             Ok(file) => worker.send_file(&ToWorker::Opened { fault: None }, &file),
             Err(fault) => worker.send(&ToWorker::Opened { fault: Some(theirs(fault)?) }, &[]),
         },
-        FromWorker::Ask { ask } => {
-            let patience = bounds.deadline.saturating_duration_since(Instant::now());
-            match keeper.answer(ask, body, patience, bounds.cancelled) {
-                Ok((told, _, Some(file))) => worker.send_file(&ToWorker::Told { result: Ok(told) }, &file),
-                Ok((told, body, None)) => worker.send(&ToWorker::Told { result: Ok(told) }, &body),
-                Err(fault) => worker.send(&ToWorker::Told { result: Err(theirs(fault)?) }, &[]),
-            }
-        }
+        FromWorker::Ask { ask } => match keeper.answer(ask, body, bounds.left(), bounds.cancelled) {
+            Ok((told, _, Some(file))) => worker.send_file(&ToWorker::Told { result: Ok(told) }, &file),
+            Ok((told, body, None)) => worker.send(&ToWorker::Told { result: Ok(told) }, &body),
+            Err(fault) => worker.send(&ToWorker::Told { result: Err(theirs(fault)?) }, &[]),
+        },
         FromWorker::Page { page } => {
             adoption.page(&page, &body)?;
-            done(worker, watch.page(page))
+            done(worker, bounds.ours(|| watch.page(page)))
         }
         FromWorker::Checkpoint => {
             adoption.checkpoint(body.len())?;
-            done(worker, watch.checkpoint(body))
+            done(worker, bounds.ours(|| watch.checkpoint(body)))
         }
         _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
     }
@@ -388,6 +419,21 @@ impl StepRunner for Pool {
             fault
         });
         Outcome { result, receipt }
+    }
+
+    /// At once: nobody takes turns here.
+    fn host_work(
+        &self,
+        tenant: &TenantId,
+        _: &ports::Turn,
+        _: &dyn Watch,
+        work: Box<dyn FnOnce() + '_>,
+    ) -> Result<Receipt, Fault> {
+        let (began, before_us) = (Instant::now(), ledger::own_cpu_us());
+        work();
+        let cpu_us = ledger::own_cpu_us().saturating_sub(before_us);
+        self.ledger.charge(tenant, cpu_us);
+        Ok(Receipt { wall_us: began.elapsed().as_micros() as u64, cpu_us, ..Receipt::default() })
     }
 }
 

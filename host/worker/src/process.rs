@@ -5,8 +5,10 @@ use crate::pool::Layout;
 use crate::walls::Walls;
 use crate::wire::{self, Inbox};
 use crate::{devices, ledger, memory};
+use ports::Call;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -15,7 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use types::{Device, Digest, Fault, FaultKind, LimitKind, Limits, Quantity};
+use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Quantity};
 
 /// How often the resident memory is looked at and a cancellation noticed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -25,6 +27,10 @@ const LOOK_CLOSELY: Duration = Duration::from_millis(100);
 const START_MAX: Duration = Duration::from_secs(30);
 /// For one message to a worker, however slowly it reads.
 const SEND_MAX: Duration = Duration::from_secs(10);
+/// What the server may take for itself while a worker waits for it, if the attempt's own limit is not longer.
+const OURS_MAX: Duration = Duration::from_secs(60);
+/// What takes less is the price of what a worker says: one that says much goes on computing meanwhile.
+const SLOW: Duration = Duration::from_millis(20);
 /// Resident memory that a limit does not count: page tables, the allocator's own rounding.
 const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
 
@@ -52,13 +58,32 @@ pub(crate) struct Process {
     pub(crate) attempts: u32,
     /// What it computes on, for life.
     pub(crate) device: Device,
-    /// The component whose code ran in it; none in one that is new.
-    pub(crate) guest: Option<Digest>,
+    /// Whose code ran in it; none in one that is new.
+    pub(crate) guest: Option<Guest>,
+}
+
+/// A component with what a step grants it. One that was taken over natively, by what it read for one, keeps its worker and gets
+/// nothing beyond that.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Guest {
+    component: Digest,
+    grants: Grants,
+    /// Where paths that are granted begin; none where nothing is granted.
+    base: Option<PathBuf>,
+}
+
+impl Guest {
+    pub(crate) fn of(call: &Call) -> Self {
+        let base = (call.grants != Grants::default()).then(|| call.base.clone());
+        Self { component: call.assignment.component, grants: call.grants.clone(), base }
+    }
 }
 
 /// What bounds one exchange with a worker.
 pub(crate) struct Bounds<'a> {
-    pub(crate) deadline: Instant,
+    began: Instant,
+    /// So much of the time since then was ours.
+    ours: Cell<Duration>,
     pub(crate) limits: Limits,
     /// Processor time of the worker when the exchange began.
     pub(crate) cpu_before_us: u64,
@@ -68,16 +93,46 @@ pub(crate) struct Bounds<'a> {
 impl<'a> Bounds<'a> {
     /// From now on, for a worker that has used so much processor time.
     pub(crate) fn new(limits: Limits, cpu_before_us: u64, cancelled: &'a dyn Fn() -> bool) -> Self {
-        let deadline = Instant::now() + Duration::from_millis(limits.wall_ms);
-        Self { deadline, limits, cpu_before_us, cancelled }
+        Self { began: Instant::now(), ours: Cell::default(), limits, cpu_before_us, cancelled }
+    }
+
+    fn wall(&self) -> Duration {
+        Duration::from_millis(self.limits.wall_ms)
+    }
+
+    /// What is left of the time that the limits give.
+    pub(crate) fn left(&self) -> Duration {
+        (self.began + self.wall() + self.ours.get()).saturating_duration_since(Instant::now())
+    }
+
+    /// Does something for which the worker has to wait. Where that is slow it is none of its doing: a disk may take as long as it likes,
+    /// and no guest is told that it was too slow.
+    pub(crate) fn ours<T>(&self, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        let took = began.elapsed();
+        if took >= SLOW {
+            self.ours.set(self.ours.get() + took);
+        }
+        done
+    }
+
+    /// How much of the time that is gone was the worker's.
+    pub(crate) fn theirs(&self) -> Duration {
+        self.began.elapsed().saturating_sub(self.ours.get())
     }
 
     /// Whether there is time left and nobody cancelled.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if Instant::now() >= self.deadline {
+        if self.left().is_zero() {
             let limit = LimitKind::Wall.quantity(self.limits.wall_ms);
             let message = format!("ran longer than its limit `wall` of {limit} and was stopped");
             return Err(Fault::limit(LimitKind::Wall, message));
+        }
+        if self.ours.get() > self.wall().max(OURS_MAX) {
+            let took = Quantity::Milliseconds(self.ours.get().as_millis() as u64).about();
+            let message = format!("waited {took} for this machine to write down what it said and gave");
+            return Err(Fault::host(message).hinted("look whether the disk of the data folder is well"));
         }
         match (self.cancelled)() {
             true => Err(Fault::new(FaultKind::Cancelled, "was cancelled")),
@@ -160,7 +215,7 @@ impl Process {
                 }
             }
             self.check(bounds)?;
-            let wait = bounds.deadline.saturating_duration_since(Instant::now()).min(LOOK);
+            let wait = bounds.left().min(LOOK);
             let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
             let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
             // An interrupted wait is only a shorter one.
@@ -376,6 +431,30 @@ mod tests {
             "{own:?}"
         );
         assert_eq!(Seen::of(""), Seen::default());
+    }
+
+    #[test]
+    fn what_is_ours_of_the_time_is_not_the_workers_and_has_an_end() {
+        let never = || false;
+        let bounds = Bounds::new(Limits { wall_ms: 90_000, ..Limits::DEFAULT }, 0, &never);
+        assert!(bounds.left() <= Duration::from_secs(90));
+        bounds.ours.set(Duration::from_secs(80));
+        assert!(bounds.left() > Duration::from_secs(160) && bounds.check().is_ok());
+        assert_eq!(bounds.theirs(), Duration::ZERO);
+        bounds.ours.set(Duration::from_secs(91));
+        let fault = bounds.check().unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Host, "{fault}");
+        assert!(fault.message.contains("waited 1.5 min for this machine"), "{fault}");
+        let quick = Bounds::new(Limits { wall_ms: 0, ..Limits::DEFAULT }, 0, &never);
+        let began = Instant::now();
+        quick.ours(|| ());
+        // A machine that stood still meanwhile was slow.
+        assert!(quick.ours.get().is_zero() || began.elapsed() >= SLOW, "what it says costs it time");
+        let short = Bounds::new(Limits { wall_ms: 60_000, ..Limits::DEFAULT }, 0, &never);
+        short.ours.set(OURS_MAX);
+        assert!(short.check().is_ok());
+        short.ours.set(OURS_MAX + Duration::from_millis(1));
+        assert_eq!(short.check().unwrap_err().kind, FaultKind::Host);
     }
 
     #[test]

@@ -33,8 +33,7 @@ struct Gbdt(Model);
 impl Trainer for Gbdt {
     fn train(training: &Training) -> Result<Trained> {
         let params = stepwell::params::<Params>()?.checked()?;
-        let label =
-            training.label.as_deref().ok_or_else(|| Error::invalid("label", "expected a label column, got none"))?;
+        let label = training.required_label()?;
         judgeable(&params, training.validation.is_some())?;
         let train = &training.train;
         let initial = training.initial.clone().map(|files| Model::load(&SavedFiles(files))).transpose()?;

@@ -89,6 +89,13 @@ impl Trainer for Kmeans {
         let params = stepwell::params::<Params>()?.checked()?;
         unlabelled(training.label.as_deref())?;
         let (features, weight) = (&training.features, training.weight.as_deref());
+        if params.clusters as u64 > training.train.rows() {
+            let (rows, clusters) = (training.train.rows(), params.clusters);
+            return Err(Error::invalid(
+                "clusters",
+                format!("expected at most one a row, of {rows} rows, got {clusters}"),
+            ));
+        }
         let moments = Moments::of(&training.train, features, weight)?;
         let width = features.len();
         let variances = (0..width).map(|column| moments.product(column, column) / moments.weight);

@@ -80,6 +80,9 @@ impl Scale {
             sum += value;
             count += 1.0;
         })?;
+        if count == 0.0 {
+            report::warn(format!("column `{column}` has no value to learn a scale from: it stays as it is"));
+        }
         let (mean, mut squares) = (sum / count, 0.0);
         rows.each_f64(column, |value| squares += (value - mean) * (value - mean))?;
         Self::of(column, count, mean, squares)
@@ -91,15 +94,13 @@ impl Scale {
             return Ok(Self { column: column.into(), mean: 0.0, scale: 1.0 });
         }
         let variance = squares / count;
+        if !mean.is_finite() || !variance.is_finite() {
+            let got = format!("expected a finite mean and variance, got {mean} and {variance}");
+            return Err(Error::invalid(column, got));
+        }
         // scikit-learn's bound: a variance that rounding alone can make is none.
         let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
         let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
-        if !mean.is_finite() || !scale.is_finite() {
-            return Err(Error::invalid(
-                column,
-                format!("expected finite values, got a mean of {mean} and a scale of {scale}"),
-            ));
-        }
         Ok(Self { column: column.into(), mean, scale })
     }
 }
@@ -166,6 +167,15 @@ mod tests {
     fn a_constant_or_empty_column_has_scale_one() {
         assert_eq!(scale(&[0.1; 7]).scale, 1.0);
         assert_eq!(scale(&[]), Scale { column: "a".into(), mean: 0.0, scale: 1.0 });
+    }
+
+    #[test]
+    fn what_no_float64_holds_is_refused() {
+        for values in [[1e160, -1e160], [f64::MAX, f64::MAX], [f64::NAN, 1.0], [f64::INFINITY, 1.0]] {
+            let mean = (values[0] + values[1]) / 2.0;
+            let squares = values.iter().map(|value| (value - mean).powi(2)).sum();
+            assert!(Scale::of("a", 2.0, mean, squares).is_err(), "{values:?}");
+        }
     }
 
     #[test]

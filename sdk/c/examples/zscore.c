@@ -45,7 +45,7 @@ static learnt learn(const char *name, const sw_column *x) {
     /* scikit-learn's bound: a variance that rounding alone can make is none. */
     double slack = values * mean * DBL_EPSILON;
     double scale = variance <= values * DBL_EPSILON * variance + slack * slack ? 1 : sqrt(variance);
-    if (!isfinite(mean) || !isfinite(scale))
+    if (!isfinite(mean) || !isfinite(variance))
         sw_invalid(name, "expected numbers of a finite mean and deviation to learn from");
     return (learnt){mean, scale};
 }

@@ -164,6 +164,19 @@ typedef struct {
 } contract_list_string_t;
 
 typedef struct {
+  stepwell_data_tables_column_t *ptr;
+  size_t len;
+} stepwell_data_tables_list_column_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    stepwell_data_tables_list_column_t ok;
+    stepwell_data_tables_error_t err;
+  } val;
+} stepwell_data_tables_result_list_column_error_t;
+
+typedef struct {
   bool is_err;
   union {
     stepwell_data_tables_own_table_t ok;
@@ -183,11 +196,6 @@ typedef struct {
     stepwell_data_tables_error_t err;
   } val;
 } stepwell_data_tables_result_own_table_writer_error_t;
-
-typedef struct {
-  stepwell_data_tables_column_t *ptr;
-  size_t len;
-} stepwell_data_tables_list_column_t;
 
 typedef struct {
   bool is_err;
@@ -1327,6 +1335,9 @@ extern uint64_t stepwell_data_tables_method_table_rows(stepwell_data_tables_borr
 // `length` rows of a column from row `offset`; fewer at the end, none beyond it. More than 32 MiB in one call is
 // `budget-exceeded` of kind `chunk`: read fewer rows.
 extern bool stepwell_data_tables_method_table_read(stepwell_data_tables_borrow_table_t self, contract_string_t *column, uint64_t offset, uint32_t length, stepwell_data_tables_column_t *ret, stepwell_data_tables_error_t *err);
+// `read` of several columns, in the order of their names: of few rows much quicker than a call each. More than 32 MiB
+// of them together is `budget-exceeded` of kind `chunk`.
+extern bool stepwell_data_tables_method_table_read_columns(stepwell_data_tables_borrow_table_t self, contract_list_string_t *columns, uint64_t offset, uint32_t length, stepwell_data_tables_list_column_t *ret, stepwell_data_tables_error_t *err);
 // These columns, in this order.
 extern bool stepwell_data_tables_method_table_select(stepwell_data_tables_borrow_table_t self, contract_list_string_t *columns, stepwell_data_tables_own_table_t *ret, stepwell_data_tables_error_t *err);
 // The rows at these positions, in this order; a position may come twice.
@@ -1415,9 +1426,9 @@ extern bool stepwell_data_query_columns(contract_string_t *sql, stepwell_data_qu
 extern bool stepwell_tensor_tensors_static_tensor_from_table(stepwell_tensor_tensors_borrow_table_t table, contract_list_string_t *columns, stepwell_tensor_tensors_element_type_t element_type, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Little-endian values, row-major, as many as the shape says. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_from_bytes(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, contract_list_u8_t *data, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// The same value everywhere. No gradient.
+// The same value everywhere; of int64 a whole number below 2^53. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_full(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, double value, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
-// start, start + step, start + 2 step, ..: so many numbers. No gradient.
+// start, start + step, start + 2 step, ..: so many numbers; of int64 they are whole and below 2^53. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_arange(uint32_t count, stepwell_tensor_tensors_element_type_t element_type, double start, double step, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
 // Standard normal, from a counter-based generator: the same seed gives the same numbers on any machine. No gradient.
 extern bool stepwell_tensor_tensors_static_tensor_normal(contract_list_u32_t *shape, stepwell_tensor_tensors_element_type_t element_type, uint64_t seed, stepwell_tensor_tensors_own_tensor_t *ret, stepwell_tensor_tensors_error_t *err);
@@ -1431,7 +1442,7 @@ extern void stepwell_tensor_tensors_method_tensor_shape(stepwell_tensor_tensors_
 extern stepwell_tensor_tensors_element_type_t stepwell_tensor_tensors_method_tensor_element_type(stepwell_tensor_tensors_borrow_tensor_t self);
 // Little-endian values, row-major; at most 32 MiB, take a `narrow` of more.
 extern bool stepwell_tensor_tensors_method_tensor_to_bytes(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_u8_t *ret, stepwell_tensor_tensors_error_t *err);
-// The one value of a tensor of one element.
+// The one value of a tensor of one element. An int64 that no float64 is, is `invalid-input`.
 extern bool stepwell_tensor_tensors_method_tensor_item(stepwell_tensor_tensors_borrow_tensor_t self, double *ret, stepwell_tensor_tensors_error_t *err);
 // The columns of a matrix [rows, columns] as a table of that many columns of its type, without passing through the guest.
 extern bool stepwell_tensor_tensors_method_tensor_to_table(stepwell_tensor_tensors_borrow_tensor_t self, contract_list_string_t *columns, stepwell_tensor_tensors_own_table_t *ret, stepwell_tensor_tensors_error_t *err);
@@ -1639,13 +1650,15 @@ void stepwell_data_tables_result_column_error_free(stepwell_data_tables_result_c
 
 void contract_list_string_free(contract_list_string_t *ptr);
 
+void stepwell_data_tables_list_column_free(stepwell_data_tables_list_column_t *ptr);
+
+void stepwell_data_tables_result_list_column_error_free(stepwell_data_tables_result_list_column_error_t *ptr);
+
 void stepwell_data_tables_result_own_table_error_free(stepwell_data_tables_result_own_table_error_t *ptr);
 
 void contract_list_u64_free(contract_list_u64_t *ptr);
 
 void stepwell_data_tables_result_own_table_writer_error_free(stepwell_data_tables_result_own_table_writer_error_t *ptr);
-
-void stepwell_data_tables_list_column_free(stepwell_data_tables_list_column_t *ptr);
 
 void stepwell_data_tables_result_void_error_free(stepwell_data_tables_result_void_error_t *ptr);
 

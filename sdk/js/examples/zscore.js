@@ -40,6 +40,6 @@ function learnt(name, column) {
     // scikit-learn's bound: a variance that rounding alone can make is none.
     const slack = count * mean * Number.EPSILON;
     const scale = variance <= count * Number.EPSILON * variance + slack * slack ? 1 : Math.sqrt(variance);
-    if (Number.isFinite(mean) && Number.isFinite(scale)) return { mean, scale };
+    if (Number.isFinite(mean) && Number.isFinite(variance)) return { mean, scale };
     throw new InvalidInput(name, "expected numbers of a finite mean and deviation to learn from");
 }

@@ -38,7 +38,7 @@ def learnt(name, column):
     # scikit-learn's bound: a variance that rounding alone can make is none.
     slack = count * mean * float_info.epsilon
     scale = 1.0 if variance <= count * float_info.epsilon * variance + slack * slack else sqrt(variance)
-    if not (isfinite(mean) and isfinite(scale)):
+    if not (isfinite(mean) and isfinite(variance)):
         raise InvalidInput(name, "expected numbers of a finite mean and deviation to learn from")
     return {"mean": mean, "scale": scale}
 

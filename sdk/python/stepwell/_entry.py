@@ -10,9 +10,9 @@ import importlib
 import json
 import sys
 
-from . import _doors, _wit, host, rowwise
+from . import _crossing, _doors, _wit, host, rowwise
 from .columns import parse
-from .errors import Permanent, StepError
+from .errors import InvalidInput, Permanent, ShapeMismatch, StepError
 from .roles import ROLES, Model as SinkModel, Page, Receipt, Training, learns
 from .table import lift, lower, lower_pieces
 
@@ -64,9 +64,9 @@ def _exported(function):
     def guarded(*arguments):
         _settle()
         try:
-            return function(*arguments)
+            return _crossing.result(function(*arguments))
         except StepError as error:
-            raise _wit.error(error) from None
+            raise _wit.error(_placed(error) if error.of_host else error) from None
         except _wit.Err:
             raise
         except BaseException as error:  # Also `sys.exit`: a step returns or fails, it does not leave.
@@ -76,14 +76,28 @@ def _exported(function):
 
 
 def _described(error):
-    """`ZeroDivisionError: division by zero (roundness.py, line 12)`: the deepest line that is the user's own."""
+    """`ZeroDivisionError: division by zero (roundness.py, line 12)`."""
+    return _with_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, error)
+
+
+def _placed(error):
+    """The same of the host, with the line that asked for it: where people read, not in what programs compare."""
+    if isinstance(error, InvalidInput):
+        return InvalidInput(error.name, _with_line(error.reason, error))
+    if isinstance(error, ShapeMismatch):
+        return ShapeMismatch(error.operation, error.expected, _with_line(error.got, error))
+    return Permanent(_with_line(str(error), error)) if isinstance(error, Permanent) else error
+
+
+def _with_line(text, error):
+    """With the deepest line that is the user's own, at the end of the text's first line."""
     line, frame = None, error.__traceback__
     while frame:
         if frame.tb_frame.f_code.co_filename == _plugin["source"]:
             line = frame.tb_lineno
         frame = frame.tb_next
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{text} ({_plugin['file']}, line {line})" if line else text
+    first, newline, rest = text.partition("\n")
+    return f"{first} ({_plugin['file']}, line {line}){newline}{rest}" if line else text
 
 
 def _files(saved):

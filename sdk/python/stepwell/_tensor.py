@@ -12,11 +12,14 @@ UNARY = (
 ).split()
 BINARY = "add sub mul div maximum minimum pow".split()
 COMPARISONS = "eq ne lt le gt ge".split()
+ELEMENT_TYPES = ("float32", "float64", "int64")
 REDUCTIONS = "sum mean max min variance log_sum_exp".split()
 
 
 def element(name):
     """The contract's element type."""
+    if name not in ELEMENT_TYPES:
+        raise ValueError(f"`element_type`: expected one of {', '.join(ELEMENT_TYPES)}, got {name!r}")
     return _wit.need("tensors").ElementType[name.upper()]
 
 
@@ -25,21 +28,17 @@ def wrap(function, *arguments):
     return Tensor(_wit.call(function, *arguments))
 
 
-def handle(tensor):
-    """What the host calls a tensor, or None for none."""
-    return None if tensor is None else tensor._handle
-
-
 def full(shape, value, element_type="float32"):
     """One value everywhere."""
-    return wrap(_wit.need("tensors").Tensor.full, list(shape), element(element_type), float(value))
+    return wrap(_wit.need("tensors").Tensor.full, shape, element(element_type), value)
 
 
 class Tensor:
     """At most 8 dimensions of float32, float64 or int64. Immutable; made by `tensor`, `full`, `normal` and their like.
 
     `+ - * / ** @` and comparisons take a tensor or a number; a comparison gives 1 where it holds, else 0. `x[1:3, ..., None]`
-    is NumPy's, with int64 tensors and lists of positions; there are no masks: `x.select(condition, otherwise)`, or multiply.
+    is NumPy's, with int64 tensors and lists of positions, several of which are taken point by point: `x[[0, 1], [2, 3]]` has
+    two elements, and they must have one shape. There are no masks: `x.select(condition, otherwise)`, or multiply.
     """
 
     __slots__ = ("_handle",)
@@ -84,8 +83,9 @@ class Tensor:
 
     def item(self):
         """The one value of a tensor of one element."""
-        value = _wit.call(self._handle.item)
-        return int(value) if self.type == "int64" else value
+        if self.type == "int64" and all(length == 1 for length in self.shape):
+            return self.values()[0]  # A float64, as which `item` gives it, does not hold all of them.
+        return _wit.call(self._handle.item)
 
     def values(self):
         """All values, row by row, as an `array.array`. The bytes come into the step, at most 32 MiB."""
@@ -102,7 +102,7 @@ class Tensor:
 
     def to_table(self, columns):
         """The columns of a matrix under these names."""
-        return lift(_wit.call(self._handle.to_table, list(columns)))
+        return lift(_wit.call(self._handle.to_table, columns))
 
     def __getitem__(self, index):
         return _index.get(self, index)
@@ -117,18 +117,23 @@ class Tensor:
         return full([], other, self.type).pow(self)
 
     def __matmul__(self, other):
-        return wrap(self._handle.matmul, other._handle)
+        return wrap(self._handle.matmul, other)
 
     matmul = __matmul__
 
     def _dimension(self, dimension):
-        return dimension if dimension >= 0 else dimension + len(self.shape)
+        if not isinstance(dimension, int) or dimension >= 0:
+            return dimension
+        rank = len(self.shape)
+        if dimension < -rank:
+            raise IndexError(f"`dimension`: expected -{rank} to {rank - 1}, got {dimension}")
+        return dimension + rank
 
     def select(self, condition, otherwise):
         """This where `condition` is not 0, else `otherwise`, a tensor or a number."""
         if not isinstance(otherwise, Tensor):
             otherwise = full([], otherwise, self.type)
-        return wrap(self._handle.select, condition._handle, otherwise._handle)
+        return wrap(self._handle.select, condition, otherwise)
 
     def clamp(self, low=None, high=None):
         """At least `low` and at most `high`."""
@@ -136,18 +141,18 @@ class Tensor:
 
     def leaky_relu(self, slope=0.01):
         """x where it is above 0, else slope x."""
-        return wrap(self._handle.leaky_relu, float(slope))
+        return wrap(self._handle.leaky_relu, slope)
 
     def linear(self, weights, bias=None):
         """`self @ weights + bias`, in one pass. Weights are [inputs, outputs]."""
-        return wrap(self._handle.linear, weights._handle, handle(bias))
+        return wrap(self._handle.linear, weights, bias)
 
     def convolve(self, kernels, bias=None, stride=1, padding=0, dilation=1, groups=1):
         """[batch, channels, length] with kernels [outputs, channels / groups, size], or the same of images. A number stands
         for every dimension."""
         rank = len(kernels.shape) - 2
         how = _wit.need("tensors").Convolution(_each(stride, rank), _each(padding, rank), _each(dilation, rank), groups)
-        return wrap(self._handle.convolve, kernels._handle, handle(bias), how)
+        return wrap(self._handle.convolve, kernels, bias, how)
 
     def max_pool(self, size, stride=None, padding=0):
         """The largest of each window of [batch, channels, length] or of images. The stride is the size if not given."""
@@ -164,7 +169,7 @@ class Tensor:
 
     def layer_norm(self, weight=None, bias=None, epsilon=1e-5):
         """(x - mean) / sqrt(variance + epsilon) over the last dimension, times `weight`, plus `bias`."""
-        return wrap(self._handle.layer_norm, handle(weight), handle(bias), epsilon)
+        return wrap(self._handle.layer_norm, weight, bias, epsilon)
 
     def dropout(self, probability, seed):
         """Each element with this probability 0, else divided by 1 - probability. For training only."""
@@ -192,8 +197,10 @@ class Tensor:
 
     def reshape(self, *shape):
         """The same values in another shape, of which one length may be -1."""
-        shape = list(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else list(shape)
-        if -1 in shape:
+        shape = list(shape[0]) if len(shape) == 1 and hasattr(shape[0], "__iter__") else list(shape)
+        if shape.count(-1) > 1:
+            raise ValueError(f"`shape`: expected -1 once, got {shape}")
+        if -1 in shape and all(isinstance(length, int) for length in shape):
             count, rest = 1, 1
             for length in self.shape:
                 count *= length
@@ -212,7 +219,7 @@ class Tensor:
 
     def broadcast_to(self, *shape):
         """Repeated to a larger shape."""
-        return wrap(self._handle.broadcast_to, list(shape))
+        return wrap(self._handle.broadcast_to, shape)
 
     def flip(self, dimension):
         """Backwards along a dimension."""
@@ -224,20 +231,20 @@ class Tensor:
 
     def index_select(self, dimension, positions):
         """The elements at these positions, a list, along a dimension."""
-        return wrap(self._handle.index_select, self._dimension(dimension), list(positions))
+        return wrap(self._handle.index_select, self._dimension(dimension), positions)
 
     def take(self, dimension, positions):
         """The elements at an int64 tensor's positions along a dimension, which the positions' shape replaces: rows of a
         batch; of a matrix along dimension 0, an embedding."""
-        return wrap(self._handle.take, self._dimension(dimension), positions._handle)
+        return wrap(self._handle.take, self._dimension(dimension), positions)
 
     def gather(self, dimension, positions):
         """Where the result has index i along a dimension, this has index `positions[.., i, ..]`."""
-        return wrap(self._handle.gather, self._dimension(dimension), positions._handle)
+        return wrap(self._handle.gather, self._dimension(dimension), positions)
 
     def scatter_add(self, dimension, positions, values):
         """Adds each of `values` where its position points along a dimension."""
-        return wrap(self._handle.scatter_add, self._dimension(dimension), positions._handle, values._handle)
+        return wrap(self._handle.scatter_add, self._dimension(dimension), positions, values)
 
     def one_hot(self, classes, element_type="float32"):
         """Of int64 classes: 1 at the class, else 0, along a new last dimension."""
@@ -249,7 +256,7 @@ class Tensor:
 
 
 def _each(number, rank):
-    return [number] * rank if isinstance(number, int) else list(number)
+    return [number] * rank if isinstance(number, int) else number
 
 
 def _case(kind, name):
@@ -272,8 +279,8 @@ def _pair(kind, name, function):
 
     def method(self, other):
         if isinstance(other, Tensor):
-            return wrap(getattr(self._handle, function), case, other._handle)
-        return wrap(getattr(self._handle, scalar), case, float(other))
+            return wrap(getattr(self._handle, function), case, other)
+        return wrap(getattr(self._handle, scalar), case, other)
 
     method.__doc__ = f"`{name}` of this and a tensor or a number, element by element."
     return method

@@ -1,7 +1,7 @@
 """Gradients and what uses them: variables, optimisers, losses, learning rates. Use it as `stepwell.tensor`."""
 
 from . import _wit
-from ._tensor import Tensor, handle, wrap
+from ._tensor import Tensor, wrap
 
 
 class Variable:
@@ -12,7 +12,10 @@ class Variable:
 
     def __init__(self, name, initial):
         self.name = name
-        self._handle = _wit.call(_wit.need("training").Variable.create, name, initial._handle)
+        self._handle = _wit.call(_wit.need("training").Variable.create, name, initial)
+
+    def __repr__(self):
+        return f"Variable({self.name!r})"
 
     def value(self):
         """The current value, as a tensor that gradients flow through."""
@@ -20,7 +23,7 @@ class Variable:
 
     def set(self, value):
         """Replaces the value."""
-        _wit.call(self._handle.set, value._handle)
+        _wit.call(self._handle.set, value)
 
 
 class Optimiser:
@@ -29,15 +32,15 @@ class Optimiser:
     __slots__ = ("_handle",)
 
     def __init__(self, method, variables):
-        self._handle = _wit.call(_wit.need("training").Optimiser.create, method, [each._handle for each in variables])
+        self._handle = _wit.call(_wit.need("training").Optimiser.create, method, variables)
 
     def step(self, loss, learning_rate, clip_norm=None):
         """One step back from a loss of one element; returns the norm of all gradients together, before clipping."""
-        return _wit.call(self._handle.step, loss._handle, learning_rate, clip_norm)
+        return _wit.call(self._handle.step, loss, learning_rate, clip_norm)
 
     def apply(self, gradients, learning_rate, clip_norm=None):
         """As `step`, with gradients that are there already, one a variable."""
-        return _wit.call(self._handle.apply, [each._handle for each in gradients], learning_rate, clip_norm)
+        return _wit.call(self._handle.apply, gradients, learning_rate, clip_norm)
 
     def save(self):
         """What it remembers, as tensors by name: with the variables' values, a checkpoint."""
@@ -45,7 +48,7 @@ class Optimiser:
 
     def restore(self, state):
         """Takes back what `save` of an optimiser of the same method and variables gave."""
-        _wit.call(self._handle.restore, [(name, each._handle) for name, each in state.items()])
+        _wit.call(self._handle.restore, state.items())
 
 
 def sgd(variables, momentum=0.0, nesterov=False, weight_decay=0.0):
@@ -62,23 +65,23 @@ def adamw(variables, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
 
 def gradients(loss, variables):
     """The gradient of a loss of one element by each variable."""
-    found = _wit.call(_wit.need("training").gradients, loss._handle, [each._handle for each in variables])
+    found = _wit.call(_wit.need("training").gradients, loss, variables)
     return [Tensor(held) for held in found]
 
 
 def binary_cross_entropy(logits, targets, weights=None):
     """Mean of log(1 + exp(x)) - x y, weighted."""
-    return wrap(_wit.need("training").binary_cross_entropy, logits._handle, targets._handle, handle(weights))
+    return wrap(_wit.need("training").binary_cross_entropy, logits, targets, weights)
 
 
 def cross_entropy(logits, targets):
     """Mean over rows of -log-softmax(logits) at `targets`, class positions as int64 or as whole numbers."""
-    return wrap(_wit.need("training").cross_entropy, logits._handle, targets._handle)
+    return wrap(_wit.need("training").cross_entropy, logits, targets)
 
 
 def _regression(distance, predictions, targets, weights):
     function = _wit.need("training").regression_loss
-    return wrap(function, distance, predictions._handle, targets._handle, handle(weights))
+    return wrap(function, distance, predictions, targets, weights)
 
 
 def mean_squared_error(predictions, targets, weights=None):

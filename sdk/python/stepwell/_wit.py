@@ -6,6 +6,7 @@ only the interfaces that the step's source names, so each may be missing; `need`
 
 import importlib
 
+from . import _crossing
 from .columns import Type
 from .errors import BudgetExceeded, Cancelled, Denied, InvalidInput, Permanent, ShapeMismatch, StepError, Transient
 
@@ -62,11 +63,14 @@ def exports(name):
 
 
 def call(function, *arguments):
-    """Calls the host; its error comes as one of ours."""
+    """Calls the host; its error comes as one of ours. An argument that does not fit raises ValueError or TypeError."""
+    arguments = _crossing.arguments(function, arguments)
     try:
         return function(*arguments)
     except Err as error:
-        raise raised(error.value) from None
+        told = raised(error.value)
+        told.of_host = True
+        raise told from None
 
 
 def raised(value):

@@ -6,6 +6,8 @@ raised by the host, that case becomes the exception. Any other exception that le
 class StepError(Exception):
     """What every error of the contract is; catch it to handle them all."""
 
+    of_host = False
+
 
 class InvalidInput(StepError):
     """An argument, column or parameter that cannot be used. `reason` says what was expected and what was found, as a

@@ -51,7 +51,7 @@ def log(message, level="info"):
     """Adds a line to the step's log. `level` is debug, info, warn or error."""
     if _wit.inside:
         report = _wit.need("report")
-        report.log(report.Level[level.upper()], str(message))
+        _wit.call(report.log, report.Level[level.upper()], str(message))
     else:
         print(f"{level}: {message}", file=sys.stderr)
 
@@ -59,13 +59,13 @@ def log(message, level="info"):
 def progress(done, total=None):
     """Says how much is done, in the step's own unit."""
     if _wit.inside:
-        _wit.need("report").progress(done, total)
+        _wit.call(_wit.need("report").progress, done, total)
 
 
 def metric(name, value, index=0):
     """Records a point of a series, such as the loss at an epoch."""
     if _wit.inside:
-        _wit.need("report").metric(name, float(value), index)
+        _wit.call(_wit.need("report").metric, name, float(value), index)
 
 
 def save_checkpoint(state):

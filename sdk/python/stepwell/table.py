@@ -124,7 +124,7 @@ class Table:
         offset = min(offset, self._length)
         length = min(length, self._length - offset)
         local = {name: values[offset : offset + length] for name, values in self._local.items()}
-        return Table._of(dict(self._types), length, local, self._handle and self._handle.slice(offset, length))
+        return Table._of(dict(self._types), length, local, self._handle and _wit.call(self._handle.slice, offset, length))
 
     def chunks(self, rows=CHUNK_ROWS):
         """The table in consecutive pieces of at most so many rows; one piece without rows if there are none."""

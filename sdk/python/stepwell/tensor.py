@@ -35,12 +35,15 @@ def tensor(source, columns_or_shape=None, element_type="float32"):
     shape; or of nested lists, which have theirs."""
     make = _wit.need("tensors").Tensor
     if isinstance(source, Table):
+        if columns_or_shape is None or isinstance(columns_or_shape, str):
+            raise TypeError(f"`columns_or_shape`: expected a list of the table's columns, got {columns_or_shape!r}")
         chosen = source.select(columns_or_shape)
         return wrap(make.from_table, lower(chosen), chosen.columns, element(element_type))
+    kind = element(element_type)
     if columns_or_shape is None:
         source, columns_or_shape = _index.flat(source)
     data = array(CODES[element_type], source).tobytes()
-    return wrap(make.from_bytes, list(columns_or_shape), element(element_type), data)
+    return wrap(make.from_bytes, columns_or_shape, kind, data)
 
 
 def zeros(shape, element_type="float32"):
@@ -55,9 +58,11 @@ def ones(shape, element_type="float32"):
 
 def arange(start, stop=None, step=1, element_type="int64"):
     """Numbers from `start`, or 0, to below `stop`, as `range` gives them."""
+    if step == 0:
+        raise ValueError("`step`: expected a number other than 0, got 0")
     start, stop = (0, start) if stop is None else (start, stop)
     count = max(0, int(-((start - stop) // step)))
-    return wrap(_wit.need("tensors").Tensor.arange, count, element(element_type), float(start), float(step))
+    return wrap(_wit.need("tensors").Tensor.arange, count, element(element_type), start, step)
 
 
 def eye(size, element_type="float32"):
@@ -67,17 +72,17 @@ def eye(size, element_type="float32"):
 
 def normal(shape, seed, element_type="float32"):
     """Standard normal; the same seed gives the same numbers on any machine."""
-    return wrap(_wit.need("tensors").Tensor.normal, list(shape), element(element_type), seed)
+    return wrap(_wit.need("tensors").Tensor.normal, shape, element(element_type), seed)
 
 
 def uniform(shape, seed, element_type="float32"):
     """Uniform in [0, 1); the same seed gives the same numbers on any machine."""
-    return wrap(_wit.need("tensors").Tensor.uniform, list(shape), element(element_type), seed)
+    return wrap(_wit.need("tensors").Tensor.uniform, shape, element(element_type), seed)
 
 
 def bernoulli(shape, probability, seed, element_type="float32"):
     """1 with this probability, else 0."""
-    return wrap(_wit.need("tensors").Tensor.bernoulli, list(shape), element(element_type), probability, seed)
+    return wrap(_wit.need("tensors").Tensor.bernoulli, shape, element(element_type), probability, seed)
 
 
 def permutation(count, seed):
@@ -88,7 +93,9 @@ def permutation(count, seed):
 def concat(parts, dimension=0):
     """Side by side along an existing dimension."""
     parts = list(parts)
-    return wrap(_wit.need("tensors").Tensor.concat, [part._handle for part in parts], parts[0]._dimension(dimension))
+    if not parts:
+        raise ValueError("`parts`: expected one tensor at least, got none")
+    return wrap(_wit.need("tensors").Tensor.concat, parts, parts[0]._dimension(dimension))
 
 
 def stack(parts, dimension=0):
@@ -98,16 +105,15 @@ def stack(parts, dimension=0):
 
 
 def where(condition, yes, no):
-    """`yes` where `condition` is not 0, else `no`; one of them may be a number."""
+    """`yes` where `condition` is not 0, else `no`. A number is taken in the other's type; two are float32."""
     if not isinstance(yes, Tensor):
-        yes = full([], yes, no.type)
+        yes = full([], yes, no.type if isinstance(no, Tensor) else "float32")
     return yes.select(condition, no)
 
 
 def to_safetensors(tensors):
     """A dict of tensors as the bytes of a safetensors file, at most 32 MiB: `Trained(files={"model": to_safetensors(..)})`."""
-    named = [(name, each._handle) for name, each in tensors.items()]
-    return bytes(_wit.call(_wit.need("tensors").to_safetensors, named))
+    return bytes(_wit.call(_wit.need("tensors").to_safetensors, tensors.items()))
 
 
 def from_safetensors(data):

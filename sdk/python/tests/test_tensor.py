@@ -83,7 +83,7 @@ class Listed:
         for length in self.shape[dimension + 1 :]:
             inner *= length
         block = inner * self.shape[dimension]
-        return [self.held[i : i + block] for i in range(0, len(self.held), block)], inner
+        return [self.held[i : i + block] for i in range(0, len(self.held), max(block, 1))], inner
 
     def index_select(self, dimension, positions):
         blocks, inner = self._lanes(dimension)
@@ -101,8 +101,20 @@ class Listed:
         flat = self.index_select(dimension, positions.held)
         return Listed((*self.shape[:dimension], *positions.shape, *self.shape[dimension + 1 :]), flat.held)
 
+    def permute(self, *dimensions):
+        strides = [1]
+        for length in reversed(self.shape[1:]):
+            strides.insert(0, strides[0] * length)
+        at = [0]
+        for each in dimensions:
+            at = [start + i * strides[each] for start in at for i in range(self.shape[each])]
+        return Listed([self.shape[each] for each in dimensions], [self.held[i] for i in at])
+
     def reshape(self, *shape):
         return Listed(shape, self.held)
+
+    def values(self):
+        return self.held
 
 
 class Whole(Listed):
@@ -129,10 +141,32 @@ class Slices(unittest.TestCase):
         self.check((0, Whole((2, 1), [2, 0]), 1), (2, 1), [9, 1])
         self.check((Whole((2,), [1, 0]), slice(0, 1), None, 3), (2, 1, 1), [15, 3])
 
+    def test_several_positions_are_points(self):
+        self.check(([0, 1], [2, 0]), (2, 4), [8, 9, 10, 11, 12, 13, 14, 15])
+        self.check(([0, 1], [2, 0], [-1, 1]), (2,), [11, 13])
+        self.check(([0, 1], Whole((2,), [2, -3])), (2, 4), [8, 9, 10, 11, 12, 13, 14, 15])
+        self.check((slice(None), [0, 2], [1, 3]), (2, 2), [1, 11, 13, 23])
+        self.check((slice(1, 2), [[0], [2]], [[1], [3]]), (1, 2, 1), [13, 23])
+        self.check(([], []), (0, 4), [])
+
+    def test_positions_apart_come_first(self):
+        self.check(([1, 0], slice(0, 2), [3, 1]), (2, 2), [15, 19, 1, 5])
+        self.check((0, slice(None), [0, 1]), (2, 3), [0, 4, 8, 1, 5, 9])
+        self.check((slice(1, 2), [0, 2], None, [1, 3]), (2, 1, 1), [13, 23])
+
     def test_what_is_no_index(self):
         x = Listed((2, 3), range(6))
-        for index in [2, -3, (0, 0, 0), (Ellipsis, Ellipsis), ([3],), (0.5,), Listed((2,), [0, 1])]:
+        for index in [2, -3, (0, 0, 0), (Ellipsis, Ellipsis), ([3],), (0.5,), ([0.5],), Listed((2,), [0, 1])]:
             with self.assertRaises(IndexError):
+                _index.get(x, index)
+        for index in [([0, 1], [0, 1, 2]), ([0, 1], [0]), ([0, 2], [0, 1]), ([0, 1], Listed((2,), [0, 1]))]:
+            with self.assertRaisesRegex(IndexError, "dimension [01]: "):
+                _index.get(x, index)
+
+    def test_masks_are_refused(self):
+        x = Listed((2, 3), range(6))
+        for index in [True, [True, False], (slice(None), [False, True, True]), ([0, 1], [True, False]), Listed((2,), [0, 1])]:
+            with self.assertRaisesRegex(IndexError, "no masks"):
                 _index.get(x, index)
 
     def test_nested_lists(self):

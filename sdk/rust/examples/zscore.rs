@@ -39,7 +39,7 @@ fn learnt(column: &str, values: &[f64]) -> Result<Scale> {
     // scikit-learn's bound: a variance that rounding alone can make is none.
     let slack = count * mean * f64::EPSILON;
     let scale = if variance <= count * f64::EPSILON * variance + slack * slack { 1.0 } else { variance.sqrt() };
-    match mean.is_finite() && scale.is_finite() {
+    match mean.is_finite() && variance.is_finite() {
         true => Ok(Scale { mean, scale }),
         false => Err(Error::invalid(column, "expected numbers of a finite mean and deviation to learn from")),
     }

@@ -7,7 +7,8 @@ use crate::{Error, Field, Result, SavedFiles, Table, Tensor, Training, field};
 impl Training {
     /// The label's column, or an error that asks for one.
     pub fn required_label(&self) -> Result<&str> {
-        self.label.as_deref().ok_or_else(|| Error::invalid("label", "expected a label column, got none"))
+        const WANTED: &str = "expected the column to learn, got none; name it in the step: `label = \"COLUMN\"`";
+        self.label.as_deref().ok_or_else(|| Error::invalid("label", WANTED))
     }
 
     /// The rows' weights in one of the training's tables, [rows, 1] of float64: finite, 0 or more, not all 0. None where the

@@ -40,7 +40,7 @@ fn print(checked: &CheckedPipeline) {
             .iter()
             .map(|(port, columns)| if *columns == 0 { port.to_string() } else { format!("{port} ({columns} columns)") })
             .collect();
-        vec![step.step.to_string(), show::does(&step.work, step.device), plugin, outputs.join(", ")]
+        vec![step.step.to_string(), show::does(&step.work, step.device, step.device_asked), plugin, outputs.join(", ")]
     });
     anstream::print!("{}", show::table(&["step", "does", "plugin", "gives"], rows.collect()));
     if !checked.lowered.is_empty() {

@@ -1,4 +1,4 @@
-//! `doctor`: which walls stand on this machine, what tools it has, who may look into our folders; then plugins that try to
+//! `doctor`: which walls stand on this machine, what tools and devices it has, who may look into our folders; then plugins that try to
 //! break out, a line each.
 
 use super::print_json;
@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use types::Devices;
 
 /// What builds plugins: none is needed to run them. A compiler of C, and Node.js where it is not there, come from Python's index.
 const TOOLS: [(&str, &str); 3] = [
@@ -41,9 +42,9 @@ pub(crate) fn doctor(args: &Args) -> Result<u8, Failure> {
     let began = Instant::now();
     // Removed last: the ground writes into it until then.
     let (_folder, ground) = ground(args)?;
-    let (walls, tools, folders) = (ground.walls()?, tools(), folders(args));
+    let (walls, tools, folders, devices) = (ground.walls()?, tools(), folders(args), worker::devices());
     if !args.json {
-        print_machine(&walls, &tools, &folders);
+        print_machine(&walls, &tools, &folders, &devices);
     }
     let findings = attempts(&ground, args.json)?;
     let held = findings.iter().filter(|finding| finding.held).count();
@@ -52,6 +53,7 @@ pub(crate) fn doctor(args: &Args) -> Result<u8, Failure> {
     if args.json {
         print_json(&serde_json::json!({
             "held": all, "took_us": took_us, "walls": walls, "tools": tools, "folders": folders, "attempts": findings,
+            "devices": { "cuda": devices.built, "found": devices.found },
         }))?;
     } else {
         let verdict = match all {
@@ -98,7 +100,7 @@ fn folders(args: &Args) -> Vec<Looked> {
     folders.map(|(what, path)| Looked { what, exposed: doctor::exposed(&path), path }).collect()
 }
 
-fn print_machine(walls: &Walls, tools: &[Tool], folders: &[Looked]) {
+fn print_machine(walls: &Walls, tools: &[Tool], folders: &[Looked], devices: &Devices) {
     let walls = walls.iter().map(|wall| vec![wall.name.clone(), wall.reason().unwrap_or("stands").to_owned()]);
     anstream::println!("{}", show::table(&["wall round every worker", ""], walls.collect()));
     let missing = || "not found".to_owned();
@@ -111,6 +113,9 @@ fn print_machine(walls: &Walls, tools: &[Tool], folders: &[Looked]) {
         vec![folder.what.to_owned(), folder.path.display().to_string(), who]
     });
     anstream::println!("{}", show::table(&["folder", "path", ""], folders.collect()));
+    let found = devices.found.iter().map(|device| vec![device.to_string(), "found".to_owned()]);
+    let none = devices.lack().map(|lack| vec!["none".to_owned(), lack.to_owned()]);
+    anstream::println!("{}", show::table(&["GPU", ""], found.chain(none).collect()));
 }
 
 /// Makes every attempt, and shows each when it ended.

@@ -3,7 +3,10 @@
 use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
 use server::{RunDetail, RunLine, StepDetail, TableRows};
-use types::{Against, Artifact, Bound, Cause, Device, Finding, Requirement, RunState, StepName, Verdict, VerdictLine};
+use types::{
+    Against, Artifact, Bound, Cause, Device, DeviceChoice, Finding, Requirement, RunState, StepName, Verdict,
+    VerdictLine,
+};
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine]) -> String {
@@ -68,11 +71,12 @@ fn began(run: &RunDetail) -> String {
     if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
 }
 
-/// What a step does, and where, if that is not on the processors.
-pub(crate) fn does(work: &str, device: Device) -> String {
-    match device {
-        Device::Cpu => work.to_owned(),
-        device => format!("{work} on {device}"),
+/// What a step does, and where, if the pipeline says anything of that: `train on cuda:0`, `train on cpu (auto)`.
+pub(crate) fn does(work: &str, device: Device, asked: Option<DeviceChoice>) -> String {
+    match (device, asked) {
+        (Device::Cpu, None) => work.to_owned(),
+        (device, Some(DeviceChoice::Auto)) => format!("{work} on {device} (auto)"),
+        (device, _) => format!("{work} on {device}"),
     }
 }
 
@@ -85,7 +89,7 @@ fn step_row(step: &StepDetail) -> Vec<String> {
     let wall_us = step.receipt.as_ref().map_or(0, |receipt| receipt.wall_us);
     vec![
         step.step.to_string(),
-        does(&step.work, step.device),
+        does(&step.work, step.device, step.device_asked),
         step.plugin.clone().unwrap_or_default(),
         if step.taken.is_some() { "taken".to_owned() } else { step.state.clone() },
         step.attempts.to_string(),
@@ -223,4 +227,25 @@ pub(crate) fn rows(shown: &TableRows) -> String {
     let rows = shown.rows.iter().map(|row| shown.columns.iter().map(|column| cell(row.get(&column.name))).collect());
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     format!("{}{} of {} rows\n", table(&head, rows.collect()), shown.rows.len(), shown.total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_step_computes_is_told_where_the_pipeline_asked() {
+        let (cpu, gpu) = (Device::Cpu, Device::Cuda(1));
+        for (device, asked, expected) in [
+            (cpu, None, "train"),
+            (cpu, Some(DeviceChoice::Device(cpu)), "train on cpu"),
+            (cpu, Some(DeviceChoice::Auto), "train on cpu (auto)"),
+            (gpu, Some(DeviceChoice::Auto), "train on cuda:1 (auto)"),
+            (gpu, Some(DeviceChoice::Device(gpu)), "train on cuda:1"),
+            // Of a run that was recorded before it was known who asked.
+            (gpu, None, "train on cuda:1"),
+        ] {
+            assert_eq!(does("train", device, asked), expected);
+        }
+    }
 }

@@ -90,32 +90,67 @@ fn what_is_asked_for_by_name_is_there_or_refused() {
     assert_eq!(plan.steps[1].device, Device::Cuda(0), "it is not lost where nobody looks");
 }
 
+/// What is wrong with a step of this plugin and these keys, in the pipeline of a table.
+fn wrong(plugin: &str, keys: &str) -> String {
+    let learner = matches!(plugin, "network" | "logistic" | "gbdt");
+    let wired = match learner {
+        true => "inputs = { train = \"rows.table\" }\nlabel = \"y\"",
+        false if plugin == "standardize" => "inputs = { table = \"rows.table\" }\nfit = \"rows.table\"",
+        false => "inputs = { table = \"rows.table\" }",
+    };
+    fake::problems(&format!(
+        "[steps.rows]\nplugin = \"csv\"\nparams = {{ columns = \"a:float64 y:float64\" }}\n[steps.it]\nplugin = \"{plugin}\"\n{wired}\n{keys}\n"
+    ))
+}
+
 #[test]
 fn a_device_does_something_or_is_refused() {
-    let with = |plugin: &str, keys: &str| {
-        let learner = plugin == "network" || plugin == "logistic";
-        let wired = if learner {
-            "inputs = { train = \"rows.table\" }\nlabel = \"y\""
-        } else {
-            "inputs = { table = \"rows.table\" }"
+    let limit = "limits = { device_memory = \"1 GiB\" }";
+    let auto = "device = \"auto\"";
+    assert_eq!(wrong("network", &format!("{auto}\n{limit}")), "no problem");
+    // Either hint is true by itself: what to say instead is no other problem.
+    assert_eq!(
+        wrong("network", limit),
+        "8:12: step `it`: `limits.device_memory` is the memory of a GPU: it computes on the processors\n    hint: say \
+         `device = \"auto\"`, or remove the limit\n"
+    );
+    for (plugin, line, why) in [
+        ("logistic", 8, "plugin `logistic` computes no tensors"),
+        ("gbdt", 8, "plugin `gbdt` grows trees, which the processors do"),
+        (
+            "standardize",
+            8,
+            "plugin `standardize` is a fitted transformer, whose answers have the same bits here and behind an endpoint",
+        ),
+        ("split", 7, "plugin `split` computes no tensors"),
+    ] {
+        let device = format!("{line}:10: step `it` cannot have the device `auto`: {why}\n    hint: remove the key\n");
+        assert_eq!(wrong(plugin, auto), device);
+        let limited = |line: usize| {
+            let message = format!("step `it`: `limits.device_memory` is the memory of a GPU: {why}");
+            format!("{line}:12: {message}\n    hint: remove the limit\n")
         };
-        fake::problems(&format!(
-            "[steps.rows]\nplugin = \"csv\"\nparams = {{ columns = \"a:float64 y:float64\" }}\n[steps.it]\nplugin = \"{plugin}\"\n{wired}\n{keys}\n"
-        ))
-    };
-    assert_eq!(with("network", "device = \"auto\"\nlimits = { device_memory = \"1 GiB\" }"), "no problem");
+        assert_eq!(wrong(plugin, limit), limited(line));
+        assert_eq!(wrong(plugin, &format!("{auto}\n{limit}")), device + &limited(line + 1));
+        assert_eq!(wrong(plugin, "device = \"cpu\""), "no problem");
+    }
+}
+
+#[test]
+fn what_the_host_does_itself_takes_nothing_of_a_gpu() {
+    let limited = steps("device = \"auto\"") + "limits = { device_memory = \"1 GiB\" }\n";
     assert_eq!(
-        with("logistic", "device = \"auto\""),
-        "8:10: step `it` cannot have the device `auto`: plugin `logistic` computes no tensors\n    hint: remove the key\n"
+        fake::problems(&limited),
+        "13:12: step `predicted`: `limits.device_memory` is the memory of a GPU: a built-in `predict` computes on the \
+         processors\n    hint: remove the limit\n"
     );
-    assert_eq!(
-        with("standardize", "device = \"cuda:0\""),
-        "7:10: step `it` cannot have the device `cuda:0`: plugin `standardize` is a fitted transformer, which answers requests on \
-         the processors\n    hint: remove the key: what it answers must have the same bits here and behind an endpoint\n"
-    );
-    assert_eq!(
-        with("network", "limits = { device_memory = \"1 GiB\" }"),
-        "8:12: step `it`: `limits.device_memory` is the memory of a GPU, and it has none\n    hint: say `device = \"auto\"`, or \
-         remove the limit\n"
-    );
+}
+
+#[test]
+fn a_device_that_cannot_be_hides_nothing_of_later_steps() {
+    let steps = steps("device = \"auto\"").replace("\"network\"", "\"logistic\"");
+    let sink = "[steps.out]\nplugin = \"warehouse\"\ninputs = { table = \"predicted.tabel\" }\n";
+    let problems = fake::problems(&format!("{steps}{sink}"));
+    assert!(problems.contains("cannot have the device `auto`"), "{problems}");
+    assert!(problems.contains("did you mean `table`?"), "{problems}");
 }

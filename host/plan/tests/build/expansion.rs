@@ -90,6 +90,7 @@ fn step(index: usize, drawn: &Drawn, steps: &[PlannedStep]) -> PlannedStep {
         seed: index as u64,
         limits: Limits::default(),
         device: Device::Cpu,
+        device_asked: None,
         grants: Grants::default(),
         outputs: [(Id::parse("table").unwrap(), Vec::new())].into(),
         when: drawn.looks_at.filter(|_| index > 0).map(rows).into_iter().collect(),

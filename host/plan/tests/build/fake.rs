@@ -112,6 +112,12 @@ pub(crate) fn describe(step: &Step, ports: Option<&[Port]>) -> Result<Described,
                 (Id::parse("network").unwrap(), vec!["stepwell:tensor/tensors@0.1.0".into()]);
             said
         }
+        "gbdt" => {
+            let mut said = logistic(ports);
+            said.0.name = Id::parse("gbdt").unwrap();
+            said.0.imports = ["tensors", "training", "trees"].map(|of| format!("stepwell:tensor/{of}@0.1.0")).into();
+            said
+        }
         "classification" => {
             let rows = columns(ports, "candidate");
             say("classification", &[Role::Evaluator])
@@ -167,6 +173,7 @@ fn csv_schema() -> Value {
             "quote": {"enum": ["single", "double"]},
             "rows": {"type": ["integer", "null"], "minimum": 1},
             "nested": {"type": "object", "additionalProperties": {"type": "object", "required": ["type"]}},
+            "head": {"description": "`none`, or rows to leave out", "anyOf": [{"const": "none"}, {"type": "integer"}]},
         }
     })
 }

@@ -44,6 +44,13 @@ fn parameters() {
         "#]],
     );
     check(
+        "[steps.data]\nplugin = \"csv\"\nparams = { columns = \"a:int64\", head = \"nome\" }\n",
+        expect![[r#"
+            3:40: step `data`: parameter `head` is `nome`, which it may not be
+                hint: `none`, or rows to leave out
+        "#]],
+    );
+    check(
         "[steps.data]\nplugin = \"csv\"\n",
         expect![[r#"
         1:1: step `data`: parameter `columns` is missing

@@ -95,6 +95,7 @@ fn what_does_not_fit() {
     check("select c,\n  sum(c) as s from t group by c", 2, 3, "sum", None);
     check("select a, b from t group by a", 1, 11, "`b`", None);
     check("select t.a, u.a from t, t u", 1, 10, "two columns named `a`", Some("`as`"));
+    check("select from t", 1, 1, "the answer has no columns", Some("`*`"));
     check(
         "select (select a from t) as x,\n interval '1 day' as d",
         2,

@@ -4,7 +4,7 @@ use ports::{Answer, Blobs, Call, Clock, Journal, Outcome, SourceState, StepRunne
 use run::{Begin, CancelToken, Dispatcher, RunEvent, RunView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use types::{Digest, Fault, ModelName, ModelVersion, Receipt, Record, RunId, RunState, StepCommit, TenantId};
 
@@ -180,6 +180,8 @@ type Script = Box<dyn Fn(&str, &Call, u32, &dyn Watch) -> Result<Answer, Fault> 
 
 pub(crate) struct ScriptedRunner {
     calls: Mutex<BTreeMap<String, u32>>,
+    /// How often the host did something itself.
+    works: AtomicU32,
     script: Script,
 }
 
@@ -196,6 +198,18 @@ impl StepRunner for ScriptedRunner {
             result: (self.script)(step, call, before, watch),
             receipt: Receipt { wall_us: 7, read_time: call.who.contains("`clocked`"), ..Receipt::default() },
         }
+    }
+
+    fn host_work(
+        &self,
+        _: &TenantId,
+        _: &ports::Turn,
+        _: &dyn Watch,
+        work: Box<dyn FnOnce() + '_>,
+    ) -> Result<Receipt, Fault> {
+        self.works.fetch_add(1, Ordering::Relaxed);
+        work();
+        Ok(Receipt { wall_us: 3, ..Receipt::default() })
     }
 }
 
@@ -236,7 +250,8 @@ impl World {
         script: impl Fn(&str, &Call, u32, &dyn Watch) -> Result<Answer, Fault> + Send + Sync + 'static,
     ) -> Self {
         let journal = Arc::new(journal);
-        let runner = Arc::new(ScriptedRunner { calls: Mutex::default(), script: Box::new(script) });
+        let runner =
+            Arc::new(ScriptedRunner { calls: Mutex::default(), works: AtomicU32::default(), script: Box::new(script) });
         let dispatcher = Dispatcher::new(journal.clone(), blobs.clone(), runner.clone(), Arc::new(clock), 2);
         let (events, cancel, tenant) = (Mutex::default(), CancelToken::default(), TenantId::default_tenant());
         Self { journal, blobs, runner, dispatcher, events, cancel, tenant }
@@ -275,6 +290,11 @@ impl World {
 
     pub(crate) fn view(&self, run: u64) -> RunView {
         RunView::of(&self.journal.run_records(&self.tenant, RunId(run)).unwrap())
+    }
+
+    /// How often the host did something itself.
+    pub(crate) fn works(&self) -> u32 {
+        self.runner.works.load(Ordering::Relaxed)
     }
 
     pub(crate) fn calls(&self, step: &str) -> u32 {

@@ -146,18 +146,45 @@ fn a_step_for_each_of_no_rows_is_skipped() {
     assert_eq!(steps["part"], "skipped: `none.train` has no rows to run for");
 }
 
-/// A machine in the middle of finding a step's items, and what it makes of these.
+/// A machine in the middle of finding a step's items, and what it makes of so many.
 fn found(steps: Vec<PlannedStep>, items: usize, record_bytes_max: u64) -> String {
+    let item = |at: usize| types::Item { label: at.to_string(), value: None, table: Some(crate::plans::named(&at)) };
+    told(steps, Ok((0..items).map(item).collect()), None, record_bytes_max)
+}
+
+/// The same of what came of looking for them.
+fn told(
+    steps: Vec<PlannedStep>,
+    result: Result<Vec<types::Item>, Fault>,
+    stop: Option<run::Stop>,
+    record_bytes_max: u64,
+) -> String {
     let world = world(&[1]);
     let plan = closed(plan(steps));
     let run = world.start(&plan).unwrap();
     let (records, project_dir) = (world.journal.all(), "/project".into());
     let mut course = run::Course::new(run, run::StoredPlan { plan, project_dir }, RunView::of(&records));
-    let item = |at: usize| types::Item { label: at.to_string(), value: None, table: Some(crate::plans::named(&at)) };
-    let (step, attempt, result) = (name("part"), types::Attempt(1), Ok((0..items).map(item).collect()));
-    let now = run::Now { at_us: 0, slots: 1, stop: None, record_bytes_max };
+    let (step, attempt) = (name("part"), types::Attempt(1));
+    let now = run::Now { at_us: 0, slots: 1, stop, record_bytes_max };
     course.tick(run::Event::Split { step, attempt, result }, &now);
     essence(course.view()).1.remove("part").unwrap_or_default()
+}
+
+#[test]
+fn rows_are_divided_and_parts_gathered_when_it_is_their_turn() {
+    let world = world(&[3, 1, 3]);
+    assert_eq!(world.run(&closed(plan(vec![collect(), each(split(), by_x())]))), RunState::Succeeded);
+    assert_eq!(world.works(), 2);
+    let view = world.view(1);
+    assert_eq!(view.commit(&name("part")).unwrap().receipt.wall_us, 3, "what it took");
+}
+
+#[test]
+fn a_step_whose_rows_wait_to_be_divided_when_the_server_leaves_begins_anew() {
+    let cancelled = || Err(Fault::new(types::FaultKind::Cancelled, "was cancelled"));
+    let parts = || vec![collect(), each(split(), by_x())];
+    assert_eq!(told(parts(), cancelled(), Some(run::Stop::Leave), u64::MAX), "", "nothing is recorded of it");
+    assert_eq!(told(parts(), cancelled(), Some(run::Stop::Cancel), u64::MAX), "failed: was cancelled");
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub(crate) fn step(text: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         seed: 7,
         limits,
         device: types::Device::Cpu,
+        device_asked: None,
         grants: grants(),
         outputs,
         when: Vec::new(),

@@ -76,6 +76,7 @@ pub(crate) fn planned(name: &str, work: Work, outputs: &[&str]) -> PlannedStep {
         seed: 7,
         limits: Limits::default(),
         device: types::Device::Cpu,
+        device_asked: None,
         grants: types::Grants::default(),
         outputs: outputs.iter().map(|of| (port(of), Vec::new())).collect(),
         when: Vec::new(),

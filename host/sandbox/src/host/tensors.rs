@@ -1,7 +1,7 @@
 //! `stepwell:tensor/tensors`: the operations of crate `tensors` under handles.
 
 use crate::bindings::stepwell::tensor::tensors::{self as wit, Host, HostTensor};
-use crate::state::{Answer, State, amount};
+use crate::state::{Answer, State, amount, of_device};
 use data::Table;
 use tensors::Tensor;
 use types::{Fault, LimitKind};
@@ -13,7 +13,8 @@ type Named = Vec<(String, Resource<Tensor>)>;
 impl Host for State {
     fn to_safetensors(&mut self, named: Named) -> Answer<Vec<u8>> {
         self.enter()?;
-        Ok(tensors::to_safetensors(&self.named(&named)?)?)
+        let bytes = tensors::to_safetensors(&self.named(&named)?);
+        self.computed(bytes)
     }
 
     fn from_safetensors(&mut self, data: Vec<u8>) -> Answer<Named> {
@@ -67,9 +68,18 @@ impl State {
 
     /// What came of a computation. Where a device has no more memory for it, a guest that cannot bear that is told of as such.
     pub(super) fn computed<T>(&mut self, made: Result<T, tensors::Error>) -> Answer<T> {
-        if let Err(tensors::Error::DeviceMemory { used, limit }) = made {
-            let done = format!("its tensors would take {} of the device", amount(used));
-            self.tripped.get_or_insert(Fault::beyond(LimitKind::DeviceMemory, done, limit));
+        match &made {
+            Err(tensors::Error::DeviceMemory { used, limit }) => {
+                let done = format!("its tensors would take {} of the device", amount(*used));
+                self.tripped.get_or_insert(Fault::beyond(LimitKind::DeviceMemory, done, *limit));
+            }
+            Err(error @ tensors::Error::DeviceFull { .. }) => {
+                let (used, limit) = (amount(self.device.used_bytes()), amount(self.limits.device_memory_bytes));
+                let mut fault = of_device(error);
+                fault.message += &format!("; the step's own tensors take {used} of it, and may take {limit}");
+                self.tripped.get_or_insert(fault);
+            }
+            _ => {}
         }
         Ok(made?)
     }
@@ -93,7 +103,8 @@ impl State {
 
     fn make(&mut self, made: Result<Tensor, tensors::Error>) -> Answer<Resource<Tensor>> {
         self.enter()?;
-        self.place(made?)
+        let made = self.computed(made)?;
+        self.place(made)
     }
 }
 
@@ -158,17 +169,20 @@ impl HostTensor for State {
 
     fn to_bytes(&mut self, tensor: Resource<Tensor>) -> Answer<Vec<u8>> {
         self.enter()?;
-        Ok(self.resources.get(&tensor)?.to_bytes()?)
+        let bytes = self.resources.get(&tensor)?.to_bytes();
+        self.computed(bytes)
     }
 
     fn item(&mut self, tensor: Resource<Tensor>) -> Answer<f64> {
         self.enter()?;
-        Ok(self.resources.get(&tensor)?.item()?)
+        let item = self.resources.get(&tensor)?.item();
+        self.computed(item)
     }
 
     fn to_table(&mut self, tensor: Resource<Tensor>, columns: Vec<String>) -> Answer<Resource<Table>> {
         self.enter()?;
-        let table = self.resources.get(&tensor)?.to_table(&columns)?;
+        let table = self.resources.get(&tensor)?.to_table(&columns);
+        let table = self.computed(table)?;
         self.hold(table)
     }
 
@@ -467,5 +481,19 @@ mod tests {
         assert!(fault.message.contains("`device_memory` is 1000 B"), "{fault}");
         assert!(HostTensor::drop(&mut state, x).is_ok());
         assert_eq!((state.device.used_bytes(), state.used().device_memory_bytes), (0, 800));
+    }
+
+    #[test]
+    fn a_device_that_others_fill_may_have_room_later() {
+        let state = State::new(Box::new(Shut), Limits::DEFAULT, String::new(), 0, 0);
+        let mut state = state.on(tensors::Device::stand_in());
+        let full = || Err(tensors::Error::DeviceFull { reason: "CUDA_ERROR_OUT_OF_MEMORY".to_owned() });
+        let Err(Failure::Told(error)) = state.computed::<()>(full()) else { panic!("it was let through") };
+        // A guest that passes it on, and one that cannot bear it.
+        for fault in [told(error), state.tripped.take().unwrap()] {
+            assert!(matches!(fault.kind, FaultKind::Transient { retry_after_ms: 10_000 }), "{fault}");
+            assert!(fault.message.starts_with("the device has no memory left: CUDA_ERROR_OUT_OF_MEMORY"), "{fault}");
+        }
+        assert!(state.computed(Ok(())).is_ok() && state.tripped.is_none());
     }
 }

@@ -99,7 +99,8 @@ impl Host for State {
 impl HostVariable for State {
     fn create(&mut self, name: String, initial: Resource<Tensor>) -> Answer<Resource<Variable>> {
         self.enter()?;
-        let variable = Variable::create(&name, self.resources.get(&initial)?)?;
+        let variable = Variable::create(&name, self.resources.get(&initial)?);
+        let variable = self.computed(variable)?;
         self.hold(variable)
     }
 
@@ -111,7 +112,8 @@ impl HostVariable for State {
 
     fn set(&mut self, variable: Resource<Variable>, value: Resource<Tensor>) -> Answer<()> {
         self.enter()?;
-        Ok(self.resources.get(&variable)?.set(self.resources.get(&value)?)?)
+        let set = self.resources.get(&variable)?.set(self.resources.get(&value)?);
+        self.computed(set)
     }
 
     fn drop(&mut self, variable: Resource<Variable>) -> wasmtime::Result<()> {
@@ -124,7 +126,8 @@ impl HostOptimiser for State {
     fn create(&mut self, method: wit::Method, variables: Vec<Resource<Variable>>) -> Answer<Resource<Optimiser>> {
         self.enter()?;
         let variables = self.variables(&variables)?;
-        let optimiser = Optimiser::create(method_in(method), &variables.iter().collect::<Vec<_>>())?;
+        let optimiser = Optimiser::create(method_in(method), &variables.iter().collect::<Vec<_>>());
+        let optimiser = self.computed(optimiser)?;
         self.hold(optimiser)
     }
 

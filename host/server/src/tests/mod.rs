@@ -5,6 +5,7 @@ mod bundles;
 mod delivering;
 mod deploying;
 mod devices;
+mod hosting;
 mod knocking;
 mod scheduling;
 mod triggering;

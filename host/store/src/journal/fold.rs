@@ -1,15 +1,15 @@
 //! A closed segment -> the same without the records that nobody asks for any more. Of a stretch of them a gap is left: how many they
 //! were, and the chain's hash behind each of their batches. So the chain goes on, and every head that somebody kept is still in it.
 
+use super::places::Places;
 use super::scan::{self, Piece};
 use super::segment::{self, HEADER_BYTES, SegmentHeader};
-use super::{FOLDING, Mark, SEGMENT_BYTES_MAX, whole};
+use super::{FOLDING, Mark, whole};
 use crate::disk::sync_folder;
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use types::Digest;
 
@@ -36,12 +36,13 @@ struct Gap {
 }
 
 impl Fold {
-    /// Reads a closed segment; `is_spent` says of each record whether it goes.
+    /// Reads a closed segment, which must be in order; `is_spent` says of each record whether it goes.
     pub(crate) fn of<R: DeserializeOwned>(path: &Path, is_spent: &dyn Fn(&R) -> bool) -> Result<Self> {
         let bytes = whole(path)?;
         let (header, mut mark) = begin(path, &bytes)?;
+        scan::check(path, &bytes, &mut mark.clone(), false, |_| ())?;
         let mut folded = SegmentHeader { is_folded: true, ..header }.encode();
-        let (mut gap, mut gone) = (None::<Gap>, 0);
+        let (mut gap, mut gone, mut places) = (None::<Gap>, 0, Places::default());
         while let Some((piece, end)) = scan::piece(path, &bytes, &mark)? {
             let (records, chains) = match piece {
                 Piece::Gap(chains) => (end.sequence - mark.sequence, chains),
@@ -49,6 +50,7 @@ impl Fold {
                     let record: R = scan::record(path, &place, payload)?;
                     if !is_spent(&record) {
                         close(&mut gap, &mark, &mut folded);
+                        places.add(place.sequence, folded.len() as u64);
                         folded.extend(&bytes[mark.offset as usize..end.offset as usize]);
                         mark = end;
                         continue;
@@ -62,6 +64,7 @@ impl Fold {
             mark = end;
         }
         close(&mut gap, &mark, &mut folded);
+        folded.extend(places.encode(&mark.chain));
         let saved = (bytes.len() as u64).saturating_sub(folded.len() as u64);
         Ok(Self { path: path.to_owned(), bytes: folded, segment: mark.segment, gone, saved })
     }
@@ -97,22 +100,6 @@ fn close(gap: &mut Option<Gap>, mark: &Mark, folded: &mut Vec<u8>) {
         chains.push(mark.chain);
     }
     segment::encode_gap(folded, &previous, records, &chains);
-}
-
-/// Where the records of a segment lie, by their sequence.
-pub(super) fn places(path: &Path, file: &File) -> Result<BTreeMap<u64, u64>> {
-    let mut bytes = Vec::new();
-    let mut bounded = file.take(SEGMENT_BYTES_MAX);
-    bounded.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    let (_, mut mark) = begin(path, &bytes)?;
-    let mut places = BTreeMap::new();
-    while let Some((piece, end)) = scan::piece(path, &bytes, &mark)? {
-        if let Piece::Record { place, .. } = piece {
-            places.insert(place.sequence, place.offset);
-        }
-        mark = end;
-    }
-    Ok(places)
 }
 
 /// A segment's header, and the mark behind it as the header says it.

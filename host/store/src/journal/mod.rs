@@ -4,6 +4,7 @@
 //! at all, because each frame says how many of its batch follow. Who queues and who writes is `tenant`'s affair.
 
 mod fold;
+mod places;
 mod scan;
 mod segment;
 
@@ -14,7 +15,6 @@ use crate::{Error, Result};
 use segment::{Entry, HEADER_BYTES, SegmentHeader};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -282,10 +282,8 @@ pub(crate) fn read<R: DeserializeOwned>(folder: &Path, places: &[Place]) -> Resu
         if opened.as_ref().is_none_or(|(number, _)| *number != place.segment) {
             opened = Some((place.segment, Opened::at(&segment_path(folder, place.segment))?));
         }
-        let (_, Opened { path, file, moved }) = opened.as_ref().expect("it was opened just now");
-        let offset = moved.as_ref().map_or(Some(&place.offset), |moved| moved.get(&place.sequence));
-        let gone = || scan::damaged(path, place.offset, format!("record {} was folded away", place.sequence));
-        let offset = *offset.ok_or_else(gone)?;
+        let (_, opened) = opened.as_ref().expect("it was opened just now");
+        let (Opened { path, file, .. }, offset) = (opened, opened.offset(place)?);
         let entry: Entry<R> = segment::read(path, file, offset)?;
         if entry.sequence != place.sequence {
             let what = format!("record {} where {} is expected", entry.sequence, place.sequence);
@@ -300,8 +298,8 @@ pub(crate) fn read<R: DeserializeOwned>(folder: &Path, places: &[Place]) -> Resu
 struct Opened {
     path: PathBuf,
     file: File,
-    /// Where records lie in one that was folded, by their sequence: since then they lie elsewhere than the index says.
-    moved: Option<BTreeMap<u64, u64>>,
+    /// Since then records lie elsewhere than the index says.
+    is_folded: bool,
 }
 
 impl Opened {
@@ -309,8 +307,15 @@ impl Opened {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let mut header = [0; HEADER_BYTES as usize];
         file.read_exact_at(&mut header, 0).map_err(Error::io("read", path))?;
-        let moved = if segment::is_folded(&header) { Some(fold::places(path, &file)?) } else { None };
-        Ok(Self { path: path.to_owned(), file, moved })
+        Ok(Self { path: path.to_owned(), file, is_folded: segment::is_folded(&header) })
+    }
+
+    fn offset(&self, place: &Place) -> Result<u64> {
+        if !self.is_folded {
+            return Ok(place.offset);
+        }
+        let gone = || scan::damaged(&self.path, place.offset, format!("record {} was folded away", place.sequence));
+        places::find(&self.path, &self.file, place.sequence)?.ok_or_else(gone)
     }
 }
 

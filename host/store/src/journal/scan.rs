@@ -4,6 +4,7 @@
 //! torn tail; nobody was told of it. Whatever else does not check is damage, and damage is an error: a batch that is
 //! there whole, or that others follow, was acknowledged, because the next write begins when the last is on disk.
 
+use super::places::Places;
 use super::segment::{self, Entry, FRAME_BYTES, HEADER_BYTES, PAYLOAD_START, SegmentHeader};
 use super::{Mark, Place};
 use crate::{Error, Result};
@@ -48,11 +49,7 @@ pub(super) fn check(
     mut visit: impl FnMut(&Mark),
 ) -> Result<Option<u64>> {
     if segment::is_folded(bytes) {
-        while let Some((_, end)) = piece(path, bytes, mark)? {
-            visit(&end);
-            *mark = end;
-        }
-        return Ok(None);
+        return check_folded(path, bytes, mark, is_last, &mut visit).map(|()| None);
     }
     loop {
         match batch(bytes, mark) {
@@ -66,6 +63,31 @@ pub(super) fn check(
             }
             Err(flaw) => return Err(damaged(path, flaw.offset, flaw.what)),
         }
+    }
+}
+
+/// What was folded is whole: it was on disk before it had its name, and behind it lay the record of that.
+fn check_folded(
+    path: &Path,
+    bytes: &[u8],
+    mark: &mut Mark,
+    is_last: bool,
+    visit: &mut impl FnMut(&Mark),
+) -> Result<()> {
+    let mut places = Places::default();
+    while let Some((piece, end)) = piece(path, bytes, mark)? {
+        if let Piece::Record { place, .. } = piece {
+            places.add(place.sequence, place.offset);
+        }
+        visit(&end);
+        *mark = end;
+    }
+    if bytes[mark.offset as usize..] != places.encode(&mark.chain) {
+        return Err(damaged(path, mark.offset, "the list of places at its end is not that of its records".to_owned()));
+    }
+    match is_last {
+        true => Err(damaged(path, mark.offset, "it was folded, so that others followed; they are gone".to_owned())),
+        false => Ok(()),
     }
 }
 
@@ -134,7 +156,7 @@ pub(super) enum Piece<'a> {
     Gap(Vec<Digest>),
 }
 
-/// The piece at `mark` of a segment that is not torn, and the mark behind it; none at the end.
+/// The piece at `mark` of a segment that is not torn, and the mark behind it; none at the end, which a list of places can follow.
 pub(super) fn piece<'a>(path: &Path, bytes: &'a [u8], mark: &Mark) -> Result<Option<(Piece<'a>, Mark)>> {
     if mark.offset == bytes.len() as u64 {
         return Ok(None);
@@ -144,6 +166,9 @@ pub(super) fn piece<'a>(path: &Path, bytes: &'a [u8], mark: &Mark) -> Result<Opt
     if frame.previous != mark.chain {
         let (got, expected) = (frame.previous.short(), mark.chain.short());
         return Err(flaw(format!("the frame follows {got} in the chain, expected {expected}")));
+    }
+    if segment::is_places(&frame) {
+        return Ok(None);
     }
     let offset = mark.offset + segment::frame_bytes(frame.payload.len());
     let Some(gap) = segment::gap(&frame) else {

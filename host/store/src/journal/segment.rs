@@ -8,9 +8,11 @@
 //! blake3(previous || payload). The payload is JSON without zero bytes: `{"sequence":7,"batch":6,"record":{..}}`, `batch`
 //! being the sequence of the batch's first record.
 //!
-//! A segment of version 2 was folded: any of its frames may be a gap, whose `left` is all ones and whose payload is
+//! A segment of version 3 was folded: any of its frames may be a gap, whose `left` is all ones and whose payload is
 //! `records u64 | chain hash 32, once or more`: so many records are no more, and these are the hashes behind their batches, the last
-//! one behind all of them. It checks the chain that goes on from there; what was hashed nobody can check any more.
+//! one behind all of them. It checks the chain that goes on from there; what was hashed nobody can check any more. Its last frame,
+//! whose `left` is all ones but one, says where its records lie: `sequence u64 | offset u64` a record, then how many `u64`. (Version 2
+//! lacked that frame and was never released.)
 
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -28,9 +30,11 @@ pub(super) const PAYLOAD_START: &[u8] = b"{\"sequence\":";
 const MAGIC: &[u8; 8] = b"stepwell";
 const VERSION: u32 = 1;
 /// Of a segment some of whose frames are gaps.
-const FOLDED: u32 = 2;
+const FOLDED: u32 = 3;
 /// Stands for `left` in a gap: no batch has so many frames.
 const GAP: u32 = u32::MAX;
+/// Stands for `left` in the list of places.
+const PLACES: u32 = u32::MAX - 1;
 
 /// What stands at the beginning of a segment.
 pub(super) struct SegmentHeader {
@@ -117,6 +121,18 @@ pub(super) fn encode_gap(bytes: &mut Vec<u8>, previous: &Digest, records: u64, c
     let mut payload = Vec::from(records.to_le_bytes());
     chains.iter().for_each(|chain| payload.extend(chain.as_bytes()));
     encode(bytes, GAP, previous, &payload);
+}
+
+/// The frame of a list of places, behind so much of the chain.
+pub(super) fn encode_places(payload: &[u8], previous: &Digest) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(FRAME_BYTES + payload.len());
+    encode(&mut bytes, PLACES, previous, payload);
+    bytes
+}
+
+/// Whether a frame is the list of places, and thus no piece of the journal.
+pub(super) fn is_places(frame: &Frame<'_>) -> bool {
+    frame.left == PLACES
 }
 
 /// How many records a gap stands for, and the hashes behind their batches; none of a frame that is no gap.

@@ -65,7 +65,7 @@ fn a_journal_of_another_format_is_named() {
     let checksum = crc32fast::hash(&bytes[..60]).to_le_bytes();
     bytes[60..64].copy_from_slice(&checksum);
     fs::write(&segment, bytes).expect("written");
-    assert!(matches!(Store::open(data.path()), Err(Error::Format { got: 9, expected: 2, .. })));
+    assert!(matches!(Store::open(data.path()), Err(Error::Format { got: 9, expected: 3, .. })));
 }
 
 /// Opens a copy with a broken index: the reads must be those of the whole one.

@@ -1,8 +1,9 @@
 //! A journal that was folded: shorter, and for whoever reads it the same; after a crash at each step, too.
 
 use super::records::{attempt, committed, finished, page, registered, started};
-use super::{copied, everything, folder, open, reopen, tenant};
-use crate::journal::{self, Fold};
+use super::{copied, create, everything, folder, open, reopen, tenant};
+use crate::apply::key;
+use crate::journal::{self, Fold, Place};
 use crate::open::journal_folder;
 use crate::{Audited, Store, audit};
 use ports::Journal;
@@ -197,4 +198,111 @@ fn an_installation_that_somebody_folded_is_found() {
     by_nobody.take().expect("taken");
     let found = look(data.path(), &heads);
     assert!(found.flaws.iter().any(|flaw| flaw.contains("no record says that it was folded")), "{found:#?}");
+}
+
+/// Bytes that this thread read so far, of whatever file.
+fn read_so_far() -> u64 {
+    let io = fs::read_to_string("/proc/thread-self/io").expect("the kernel counts");
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).expect("bytes read")
+}
+
+#[test]
+fn a_record_of_a_folded_segment_is_read_without_the_rest_of_it() {
+    let (data, id) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    store.append(&id, &[started(1), started(2)]).expect("appended");
+    // One batch, one segment.
+    let both: Vec<Record> = (0..8000).map(|at_us| attempt(1 + at_us / 4000, at_us as i64)).collect();
+    store.append(&id, &both).expect("appended");
+    store.append(&id, &[finished(1, RunState::Succeeded)]).expect("appended");
+    store.forget_runs(&id, &[RunId(1)], 1).expect("forgotten");
+    assert_eq!(fold(&store).segments, 1);
+    let places: Vec<Place> = store.list(&id, &key::records(RunId(2))).expect("places");
+    let journal = journal_folder(data.path(), &id);
+    let folded = fs::metadata(journal.join("00000002.segment")).expect("the segment of the batch").len();
+    for place in [&places[1], &places[1000], places.last().expect("the last")] {
+        let before = read_so_far();
+        let records: Vec<Record> = journal::read(&journal, std::slice::from_ref(place)).expect("read");
+        let read = read_so_far() - before;
+        assert_eq!(records.len(), 1);
+        assert!(read < 2048 && folded > 200 * 2048, "{read} bytes of {folded}");
+    }
+    assert_eq!(store.run_records(&id, RunId(2)).expect("records").len(), places.len());
+}
+
+#[test]
+fn a_journal_that_ends_with_a_folded_segment_lost_what_followed() {
+    let (data, heads) = forgotten(4, 2);
+    let (store, _) = reopen(data.path());
+    fold(&store);
+    drop(store);
+    let segments = crate::disk::entries(&journal_folder(data.path(), &tenant("acme"))).expect("listed");
+    segments[1..].iter().for_each(|path| fs::remove_file(path).expect("removed"));
+    let error = Store::open(data.path()).map(drop).expect_err("acknowledged records are gone").to_string();
+    assert!(error.contains("it was folded, so that others followed; they are gone"), "{error}");
+    assert!(!look(data.path(), &heads).is_sound());
+}
+
+/// A store whose tenant `acme` forgot a run, the tenant as it was opened, and its first closed segment.
+fn about_to_fold(data: &Path) -> (Store, std::sync::Arc<crate::tenant::Tenant>, PathBuf) {
+    let (store, _) = reopen(data);
+    let open = store.tenant(&tenant("acme")).expect("opened");
+    let end = open.end().expect("an end");
+    let segment = journal::closed(&journal_folder(data, &tenant("acme")), &end).expect("listed").swap_remove(0);
+    (store, open, segment)
+}
+
+#[test]
+fn a_tenant_that_is_deleted_while_its_journal_is_folded_leaves_nothing() {
+    let ((data, _), id) = (forgotten(4, 2), tenant("acme"));
+    let (store, open, segment) = about_to_fold(data.path());
+    std::thread::scope(|scope| {
+        let deletion = std::sync::OnceLock::new();
+        let is_spent = |record: &Record| {
+            deletion.get_or_init(|| {
+                let deletion = scope.spawn(|| store.delete(&id, types::Removed::default(), 8));
+                while store.entry(&id).is_ok() {
+                    std::thread::yield_now();
+                }
+                deletion
+            });
+            // The record of the deletion is on disk, and what it removes is there as long as we look.
+            assert!(store.writing.try_write().is_err() && segment.exists());
+            is_attempt_of_one(record)
+        };
+        let folded = store.fold_one((&id, &open), &segment, &is_spent, Some(7));
+        assert!(folded.is_ok_and(|bytes| bytes.is_some()), "it was begun before");
+        deletion.into_inner().expect("begun").join().expect("no panic").expect("deleted");
+    });
+    assert_eq!(store.remains(&id).expect("looked"), Vec::<PathBuf>::new());
+    drop((store, open));
+    let (store, recovery) = reopen(data.path());
+    assert!(recovery.is_clean(), "{recovery}");
+    assert!(store.entry(&id).is_err());
+}
+
+#[test]
+fn a_fold_that_comes_late_leaves_a_new_tenant_of_the_name_alone() {
+    let ((data, _), id) = (forgotten(4, 2), tenant("acme"));
+    let (store, open, segment) = about_to_fold(data.path());
+    let late = |store: &Store| {
+        let folded = store.fold_one((&id, &open), &segment, &|_: &Record| true, Some(7));
+        assert!(folded.expect_err("another tenant").is_no_tenant());
+    };
+    store.delete(&id, types::Removed::default(), 8).expect("deleted");
+    late(&store);
+    assert_eq!(store.remains(&id).expect("looked"), Vec::<PathBuf>::new(), "gone is gone");
+    create(&store, "acme");
+    late(&store);
+    assert_eq!(store.remains(&id).expect("looked"), Vec::<PathBuf>::new(), "it never wrote");
+    for run in 1..=3 {
+        store.append(&id, &[started(run)]).expect("appended");
+        for at_us in 0..i64::from(ATTEMPTS) {
+            store.append(&id, &[attempt(run, at_us)]).expect("appended");
+        }
+    }
+    let (read, before) = (everything(&store, &id), bytes(data.path()));
+    assert!(segment.exists(), "of the same name as the old one's");
+    late(&store);
+    assert_eq!((everything(&store, &id), bytes(data.path())), (read, before));
 }

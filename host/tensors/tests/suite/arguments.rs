@@ -23,6 +23,43 @@ fn shapes() {
     assert_eq!(text(matrix.item()), "item: expected a tensor of one element, got shape [2, 2]");
 }
 
+/// A number crosses as float64: from 2^53 on it may have been another.
+#[test]
+fn whole_numbers_that_may_have_been_others() {
+    let edge = (1u64 << 53) as f64;
+    let full = |value| Tensor::full(&[], ElementType::Int64, value);
+    assert_eq!(full(1.0 - edge).and_then(|x| x.item()), Ok(1.0 - edge));
+    assert_eq!(text(full(1.5)), "`value` is 1.5, expected a whole number below 2^53 for int64");
+    for value in [edge, -edge, f64::NAN, f64::INFINITY, 1e30] {
+        assert!(full(value).is_err(), "{value}");
+        assert!(full(0.0).unwrap().binary_scalar(Binary::Add, value).is_err(), "{value}");
+        assert!(full(0.0).unwrap().compare_scalar(Comparison::Eq, value).is_err(), "{value}");
+    }
+    let arange = |count, start, step| Tensor::arange(count, ElementType::Int64, start, step);
+    assert!(arange(4, edge - 4.0, 1.0).is_ok() && arange(0, 0.0, 1.0).is_ok());
+    for (count, start, step, name) in [
+        (5, edge - 4.0, 1.0, "count"),
+        (2, edge, 1.0, "start"),
+        (2, 0.0, 0.5, "step"),
+        (u32::MAX >> 2, 0.0, 1e8, "count"),
+    ] {
+        assert!(text(arange(count, start, step)).starts_with(&format!("`{name}` is ")), "{start} {step}");
+    }
+    let large = Tensor::from_bytes(&[], ElementType::Int64, &((1i64 << 53) + 1).to_le_bytes()).unwrap();
+    assert_eq!(text(large.item()), "`tensor` holds 9007199254740993, which is no float64; read its bytes instead");
+}
+
+#[test]
+fn windows_of_nothing() {
+    let (nothing, line) = (tensor(&[1, 1, 0], &[]), tensor(&[1, 1, 4], &[0.0; 4]));
+    let window = Window { size: vec![2], stride: vec![1], padding: vec![1] };
+    assert!(line.pool(Pooling::Max, &window).is_ok());
+    assert!(text(nothing.pool(Pooling::Max, &window)).contains("windows that fit"), "{nothing:?}");
+    let how = |dilation| Convolution { stride: vec![1], padding: vec![0], dilation: vec![dilation], groups: 1 };
+    assert!(line.convolve(&line, None, &how(1)).is_ok());
+    assert!(text(line.convolve(&line, None, &how(0))).contains("a dilation above 0"));
+}
+
 #[test]
 fn results_that_would_be_too_large() {
     let (column, row) = (Tensor::full(&[1 << 16, 1], ElementType::Float32, 0.0), vec![0; 1 << 18]);

@@ -1,6 +1,6 @@
 //! What operations compute, where it is not plain: broadcasting, NaN, tensors without elements, views.
 
-use crate::{assert_close, tensor, vacant, values, variable};
+use crate::{assert_close, placed, tensor, vacant, values, variable};
 use tensors::{Binary, Comparison, ElementType, Reduction, Tensor, Unary, gradients};
 
 #[test]
@@ -80,6 +80,56 @@ fn softmax_does_not_overflow() {
     );
 }
 
+/// The values, and the gradients of their sum, weighted by 1, 2, .., along rows.
+fn with_gradients(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> [Vec<f64>; 2] {
+    let x = variable("x", x);
+    let y = f(&x.value());
+    let weights = placed(Tensor::arange(y.shape()[1], ElementType::Float64, 1.0, 1.0).unwrap());
+    let loss = y.binary(Binary::Mul, &weights).unwrap().reduce(Reduction::Sum, None, false).unwrap();
+    [values(&y), values(&gradients(&loss, &[&x]).unwrap()[0])]
+}
+
+/// Bit for bit where they are no numbers, else to the last digits.
+fn assert_alike(what: &str, got: &[f64], expected: &[f64]) {
+    let alike = |(got, expected): (&f64, &f64)| match expected.is_finite() {
+        true => (got - expected).abs() <= 1e-12,
+        false => got == expected || got.is_nan() && expected.is_nan(),
+    };
+    let same = got.len() == expected.len() && got.iter().zip(expected).all(alike);
+    assert!(same, "{what}: got {got:?}, expected {expected:?}");
+}
+
+#[test]
+fn infinities_along_a_dimension() {
+    const INF: f64 = f64::INFINITY;
+    const NAN: f64 = f64::NAN;
+    let share = (1.0 + (-1f64).exp()).recip();
+    // Classes that are not allowed, all of them, one that is certain, two, and one that is no number.
+    let rows = [[-INF, 0.0, 1.0], [-INF, -INF, -INF], [INF, 0.0, -INF], [INF, INF, 1.0], [NAN, INF, 0.0]];
+    let x = tensor(&[5, 3], &rows.concat());
+    let log_sum = 1f64.exp().ln_1p();
+    let [y, gradients] = with_gradients(&x, |x| x.reduce(Reduction::LogSumExp, Some(1), true).unwrap());
+    assert_alike("log-sum-exp", &y, &[log_sum, -INF, INF, INF, NAN]);
+    let expected = [[0.0, 1.0 - share, share], [1.0; 3], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [NAN; 3]];
+    assert_alike("its gradient", &gradients, &expected.concat());
+    let [y, gradients] = with_gradients(&x, |x| x.softmax(1).unwrap());
+    let none = [NAN; 3];
+    assert_alike("softmax", &y, &[[0.0, 1.0 - share, share], none, none, none, none].concat());
+    let slope = share * (1.0 - share);
+    assert_alike("its gradient", &gradients, &[[0.0, -slope, slope], none, none, none, none].concat());
+    let [y, gradients] = with_gradients(&x, |x| x.log_softmax(1).unwrap());
+    let expected = [[-INF, -log_sum, 1.0 - log_sum], none, [NAN, -INF, -INF], [NAN, NAN, -INF], none];
+    assert_alike("log-softmax", &y, &expected.concat());
+    let first = [1.0, 2.0 - 6.0 * (1.0 - share), 3.0 - 6.0 * share];
+    let expected = [first, none, [NAN, 2.0, 3.0], [NAN, NAN, 3.0], none];
+    assert_alike("its gradient", &gradients, &expected.concat());
+    let targets = placed(Tensor::from_bytes(&[1], ElementType::Int64, &1i64.to_le_bytes()).unwrap());
+    for (row, expected) in rows.iter().zip([log_sum, NAN, INF, NAN, NAN]) {
+        let loss = tensors::cross_entropy(&tensor(&[1, 3], row), &targets).unwrap();
+        assert_alike("cross-entropy", &[loss.item().unwrap()], &[expected]);
+    }
+}
+
 #[test]
 fn positions_are_whole_numbers() {
     let x = tensor(&[2, 3], &[1.0, 5.0, 5.0, 9.0, 0.0, 2.0]).cast(ElementType::Float32).unwrap();
@@ -92,7 +142,7 @@ fn positions_are_whole_numbers() {
 
 #[test]
 fn whole_numbers_wrap_and_refuse_what_is_not_theirs() {
-    let largest = Tensor::full(&[2], ElementType::Int64, i64::MAX as f64).unwrap();
+    let largest = Tensor::from_bytes(&[2], ElementType::Int64, &[i64::MAX.to_le_bytes(); 2].concat()).unwrap();
     let sum = largest.binary_scalar(Binary::Add, 1.0).unwrap();
     assert_eq!(sum.to_bytes().unwrap(), [i64::MIN.to_le_bytes(); 2].concat());
     assert_eq!(largest.reduce(Reduction::Sum, None, false).unwrap().to_bytes().unwrap(), (-2i64).to_le_bytes());
@@ -114,7 +164,7 @@ fn whole_numbers_wrap_and_refuse_what_is_not_theirs() {
     assert!(order.binary_scalar(Binary::Div, 2.0).is_err());
     assert_eq!(
         order.compare_scalar(Comparison::Lt, 0.5).unwrap_err().to_string(),
-        "`right` is 0.5, expected a whole number beside an int64"
+        "`right` is 0.5, expected a whole number below 2^53 for int64"
     );
     assert!(tensors::Variable::create("x", &order).is_err());
     assert_eq!(values(&tensor(&[3], &[1.9, -1.9, f64::NAN]).cast(ElementType::Int64).unwrap()), [1.0, -1.0, 0.0]);

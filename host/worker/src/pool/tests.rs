@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
-use types::{Artifact, DataType, Device, Field, Id, PortName, SavedFile, Schema, TableRef};
+use types::{Artifact, DataType, Device, DeviceGrant, Field, Id, PortName, SavedFile, Schema, TableRef};
 
 /// Blobs in a folder, as the port promises them.
 struct Folder(PathBuf);
@@ -45,6 +45,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::under(Arc::default())
+    }
+
+    /// Where the tenant may reach what stands there now.
+    fn under(policy: Arc<Mutex<Grants>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (blobs, compiled, scratch) = (at("blobs"), at("compiled"), at("scratch"));
@@ -53,7 +58,10 @@ impl Scene {
         // `sh worker`, in the worker's scratch folder.
         let walls = crate::walls::WallPolicy::BestEffort;
         let layout = Layout { executable: "/bin/sh".into(), blobs, compiled, scratch, walls };
-        let pool = Pool::new(move |_| layout.clone(), |_| Ok(doors::Authority::default()), blobs_of_pool, 1);
+        let authority = move |_: &TenantId| {
+            Ok(doors::Authority { policy: policy.lock().unwrap().clone(), ..doors::Authority::default() })
+        };
+        let pool = Pool::new(move |_| layout.clone(), authority, blobs_of_pool, 1);
         let scene = Self { folder, pool, tenant: TenantId::default_tenant() };
         fs::create_dir_all(scene.scratch()).unwrap();
         scene
@@ -89,6 +97,10 @@ impl Scene {
     }
 
     fn run_within(&self, limits: Limits, watch: &dyn Watch) -> Result<Answer, Fault> {
+        self.outcome(limits, watch).result
+    }
+
+    fn outcome(&self, limits: Limits, watch: &dyn Watch) -> Outcome {
         let call = Call {
             who: "step `it`".to_owned(),
             assignment: Assignment { limits, ..assignment() },
@@ -96,18 +108,17 @@ impl Scene {
             base: PathBuf::new(),
             turn: Default::default(),
         };
-        self.pool.run(&self.tenant, &call, watch).result
+        self.pool.run(&self.tenant, &call, watch)
     }
 
     fn run_component(&self, component: &[u8]) -> Result<Answer, Fault> {
+        self.run_granted(component, Grants::default(), "")
+    }
+
+    fn run_granted(&self, component: &[u8], grants: Grants, base: &str) -> Result<Answer, Fault> {
         let assignment = Assignment { component: Digest::of(component), ..assignment() };
-        let call = Call {
-            who: "step `it`".to_owned(),
-            assignment,
-            grants: Grants::default(),
-            base: PathBuf::new(),
-            turn: Default::default(),
-        };
+        let call =
+            Call { who: "step `it`".to_owned(), assignment, grants, base: base.into(), turn: Default::default() };
         self.pool.run(&self.tenant, &call, &Accepting).result
     }
 
@@ -473,6 +484,77 @@ fn a_worker_in_which_a_component_ran_is_no_others() {
     assert!(scene.run_component(b"theirs").is_ok());
 }
 
+/// What was taken over while it had nothing gets nothing that another step, of the same component, is granted.
+#[test]
+fn a_worker_gets_no_more_than_was_granted_when_it_was_new() {
+    let scene = Scene::new();
+    let answer = || answers(Ok(Answer::Discovered { columns: Vec::new() }));
+    scene.says(&[answer(), answer(), answer()]);
+    let granted = || Grants { clock: true, ..Grants::default() };
+    assert!(scene.run_granted(b"theirs", granted(), "a").is_ok());
+    for (grants, base) in [(Grants::default(), "a"), (Grants { randomness: true, ..granted() }, "a"), (granted(), "b")]
+    {
+        let other = scene.run_granted(b"theirs", grants, base);
+        assert!(other.is_err(), "it was given to the worker of a step with other grants");
+        assert_eq!(scene.idle(), 1);
+    }
+    assert!(scene.run_granted(b"theirs", granted(), "a").is_ok());
+}
+
+/// A disk that takes so long for everything.
+struct SlowDisk(Duration);
+
+impl SlowDisk {
+    fn work(&self) {
+        let began = Instant::now();
+        while began.elapsed() < self.0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Watch for SlowDisk {
+    fn hear(&self, _: Watched) {
+        self.work();
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn page(&self, _: ports::Page) -> Result<(), Fault> {
+        self.work();
+        Ok(())
+    }
+
+    fn checkpoint(&self, _: Vec<u8>) -> Result<(), Fault> {
+        self.work();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_guest_is_not_blamed_for_a_slow_disk() {
+    let scene = Scene::new();
+    let part = scene.leave(b"part");
+    let page = ports::Page {
+        table: table(5, vec![part.digest], part.bytes),
+        cursor: "01".to_owned(),
+        more: false,
+        restarted: false,
+    };
+    let log = Watched::Log { level: "info".to_owned(), message: "begun".to_owned() };
+    let answer = answers(Ok(Answer::Collected));
+    scene.says(&[FromWorker::Say { event: log }, FromWorker::Page { page }, FromWorker::Checkpoint, answer]);
+    // Long enough for the script to say all that, which it does at once.
+    let limits = Limits { wall_ms: 2_000, ..assignment().limits };
+    let outcome = scene.outcome(limits, &SlowDisk(Duration::from_secs(1)));
+    assert_eq!(outcome.result, Ok(Answer::Collected));
+    assert!(outcome.receipt.wall_us > 3_000_000, "what it took is told");
+    let share = outcome.receipt.limits[&LimitKind::Wall];
+    assert!(share.used < limits.wall_ms, "{share:?}");
+}
+
 #[test]
 fn a_worker_is_of_one_device_for_life() {
     let scene = Scene::new();
@@ -483,7 +565,8 @@ fn a_worker_is_of_one_device_for_life() {
         fs::copy(scene.scratch().join(file), second.join(file)).unwrap();
     }
     scene.run(&Unwatched).unwrap();
-    let worker = |device| scene.pool.worker(&scene.tenant, assignment().component, device).unwrap();
+    let guest = scene.pool.idle.lock().unwrap()[&scene.tenant][0].guest.clone().expect("it ran");
+    let worker = |device| scene.pool.worker(&scene.tenant, guest.clone(), device).unwrap();
     // Tenant and component are those of the one that waits.
     let other = worker(Device::Cuda(0));
     assert_eq!((other.device, &other.scratch, scene.idle()), (Device::Cuda(0), &second, 1));
@@ -505,4 +588,32 @@ fn who_may_not_use_a_device_gets_no_worker_for_it() {
     assert_eq!(denied.message, "step `it`: the tenant's policy does not allow the device `cuda:0`");
     assert!(denied.hint.is_some_and(|hint| hint.contains("--allow 'devices = [\"cuda:0\"]'")));
     assert_eq!((scene.idle(), scene.pool.started.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[test]
+fn an_idle_worker_of_a_gpu_ends_with_the_tenants_right_to_it() {
+    for narrowed_while_it_works in [false, true] {
+        let policy = Arc::new(Mutex::new(Grants { devices: vec![DeviceGrant::ANY], ..Grants::default() }));
+        let scene = Scene::under(Arc::clone(&policy));
+        scene.says(&[]);
+        let worker = scene.pool.fresh(&scene.tenant, Device::Cuda(0)).unwrap();
+        let narrow = || {
+            *policy.lock().unwrap() = Grants::default();
+            scene.pool.narrow(&scene.tenant);
+        };
+        if narrowed_while_it_works {
+            narrow();
+        }
+        scene.pool.give_back(&scene.tenant, worker);
+        assert_eq!(scene.idle(), usize::from(!narrowed_while_it_works));
+        narrow();
+        assert_eq!(scene.idle(), 0);
+    }
+    // The processors are everybody's.
+    let scene = Scene::new();
+    scene.says(&[]);
+    let worker = scene.pool.fresh(&scene.tenant, Device::Cpu).unwrap();
+    scene.pool.give_back(&scene.tenant, worker);
+    scene.pool.narrow(&scene.tenant);
+    assert_eq!(scene.idle(), 1);
 }

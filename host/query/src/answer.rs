@@ -12,12 +12,12 @@
 //! | lists of a fixed number of float32 | vector |
 //! | times, intervals, durations, other lists, structures, maps | refused |
 
-use crate::error::Error;
+use crate::error::{ANOTHER_NAME, Error};
 use crate::memory::Shares;
 use crate::place::Text;
 use crate::session::{self, BATCH_ROWS};
 use crate::spill::Disk;
-use crate::{Bounds, functions, steady, text};
+use crate::{Bounds, calls, missing, steady, text};
 use data::Table;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
@@ -86,15 +86,12 @@ async fn plan(
     let statement = text::parse(text)?;
     let state = session::open(bounds, shares, disk).map_err(|error| Error::Host(error.to_string()))?;
     register(&state, tables, bounds.cores)?;
-    let logical = match state.statement_to_plan(statement).await {
-        Ok(plan) => plan,
-        Err(error) => return Err(unplanned(text, tables, &error)),
-    };
-    let of_engine = |error: DataFusionError| Error::of_engine(text, &error);
-    session::refuse_all_but_reading(&logical).map_err(of_engine)?;
-    let logical = analyzed(&state, logical).map_err(of_engine)?;
+    let unplanned = |error: DataFusionError| unplanned(text, tables, &error);
+    let logical = state.statement_to_plan(statement).await.map_err(unplanned)?;
+    session::refuse_all_but_reading(&logical).map_err(unplanned)?;
+    let logical = analyzed(&state, logical).map_err(unplanned)?;
     let schema = schema_of(text, &logical)?;
-    let physical = state.create_physical_plan(&logical).await.map_err(of_engine)?;
+    let physical = state.create_physical_plan(&logical).await.map_err(unplanned)?;
     Ok(Planned { state, schema, physical })
 }
 
@@ -103,35 +100,12 @@ fn analyzed(state: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
-/// What the text asks for that is not there, told with what is.
+/// Why a text is no plan.
 fn unplanned(text: &Text<'_>, tables: &[(&str, &Table)], error: &DataFusionError) -> Error {
-    let said = error.find_root().strip_backtrace();
-    let quoted =
-        |before: &str, after: &str| said.split_once(before)?.1.split_once(after).map(|(name, _)| name.to_owned());
-    if let Some(name) = quoted("table '", "' not found") {
-        let name = name.strip_prefix("datafusion.public.").unwrap_or(&name);
-        let there: Vec<String> = tables.iter().map(|(name, _)| format!("`{name}`")).collect();
-        let last = name.rsplit('.').next().unwrap_or(name);
-        let spot = text.find([name, last]).unwrap_or_else(|| text.first());
-        let error = Error::text(text, spot, format!("there is no table `{name}`"));
-        return match there.is_empty() {
-            true => error.hinted("this query was given no tables"),
-            false => error.hinted(format!("it was given {}", there.join(", "))),
-        };
-    }
-    let function = quoted("Invalid function '", "'").or_else(|| quoted("table function '", "' not found"));
-    if let Some(name) = function {
-        let spot = text.find([name.as_str()]).unwrap_or_else(|| text.first());
-        let hint = functions::why_not(&name)
-            .map(str::to_owned)
-            .or_else(|| functions::near(&name).map(|near| format!("did you mean `{near}`?")));
-        let error = Error::text(text, spot, format!("there is no function `{name}`"));
-        return match hint {
-            Some(hint) => error.hinted(hint),
-            None => error,
-        };
-    }
-    Error::of_engine(text, error)
+    missing::table(text, tables, error)
+        .or_else(|| missing::function(text, error))
+        .or_else(|| calls::unfit(text, tables, error))
+        .unwrap_or_else(|| Error::of_engine(text, error))
 }
 
 fn register(state: &SessionState, tables: &[(&str, &Table)], cores: usize) -> Result<(), Error> {
@@ -229,9 +203,7 @@ fn schema_of(text: &Text<'_>, plan: &LogicalPlan) -> Result<Schema, Error> {
             Error::text(text, spot, why)
         };
         if fields.iter().any(|before| before.name == name) {
-            return Err(
-                refused(format!("the answer has two columns named `{name}`")).hinted("give one another name with `as`")
-            );
+            return Err(refused(format!("the answer has two columns named `{name}`")).hinted(ANOTHER_NAME));
         }
         let Some(data_type) = ours(field.data_type()) else {
             let message =

@@ -1,5 +1,6 @@
 //! What went wrong and whose it is: the text's author's, its data's, a limit's, or ours.
 
+use crate::missing;
 use crate::place::{self, Text};
 use crate::spill::Disk;
 use datafusion::arrow::error::ArrowError;
@@ -63,6 +64,7 @@ impl Error {
     /// What the engine could not do with a text: to parse, to plan, to compute.
     pub(crate) fn of_engine(text: &Text<'_>, error: &DataFusionError) -> Self {
         let root = error.find_root();
+        let mut hint = None;
         let message = match root {
             DataFusionError::ResourcesExhausted(_) => return Self::limit(LimitKind::Memory, 0, 0),
             DataFusionError::External(inner) if inner.downcast_ref::<Self>().is_some() => {
@@ -73,14 +75,30 @@ impl Error {
             DataFusionError::ExecutionJoin(error) => return Self::Engine(one_line(&error.to_string())),
             DataFusionError::Internal(message) => return Self::Engine(one_line(first_part(message))),
             DataFusionError::IoError(error) => return Self::Host(error.to_string()),
-            DataFusionError::SchemaError(error, _) => schema(error),
+            DataFusionError::SchemaError(error, _) => {
+                let (message, advice) = schema(error);
+                hint = advice;
+                message
+            }
             DataFusionError::SQL(error, _) => parser(&error.to_string()),
+            DataFusionError::Plan(message) if twice(message).is_some() => {
+                hint = Some(ANOTHER_NAME.to_owned());
+                twice(message).unwrap_or_default()
+            }
             DataFusionError::Plan(message) => ungrouped(message).unwrap_or_else(|| place::lowered(first_part(message))),
-            DataFusionError::NotImplemented(message) => format!("not supported: {}", first_part(message)),
+            DataFusionError::NotImplemented(message) => match unsupported(message) {
+                Some((said, advice)) => {
+                    hint = Some(advice.to_owned());
+                    format!("not supported: {said}")
+                }
+                None => format!("not supported: {}", first_part(message)),
+            },
             other => first_part(&other.strip_backtrace()).to_owned(),
         };
         let spot = place::of(text, error, &message);
-        let hint = error.diagnostic().and_then(|found| found.helps.first()).map(|help| place::lowered(&help.message));
+        let helps = || error.diagnostic()?.helps.first().map(|help| place::lowered(&help.message));
+        // What the planner advises of a column that is missing names them all anew.
+        let hint = if matches!(root, DataFusionError::SchemaError(..)) { hint } else { hint.or_else(helps) };
         let error = Self::text(text, spot, message);
         match hint {
             Some(hint) => error.hinted(hint),
@@ -105,6 +123,9 @@ impl Error {
     }
 }
 
+/// Of two columns of one name.
+pub(crate) const ANOTHER_NAME: &str = "give one another name with `as`";
+
 /// A line of a text that is shown.
 const EXCERPT_CHARS_MAX: usize = 160;
 
@@ -122,22 +143,42 @@ fn parser(message: &str) -> String {
     place::lowered(place::without_place(bare)).replacen("expected: ", "expected ", 1).replacen(", found: ", ", got ", 1)
 }
 
-fn schema(error: &SchemaError) -> String {
+/// What to say of a name, and a hint.
+fn schema(error: &SchemaError) -> (String, Option<String>) {
     match error {
         SchemaError::AmbiguousReference { field } => {
-            format!("column `{}` stands in more than one table; name the table, such as `t.{}`", field.name, field.name)
+            let name = &field.name;
+            (format!("column `{name}` stands in more than one table; name the table, such as `t.{name}`"), None)
         }
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            format!("two columns are named `{name}`; give one another name with `as`")
+            (format!("two columns are named `{name}`"), Some(ANOTHER_NAME.to_owned()))
         }
-        SchemaError::FieldNotFound { field, valid_fields } => {
-            let names: Vec<String> = valid_fields.iter().take(12).map(|field| format!("`{}`", field.name)).collect();
-            match names.is_empty() {
-                true => format!("there is no column `{}`", field.name),
-                false => format!("there is no column `{}`; there are {}", field.name, names.join(", ")),
-            }
-        }
+        SchemaError::FieldNotFound { field, valid_fields } => missing::column(field, valid_fields),
     }
+}
+
+/// Of two columns of one name, in a sentence of ours.
+fn twice(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("require unique expression names but the expression \"")?;
+    let (expression, _) = rest.split_once("\" at position ")?;
+    let named = expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name);
+    let name = if named.contains('(') { named } else { named.rsplit('.').next().unwrap_or(named) };
+    Some(format!("the answer has two columns named `{name}`"))
+}
+
+/// What the engine has no operator for, and another way to write it.
+fn unsupported(message: &str) -> Option<(&'static str, &'static str)> {
+    let of = |expression: &str| message.contains(&format!("support logical expression {expression}"));
+    Some(match message {
+        _ if of("InSubquery(") => ("`in (select ..)` as a value", "write it in `where`, or join the table"),
+        _ if of("Exists(") => ("`exists (select ..)` as a value", "write it in `where`, or join the table"),
+        _ if of("ScalarSubquery(") => (
+            "this `(select ..)` that looks at the row around it",
+            "join the table, and group where it is to be one row",
+        ),
+        _ if message.contains("array literal") => ("a list such as `[1, 2]`", "no table has lists; give single values"),
+        _ => return None,
+    })
 }
 
 /// Of a column that a grouping does not have, in a sentence of ours.

@@ -4,7 +4,7 @@
 use datafusion::functions::all_default_functions;
 use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::functions_window::all_default_window_functions;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, TypeSignature, Volatility, WindowUDF};
 use std::sync::Arc;
 
 /// What says something of the host, or does nothing but show the engine's own insides.
@@ -24,6 +24,37 @@ pub(crate) fn window() -> Vec<Arc<WindowUDF>> {
 
 fn allowed(function: &ScalarUDF) -> bool {
     function.signature().volatility != Volatility::Volatile && !REFUSED.contains(&function.name())
+}
+
+/// What a message tells of a function.
+pub(crate) struct Known {
+    pub(crate) names: Vec<String>,
+    pub(crate) signature: TypeSignature,
+    /// Such as `round(numeric_expression[, decimal_places])`.
+    pub(crate) syntax: Option<String>,
+}
+
+/// The function of this name.
+pub(crate) fn known(name: &str) -> Option<Known> {
+    let known = |aliases: &[String], signature: &TypeSignature, documentation: Option<&Documentation>| Known {
+        names: std::iter::once(name.to_owned()).chain(aliases.iter().cloned()).collect(),
+        signature: signature.clone(),
+        syntax: documentation.map(|found| found.syntax_example.clone()),
+    };
+    if let Some(found) = aggregate().iter().find(|found| found.name() == name) {
+        return Some(known(found.aliases(), &found.signature().type_signature, found.documentation()));
+    }
+    if let Some(found) = scalar().iter().find(|found| found.name() == name) {
+        return Some(known(found.aliases(), &found.signature().type_signature, found.documentation()));
+    }
+    let found = window().into_iter().find(|found| found.name() == name)?;
+    Some(known(found.aliases(), &found.signature().type_signature, found.documentation()))
+}
+
+/// Whether it is called with `over` alone.
+pub(crate) fn is_of_windows(name: &str) -> bool {
+    let named = |found: &WindowUDF| found.name() == name || found.aliases().iter().any(|alias| alias == name);
+    window().iter().any(|found| named(found))
 }
 
 /// The function that a word nearly names.

@@ -12,11 +12,13 @@
 //! The same text, tables and cores give the same bytes, also where the text asks for no order: [`steady`] says how.
 
 mod answer;
+mod calls;
 mod error;
 mod exchange;
 mod functions;
 mod lanes;
 mod memory;
+mod missing;
 mod moving;
 mod nesting;
 mod place;

@@ -8,6 +8,15 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use types::Spot;
 
+/// A call of a function.
+pub(crate) struct Call {
+    /// As the text has it.
+    pub(crate) name: String,
+    pub(crate) spot: Spot,
+    /// For each argument its column, where it is one and nothing more.
+    pub(crate) arguments: Vec<Option<String>>,
+}
+
 /// A text that errors point into.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'t> {
@@ -73,6 +82,62 @@ impl<'t> Text<'t> {
         };
         words.into_iter().find_map(|sought| tokens.iter().find(|found| is(&found.token, sought)).map(begins))
     }
+
+    /// The calls of a function that goes by these names.
+    pub(crate) fn calls(&self, names: &[&str]) -> Vec<Call> {
+        let tokens = self.tokens_at_all();
+        let call = |(at, pair): (usize, &[TokenWithSpan])| match (&pair[0].token, &pair[1].token) {
+            (Token::Word(word), Token::LParen) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)) => {
+                let arguments = arguments(&tokens[at + 2..]);
+                Some(Call { name: word.value.clone(), spot: begins(&pair[0]), arguments })
+            }
+            _ => None,
+        };
+        tokens.windows(2).enumerate().filter_map(call).collect()
+    }
+}
+
+/// Those of the call whose parenthesis was opened just before.
+fn arguments(tokens: &[TokenWithSpan]) -> Vec<Option<String>> {
+    let mut depth = 0usize;
+    let within = tokens.iter().take_while(|found| {
+        match found.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return false,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        true
+    });
+    let within: Vec<&Token> = within.map(|found| &found.token).collect();
+    if within.is_empty() {
+        return Vec::new();
+    }
+    let mut depth = 0usize;
+    let parts = within.split(|token| {
+        match token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && **token == Token::Comma
+    });
+    parts.map(column).collect()
+}
+
+/// The column that an argument is: `a`, `t.a` or `distinct a`.
+fn column(argument: &[&Token]) -> Option<String> {
+    let argument = match argument {
+        [Token::Word(first), rest @ ..] if first.value.eq_ignore_ascii_case("distinct") => rest,
+        whole => whole,
+    };
+    match argument {
+        [Token::Word(name)] | [Token::Word(_), Token::Period, Token::Word(name)] => Some(match name.quote_style {
+            Some(_) => name.value.clone(),
+            None => name.value.to_lowercase(),
+        }),
+        _ => None,
+    }
 }
 
 pub(crate) fn begins(found: &TokenWithSpan) -> Spot {
@@ -85,13 +150,17 @@ fn spot(line: u64, column: u64) -> Spot {
 
 /// Where an error of the engine stands in the text.
 pub(crate) fn of(text: &Text<'_>, error: &DataFusionError, message: &str) -> Spot {
-    let marked = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let marked = marked.map(|span| spot(span.start.line, span.start.column));
     let said = || spot_in(&error.to_string());
     // The parser has no place for what is missing.
     let ended = || message.ends_with("got EOF").then(|| text.end());
     let named = || text.find(names_in(message));
-    marked.or_else(said).or_else(ended).or_else(named).unwrap_or_else(|| text.first())
+    marked(error).or_else(said).or_else(ended).or_else(named).unwrap_or_else(|| text.first())
+}
+
+/// Where the planner says it is.
+pub(crate) fn marked(error: &DataFusionError) -> Option<Spot> {
+    let span = error.diagnostic()?.span?;
+    Some(spot(span.start.line, span.start.column))
 }
 
 /// ".. at Line: 3, Column: 8".

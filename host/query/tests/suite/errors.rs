@@ -31,11 +31,62 @@ fn what_is_no_sql() {
 #[test]
 fn what_is_not_there() {
     check("select agee\nfrom t", 1, 8, "there is no column `agee`; there are `a`, `b`, `c`", None);
-    check("select a,\n       x.b\nfrom t as y", 2, 8, "there is no column `b`", None);
-    check("select a from t\nwhere t.d > 1", 2, 7, "there is no column `d`", None);
+    check("select a,\n       x.b\nfrom t as y", 2, 8, "there is no table `x` here; there is `y`", None);
+    check("select a from t\nwhere t.d > 1", 2, 7, "there is no column `d` in `t`; it has `a`, `b`, `c`", None);
+    check("select aa from t", 1, 8, "there is no column `aa`", Some("did you mean `a`?"));
     check("select a\nfrom tt", 2, 6, "there is no table `tt`", Some("it was given `t`"));
     check("select a,\n  smu(b) from t", 2, 3, "there is no function `smu`", Some("did you mean `sum`?"));
     check("select *\nfrom lines('x')", 2, 6, "there is no function `lines`", None);
+}
+
+#[test]
+fn what_is_not_there_is_told_with_where_it_was_sought() {
+    let sql = "select u.d from t join (select 1 as a, 2 as d) v on t.a = v.a";
+    check(sql, 1, 8, "there is no table `u` here; there are `t`, `v`", None);
+    let sql = "select t.d from t join (select 1 as a, 2 as d) v on t.a = v.a";
+    check(sql, 1, 8, "there is no column `d` in `t`; it has `a`, `b`, `c`", Some("did you mean `v.d`?"));
+    // A column of the same name stands before it.
+    check("select a as u\nfrom t\njoin u on true", 3, 6, "there is no table `u`", Some("it was given `t`"));
+    check("select Sum from (select 1 as \"Sum\")", 1, 8, "`sum`; there is `\"Sum\"`", Some("did you mean `\"Sum\"`?"));
+    let many: Vec<String> = (0..15).map(|number| format!("{number} as column_{number}")).collect();
+    let sql = format!("select other\nfrom (select {})", many.join(", "));
+    check(&sql, 1, 8, "`column_11` and 3 more", None);
+}
+
+#[test]
+fn a_call_that_fits_no_form() {
+    check("select a,\n  sum(c) as s from t", 2, 3, "`sum` takes (interval or number), got (text)", None);
+    check("select avg(c) as s from t", 1, 8, "`avg` takes (interval or number), got (text)", None);
+    let hint = Some("it is written `sum(expression)`");
+    check("select sum(b, 2) as s from t", 1, 8, "got (number, whole number)", hint);
+    check("select sum() as s from t", 1, 8, "`sum` takes (interval or number), got ()", hint);
+    check("select sum(a) as x, sum(t.c) as s from t", 1, 21, "got (text)", None);
+    check("select sum(b) over () as x, sum(c) over (order by a) as s from t", 1, 29, "got (text)", None);
+    check("select mean(c) as s from t", 1, 8, "`mean` takes", None);
+    let takes = "`round` takes (number) or (number, whole number), got (number, number)";
+    check("select round(b) as x, round(b, 1.5) as s from t", 1, 23, takes, None);
+    check(
+        "select min(a, b) as s from t",
+        1,
+        8,
+        "`min` does not take (whole number, number)",
+        Some("`min(expression)`"),
+    );
+}
+
+#[test]
+fn a_function_of_windows_needs_one() {
+    for name in ["lag", "row_number", "rank"] {
+        let sql = format!("select {name}(a) from t");
+        check(&sql, 1, 8, &format!("`{name}` needs `over (..)`"), Some("over (order by ..)"));
+    }
+    check(
+        "select lga(a) over (order by a) as x from t",
+        1,
+        8,
+        "there is no function `lga`",
+        Some("did you mean `lag`?"),
+    );
 }
 
 #[test]
@@ -54,6 +105,36 @@ fn what_does_not_fit() {
     );
     check("select null as nix", 1, 16, "column `nix`", Some("cast(null as"));
     check("select a from t union select a, b from t", 1, 1, "", None);
+}
+
+#[test]
+fn what_the_engine_does_not_do() {
+    for (written, says) in [
+        ("a in (select a from t)", "not supported: `in (select ..)` as a value"),
+        ("case when a in (select a from t) then 1 end", "not supported: `in (select ..)` as a value"),
+        ("exists (select 1 from t u where u.a = t.a)", "not supported: `exists (select ..)` as a value"),
+        ("(select max(u.a) from t u where u.a > t.a)", "not supported: this `(select ..)`"),
+        ("[1, 2]", "not supported: a list"),
+    ] {
+        match ask(&format!("select {written} as x from t")) {
+            Err(Error::Text { message, hint: Some(_), .. }) => {
+                assert!(message.contains(says) && !message.contains(['{', '\n']), "{written}: {message}");
+            }
+            other => panic!("{written}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn two_columns_of_one_name() {
+    for (sql, column, name) in [
+        ("select a, a from t", 8, "a"),
+        ("select a as x, b as x from t", 13, "x"),
+        ("select t.a, u.a from t, t u", 10, "a"),
+        ("select sum(a), sum(a) from t", 8, "sum(t.a)"),
+    ] {
+        check(sql, 1, column, &format!("the answer has two columns named `{name}`"), Some("`as`"));
+    }
 }
 
 #[test]

@@ -14,19 +14,20 @@ _SELF = getattr(typing, "Self", None)  # Python 3.11, which a component has; nat
 def arguments(function, given):
     """The arguments of a call as the contract has them: ValueError or TypeError names the one that does not fit."""
     owner = getattr(function, "__self__", None)
-    kinds = _kinds(getattr(function, "__func__", function), owner if isinstance(owner, type) else type(owner))
-    if kinds is None:
+    checks = _checks(getattr(function, "__func__", function), owner if isinstance(owner, type) else type(owner))
+    if checks is None:
         return given
-    if len(kinds) != len(given):
-        raise TypeError(f"expected {len(kinds)} arguments, got {len(given)}")
-    return [_fitting(name, kind, value) for (name, kind), value in zip(kinds, given)]
+    if len(checks) != len(given):
+        raise TypeError(f"expected {len(checks)} arguments, got {len(given)}")
+    return [check(name, value) for (name, check), value in zip(checks, given)]
 
 
 @functools.cache
-def _kinds(function, owner):
-    """The names and types of a function of the contract, of which there are so many; None where it has no types, natively."""
+def _checks(function, owner):
+    """What looks at each argument of a function of the contract, of which there are so many; None where it has no types,
+    natively."""
     kinds = getattr(function, "__annotations__", None)
-    return [(name, _own(kind, owner)) for name, kind in kinds.items() if name != "return"] if kinds else None
+    return [(name, _check(_own(kind, owner))) for name, kind in kinds.items() if name != "return"] if kinds else None
 
 
 def _own(kind, owner):
@@ -46,45 +47,56 @@ def result(made):
     return _record(made) if dataclasses.is_dataclass(made) else made
 
 
-def _fitting(name, kind, value):
+@functools.cache
+def _check(kind):
+    """What holds a value under a name against a type and gives it as it crosses. Made once: calls are many, and most of
+    their arguments are resources."""
     if kind in _PLAIN:
-        return _PLAIN[kind](name, value)
+        return _PLAIN[kind]
     if isinstance(kind, type) and not dataclasses.is_dataclass(kind):
-        return _held(name, kind, value)
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+        return _held(kind)
+    origin, inner = typing.get_origin(kind), [_check(each) for each in typing.get_args(kind) if each is not type(None)]
     if origin is list:
-        return _listed(name, inner[0], value)
+        return lambda name, value: _listed(name, inner[0], value)
     if origin is tuple:
-        return tuple(_fitting(name, each, part) for each, part in zip(inner, value))
-    if type(None) in inner:
-        return None if value is None else _fitting(name, inner[0], value)
-    if dataclasses.is_dataclass(value):
-        return _record(value)
-    raise _unlike(name, f"a {getattr(kind, '__name__', kind)}".lower(), value)
+        return lambda name, value: tuple(check(name, part) for check, part in zip(inner, value))
+    if type(None) in typing.get_args(kind):
+        return lambda name, value: None if value is None else inner[0](name, value)
+    return lambda name, value: _record_of(name, kind, value)
 
 
-def _held(name, kind, value):
+def _held(kind):
     """A case of an enumeration, or a resource, which what stands for it in a step holds."""
-    held = getattr(value, "_handle", value)
-    if not isinstance(held, kind):
-        raise _unlike(name, f"a {kind.__name__}".lower(), value)
+
+    def held(name, value):
+        held = getattr(value, "_handle", value)
+        if not isinstance(held, kind):
+            raise _unlike(name, f"a {kind.__name__}".lower(), value)
+        return held
+
     return held
+
+
+def _record_of(name, kind, value):
+    if not dataclasses.is_dataclass(value):
+        raise _unlike(name, f"a {getattr(kind, '__name__', kind)}".lower(), value)
+    return _record(value)
 
 
 def _record(record):
     """A record; or a variant's case, whose value goes by the case's name."""
     case = type(record).__name__.rpartition("_")[2].lower()
     names = [(field, case if field.name == "value" else field.name) for field in dataclasses.fields(record)]
-    return type(record)(*[_fitting(name, field.type, getattr(record, field.name)) for field, name in names])
+    return type(record)(*[_check(field.type)(name, getattr(record, field.name)) for field, name in names])
 
 
-def _listed(name, kind, value):
+def _listed(name, check, value):
     if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
         raise _unlike(name, "a list", value)
     value = list(value)
-    if kind is int and set(map(type, value)) == {int} and min(value) >= 0 and max(value) < 1 << _bits(name):
+    if check is _whole and set(map(type, value)) == {int} and min(value) >= 0 and max(value) < 1 << _bits(name):
         return value  # Many positions: looked at in three sweeps of native code.
-    return [_fitting(name, kind, each) for each in value]
+    return [check(name, each) for each in value]
 
 
 def _bits(name):

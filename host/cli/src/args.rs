@@ -128,6 +128,9 @@ pub(crate) enum Command {
     Check {
         /// Only this pipeline
         pipeline: Option<String>,
+        /// Show the columns of every table with their types
+        #[arg(long)]
+        columns: bool,
         /// Accept plugins that differ from those that `stepwell.lock` pins
         #[arg(long)]
         update_lock: bool,

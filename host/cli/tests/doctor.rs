@@ -54,7 +54,7 @@ fn the_table_aligns_and_says_what_stands() {
     said.expect(
         "doctor",
         0,
-        &["no-new-privileges  ", "resources  ", "python3  ", "cache  ", "yours alone", "GPU  ", "all held"],
+        &["no-new-privileges  ", "resources  ", "python3  ", "cache  ", "yours alone", "GPU\n", "all held"],
     );
     let lines = || said.out.lines().filter(|line| line.starts_with("+ "));
     assert_eq!(lines().count(), ATTEMPTS.len(), "{}", said.out);

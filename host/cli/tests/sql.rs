@@ -58,6 +58,12 @@ fn a_file_is_a_step_and_so_is_a_parameter() {
     let steps = checked[0]["steps"].as_array().unwrap();
     let columns = |name: &str| steps.iter().find(|step| step["step"] == name).unwrap()["outputs"]["table"].clone();
     assert_eq!((columns("totals"), columns("again")), (json!(3), json!(3)), "known before any run");
+    let shown = project.stepwell(&["check", "--columns"]).stdout;
+    for line in [["totals.table", "city", "text"], ["totals.table", "n", "int64"], ["again.table", "total", "float64"]]
+    {
+        let mut words = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        assert!(words.any(|words| words.starts_with(&line)), "{line:?}\n{shown}");
+    }
     project.stepwell(&["run"]).succeeded();
     let expected = json!([{"city": "Oslo", "n": 2, "total": 4.0}, {"city": "Rome", "n": 1, "total": 4.0}]);
     assert_eq!((rows(&project, "totals.table"), rows(&project, "again.table")), (expected.clone(), expected));

@@ -45,6 +45,9 @@ pub struct CheckedStep {
     pub plugin: Option<PluginName>,
     /// Columns of its tables; none for what is no table.
     pub outputs: BTreeMap<PortName, usize>,
+    /// These columns.
+    #[serde(default)]
+    pub columns: BTreeMap<PortName, Vec<Field>>,
 }
 
 /// The plugins of a check, and the first fault that no line of the project is to blame for.
@@ -279,6 +282,7 @@ fn checked(plan: &Plan, bounded: &Bounded, fires_later: bool) -> CheckedPipeline
         device_asked: step.device_asked,
         plugin: step.work.plugin().map(|plugin| plugin.name.clone()),
         outputs: step.outputs.iter().map(|(port, columns)| (port.clone(), columns.len())).collect(),
+        columns: step.outputs.clone().into_iter().filter(|(_, columns)| !columns.is_empty()).collect(),
     });
     CheckedPipeline {
         pipeline: plan.pipeline.clone(),

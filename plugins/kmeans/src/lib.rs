@@ -90,11 +90,10 @@ impl Trainer for Kmeans {
         unlabelled(training.label.as_deref())?;
         let (features, weight) = (&training.features, training.weight.as_deref());
         if params.clusters as u64 > training.train.rows() {
-            let (rows, clusters) = (training.train.rows(), params.clusters);
-            return Err(Error::invalid(
-                "clusters",
-                format!("expected at most one a row, of {rows} rows, got {clusters}"),
-            ));
+            // Rounding can make as many distinct ones of fewer.
+            let (rows, wanted) = (training.train.rows(), params.clusters);
+            let reason = format!("expected at most as many as there are distinct rows, {rows} or fewer, got {wanted}");
+            return Err(Error::invalid("clusters", reason));
         }
         let moments = Moments::of(&training.train, features, weight)?;
         let width = features.len();

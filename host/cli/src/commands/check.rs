@@ -7,7 +7,12 @@ use crate::{open, show};
 use api::{CheckRequest, Line};
 use server::{CheckedPipeline, Repin};
 
-pub(crate) async fn check(args: &Args, pipeline: Option<String>, repin: Repin) -> Result<u8, Failure> {
+pub(crate) async fn check(
+    args: &Args,
+    pipeline: Option<String>,
+    with_columns: bool,
+    repin: Repin,
+) -> Result<u8, Failure> {
     let folder = open::project(args)?;
     let mut installation = open::installation(args).await?;
     let request = CheckRequest { folder: folder.clone(), pipeline, repin };
@@ -24,6 +29,9 @@ pub(crate) async fn check(args: &Args, pipeline: Option<String>, repin: Repin) -
     }
     for checked in &checked {
         print(checked);
+        if with_columns {
+            print_columns(checked);
+        }
         for warning in &checked.warnings {
             anstream::eprintln!("{}\n", show::warning(warning, &folder));
         }
@@ -51,4 +59,18 @@ fn print(checked: &CheckedPipeline) {
         let columns = checked.request.len();
         anstream::println!("served path: request ({columns} columns) -> {}\n", path.join(" -> "));
     }
+}
+
+/// A line a column of every table, under the name by which other steps ask for it.
+fn print_columns(checked: &CheckedPipeline) {
+    let rows = checked.steps.iter().flat_map(|step| {
+        step.columns.iter().flat_map(move |(port, columns)| {
+            columns.iter().map(move |column| {
+                let nulls = if column.nullable { "may be null" } else { "" };
+                let table = format!("{}.{port}", step.step);
+                vec![table, show::tame(&column.name), column.data_type.to_string(), nulls.to_owned()]
+            })
+        })
+    });
+    anstream::println!("{}", show::table(&["table", "column", "type", ""], rows.collect()));
 }

@@ -28,13 +28,13 @@ use server::Repin;
 pub(crate) async fn carry_out(args: Args) -> Result<u8, Failure> {
     match &args.command {
         Command::Init { folder } => init::init(folder, args.json),
-        Command::Check { pipeline, update_lock, accept } => {
+        Command::Check { pipeline, columns, update_lock, accept } => {
             let repin = match (update_lock, accept) {
                 (false, _) => Repin::Never,
                 (true, false) => Repin::AskingNoMore,
                 (true, true) => Repin::Any,
             };
-            check::check(&args, pipeline.clone(), repin).await
+            check::check(&args, pipeline.clone(), *columns, repin).await
         }
         Command::Run { pipeline, deployed: true, .. } => run::run_deployed(&args, pipeline.as_deref()).await,
         Command::Run { pipeline, param, set, no_cache, explain, .. } => {

@@ -3,8 +3,9 @@
 use super::progress::{delivered, from, measures};
 use super::{duration, instant, table, tame, tame_lines};
 use server::{RunDetail, RunLine, StepDetail, TableRows};
+use std::collections::BTreeMap;
 use types::{
-    Against, Artifact, Bound, Cause, Device, DeviceChoice, Finding, Requirement, RunState, StepName, Verdict,
+    Against, Artifact, Bound, Cause, Device, DeviceChoice, Finding, Requirement, RunState, Series, StepName, Verdict,
     VerdictLine,
 };
 
@@ -142,6 +143,7 @@ fn step_notes(step: &StepDetail) -> String {
     if let Some(because) = &step.because {
         text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame_lines(because));
     }
+    text += &step.receipt.as_ref().map(|receipt| told(&step.step, &receipt.series)).unwrap_or_default();
     for artifact in step.outputs.values() {
         match artifact {
             Artifact::Measures { measures: found } => {
@@ -155,10 +157,25 @@ fn step_notes(step: &StepDetail) -> String {
             Artifact::Delivered { location, repeated } => {
                 text += &format!("\n`{}` delivered {}\n", step.step, delivered(location, *repeated));
             }
+            Artifact::Model { measures: found, .. } if !found.is_empty() => {
+                text += &format!("\n`{}` learnt:\n{}", step.step, measured_table(found));
+            }
             Artifact::Table(_) | Artifact::State { .. } | Artifact::Model { .. } => {}
         }
     }
     text
+}
+
+/// The metrics that a step told while it worked, each from its first point to its last.
+fn told(step: &StepName, series: &BTreeMap<String, Series>) -> String {
+    if series.is_empty() {
+        return String::new();
+    }
+    let end = |value: Option<f64>| value.map_or_else(|| "not finite".to_owned(), |value| format!("{value:.6}"));
+    let row = |(name, series): (&String, &Series)| {
+        vec![tame(name), end(series.first), end(series.last), series.points.to_string()]
+    };
+    format!("\n`{step}` told:\n{}", table(&["metric", "first", "last", "points"], series.iter().map(row).collect()))
 }
 
 fn findings_text(step: &StepDetail, findings: &[Finding]) -> String {
@@ -232,6 +249,20 @@ pub(crate) fn rows(shown: &TableRows) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_is_told_from_its_first_point_to_its_last() {
+        let (step, mut loss, mut broken) = (StepName::parse("model").unwrap(), Series::default(), Series::default());
+        [2.0, 1.5, 0.125].map(|value| loss.add(Some(value)));
+        broken.add(None);
+        let series = BTreeMap::from([("loss".to_owned(), loss), ("\u{1b}rate".to_owned(), broken)]);
+        let shown = told(&step, &series);
+        let words: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(words[1], ["`model`", "told:"]);
+        assert!(words.contains(&vec!["loss", "2.000000", "0.125000", "3"]), "{shown}");
+        assert!(shown.contains("not finite") && !shown.contains('\u{1b}'), "{shown}");
+        assert_eq!(told(&step, &BTreeMap::new()), "");
+    }
 
     #[test]
     fn where_a_step_computes_is_told_where_the_pipeline_asked() {

@@ -249,6 +249,7 @@ pub(crate) fn rows(shown: &TableRows) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::Id;
 
     #[test]
     fn a_metric_is_told_from_its_first_point_to_its_last() {

@@ -25,7 +25,7 @@ pub use gather::Gathered;
 pub use groups::groups;
 pub use log::{LogRead, LogWriter, open_log};
 pub use message::{open_message, to_message};
-pub use parts::{PART_ROWS, StoredPart, open, open_bytes, to_bytes, verify, write};
+pub use parts::{PART_ROWS, StoredPart, check_kept, open, open_bytes, to_bytes, verify, write};
 pub use rows::{column_as_text, json_rows, not_finite, numbers, numbers_as, numbers_or_nan, shown_rows, texts};
 pub use schemas::{arrow_schema, schema};
 pub use table::{Table, TableWriter, check_schema};

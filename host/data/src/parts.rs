@@ -20,14 +20,20 @@ pub struct StoredPart {
     pub bytes: Vec<u8>,
 }
 
+/// Whether a table can be stored: what its schema may be, and rows only where there are columns.
+pub fn check_kept(table: &Table) -> Result<(), Error> {
+    check_schema(table.schema())?;
+    match table.schema().fields.is_empty() && table.rows() > 0 {
+        // Nothing would say how many they are.
+        true => Err(Error::Shape(format!("{} rows without a column cannot be kept", table.rows()))),
+        false => Ok(()),
+    }
+}
+
 /// The canonical parts of a table, handed out one at a time, and the table's name.
 pub fn write(table: &Table, mut sink: impl FnMut(StoredPart) -> Result<(), Error>) -> Result<TableRef, Error> {
+    check_kept(table)?;
     let schema = table.schema();
-    check_schema(schema)?;
-    if schema.fields.is_empty() && table.rows() > 0 {
-        // Nothing would say how many they are.
-        return Err(Error::Shape(format!("{} rows without a column cannot be kept", table.rows())));
-    }
     let (mut parts, mut bytes) = (Vec::new(), 0);
     for start in (0..table.rows()).step_by(PART_ROWS) {
         let part = encode_part(&canonical(&table.slice(start, PART_ROWS as u64))?)?;

@@ -73,3 +73,14 @@ fn columns_read_together_are_bounded_by_what_one_may_have_and_by_the_table() {
     assert!(told(&names(&["a", "x"])).contains('x'), "{}", told(&names(&["a", "x"])));
     assert!(told(&names(&["a"; 4])).contains("4 columns were asked for at once"), "{}", told(&names(&["a"; 4])));
 }
+
+/// What was kept so could not be read again.
+#[test]
+fn rows_without_a_column_are_not_kept() {
+    let none = table("a", 0..3, &[3]).select(&[]).unwrap();
+    assert_eq!(none.rows(), 3);
+    let refused = data::write(&none, |_| panic!("a part of it was stored")).unwrap_err().to_string();
+    assert!(refused.contains("3 rows without a column cannot be kept"), "{refused}");
+    assert_eq!(data::check_kept(&none).unwrap_err().to_string(), refused);
+    assert!(data::check_kept(&none.slice(0, 0)).is_ok());
+}

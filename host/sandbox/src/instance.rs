@@ -112,7 +112,7 @@ impl Instance {
 
     /// Stores a table for the server to adopt, within the step's limit.
     pub(crate) fn keep(&mut self, table: &Table) -> Result<TableRef, Fault> {
-        data::check_schema(table.schema()).map_err(|error| Fault::guest(error.to_string()))?;
+        data::check_kept(table).map_err(|error| Fault::guest(error.to_string()))?;
         let state = self.store.data_mut();
         over_output(state, table.rows(), table.bytes())?;
         let mut failed = None;

@@ -6,7 +6,7 @@ use crate::convert;
 use crate::state::{Answer, Failure, State, amount};
 use bytes::Bytes;
 use data::{LentColumn, Table, TableWriter};
-use types::{Fault, LimitKind};
+use types::{CONTRACT, Fault, LimitKind};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Linker, Lower, Resource};
 
@@ -36,7 +36,7 @@ type Asked<Columns> = (Resource<Table>, Columns, u64, u32);
 /// Puts the reading of columns in the place of what the bindings made for it.
 pub(crate) fn read_lent(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    let mut tables = linker.instance("stepwell:data/tables@0.1.0")?;
+    let mut tables = linker.instance(&format!("stepwell:data/tables@{CONTRACT}"))?;
     tables.func_wrap("[method]table.read", |mut store: StoreContextMut<'_, State>, asked| {
         told(store.data_mut().lend(asked))
     })?;

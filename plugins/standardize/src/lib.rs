@@ -75,16 +75,13 @@ impl Scale {
     }
 
     fn learn(rows: &Table, column: &str) -> Result<Self> {
-        let (mut count, mut sum) = (0.0, 0.0);
-        rows.each_f64(column, |value| {
-            sum += value;
-            count += 1.0;
-        })?;
-        if count == 0.0 {
+        let (count, sum) = rows.fold_f64(column, (0_u64, 0.0), |(count, sum), value| (count + 1, sum + value))?;
+        if count == 0 {
             report::warn(format!("column `{column}` has no value to learn a scale from: it stays as it is"));
         }
-        let (mean, mut squares) = (sum / count, 0.0);
-        rows.each_f64(column, |value| squares += (value - mean) * (value - mean))?;
+        let count = count as f64;
+        let mean = sum / count;
+        let squares = rows.fold_f64(column, 0.0, |squares, value| squares + (value - mean) * (value - mean))?;
         Self::of(column, count, mean, squares)
     }
 

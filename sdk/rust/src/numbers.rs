@@ -5,12 +5,15 @@ use crate::table::Pieces;
 use crate::{DataType, Error, Field, Result, field};
 
 impl Table {
-    /// Hands each number that is there (int64, float32, float64) as float64 to `visit`, in the order of the rows. One chunk is in
-    /// memory at a time, and nothing of it is copied.
-    pub fn each_f64(&self, name: &str, mut visit: impl FnMut(f64)) -> Result<()> {
+    /// Goes through the numbers that are there (int64, float32, float64), as float64 and in the order of the rows: from `start` on, `fold`
+    /// makes something of what came out so far and the next number, as `|(count, sum), age| (count + 1, sum + age)` does from `(0, 0.0)`
+    /// on. One chunk is in memory at a time, and nothing of it is copied.
+    pub fn fold_f64<A>(&self, name: &str, start: A, fold: impl Fn(A, f64) -> A) -> Result<A> {
         require_number(&self.schema(), name)?;
         let mut pieces = Pieces::of(self, vec![name.to_owned()], self.rows());
-        pieces.try_for_each(|chunks| chunks?.iter().try_for_each(|chunk| each(name, chunk, &mut visit)))
+        pieces.try_fold(start, |so_far, chunks| {
+            chunks?.iter().try_fold(so_far, |so_far, chunk| fold_chunk(name, chunk, so_far, &fold))
+        })
     }
 
     /// This table with columns of numbers replaced, each by its function of the number as float64. A float32 column stays
@@ -48,30 +51,34 @@ fn replaced(field: &&Field) -> Field {
     Field { data_type, ..(*field).clone() }
 }
 
-fn each(name: &str, chunk: &Chunk, visit: &mut impl FnMut(f64)) -> Result<()> {
-    match chunk.data_type {
-        DataType::Float64 => each_word(name, chunk, f64::from_le_bytes, visit),
-        DataType::Float32 => each_word(name, chunk, |word| f64::from(f32::from_le_bytes(word)), visit),
-        _ => each_word(name, chunk, |word| i64::from_le_bytes(word) as f64, visit),
-    }
+fn fold_chunk<A>(name: &str, chunk: &Chunk, so_far: A, fold: &impl Fn(A, f64) -> A) -> Result<A> {
+    let (rows, validity, data) = (chunk.length, chunk.validity.as_deref(), &chunk.data);
+    Ok(match chunk.data_type {
+        DataType::Float64 => fold_words(words(name, rows, data)?, validity, f64::from_le_bytes, so_far, fold),
+        DataType::Float32 => {
+            fold_words(words(name, rows, data)?, validity, |word| f64::from(f32::from_le_bytes(word)), so_far, fold)
+        }
+        _ => fold_words(words(name, rows, data)?, validity, |word| i64::from_le_bytes(word) as f64, so_far, fold),
+    })
 }
 
-fn each_word<const N: usize>(
-    name: &str,
-    chunk: &Chunk,
+/// A function of its own in the component: beside calls of the host, what is folded would lie on the stack instead of in registers.
+#[inline(never)]
+fn fold_words<const N: usize, A>(
+    words: &[[u8; N]],
+    validity: Option<&[u8]>,
     number: impl Fn([u8; N]) -> f64,
-    visit: &mut impl FnMut(f64),
-) -> Result<()> {
-    let words = words(name, chunk.length, &chunk.data)?;
-    match &chunk.validity {
-        None => words.iter().for_each(|word| visit(number(*word))),
+    so_far: A,
+    fold: &impl Fn(A, f64) -> A,
+) -> A {
+    match validity {
+        None => words.iter().fold(so_far, |so_far, word| fold(so_far, number(*word))),
         Some(bits) => {
             let there = |row: usize| bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1);
             let present = words.iter().enumerate().filter(|(row, _)| there(*row));
-            present.for_each(|(_, word)| visit(number(*word)));
+            present.fold(so_far, |so_far, (_, word)| fold(so_far, number(*word)))
         }
     }
-    Ok(())
 }
 
 /// In place: what stands under a null is changed too, and is ignored by whoever gets the chunk.
@@ -116,13 +123,11 @@ mod tests {
     }
 
     fn visited(chunk: &Chunk) -> Vec<f64> {
-        let mut visited = Vec::new();
-        each("a", chunk, &mut |value| visited.push(value)).unwrap();
-        visited
+        fold_chunk("a", chunk, Vec::new(), &|visited, value| [visited, vec![value]].concat()).unwrap()
     }
 
     #[test]
-    fn each_number_that_is_there_is_visited_in_its_order() {
+    fn each_number_that_is_there_is_gone_through_in_its_order() {
         assert_eq!(visited(&chunk(vec![2.5_f64, -1.0, 0.25])), [2.5, -1.0, 0.25]);
         assert_eq!(visited(&chunk(vec![2.5_f32, -1.0])), [2.5, -1.0]);
         assert_eq!(visited(&chunk(vec![3_i64, -4])), [3.0, -4.0]);
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn fewer_numbers_than_rows_are_an_error() {
         let short = Chunk { length: 3, ..chunk(vec![2.5_f64, -1.0]) };
-        assert!(each("a", &short, &mut |_| ()).is_err());
+        assert!(fold_chunk("a", &short, (), &|(), _| ()).is_err());
     }
 
     #[test]

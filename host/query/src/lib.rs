@@ -22,6 +22,7 @@ mod missing;
 mod moving;
 mod nesting;
 mod place;
+mod rounding;
 mod rounds;
 mod series;
 mod session;

@@ -31,7 +31,9 @@ mod steady;
 mod text;
 
 pub use error::{Error, Limited};
-pub use text::{EXPRESSION_DEPTH_MAX, READ_MAX, RELATIONS_MAX, TEXT_BYTES_MAX, TOKENS_MAX};
+pub use text::{
+    EXPRESSION_DEPTH_MAX, GROUPING_SETS_MAX, READ_MAX, RELATIONS_MAX, SUBQUERY_DEPTH_MAX, TEXT_BYTES_MAX, TOKENS_MAX,
+};
 
 use data::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::{Project, TRAIN};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A guest of the tests, which `cargo xtask plugins` builds.
 fn guest(name: &str) -> String {
@@ -211,4 +211,27 @@ fn a_fixture_that_cannot_be_tried_is_wrong_and_is_not_recorded() {
     }
     let said = harness::stepwell(folder.path(), &["plugin", "test", "nosuch"]);
     said.expect("no such plugin", 2, &["cannot read `nosuch`"]);
+}
+
+/// A recording that had no number for NaN would say the same of a null.
+#[test]
+fn a_recording_tells_a_number_that_is_none_from_a_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("plugins/sql.wasm");
+    std::fs::copy(plugin, folder.path().join("sql.wasm")).unwrap();
+    let record = |value: &str| {
+        let query = format!("select cast({value} as double) as x from t");
+        let fixture = format!(
+            "role = \"transformer\"\nparams = {{ query = \"{query}\" }}\n[inputs.t]\ncsv = \"a:float64\\n1\"\n"
+        );
+        std::fs::create_dir_all(folder.path().join("tests")).unwrap();
+        std::fs::write(folder.path().join("tests/one.toml"), fixture).unwrap();
+    };
+    record("'nan'");
+    let test = |more: &[&str]| harness::stepwell(folder.path(), &[&["plugin", "test", "sql.wasm"], more].concat());
+    test(&["--bless"]).expect("recorded", 0, &["recorded one"]);
+    let recorded = std::fs::read_to_string(folder.path().join("tests/one.expected.json")).unwrap();
+    assert!(recorded.contains("[\"NaN\"]"), "{recorded}");
+    record("null");
+    test(&[]).expect("a null", 3, &["[\"NaN\"]", "[null]"]);
 }

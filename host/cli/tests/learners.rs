@@ -190,6 +190,17 @@ fn what_a_learner_cannot_go_on_from_is_told_by_check() {
 }
 
 #[test]
+fn a_learner_without_its_label_is_told_by_check() {
+    let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tumour/data/tumour.csv");
+    let rows = std::fs::read(rows).unwrap();
+    for plugin in ["linear", "logistic", "gbdt", "mlp", "dummy"] {
+        let project = project(&format!("{ROWS}{}", step("model", plugin, "", "{}")), &rows);
+        let fragments = [&format!("step `model` lacks `label`: plugin `{plugin}`"), "label = "];
+        stepwell(project.path(), &["check"]).expect(plugin, 2, &fragments);
+    }
+}
+
+#[test]
 fn what_cannot_be_learnt_from_is_refused_by_name() {
     let lacking = b"size,kind,grade,price\n1.5,a,x,2.0\n,b,y,3.5\n2.5,a,z,1.0\n";
     let refused = |params: &str, fragments: &[&str]| {
@@ -210,4 +221,57 @@ fn what_cannot_be_learnt_from_is_refused_by_name() {
     let clusters = "plugin = \"kmeans\"\nfeatures = [\"price\"]\nparams = { clusters = 4 }";
     refused(clusters, &["clusters", "distinct rows, 3"]);
     refused("plugin = \"mlp\"\nlabel = \"kind\"\nparams = { early_stopping = 3 }", &["early_stopping", "validation"]);
+}
+
+/// Eight rows: `x`, `y` and `label` of a size to learn from, `huge` far beyond what can be squared.
+const UNEVEN: &[u8] = b"x,y,huge,label\n1,5,1e200,1.5\n2,3,-1e200,2.5\n3,8,2e200,3\n4,1,-3e200,4.5\n5,2,1e200,5\n\
+                        6,7,4e200,6.5\n7,4,-2e200,7\n8,6,5e200,8\n";
+
+/// Says why a run of these steps behind the table `rows.table` fails.
+#[track_caller]
+fn fails(rows: &[u8], steps: &str, fragments: &[&str]) {
+    let collect =
+        "[steps.rows]\nplugin = \"csv\"\nparams = { path = \"data/tumour.csv\" }\ngrants = { files = [\"data\"] }\n";
+    let project = project(&format!("{collect}{steps}"), rows);
+    stepwell(project.path(), &["run"]).expect(steps, 3, fragments);
+}
+
+#[test]
+fn what_outgrows_its_type_in_training_is_told() {
+    let learner = |plugin: &str, keys: &str| {
+        format!("[steps.model]\nplugin = \"{plugin}\"\ninputs = {{ train = \"rows.table\" }}\n{keys}\n")
+    };
+    let huge = &["huge", "standardize"];
+    let label = "features = [\"x\", \"huge\"]\nlabel = \"label\"";
+    fails(UNEVEN, &learner("linear", label), huge);
+    fails(UNEVEN, &learner("mlp", label), huge);
+    fails(UNEVEN, &learner("kmeans", "features = [\"x\", \"huge\"]\nparams = { clusters = 2 }"), huge);
+    let pca = "[steps.parts]\nplugin = \"pca\"\nfit = \"rows.table\"\ninputs = { rows = \"rows.table\" }\n";
+    fails(UNEVEN, pca, huge);
+    let trees = "features = [\"x\"]\nlabel = \"huge\"\nparams = { trees = 3, min_child_samples = 1 }";
+    fails(UNEVEN, &learner("gbdt", trees), &["the loss of the label before the first tree", "standardize"]);
+    // One step so long that no loss is looked at behind it.
+    let network = "features = [\"x\", \"y\"]\nlabel = \"label\"\n\
+                   params = { epochs = 1, optimiser = \"sgd\", learning_rate = 1e38, hidden = [4] }";
+    fails(UNEVEN, &learner("mlp", network), &["model's `layer1", "standardize"]);
+}
+
+#[test]
+fn a_prediction_that_outgrows_its_type_is_told_with_its_row() {
+    let judged = "[steps.few]\nplugin = \"sql\"\ninputs = { t = \"rows.table\" }\n\
+                  params = { query = \"select cast(x as double) as x, cast(y as double) as y, 10 * label as label from t\" }\n\
+                  [steps.far]\nplugin = \"sql\"\ninputs = { t = \"rows.table\" }\n\
+                  params = { query = \"select cast(case when x = 3 then 1.7e308 else x end as double) as x, cast(y as double) as y from t order by label\" }\n\
+                  [steps.answers]\nbuiltin = \"predict\"\ninputs = { model = \"model.model\", rows = \"far.table\" }\n";
+    let model = |plugin: &str, keys: &str| {
+        format!("{judged}[steps.model]\nplugin = \"{plugin}\"\ninputs = {{ train = \"few.table\" }}\n{keys}\n")
+    };
+    let told = |what: &str| [what.to_owned() + " of row 2", "standardize".to_owned()];
+    for (plugin, keys, what) in [
+        ("linear", "features = [\"x\", \"y\"]\nlabel = \"label\"\nparams = { l2 = 5 }", "the prediction"),
+        ("kmeans", "features = [\"x\", \"y\"]\nparams = { clusters = 2 }", "the distance to the nearest centre"),
+    ] {
+        let told = told(what);
+        fails(UNEVEN, &model(plugin, keys), &told.each_ref().map(String::as_str));
+    }
 }

@@ -4,8 +4,8 @@ use crate::reader::{Reader, Value, cut, entries};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use types::{
-    DeviceGrant, FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch, ModelName, Quantity,
-    parse_bytes, parse_duration, secret_name,
+    Device, DeviceChoice, DeviceGrant, FileGrant, Grants, HttpGrant, HttpPattern, Id, IdError, LimitKind, LimitsPatch,
+    ModelName, Quantity, parse_bytes, parse_duration, secret_name,
 };
 
 /// The most that a count may be: every reader of JSON has this number exactly.
@@ -96,7 +96,18 @@ pub(crate) fn allowed(reader: &mut Reader, table: &DeTable<'_>) -> Grants {
 
 fn device_grant(reader: &mut Reader, value: &Value<'_>) -> Option<DeviceGrant> {
     let text = reader.text("devices", value)?;
-    DeviceGrant::parse(text).map_err(|message| reader.wrong(value.span(), message)).ok()
+    let granted = DeviceGrant::parse(text);
+    granted
+        .map_err(|message| match DeviceChoice::meant(text) {
+            Some(DeviceChoice::Device(near @ Device::Cuda(_))) => {
+                reader.wrong_hinted(value.span(), message, format!("did you mean `{near}`?"));
+            }
+            Some(DeviceChoice::Device(Device::Cpu)) => {
+                reader.wrong_hinted(value.span(), message, "remove it: nobody has to be allowed the processors");
+            }
+            _ => reader.wrong(value.span(), message),
+        })
+        .ok()
 }
 
 fn doors(reader: &mut Reader, table: &DeTable<'_>) -> Grants {

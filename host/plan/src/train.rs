@@ -3,7 +3,7 @@
 use crate::known::{Given, Kind, Known, Steps, Training, port, trainer};
 use crate::plugin_step::{Asked, known, stop};
 use crate::{Work, wiring};
-use types::{Digest, Field, OutputRef, Port, Problem};
+use types::{Descriptor, Digest, Field, Id, OutputRef, Port, Problem};
 
 /// The columns of a training table, by their part in it.
 struct Parts {
@@ -21,6 +21,7 @@ pub(crate) fn plan(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec
     let ports = ports(&asked, &columns, &parts);
     let (descriptor, plugin) = asked.describe(&ports)?;
     asked.wiring(&descriptor, &["features", "label"])?;
+    stop(unlabelled(&asked, &descriptor).into_iter().collect())?;
     stop(initial.iter().filter_map(|model| foreign(&asked, model, plugin.component, steps)).collect())?;
     let Some(predictions) = wiring::gives(&descriptor, "predictions") else {
         return Err(asked.mistake(&descriptor, "names no output `predictions`"));
@@ -35,6 +36,17 @@ pub(crate) fn plan(mut asked: Asked<'_, '_>, steps: &Steps) -> Result<Known, Vec
     let (features, label, weight) = (parts.features, step.label.clone(), step.weight.clone());
     let work = Work::Train { plugin, train, validation, initial, features, label, weight };
     Ok(Known { training: Some(training), ..known(work, [("model", Given::other(Kind::Model))]) })
+}
+
+/// The host makes the port `label` of the step's key: a plugin that names it among its inputs learns nothing without.
+fn unlabelled(asked: &Asked<'_, '_>, descriptor: &Descriptor) -> Option<Problem> {
+    let step = asked.step;
+    if step.label.is_some() || descriptor.inputs.iter().all(|input| input.name.as_str() != "label") {
+        return None;
+    }
+    let message = format!("step `{}` lacks `label`: plugin `{}` learns a column", step.name, descriptor.name);
+    let hint = "name the column to learn, such as `label = \"price\"`";
+    Some(Problem::new(message).at(step.place_of_key(&["label"])).hinted(hint))
 }
 
 /// A model that this plugin did not make: its files mean nothing to it.

@@ -17,7 +17,7 @@ use crate::memory::Shares;
 use crate::place::Text;
 use crate::session::{self, BATCH_ROWS};
 use crate::spill::Disk;
-use crate::{Bounds, calls, missing, steady, text};
+use crate::{Bounds, calls, literals, missing, operands, steady, text};
 use data::Table;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
@@ -90,6 +90,7 @@ async fn plan(
     let logical = state.statement_to_plan(statement).await.map_err(unplanned)?;
     session::refuse_all_but_reading(&logical).map_err(unplanned)?;
     let logical = analyzed(&state, logical).map_err(unplanned)?;
+    literals::misfit(text, &logical).map_or(Ok(()), Err)?;
     let schema = schema_of(text, &logical)?;
     let physical = state.create_physical_plan(&logical).await.map_err(unplanned)?;
     Ok(Planned { state, schema, physical })
@@ -105,6 +106,7 @@ fn unplanned(text: &Text<'_>, tables: &[(&str, &Table)], error: &DataFusionError
     missing::table(text, tables, error)
         .or_else(|| missing::function(text, error))
         .or_else(|| calls::unfit(text, tables, error))
+        .or_else(|| operands::unfit(text, tables, error))
         .unwrap_or_else(|| Error::of_engine(text, error))
 }
 

@@ -50,7 +50,7 @@ fn call(calls: Vec<Call>, tables: &[(&str, &Table)], got: &[&str]) -> Option<Cal
 }
 
 /// Whether a column of that name can be what the engine calls so; one that no table has may be anything.
-fn may_be(tables: &[(&str, &Table)], column: &str, got: &str) -> bool {
+pub(crate) fn may_be(tables: &[(&str, &Table)], column: &str, got: &str) -> bool {
     let fields = tables.iter().flat_map(|(_, table)| &table.schema().fields);
     let mut named = fields.filter(|field| field.name == column).peekable();
     named.peek().is_none() || named.any(|field| of_ours(field.data_type) == got)
@@ -97,7 +97,7 @@ fn told(forms: &Forms) -> String {
 }
 
 /// A list of the engine's types, divided; a type has commas within parentheses only.
-fn arguments(list: &str) -> Vec<&str> {
+pub(crate) fn arguments(list: &str) -> Vec<&str> {
     let mut depth = 0;
     let parted = list.split(|sign: char| {
         depth += i32::from("(<[{".contains(sign)) - i32::from(")>]}".contains(sign));

@@ -1,8 +1,8 @@
 //! What went wrong and whose it is: the text's author's, its data's, a limit's, or ours.
 
-use crate::missing;
 use crate::place::{self, Text};
 use crate::spill::Disk;
+use crate::{calls, literals, missing};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use types::{LimitKind, Spot};
@@ -64,6 +64,10 @@ impl Error {
     /// What the engine could not do with a text: to parse, to plan, to compute.
     pub(crate) fn of_engine(text: &Text<'_>, error: &DataFusionError) -> Self {
         let root = error.find_root();
+        let said = root.to_string();
+        if let Some(error) = literals::pattern(text, &said).or_else(|| literals::interval(text, &said)) {
+            return error;
+        }
         let mut hint = None;
         let message = match root {
             DataFusionError::ResourcesExhausted(_) => return Self::limit(LimitKind::Memory, 0, 0),
@@ -176,6 +180,9 @@ fn unsupported(message: &str) -> Option<(&'static str, &'static str)> {
             "this `(select ..)` that looks at the row around it",
             "join the table, and group where it is to be one row",
         ),
+        _ if message.contains("GetFieldAccess") => {
+            ("an element such as `a[1]`", "no table has lists; give single values")
+        }
         _ if message.contains("array literal") => ("a list such as `[1, 2]`", "no table has lists; give single values"),
         _ => return None,
     })
@@ -190,6 +197,14 @@ fn ungrouped(message: &str) -> Option<String> {
     ))
 }
 
+/// A value of the tables that is none of the type that a query makes of it, in a sentence of ours.
+fn unconverted(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("Cannot cast string '")?;
+    let (value, kind) = rest.split_once("' to value of ")?;
+    let (shown, kind) = (value.chars().take(60).collect::<String>(), calls::word(kind));
+    Some(format!("a text of the rows, '{shown}', is no {kind}; `try_cast` gives null for such a one"))
+}
+
 fn value(error: &ArrowError) -> String {
     let said = match error {
         ArrowError::DivideByZero => return "a whole number is divided by zero".to_owned(),
@@ -200,5 +215,5 @@ fn value(error: &ArrowError) -> String {
         | ArrowError::ArithmeticOverflow(message) => message.clone(),
         other => other.to_string(),
     };
-    one_line(&place::lowered(first_part(&said)))
+    one_line(&unconverted(&said).unwrap_or_else(|| place::lowered(first_part(&said))))
 }

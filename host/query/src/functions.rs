@@ -1,6 +1,7 @@
 //! The functions that a query may call: those of the engine whose answer depends on their arguments alone. `now()` and the
 //! like stay, because the session has them give the run's logical time.
 
+use crate::rounding;
 use datafusion::functions::all_default_functions;
 use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::functions_window::all_default_window_functions;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 const REFUSED: [&str; 3] = ["version", "arrow_metadata", "with_metadata"];
 
 pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
-    all_default_functions().into_iter().filter(|found| allowed(found)).collect()
+    all_default_functions().into_iter().filter(|found| allowed(found)).map(rounding::mended).collect()
 }
 
 pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {

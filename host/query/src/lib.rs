@@ -17,11 +17,14 @@ mod error;
 mod exchange;
 mod functions;
 mod lanes;
+mod literals;
 mod memory;
 mod missing;
 mod moving;
 mod nesting;
+mod operands;
 mod place;
+mod rounding;
 mod rounds;
 mod series;
 mod session;
@@ -30,7 +33,9 @@ mod steady;
 mod text;
 
 pub use error::{Error, Limited};
-pub use text::{EXPRESSION_DEPTH_MAX, READ_MAX, RELATIONS_MAX, TEXT_BYTES_MAX, TOKENS_MAX};
+pub use text::{
+    EXPRESSION_DEPTH_MAX, GROUPING_SETS_MAX, READ_MAX, RELATIONS_MAX, SUBQUERY_DEPTH_MAX, TEXT_BYTES_MAX, TOKENS_MAX,
+};
 
 use data::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -115,6 +115,6 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn between<'s>(said: &'s str, before: &str, after: &str) -> Option<&'s str> {
+pub(crate) fn between<'s>(said: &'s str, before: &str, after: &str) -> Option<&'s str> {
     said.split_once(before)?.1.split_once(after).map(|(name, _)| name)
 }

@@ -5,7 +5,8 @@
 use crate::Error;
 use datafusion::common::DataFusionError;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 use types::Spot;
 
 /// A call of a function.
@@ -15,6 +16,13 @@ pub(crate) struct Call {
     pub(crate) spot: Spot,
     /// For each argument its column, where it is one and nothing more.
     pub(crate) arguments: Vec<Option<String>>,
+}
+
+/// What stands beside an operator, where it is one word.
+pub(crate) enum Operand {
+    Column(String),
+    /// Of this kind.
+    Literal(&'static str),
 }
 
 /// A text that errors point into.
@@ -83,6 +91,40 @@ impl<'t> Text<'t> {
         words.into_iter().find_map(|sought| tokens.iter().find(|found| is(&found.token, sought)).map(begins))
     }
 
+    /// Where a value is written, the first time.
+    pub(crate) fn literal(&self, sought: &str) -> Option<Spot> {
+        let number = sought.parse::<f64>().ok();
+        let is = |found: &&TokenWithSpan| match &found.token {
+            Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value) => value == sought,
+            Token::Number(value, _) => number.is_some() && value.parse().ok() == number,
+            Token::Word(word) => {
+                word.quote_style.is_none() && word.keyword != Keyword::NoKeyword && word.value == sought
+            }
+            _ => false,
+        };
+        self.tokens_at_all().iter().find(is).map(begins)
+    }
+
+    /// Where an operator stands, a sign or a word, and what is on its left and on its right.
+    pub(crate) fn operations(&self, operator: &str) -> Vec<(Spot, [Option<Operand>; 2])> {
+        let tokens = self.tokens_at_all();
+        let sought = match operator.split_once(' ') {
+            Some(("is", _)) => "distinct",
+            Some((first, _)) => first,
+            None => operator,
+        };
+        let is = |token: &Token| match token {
+            Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(sought),
+            sign => sign.to_string() == sought,
+        };
+        let places = (0..tokens.len()).filter(|at| is(&tokens[*at].token));
+        let beside = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| operand(std::slice::from_ref(&tokens[before])));
+            [before, operand(&tokens[at + 1..])]
+        };
+        places.map(|at| (begins(&tokens[at]), beside(at))).collect()
+    }
+
     /// The calls of a function that goes by these names.
     pub(crate) fn calls(&self, names: &[&str]) -> Vec<Call> {
         let tokens = self.tokens_at_all();
@@ -95,6 +137,21 @@ impl<'t> Text<'t> {
         };
         tokens.windows(2).enumerate().filter_map(call).collect()
     }
+}
+
+/// What these tokens begin with, where it is a column or a value and no more.
+fn operand(tokens: &[TokenWithSpan]) -> Option<Operand> {
+    let mut tokens = tokens.iter().map(|found| &found.token);
+    Some(match (tokens.next()?, tokens.next(), tokens.next()) {
+        (Token::Number(number, _), ..) if number.contains(['.', 'e', 'E']) => Operand::Literal("number"),
+        (Token::Number(..), ..) => Operand::Literal("whole number"),
+        (Token::SingleQuotedString(_), ..) => Operand::Literal("text"),
+        (Token::Word(_), Some(Token::LParen | Token::SingleQuotedString(_)), _) => return None,
+        (Token::Word(_), Some(Token::Period), Some(Token::Word(name))) | (Token::Word(name), ..) => {
+            Operand::Column(as_read(name))
+        }
+        _ => return None,
+    })
 }
 
 /// Those of the call whose parenthesis was opened just before.
@@ -132,11 +189,16 @@ fn column(argument: &[&Token]) -> Option<String> {
         whole => whole,
     };
     match argument {
-        [Token::Word(name)] | [Token::Word(_), Token::Period, Token::Word(name)] => Some(match name.quote_style {
-            Some(_) => name.value.clone(),
-            None => name.value.to_lowercase(),
-        }),
+        [Token::Word(name)] | [Token::Word(_), Token::Period, Token::Word(name)] => Some(as_read(name)),
         _ => None,
+    }
+}
+
+/// A name without quotes is read in small letters.
+fn as_read(name: &Word) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
     }
 }
 

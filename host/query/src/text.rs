@@ -6,7 +6,9 @@
 use crate::place::{Text, begins};
 use crate::{Error, nesting};
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Select, Statement, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, ObjectName, Query, Select, Statement, TableFactor, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -22,6 +24,12 @@ pub const EXPRESSION_DEPTH_MAX: usize = 256;
 pub const RELATIONS_MAX: usize = 64;
 /// Tables that are read, where each common table stands for its own: the engine plans it anew wherever it is named.
 pub const READ_MAX: usize = 256;
+/// Queries within an expression within each other, such as `exists (select ..)`: the engine plans each anew for every one around it,
+/// so that its time grows by a factor a level.
+pub const SUBQUERY_DEPTH_MAX: usize = 8;
+/// Groupings that one `group by` stands for: the engine keeps an expression for each column of each, and `cube` doubles them with
+/// every column.
+pub const GROUPING_SETS_MAX: usize = 1024;
 /// Calls of the parser within each other; more than [`nesting`] lets through.
 const RECURSION_MAX: usize = 100;
 
@@ -87,6 +95,8 @@ fn a_kind(text: &Text<'_>) -> String {
 #[derive(Default)]
 struct Shape {
     depth: usize,
+    /// Queries within an expression around the place that is looked at.
+    subqueries: usize,
     relations: usize,
     selects: usize,
     /// The queries around the place that is looked at, the outermost first: tables that each reads, those of the common tables that it names
@@ -109,16 +119,39 @@ fn at_most(got: usize, most: usize, what: &str) -> ControlFlow<String> {
     }
 }
 
+fn is_subquery(expression: &Expr) -> bool {
+    matches!(expression, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
+}
+
+/// How many groupings a `group by` stands for: those of each of its parts times those of the others.
+fn grouping_sets(select: &Select) -> usize {
+    let GroupByExpr::Expressions(parts, _) = &select.group_by else { return 1 };
+    let sets = |part: &Expr| match part {
+        Expr::Cube(columns) => 1_usize.checked_shl(columns.len() as u32).unwrap_or(usize::MAX),
+        Expr::Rollup(columns) => columns.len() + 1,
+        Expr::GroupingSets(sets) => sets.len(),
+        _ => 1,
+    };
+    parts.iter().map(sets).fold(1, usize::saturating_mul)
+}
+
 impl Visitor for Shape {
     type Break = String;
 
-    fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<String> {
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<String> {
         self.depth += 1;
+        self.subqueries += usize::from(is_subquery(expression));
+        at_most(
+            self.subqueries,
+            SUBQUERY_DEPTH_MAX,
+            "queries in expressions within each other; join the tables instead",
+        )?;
         at_most(self.depth, EXPRESSION_DEPTH_MAX, "expressions within each other; a chain such as `a + b + c` counts")
     }
 
-    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<String> {
+    fn post_visit_expr(&mut self, expression: &Expr) -> ControlFlow<String> {
         self.depth -= 1;
+        self.subqueries -= usize::from(is_subquery(expression));
         ControlFlow::Continue(())
     }
 
@@ -157,7 +190,12 @@ impl Visitor for Shape {
         }
     }
 
-    fn pre_visit_select(&mut self, _: &Select) -> ControlFlow<String> {
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<String> {
+        at_most(
+            grouping_sets(select),
+            GROUPING_SETS_MAX,
+            "grouping sets in a `group by`; `cube` of n columns makes 2^n",
+        )?;
         self.selects += 1;
         at_most(self.selects, RELATIONS_MAX, "selects in it")
     }

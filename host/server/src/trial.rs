@@ -265,7 +265,7 @@ impl Trial<'_> {
     fn table(&self, reference: &TableRef) -> Result<Value, Fault> {
         let path = |digest: &Digest| self.server.store.path(self.tenant, *digest).unwrap_or_default();
         let table = data::open(reference, path).map_err(Fault::host)?;
-        let rows = data::json_rows(&table).map_err(Fault::host)?;
+        let rows = data::shown_rows(&table).map_err(Fault::host)?;
         let columns = &reference.schema.fields;
         let row =
             |row: &Map<String, Value>| -> Value { columns.iter().map(|field| row[&field.name].clone()).collect() };

@@ -24,7 +24,7 @@ impl Distance {
     fn check(self) -> Result<(), Error> {
         match self {
             Self::Huber(delta) if !(delta > 0.0 && delta < f64::INFINITY) => {
-                Err(Error::invalid("huber", format!("is {delta}, expected a number above 0")))
+                Err(Error::invalid("delta", format!("is {delta}, expected a number above 0")))
             }
             Self::Quantile(q) if !(q > 0.0 && q < 1.0) => {
                 Err(Error::invalid("quantile", format!("is {q}, expected a number between 0 and 1")))

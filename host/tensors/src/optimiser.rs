@@ -3,7 +3,8 @@
 use crate::array::{Elements, Real, array, by_real};
 use crate::native::{Array, Native};
 use crate::step::{Adamw, Memory, Remembered, Sgd, Stride};
-use crate::{Device, Error, Tensor, Variable, beside, gradients};
+use crate::variable::gradients_of;
+use crate::{Device, Error, Tensor, Variable, beside};
 use std::collections::BTreeMap;
 
 /// How an optimiser steps.
@@ -79,7 +80,7 @@ impl Optimiser {
     /// Backward from a loss of one element, then one step of every variable; no variable changes if any has no gradient.
     /// Gradients whose norm together is above `clip_norm` are scaled down to it. Returns the norm before that.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64, clip_norm: Option<f64>) -> Result<f64, Error> {
-        let gradients = gradients(loss, &self.variables.iter().collect::<Vec<_>>())?;
+        let gradients = gradients_of("step", loss, &self.variables.iter().collect::<Vec<_>>())?;
         self.apply(&gradients.iter().collect::<Vec<_>>(), learning_rate, clip_norm)
     }
 

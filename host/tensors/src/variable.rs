@@ -78,7 +78,16 @@ impl std::fmt::Debug for Variable {
 /// The gradient of a loss of one element by each variable, in their order. A variable that the loss does not reach is an
 /// error that names it.
 pub fn gradients(loss: &Tensor, variables: &[&Variable]) -> Result<Vec<Tensor>, Error> {
-    loss.expect_one("backward")?;
+    gradients_of("gradients", loss, variables)
+}
+
+/// The same for an operation of another name.
+pub(crate) fn gradients_of(
+    operation: &'static str,
+    loss: &Tensor,
+    variables: &[&Variable],
+) -> Result<Vec<Tensor>, Error> {
+    loss.expect_one(operation)?;
     let Some(first) = variables.first() else {
         return Err(Error::invalid("variables", "is empty, expected at least one variable"));
     };

@@ -1,7 +1,7 @@
 //! What a step may reach beyond its walls: granted by a pipeline, and the most that a tenant's policy allows. Neither
 //! widens the other: a door opens when both say so.
 
-use crate::{Device, DeviceGrant};
+use crate::{Device, DeviceGrant, nearest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Component, Path};
@@ -112,7 +112,10 @@ impl HttpPattern {
         let (methods, url) = text.split_once(' ').ok_or_else(|| wrong("is not a method and an address"))?;
         let methods: Vec<String> = methods.split(',').map(str::to_owned).collect();
         if let Some(bad) = methods.iter().find(|method| *method != "*" && !METHODS.contains(&method.as_str())) {
-            return Err(wrong(&format!("has the method `{bad}`, which is none of {}", METHODS.join(", "))));
+            return Err(wrong(&match nearest(&bad.to_ascii_uppercase(), METHODS) {
+                Some(near) => format!("has the method `{bad}` (did you mean `{near}`?)"),
+                None => format!("has the method `{bad}`, which is none of {}", METHODS.join(", ")),
+            }));
         }
         let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),

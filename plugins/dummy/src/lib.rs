@@ -138,7 +138,8 @@ impl Plugin for Dummy {
             Some((Objective::Binary, label)) => Classes::outputs_of_two(label.data_type),
             _ => Vec::new(),
         };
-        let descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read);
+        let descriptor =
+            stepwell::descriptor!().parameters(PARAMETERS).input("train", read).input("label", inputs.columns("label"));
         Ok(descriptor.output_same_rows("predictions", given, "train"))
     }
 }

@@ -8,7 +8,7 @@ use crate::params::Params;
 use crate::tree::{Node, Tree};
 use stepwell::tensor::{Comparison, ElementType::Float64};
 use stepwell::trees::{Binned, Growth};
-use stepwell::{Error, Result, Rng, Table, Tensor, checkpoint, report};
+use stepwell::{Error, Result, Rng, Table, Tensor, checkpoint, finite, report};
 
 /// Rounds between two points of the loss curve.
 const WATCH_EVERY: u64 = 10;
@@ -84,6 +84,8 @@ impl Side {
 impl Boosting<'_> {
     pub(crate) fn run(mut self) -> Result<Boosted> {
         let outputs = self.header.objective.outputs();
+        let begun = self.header.objective.loss(&self.learning.scores, &self.learning.targets)?;
+        finite::check("the loss of the label before the first tree", begun)?;
         let known = self.saved()?;
         let (mut trees, mut best): (Vec<Tree>, Option<Best>) = (Vec::new(), None);
         let mut rounds = 0;
@@ -122,9 +124,7 @@ impl Boosting<'_> {
         trees.truncate(kept as usize * self.header.objective.outputs());
         let mut measures = vec![("rounds".to_string(), kept as f64), ("final_loss".to_string(), loss)];
         measures.extend(validation_loss.map(|loss| ("validation_loss".to_string(), loss)));
-        if measures.iter().any(|(_, value)| !value.is_finite()) {
-            return Err(Error::permanent(format!("expected training to converge, got a loss of {loss}")));
-        }
+        finite::check_measures(&measures)?;
         Ok(Boosted { trees, measures })
     }
 

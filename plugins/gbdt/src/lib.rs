@@ -169,8 +169,11 @@ impl Plugin for Gbdt {
         let label = inputs.columns("label").first();
         let read: Vec<Field> = inputs.columns("features").iter().chain(label).cloned().collect();
         let given = label.map(|label| foretold(&params, label)).unwrap_or_default();
-        let mut descriptor =
-            stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
+        let mut descriptor = stepwell::descriptor!()
+            .parameters(PARAMETERS)
+            .input("train", read.clone())
+            .input("label", inputs.columns("label"))
+            .input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

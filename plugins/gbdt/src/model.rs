@@ -6,7 +6,7 @@ use crate::columns::Input;
 use crate::objective::Objective;
 use crate::tree::Tree;
 use serde::{Deserialize, Serialize};
-use stepwell::{AnyColumn, Class, DataType, Error, Field, Result, SavedFiles, Table};
+use stepwell::{AnyColumn, Class, DataType, Error, Field, Result, SavedFiles, Table, finite};
 
 const HEADER: &str = "model.json";
 const TREES: &str = "trees.json";
@@ -125,7 +125,10 @@ impl Model {
                 }
                 table.finish()
             }
-            _ => Table::builder().column("prediction", first.clone()).finish(),
+            _ => {
+                finite::check_rows("the prediction", first, 1)?;
+                Table::builder().column("prediction", first.clone()).finish()
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::rows::Rows;
 use serde::Deserialize;
 use stepwell::{
     DataType, Descriptor, Error, Field, Inputs, Moments, Plugin, Predictor, Result, SavedFiles, Table, Trained,
-    Trainer, Training, training,
+    Trainer, Training, finite, training,
 };
 
 const PARAMETERS: &str = r#"{
@@ -98,7 +98,9 @@ impl Trainer for Kmeans {
         let moments = Moments::of(&training.train, features, weight)?;
         let width = features.len();
         let variances = (0..width).map(|column| moments.product(column, column) / moments.weight);
-        let tolerance = params.tolerance * variances.sum::<f64>() / width as f64;
+        let variance = variances.sum::<f64>();
+        finite::check("the sum of the columns' variances", variance)?;
+        let tolerance = params.tolerance * variance / width as f64;
         let rows = Rows::new(&training.train, features, weight, &moments.means)?;
         let initial = match training.initial_files() {
             Some(files) => Some(initial(Model::load(&files)?, features, params.clusters, &moments.means)?),
@@ -115,6 +117,7 @@ impl Trainer for Kmeans {
             let (_, distances) = model.nearest(table)?;
             measures.push(("validation_inertia".into(), distances.iter().map(|distance| distance * distance).sum()));
         }
+        finite::check_measures(&measures)?;
         Ok(Trained { files: model.save()?, inputs: training.reads()?, outputs: outputs(), measures })
     }
 }

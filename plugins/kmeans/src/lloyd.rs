@@ -4,7 +4,7 @@
 use crate::Params;
 use crate::rows::{Centres, Rows, enough};
 use serde::{Deserialize, Serialize};
-use stepwell::{Error, Result, Rng, checkpoint, report};
+use stepwell::{Error, Result, Rng, checkpoint, finite, report};
 
 /// Centres, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,7 @@ impl Search<'_> {
                     ));
                 }
                 let inertia = self.rows.assign(&centres)?.inertia;
+                finite::check(&format!("the inertia of start {}", state.start + 1), inertia)?;
                 return Ok(Found { centres: centres.values, inertia, iterations: state.iteration });
             }
         }

@@ -4,7 +4,7 @@
 //! it.
 
 use serde::{Deserialize, Serialize};
-use stepwell::{Error, Result, SavedFiles, Table, Weights};
+use stepwell::{Error, Result, SavedFiles, Table, Weights, finite};
 
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -29,7 +29,7 @@ impl Model {
         let shape = [self.centres.len() / self.features.len(), self.features.len()];
         let weights = Weights::new().f64("centres", &shape, self.centres.clone());
         let header = Header { features: self.features.clone() };
-        Ok(SavedFiles::new().json(HEADER, &header)?.bytes(WEIGHTS, weights.write()?))
+        Ok(SavedFiles::new().json(HEADER, &header)?.bytes(WEIGHTS, weights.finite()?.write()?))
     }
 
     pub(crate) fn load(files: &SavedFiles) -> Result<Self> {
@@ -56,6 +56,7 @@ impl Model {
                 distances.push(squared.sqrt());
             }
         }
+        finite::check_rows("the distance to the nearest centre", &distances, 1)?;
         Ok((clusters, distances))
     }
 

@@ -4,7 +4,7 @@
 //! centres, then loses few digits.
 
 use stepwell::tensor::{Binary, Comparison, ElementType::Float64, Reduction};
-use stepwell::{Error, Result, Rng, Table, Tensor};
+use stepwell::{Error, Result, Rng, Table, Tensor, finite};
 
 /// Values of one piece in the host: 32 MiB.
 const PIECE_VALUES: u64 = 1 << 22;
@@ -226,6 +226,7 @@ fn numbered(count: usize) -> Vec<f64> {
 
 /// That there are rows enough to tell so many clusters apart.
 pub(crate) fn enough(potential: f64, chosen: usize, wanted: usize) -> Result<()> {
+    finite::check("the sum of the rows' squared distances", potential)?;
     match potential > 0.0 {
         true => Ok(()),
         false => {
@@ -251,5 +252,7 @@ mod tests {
         assert_eq!(enough(0.1, 1, 2), Ok(()));
         let reason = "expected at most as many as there are distinct rows, 1, got 2";
         assert_eq!(enough(0.0, 1, 2), Err(Error::invalid("clusters", reason)));
+        let beyond = enough(f64::NAN, 1, 2).unwrap_err();
+        assert!(matches!(&beyond, Error::Permanent(said) if said.contains("squared distances")), "{beyond:?}");
     }
 }

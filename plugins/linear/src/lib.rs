@@ -13,7 +13,7 @@ use crate::solve::Products;
 use serde::Deserialize;
 use stepwell::{
     DataType, Descriptor, Error, Field, Inputs, Moments, Plugin, Predictor, Result, SavedFiles, Table, Trained,
-    Trainer, Training, report, training,
+    Trainer, Training, finite, report, training,
 };
 
 /// The most features: their products are 128 MiB then.
@@ -86,6 +86,7 @@ impl Trainer for Linear {
         if let Some(table) = &training.validation {
             measures.push(("validation_rmse".into(), model.error(table)?));
         }
+        finite::check_measures(&measures)?;
         Ok(Trained { files: model.save()?, inputs: training.reads()?, outputs: outputs(), measures })
     }
 }
@@ -128,13 +129,8 @@ fn coefficients(
         }
         (solved.coefficients, None)
     };
-    match coefficients.iter().position(|coefficient| !coefficient.is_finite()) {
-        None => Ok((coefficients, sweeps)),
-        Some(place) => {
-            let got = coefficients[place];
-            Err(Error::invalid(&features[place], format!("expected a finite coefficient, got {got}")))
-        }
-    }
+    finite::check_columns(features, "a coefficient", coefficients.iter().copied())?;
+    Ok((coefficients, sweeps))
 }
 
 /// On the training rows.
@@ -175,7 +171,10 @@ impl Plugin for Linear {
         }
         let read: Vec<Field> = inputs.columns("features").iter().chain(inputs.columns("label")).cloned().collect();
         training::numeric(&read)?;
-        let mut descriptor = stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone());
+        let mut descriptor = stepwell::descriptor!()
+            .parameters(PARAMETERS)
+            .input("train", read.clone())
+            .input("label", inputs.columns("label"));
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

@@ -4,7 +4,7 @@
 //! many rows came with it.
 
 use serde::{Deserialize, Serialize};
-use stepwell::{Error, Result, SavedFiles, Table, Weights};
+use stepwell::{Error, Result, SavedFiles, Table, Weights, finite};
 
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -31,7 +31,7 @@ impl Model {
             &[1],
             vec![self.intercept],
         );
-        Ok(SavedFiles::new().json(HEADER, &self.header)?.bytes(WEIGHTS, weights.write()?))
+        Ok(SavedFiles::new().json(HEADER, &self.header)?.bytes(WEIGHTS, weights.finite()?.write()?))
     }
 
     pub(crate) fn load(files: &SavedFiles) -> Result<Self> {
@@ -47,6 +47,7 @@ impl Model {
         for (feature, coefficient) in self.header.features.iter().zip(&self.coefficients) {
             add_feature(&mut predictions, feature, *coefficient, &rows.f64(feature)?.required()?)?;
         }
+        finite::check_rows("the prediction", &predictions, 1)?;
         Ok(predictions)
     }
 

@@ -107,7 +107,8 @@ impl Products {
                 0.0 => (slope.abs() - l1).max(0.0),
                 w => (slope - l1 * w.signum()).abs(),
             };
-            violated / (self.gram[j * width + j] * self.label).sqrt()
+            // Roots before the product, which could be too large for a float64.
+            violated / (self.gram[j * width + j].sqrt() * self.label.sqrt())
         };
         (0..width).filter(|j| !self.constant[*j]).map(of).filter(|violation| violation.is_finite()).fold(0.0, f64::max)
     }

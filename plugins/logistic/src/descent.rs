@@ -6,7 +6,7 @@ use crate::params::{Method, Params};
 use crate::rows::{Rows, Score};
 use serde::{Deserialize, Serialize};
 use stepwell::tensor::Variable;
-use stepwell::{Error, Result, checkpoint, report};
+use stepwell::{Error, Result, checkpoint, finite, report};
 
 /// Where training ended.
 pub(crate) struct Solution {
@@ -37,10 +37,7 @@ pub(crate) fn solve(rows: &Rows, start: &[Score], params: &Params) -> Result<Sol
         ));
     }
     let scores = rows.unscale(&end.at);
-    let finite = |score: &Score| score.coefficients.iter().chain([&score.intercept]).all(|value| value.is_finite());
-    if !end.value.is_finite() || !scores.iter().all(finite) {
-        return Err(Error::permanent(format!("expected training to converge, got a loss of {}", end.value)));
-    }
+    finite::check(&format!("the loss after iteration {iterations}"), end.value)?;
     Ok(Solution { scores, iterations, loss: end.value, gradient_norm })
 }
 

@@ -15,7 +15,7 @@ use crate::params::{Objective, PARAMETERS, Params};
 use crate::rows::{Rows, Score};
 use stepwell::{
     Classes, Descriptor, Error, Field, Inputs, Plugin, Predictor, Result, SavedFiles, Table, Trained, Trainer,
-    Training, training,
+    Training, finite, training,
 };
 
 struct Logistic(Model);
@@ -41,6 +41,7 @@ impl Trainer for Logistic {
         if let Some(table) = &training.validation {
             measures.push(("validation_loss".into(), model.loss(table)?));
         }
+        finite::check_measures(&measures)?;
         Ok(Trained { files: model.save()?, inputs: training.reads()?, outputs: model.classes.outputs(), measures })
     }
 }
@@ -85,8 +86,11 @@ impl Plugin for Logistic {
             Some(label) if params.objective == Objective::Binary => Classes::outputs_of_two(label.data_type),
             _ => Vec::new(),
         };
-        let mut descriptor =
-            stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
+        let mut descriptor = stepwell::descriptor!()
+            .parameters(PARAMETERS)
+            .input("train", read.clone())
+            .input("label", inputs.columns("label"))
+            .input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

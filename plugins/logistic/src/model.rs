@@ -51,7 +51,7 @@ impl Model {
             intercepts,
         );
         let files = SavedFiles::new().json(HEADER, &Header { features, label, negative, positive, classes })?;
-        Ok(files.bytes(WEIGHTS, weights.write()?))
+        Ok(files.bytes(WEIGHTS, weights.finite()?.write()?))
     }
 
     pub(crate) fn load(files: &SavedFiles) -> Result<Self> {

@@ -8,7 +8,7 @@
 use crate::lbfgs::Point;
 use crate::params::{ClassWeights, Params};
 use stepwell::tensor::{Comparison, ElementType::Float64, Reduction, Variable, binary_cross_entropy, gradients};
-use stepwell::{Classes, Error, Result, Tensor, Training};
+use stepwell::{Classes, Result, Tensor, Training, finite};
 
 /// Coefficients of a score, in the features' own units.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ impl Rows {
         let means = raw.mean_over(0)?;
         let centred = (&raw - &means)?;
         let variances = centred.square()?.mean_over(0)?.to_f64()?;
-        finite(features, &variances)?;
+        finite::check_columns(features, "a variance", variances.iter().copied())?;
         let curvature = |variance: f64| (variance / 4.0 + params.l2 / total).sqrt();
         // A constant column without a penalty has no curvature; its coefficient stays where it starts.
         let divisors: Vec<f64> = variances
@@ -166,13 +166,4 @@ fn wanted(
         (_, Some(weights)) => Wanted::Many((&one_hot * &(&weights / total)?)?),
     };
     Ok((wanted, total))
-}
-
-fn finite(features: &[String], variances: &[f64]) -> Result<()> {
-    match features.iter().zip(variances).find(|(_, variance)| !variance.is_finite()) {
-        None => Ok(()),
-        Some((feature, variance)) => {
-            Err(Error::invalid(feature, format!("expected finite numbers, got values with a variance of {variance}")))
-        }
-    }
 }

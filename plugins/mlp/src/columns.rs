@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stepwell::tensor::ElementType::Float32;
-use stepwell::{AnyColumn, DataType, Error, Field, Result, Table, Tensor, field};
+use stepwell::{AnyColumn, DataType, Error, Field, Result, Table, Tensor, field, finite};
 
 /// The most categories of a feature; all are in the guest's memory.
 const CATEGORIES_MAX: usize = 100_000;
@@ -127,11 +127,8 @@ pub(crate) fn number_tensor(table: &Table, inputs: &[Input]) -> Result<Option<Te
     }
     let tensor = Tensor::from_table(table, &names, Float32)?;
     // A value that is none makes its column's mean none.
-    let means = tensor.mean_over(0)?.to_f64()?;
-    match names.iter().zip(means).find(|(_, mean)| !mean.is_finite()) {
-        None => Ok(Some(tensor)),
-        Some((name, mean)) => Err(Error::invalid(name, format!("expected finite numbers, got values of mean {mean}"))),
-    }
+    finite::check_columns(&names, "a mean in float32", tensor.mean_over(0)?.to_f64()?)?;
+    Ok(Some(tensor))
 }
 
 /// The places of all rows' categories in the host, [rows, 1] of float32 a feature: exact up to 2^24.

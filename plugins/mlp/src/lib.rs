@@ -17,7 +17,7 @@ use crate::params::{NUMBERS_MAX, Objective, PARAMETERS, Params};
 use crate::rows::{Meaning, Rows};
 use stepwell::{
     Classes, DataType, Descriptor, Error, Field, Inputs, Plugin, Predictor, Result, SavedFiles, Table, Tensor, Trained,
-    Trainer, Training, field,
+    Trainer, Training, field, finite,
 };
 
 struct Mlp(Model);
@@ -41,6 +41,7 @@ impl Trainer for Mlp {
         let judged = training.validation.as_ref().map(rows).transpose()?;
         let rows = rows(&training.train)?;
         let fitted = train::Training { architecture, meaning, params: &params, rows, judged, seed }.run(start)?;
+        finite::check_measures(&fitted.measures)?;
         let outputs = model::outputs(meaning);
         let files = Model { header, values: fitted.values }.save()?;
         Ok(Trained { files, inputs: training.reads()?, outputs, measures: fitted.measures })
@@ -155,8 +156,11 @@ impl Plugin for Mlp {
         }
         let read: Vec<Field> = features.iter().chain(label).cloned().collect();
         let given = label.map(|label| foretold(params.objective, label)).unwrap_or_default();
-        let mut descriptor =
-            stepwell::descriptor!().parameters(PARAMETERS).input("train", read.clone()).input("initial", []);
+        let mut descriptor = stepwell::descriptor!()
+            .parameters(PARAMETERS)
+            .input("train", read.clone())
+            .input("label", inputs.columns("label"))
+            .input("initial", []);
         if inputs.is_empty() || inputs.port("validation").is_some() {
             descriptor = descriptor.input("validation", read);
         }

@@ -8,7 +8,7 @@ use crate::network::Architecture;
 use crate::params::Activation;
 use crate::rows::Meaning;
 use serde::{Deserialize, Serialize};
-use stepwell::{AnyColumn, DataType, Error, Field, Result, SavedFiles, Table, Weights};
+use stepwell::{AnyColumn, DataType, Error, Field, Result, SavedFiles, Table, Weights, finite};
 
 const HEADER: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -42,7 +42,7 @@ impl Model {
         let named = arrays.iter().zip(&self.values);
         let weights = named
             .fold(Weights::new(), |weights, (array, values)| weights.f32(&array.name, &array.shape, values.clone()));
-        Ok(SavedFiles::new().json(HEADER, &self.header)?.bytes(WEIGHTS, weights.write()?))
+        Ok(SavedFiles::new().json(HEADER, &self.header)?.bytes(WEIGHTS, weights.finite()?.write()?))
     }
 
     pub(crate) fn load(files: &SavedFiles) -> Result<Self> {
@@ -62,6 +62,7 @@ impl Model {
             Meaning::Classes(classes) => classes.answer(&scores),
             Meaning::Number { mean, deviation } => {
                 let numbers: Vec<f64> = scores.iter().map(|score| mean + deviation * score).collect();
+                finite::check_rows("the prediction", &numbers, 1)?;
                 Table::builder().column("prediction", numbers).finish()
             }
         }
@@ -137,7 +138,9 @@ fn values(column: AnyColumn, input: &Input, start: u64) -> Result<Values> {
             None => Ok(Values::Numbers(numbers.into_iter().map(|number| number as f32).collect())),
             Some(row) => {
                 let (got, row) = (numbers[row], start + row as u64);
-                let reason = format!("expected a finite number of float32 in every row, got {got} in row {row}");
+                let hint = if got.is_finite() { "; scale the column first, such as with `standardize`" } else { "" };
+                let reason =
+                    format!("expected a finite number of float32 in every row, got {got:e} in row {row}{hint}");
                 Err(Error::invalid(&input.name, reason))
             }
         };
@@ -236,6 +239,19 @@ mod tests {
                 "{activation:?} {got:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_number_beyond_float32_is_told_with_its_row() {
+        let input = Input { name: "size".into(), vocabulary: None };
+        let told = |numbers: Vec<f64>| match values(numbers.into(), &input, 64) {
+            Err(Error::InvalidInput(error)) => (error.name, error.reason),
+            _ => panic!("it was taken"),
+        };
+        let (name, reason) = told(vec![1.0, 1e300]);
+        assert_eq!(name, "size");
+        assert!(reason.contains("got 1e300 in row 65") && reason.contains("standardize"), "{reason}");
+        assert!(!told(vec![f64::NAN]).1.contains("standardize"));
     }
 
     #[test]

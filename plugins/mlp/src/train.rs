@@ -88,7 +88,9 @@ impl Training<'_> {
             report::progress(epoch, Some(self.params.epochs));
             if !loss.is_finite() {
                 let reason = format!("expected training to converge, got a loss of {loss} in epoch {epoch}");
-                return Err(Error::permanent(format!("{reason}; scale the features, or lower `learning_rate`")));
+                return Err(Error::permanent(format!(
+                    "{reason}; scale the features, such as with `standardize`, or lower `learning_rate`"
+                )));
             }
             if saves && epoch.is_multiple_of(self.params.checkpoint_every) && !state.progress.stops(self.params) {
                 checkpoint::save(&self.written(&state)?)?;

@@ -9,7 +9,7 @@ mod params;
 
 use crate::params::{PARAMETERS, Params};
 use serde::{Deserialize, Serialize};
-use stepwell::{Descriptor, Error, Field, Inputs, Moments, Plugin, Result, RowWise, Table, report};
+use stepwell::{Descriptor, Error, Field, Inputs, Moments, Plugin, Result, RowWise, Table, finite, report};
 
 /// A component with a smaller share of the greatest one's variance is rounding: whitened it is 0.
 const NO_VARIANCE: f64 = 1e-12;
@@ -50,6 +50,7 @@ impl Pca {
         }
         let covariance: Vec<f64> = moments.products.iter().map(|product| product / degrees).collect();
         let total: f64 = (0..width).map(|column| covariance[column * width + column]).sum();
+        finite::check("the sum of the columns' variances", total)?;
         let pairs = eigen::eigen(covariance, width);
         let shares: Vec<f64> =
             pairs.iter().map(|(variance, _)| if total > 0.0 { variance / total } else { 0.0 }).collect();
@@ -71,7 +72,12 @@ impl Pca {
             share,
             scale: scale(variance),
         };
-        Ok(Self { columns, means: moments.means, components: named.map(component).collect() })
+        let components: Vec<Component> = named.map(component).collect();
+        for Component { name, loadings, variance, .. } in &components {
+            finite::check(&format!("the variance of `{name}`"), *variance)?;
+            finite::check_columns(&columns, &format!("a loading in `{name}`"), loadings.iter().copied())?;
+        }
+        Ok(Self { columns, means: moments.means, components })
     }
 
     /// Row-major: the components of rows whose columns these are.
@@ -121,6 +127,9 @@ impl RowWise for Pca {
             for (place, gathered) in gathered.iter_mut().enumerate() {
                 gathered.extend(components.iter().skip(place).step_by(self.components.len()));
             }
+        }
+        for (component, values) in self.components.iter().zip(&gathered) {
+            finite::check_rows(&format!("`{}`", component.name), values, 1)?;
         }
         let named = self.components.iter().zip(gathered);
         named.fold(Table::builder(), |table, (component, values)| table.column(&component.name, values)).finish()

@@ -92,7 +92,8 @@ impl Scale {
         }
         let variance = squares / count;
         if !mean.is_finite() || !variance.is_finite() {
-            let got = format!("expected a finite mean and variance, got {mean} and {variance}");
+            let got =
+                format!("expected a finite mean and variance, got {mean} and {variance}; divide the column first");
             return Err(Error::invalid(column, got));
         }
         // scikit-learn's bound: a variance that rounding alone can make is none.

@@ -240,6 +240,8 @@ export interface Trained {
 export interface Learner<M> extends About {
     /** The columns that `predict` gives, if they are known before training; `inputs` has the ports `features` and `label`. */
     gives?: Said<Columns, OfPorts>;
+    /** That `train` learns a column: a pipeline that names no `label` is refused. */
+    labelled?: boolean;
     /** That `train` goes on from `training.initial`, where a pipeline wires it: one that does not is refused there. */
     warmStarts?: boolean;
     train(training: Training, context: Settled): Trained;

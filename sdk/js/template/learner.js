@@ -4,6 +4,7 @@ export default learner({
     version: "0.1.0",
     summary: "The baseline of every regression: answers with the mean of the label, whatever the features.",
     gives: { prediction: "float64" },
+    labelled: true,
 
     train({ train, features, label }) {
         if (label === null) throw new InvalidInput("label", "expected one, got none");

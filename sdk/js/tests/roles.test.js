@@ -117,6 +117,8 @@ test("learner", () => {
     assert.deepEqual(said.inputs, [{ name: "train", columns: [X] }, { name: "validation", columns: [X] }]);
     const warm = learner.bind(stepwell.learner({ train() {}, load() {}, predict() {}, warmStarts: true }), ABOUT);
     assert.deepEqual(warm.description.describe([]).inputs.map(({ name }) => name), ["train", "initial"]);
+    const labelled = learner.bind(stepwell.learner({ train() {}, load() {}, predict() {}, labelled: true }), ABOUT);
+    assert.deepEqual(labelled.description.describe([]).inputs.map(({ name }) => name), ["train", "label"]);
     const columns = [{ name: "answer", ...FLOAT }];
     assert.deepEqual(said.outputs, [{ name: "predictions", columns, rows: { tag: "same", val: "train" } }]);
 });

@@ -8,6 +8,9 @@ import typing
 # Arguments of 64 bits, wherever they stand in the contract; every other whole number has 32. None is negative.
 WIDE = frozenset("seed step steps every warm_up offset rows done total index".split())
 
+# Values of a variant's cases that a step knows by another name than the case's.
+VALUES = {"huber": "delta", "exponential": "factor"}
+
 _SELF = getattr(typing, "Self", None)  # Python 3.11, which a component has; natively it may be an earlier one.
 
 
@@ -84,8 +87,9 @@ def _record_of(name, kind, value):
 
 
 def _record(record):
-    """A record; or a variant's case, whose value goes by the case's name."""
+    """A record; or a variant's case, whose value goes by the case's name where it has no other."""
     case = type(record).__name__.rpartition("_")[2].lower()
+    case = VALUES.get(case, case)
     names = [(field, case if field.name == "value" else field.name) for field in dataclasses.fields(record)]
     return type(record)(*[_check(field.type)(name, getattr(record, field.name)) for field, name in names])
 

@@ -196,6 +196,8 @@ def _validator_ports(step, wired):
 def _trainer_ports(step, wired):
     """What the predictor will give stands on `predictions`; it names no other output, for the model is the host's."""
     takes = {"train": {}, **{name: {} for name in wired if name == "validation"}}
+    if step.labelled:
+        takes["label"] = {}
     if step.warm_starts:
         takes["initial"] = {}
     gives = _declared(step, wired) if wired or not callable(step.gives) else {}

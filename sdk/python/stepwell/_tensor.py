@@ -4,6 +4,7 @@ from array import array
 
 from . import _index, _wit
 from .columns import CODES
+from .errors import ShapeMismatch
 from .table import lift
 
 # The contract's operations on each element, on pairs, and along a dimension; each is a method.
@@ -26,6 +27,16 @@ def element(name):
 def wrap(function, *arguments):
     """The tensor that a call of the host gives."""
     return Tensor(_wit.call(function, *arguments))
+
+
+def wrap_as(called, function, *arguments):
+    """The same of a function that a step knows by another name."""
+    try:
+        return wrap(function, *arguments)
+    except ShapeMismatch as error:
+        told = ShapeMismatch(called, error.expected, error.got)
+        told.of_host = error.of_host
+        raise told from None
 
 
 def full(shape, value, element_type="float32"):
@@ -156,16 +167,16 @@ class Tensor:
 
     def max_pool(self, size, stride=None, padding=0):
         """The largest of each window of [batch, channels, length] or of images. The stride is the size if not given."""
-        return self._pool("MAX", size, stride, padding)
+        return self._pool("max_pool", "MAX", size, stride, padding)
 
     def average_pool(self, size, stride=None, padding=0):
         """The mean of each window; padding counts as zeros."""
-        return self._pool("AVERAGE", size, stride, padding)
+        return self._pool("average_pool", "AVERAGE", size, stride, padding)
 
-    def _pool(self, op, size, stride, padding):
+    def _pool(self, called, op, size, stride, padding):
         tensors, rank = _wit.need("tensors"), len(self.shape) - 2
         windows = tensors.Window(_each(size, rank), _each(size if stride is None else stride, rank), _each(padding, rank))
-        return wrap(self._handle.pool, tensors.Pooling[op], windows)
+        return wrap_as(called, self._handle.pool, tensors.Pooling[op], windows)
 
     def layer_norm(self, weight=None, bias=None, epsilon=1e-5):
         """(x - mean) / sqrt(variance + epsilon) over the last dimension, times `weight`, plus `bias`."""

@@ -1,7 +1,7 @@
 """Gradients and what uses them: variables, optimisers, losses, learning rates. Use it as `stepwell.tensor`."""
 
 from . import _wit
-from ._tensor import Tensor, wrap
+from ._tensor import Tensor, wrap, wrap_as
 
 
 class Variable:
@@ -79,29 +79,29 @@ def cross_entropy(logits, targets):
     return wrap(_wit.need("training").cross_entropy, logits, targets)
 
 
-def _regression(distance, predictions, targets, weights):
+def _regression(called, distance, predictions, targets, weights):
     function = _wit.need("training").regression_loss
-    return wrap(function, distance, predictions, targets, weights)
+    return wrap_as(called, function, distance, predictions, targets, weights)
 
 
 def mean_squared_error(predictions, targets, weights=None):
     """Mean of (p - y)^2, weighted."""
-    return _regression(_wit.need("training").Distance_Squared(), predictions, targets, weights)
+    return _regression("mean_squared_error", _wit.need("training").Distance_Squared(), predictions, targets, weights)
 
 
 def mean_absolute_error(predictions, targets, weights=None):
     """Mean of |p - y|, weighted."""
-    return _regression(_wit.need("training").Distance_Absolute(), predictions, targets, weights)
+    return _regression("mean_absolute_error", _wit.need("training").Distance_Absolute(), predictions, targets, weights)
 
 
 def huber(predictions, targets, delta=1.0, weights=None):
     """Mean of d^2 / 2 where |d| is at most delta, else of delta (|d| - delta / 2), weighted; d is p - y."""
-    return _regression(_wit.need("training").Distance_Huber(delta), predictions, targets, weights)
+    return _regression("huber", _wit.need("training").Distance_Huber(delta), predictions, targets, weights)
 
 
 def quantile_loss(predictions, targets, quantile, weights=None):
     """Mean of q (y - p) where p is below y, else of (1 - q) (p - y), weighted."""
-    return _regression(_wit.need("training").Distance_Quantile(quantile), predictions, targets, weights)
+    return _regression("quantile_loss", _wit.need("training").Distance_Quantile(quantile), predictions, targets, weights)
 
 
 def constant(rate, warm_up=0):

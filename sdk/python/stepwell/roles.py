@@ -121,9 +121,11 @@ class Trainer(Step):
     """Learns a model from rows. Its file defines the `Predictor` that reads it, too. `gives` are the columns that the
     predictor answers with, or a method that is given the columns of the ports `train`, `features` and `label` (dicts of
     name to type) and returns them. `warm_starts` says that `train` goes on from `training.initial`, where a pipeline wires
-    it: one that does not is refused there."""
+    it: one that does not is refused there. `labelled` says that it learns a column: a pipeline that names no `label` is
+    refused."""
 
     gives = {}
+    labelled = False
     warm_starts = False
 
     def train(self, training):

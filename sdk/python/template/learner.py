@@ -7,6 +7,7 @@ class MeanTrainer(Trainer):
     """The baseline of every regression: answers with the mean of the label, whatever the features."""
 
     gives = {"prediction": "float64"}
+    labelled = True
 
     def train(self, training):
         if training.label is None:

@@ -1,6 +1,7 @@
 """Nothing crosses into the host that the bindings would end the component for: every function of the contract, as
 `componentize-py` types it, is called with every kind of wrong argument."""
 
+import dataclasses
 import re
 import typing
 import unittest
@@ -110,6 +111,11 @@ class Arguments(unittest.TestCase):
         self.assertLessEqual(_crossing.WIDE, wide)
         # `length` counts rows, here 64 bits and there 32; the rest come from the host and never go there.
         self.assertEqual(wide - _crossing.WIDE, {"length", "used", "limit", "sample"})
+
+    def test_the_value_of_a_case_has_the_name_that_a_step_gives_it(self):
+        huber = dataclasses.make_dataclass("Distance_Huber", [("value", float)])
+        with self.assertRaisesRegex(TypeError, "^`delta`: expected a number, got 'x'$"):
+            _crossing.result(huber("x"))
 
     def test_many_positions_and_what_stands_for_a_resource(self):
         function, _ = next(each for each in functions() if each[0].__name__ == "index-select")

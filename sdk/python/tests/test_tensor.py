@@ -3,8 +3,9 @@
 import re
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from stepwell import _index, tensor
+from stepwell import ShapeMismatch, _index, _wit, tensor
 
 CONTRACT = Path(__file__).resolve().parents[3] / "wit/tensor@0.1.0/tensor.wit"
 # What has another name here: values and lists instead of bytes, one function for two of the contract's.
@@ -68,6 +69,30 @@ class Contract(unittest.TestCase):
 
     def test_what_is_exported_is_there(self):
         self.assertEqual([name for name in tensor.__all__ if not hasattr(tensor, name)], [])
+
+
+class Names(unittest.TestCase):
+    def test_an_error_has_the_name_that_the_step_called(self):
+        """The contract has one function for the losses, and one for the pools."""
+
+        def refuses(*_):
+            raise ShapeMismatch("regression-loss", "shape [2]", "shape [3]")
+
+        x = tensor.Tensor(None)
+        x_of = type("Handle", (), {"shape": lambda self: [1, 1, 2], "pool": refuses})
+        pooled = tensor.Tensor(x_of())
+        bindings = {name: mock.MagicMock(regression_loss=refuses) for name in ("training", "tensors")}
+        with mock.patch.multiple(_wit, Err=type("Err", (Exception,), {}), **bindings):
+            for called, loss in {
+                "mean_squared_error": lambda: tensor.mean_squared_error(x, x),
+                "mean_absolute_error": lambda: tensor.mean_absolute_error(x, x),
+                "huber": lambda: tensor.huber(x, x),
+                "quantile_loss": lambda: tensor.quantile_loss(x, x, 0.5),
+                "max_pool": lambda: pooled.max_pool(2),
+                "average_pool": lambda: pooled.average_pool(2),
+            }.items():
+                with self.assertRaisesRegex(ShapeMismatch, rf"^{called}: expected shape \[2\], got"):
+                    loss()
 
 
 class Listed:

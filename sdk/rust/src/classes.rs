@@ -1,6 +1,6 @@
 //! The values of a label <-> what a classifier computes with: places among the classes in, scores out.
 
-use crate::{AnyColumn, Class, DataType, Error, Field, Result, Table, Tensor};
+use crate::{AnyColumn, Class, DataType, Error, Field, Result, Table, Tensor, finite};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -104,13 +104,15 @@ impl Classes {
     }
 
     /// The class of each row and its probabilities, from the scores, row-major. Of equal scores the first wins; log-odds of
-    /// exactly 0 are the negative class.
+    /// exactly 0 are the negative class. Scores that have no probabilities, such as one that is not a number, are an error.
     pub fn answer(&self, scores: &[f64]) -> Result<Table> {
         let rows = scores.chunks(self.scores());
         let (places, probabilities): (Vec<usize>, Vec<Vec<f64>>) = rows.map(judged).unzip();
         let mut table = Table::builder().column("prediction", self.column(&places)?);
         for (class, name) in self.names().iter().enumerate() {
-            table = table.column(name, probabilities.iter().map(|row| row[class]).collect::<Vec<f64>>());
+            let of_class: Vec<f64> = probabilities.iter().map(|row| row[class]).collect();
+            finite::check_rows(&format!("`{name}`"), &of_class, 1)?;
+            table = table.column(name, of_class);
         }
         table.finish()
     }

@@ -11,6 +11,7 @@ mod column;
 mod descriptor;
 mod error;
 pub mod field;
+pub mod finite;
 mod moments;
 mod numbers;
 pub mod query;

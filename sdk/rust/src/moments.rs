@@ -5,7 +5,7 @@
 
 use crate::bindings::stepwell::tensor::tensors::Reduction;
 use crate::tensor::ElementType::Float64;
-use crate::{Error, Result, Table, Tensor, training};
+use crate::{Error, Result, Table, Tensor, finite, training};
 
 /// Values of one piece in the host: 32 MiB.
 const PIECE_VALUES: u64 = 1 << 22;
@@ -47,7 +47,7 @@ impl Moments {
         }
         let products = products.map_or(Ok(Vec::new()), |products| products.to_f64())?;
         let width = columns.len();
-        finite(columns, (0..width).map(|column| products[column * width + column]))?;
+        finite::check_columns(columns, "a sum of squares", (0..width).map(|column| products[column * width + column]))?;
         Ok(Self { weight: weight_sum, means, products })
     }
 
@@ -79,7 +79,7 @@ fn means(table: &Table, columns: &[String], weight: Option<&str>) -> Result<(f64
     if let Some(name) = weight {
         training::checked(name, total, least)?;
     }
-    finite(columns, sums.iter().copied())?;
+    finite::check_columns(columns, "a sum", sums.iter().copied())?;
     Ok((total, sums.into_iter().map(|sum| sum / total).collect()))
 }
 
@@ -87,26 +87,4 @@ fn means(table: &Table, columns: &[String], weight: Option<&str>) -> Result<(f64
 fn pieces(table: &Table, width: usize) -> impl Iterator<Item = Table> {
     let rows = (PIECE_VALUES / width as u64).max(1);
     (0..table.rows()).step_by(rows as usize).map(move |start| table.slice(start, rows))
-}
-
-fn finite(columns: &[String], sums: impl Iterator<Item = f64>) -> Result<()> {
-    match columns.iter().zip(sums).find(|(_, sum)| !sum.is_finite()) {
-        None => Ok(()),
-        Some((column, sum)) => {
-            Err(Error::invalid(column, format!("expected finite numbers, got values that add up to {sum}")))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_column_that_is_not_finite_is_named() {
-        let columns = ["a".to_string(), "b".to_string()];
-        assert_eq!(finite(&columns, [1.0, -3.0].into_iter()), Ok(()));
-        let error = Error::invalid("b", "expected finite numbers, got values that add up to NaN");
-        assert_eq!(finite(&columns, [1.0, f64::NAN].into_iter()), Err(error));
-    }
 }

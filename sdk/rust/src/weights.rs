@@ -3,7 +3,7 @@
 //! The format: 8 bytes little-endian length of a JSON header, the header, then the values. The header says type, shape and
 //! place of each array. Arrays of float32 and float64 are read and written, in the order of their names.
 
-use crate::{Error, Result};
+use crate::{Error, Result, finite};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,6 +61,13 @@ impl Values {
         }
     }
 
+    fn first_not_finite(&self) -> Option<f64> {
+        match self {
+            Self::Float32(values) => values.iter().find(|value| !value.is_finite()).copied().map(f64::from),
+            Self::Float64(values) => values.iter().find(|value| !value.is_finite()).copied(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Float32(values) => values.len(),
@@ -85,6 +92,15 @@ impl Weights {
     pub fn f32(mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Self {
         self.0.insert(name.into(), Array { shape: shape.into(), values: Values::Float32(values) });
         self
+    }
+
+    /// That all numbers are finite, or an error that names the first array in which one is not.
+    pub fn finite(self) -> Result<Self> {
+        for (name, Array { values, .. }) in &self.0 {
+            let found = values.first_not_finite();
+            found.map_or(Ok(()), |number| finite::check(&format!("every number of the model's `{name}`"), number))?;
+        }
+        Ok(self)
     }
 
     /// The content of the file.
@@ -194,6 +210,14 @@ mod tests {
         assert_eq!(weights().take_f32("b", &[2]), Err(Error::invalid("b", "expected values of F32, got F64")));
         assert_eq!(weights().shape("c"), Err(Error::invalid("c", r#"expected an array of this name, got ["b"]"#)));
         assert!(Weights::new().f64("b", &[3], vec![1.0]).write().is_err());
+    }
+
+    #[test]
+    fn an_array_that_is_not_finite_is_named() {
+        let weights = || Weights::new().f64("b", &[1], vec![1e300]);
+        assert!(weights().finite().is_ok());
+        let error = weights().f32("layer1.bias", &[2], vec![0.0, f32::NAN]).finite().unwrap_err();
+        assert!(matches!(&error, Error::Permanent(said) if said.contains("`layer1.bias`")), "{error:?}");
     }
 
     #[test]

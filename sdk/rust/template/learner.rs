@@ -55,10 +55,10 @@ impl Predictor for Mean {
 }
 
 impl Plugin for Mean {
-    /// A learner is shown the columns it may read as the ports `features` and `label`.
+    /// A learner is shown the columns it may read as the ports `features` and `label`; one that names the latter needs it.
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
         let read: Vec<Field> = inputs.columns("features").iter().chain(inputs.columns("label")).cloned().collect();
-        let descriptor = stepwell::descriptor!().input("train", read);
+        let descriptor = stepwell::descriptor!().input("train", read).input("label", inputs.columns("label"));
         Ok(descriptor.output_same_rows("predictions", outputs(), "train"))
     }
 }

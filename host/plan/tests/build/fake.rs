@@ -206,7 +206,7 @@ fn logistic(ports: &[Port]) -> Said {
     let reads = [columns(ports, "features"), label.clone()].concat();
     let given =
         label.first().map(|label| vec![field("prediction", label.data_type), field("probability", DataType::Float64)]);
-    let said = say("logistic", &[Role::Trainer, Role::Predictor]).input("train", reads.clone());
+    let said = say("logistic", &[Role::Trainer, Role::Predictor]).input("train", reads.clone()).input("label", label);
     let said = match ports.iter().any(|port| port.name.as_str() == "validation") {
         true => said.input("validation", reads),
         false => said,

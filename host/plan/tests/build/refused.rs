@@ -243,6 +243,15 @@ fn fitted() {
 }
 
 #[test]
+fn trainers_that_learn_a_column() {
+    let expected = expect![[r#"
+        4:1: step `m` lacks `label`: plugin `logistic` learns a column
+            hint: name the column to learn, such as `label = "price"`
+    "#]];
+    with_data("[steps.m]\nplugin = \"logistic\"\ninputs.train = \"data.table\"\n", expected);
+}
+
+#[test]
 fn trainers() {
     with_data(
         "[steps.m]\nplugin = \"logistic\"\ninputs.train = \"data.table\"\nlabel = \"yy\"\nweight = \"w\"\nignore = [\"di\", \"id\"]\n",
@@ -388,14 +397,14 @@ fn served_paths() {
     "#]],
     );
     let unknown = "[steps.data]\nplugin = \"csv\"\nparams.columns = \"\"\n\
-                   [steps.m]\nplugin = \"logistic\"\ninputs.train = \"data.table\"\nfeatures = [\"a\"]\n\
+                   [steps.m]\nplugin = \"logistic\"\ninputs.train = \"data.table\"\nfeatures = [\"a\"]\nlabel = \"y\"\n\
                    [steps.r]\nbuiltin = \"register\"\ninputs = { model = \"m.model\", verdict = \"data.table\" }\nname = \"m\"\n";
     check(
         unknown,
         expect![[r#"
             5:10: step `r` cannot say which columns a request must bring: those of `data.table` are not known before the run
                 hint: register only models whose training columns are known
-            10:41: step `r` wants a verdict at `inputs.verdict`; `data.table` is a table
+            11:41: step `r` wants a verdict at `inputs.verdict`; `data.table` is a table
         "#]],
     );
 }

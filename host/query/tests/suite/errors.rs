@@ -75,6 +75,60 @@ fn a_call_that_fits_no_form() {
 }
 
 #[test]
+fn an_operator_whose_operands_do_not_fit() {
+    let numbers = "`+` takes two numbers, or a date or timestamp and an interval, got (whole number, text)";
+    check("select a,\n  b + 1 as x, a + c as y from t", 2, 17, numbers, Some("cast(.. as ..)"));
+    check(
+        "select a from t where b > 1 and a = true",
+        1,
+        35,
+        "`=` takes two values of one kind, got (whole number, boolean)",
+        None,
+    );
+    check("select a from t where a and b > 1", 1, 25, "`and` takes two booleans, got (whole number, boolean)", None);
+    check("select a from t\nwhere b", 2, 1, "`where` takes a boolean, got (number)", Some("such as `a > 0`"));
+    check(
+        "select case when a > 1 then 1 else true end as x from t",
+        1,
+        8,
+        "`case` takes values of one kind behind `then`",
+        None,
+    );
+    check("select a & c as x from t", 1, 10, "`&` takes two whole numbers, got (whole number, text)", None);
+    check("select -c as x from t", 1, 9, "`-` takes a number", None);
+    check("select a from t where a like '1'", 1, 25, "`like` takes two texts, got (whole number, text)", None);
+    check("select a from t where c similar to 5", 1, 25, "`similar to` takes two texts", None);
+    check("select a is true as x from t", 1, 10, "`is` takes two values of one kind", None);
+    check("select a from t limit 'x'", 1, 17, "`limit` takes a whole number, got (text)", Some("such as `10`"));
+    check("select a from t union all select true", 1, 17, "`union` takes columns of one kind", None);
+    check("select a from t where a > all (select c from t)", 1, 27, "`all` takes values of one kind", None);
+    check("select a from t where a between 1 and true", 1, 25, "`between` takes three values of one kind", None);
+}
+
+#[test]
+fn a_value_that_is_none_of_its_type() {
+    check("select a from t\nwhere b > 1 and a = 'x'", 2, 21, "`'x'` is no whole number", Some("cast(.. as text)"));
+    check("select x from (select a as x from t) where x = 'x'", 1, 48, "`'x'` is no whole number", None);
+    check("select a from t where b in (1, 'much')", 1, 32, "`'much'` is no number", None);
+    check("select date '2020-13-01' as d", 1, 13, "`'2020-13-01'` is no date", Some("2026-03-01"));
+    check("select a from t where a < cast('' as bigint)", 1, 32, "`''` is no whole number", None);
+    check("select cast(1e30 as bigint) as x", 1, 13, "is no whole number, or too large for one", None);
+    check("select interval 'x' as d", 1, 17, "`'x'` is no interval", Some("'2 days'"));
+    // Nothing is wrong with a column of texts, or with `try_cast`.
+    assert!(ask("select a from t where try_cast('x' as bigint) is null and c = 'x'").is_ok());
+}
+
+#[test]
+fn a_pattern_that_is_none() {
+    for written in
+        ["c ~ '['", "c ~* '['", "regexp_like(c, '[')", "regexp_replace(c, '[', '') = ''", "regexp_count(c, '[') > 0"]
+    {
+        let column = 23 + written.find('\'').unwrap();
+        check(&format!("select a from t where {written}"), 1, column, "`[` is no regular expression", None);
+    }
+}
+
+#[test]
 fn a_function_of_windows_needs_one() {
     for name in ["lag", "row_number", "rank"] {
         let sql = format!("select {name}(a) from t");

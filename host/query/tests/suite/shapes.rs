@@ -2,7 +2,10 @@
 
 use crate::made::{ask, bounds, small};
 use proptest::prelude::*;
-use query::{EXPRESSION_DEPTH_MAX, Error, READ_MAX, RELATIONS_MAX, TEXT_BYTES_MAX, TOKENS_MAX};
+use query::{
+    EXPRESSION_DEPTH_MAX, Error, GROUPING_SETS_MAX, READ_MAX, RELATIONS_MAX, SUBQUERY_DEPTH_MAX, TEXT_BYTES_MAX,
+    TOKENS_MAX,
+};
 
 fn refusal(sql: &str) -> String {
     match ask(sql) {
@@ -35,6 +38,29 @@ fn each_bound_is_told_where_it_is_passed_and_not_before() {
     let united = |count: usize| format!("select 1 as x{}", " union all select 1".repeat(count - 1));
     assert!(ask(&united(RELATIONS_MAX)).is_ok());
     assert!(refusal(&united(RELATIONS_MAX + 1)).contains("more than 64 selects"));
+}
+
+#[test]
+fn what_grows_by_a_factor_with_each_word_is_bounded() {
+    for (open, close) in [("exists (select 1 from t where ", ")"), ("a in (select a from t where ", ")")] {
+        let nested = |depth: usize| format!("select a from t where {}true{}", open.repeat(depth), close.repeat(depth));
+        assert!(ask(&nested(SUBQUERY_DEPTH_MAX)).is_ok());
+        let told = format!("more than {SUBQUERY_DEPTH_MAX} queries in expressions within each other");
+        assert!(refusal(&nested(SUBQUERY_DEPTH_MAX + 1)).contains(&told));
+    }
+    let listed = |count: usize| (0..count).map(|n| format!("a + {n}")).collect::<Vec<_>>().join(", ");
+    let grouped = |by: String| format!("select count(*) as n from t group by {by}");
+    let columns = GROUPING_SETS_MAX.ilog2() as usize;
+    assert!(ask(&grouped(format!("cube ({})", listed(columns)))).is_ok());
+    let told = format!("more than {GROUPING_SETS_MAX} grouping sets");
+    for by in [
+        format!("cube ({})", listed(columns + 1)),
+        format!("cube ({}), rollup ({})", listed(columns), listed(1)),
+        format!("cube ({})", listed(100)),
+        format!("grouping sets ({}, (a))", listed(GROUPING_SETS_MAX)),
+    ] {
+        assert!(refusal(&grouped(by)).contains(&told));
+    }
 }
 
 #[test]

@@ -132,3 +132,27 @@ fn columns_are_planned_and_nothing_is_run() {
     assert!(matches!(plan("select d from t"), Err(Error::Text { .. })));
     assert!(matches!(plan("select upper(a, b) from t"), Err(Error::Text { .. })));
 }
+
+#[test]
+fn digits_that_no_number_has_change_nothing() {
+    for (expression, expected) in [
+        ("round(1.5, 1)", 1.5),
+        ("round(1.25, 400)", 1.25),
+        ("trunc(1.25, 400)", 1.25),
+        ("trunc(1.25, 4294967296)", 1.25),
+        ("round(-1.25, -400)", 0.0),
+        ("trunc(125.0, -400)", 0.0),
+        ("round(cast(1e300 as double), 10)", 1e300),
+        ("round(cast(1.5 as float), 60)", 1.5),
+        ("round(b, 400)", 0.5),
+        ("trunc(b, cast(a * 400 as bigint))", 0.5),
+        ("round(cast('nan' as double), 2)", f64::NAN),
+        ("round(cast('inf' as double), 2)", f64::INFINITY),
+    ] {
+        let answer = ask(&format!("select cast({expression} as double) as x from t order by a limit 1")).unwrap();
+        let got = made::numbers(&answer)[0];
+        assert!(got == expected || got.is_nan() && expected.is_nan(), "{expression}: {got}, not {expected}");
+    }
+    let null = ask("select round(cast(null as double), 400) as x, trunc(cast(null as double), 2) as y from t").unwrap();
+    assert_eq!(null.rows(), 3);
+}

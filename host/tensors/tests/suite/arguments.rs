@@ -145,6 +145,8 @@ fn losses_and_their_operands() {
     assert!(binary_cross_entropy(&x, &x, Some(&one)).is_err());
     assert!(binary_cross_entropy(&vacant(&[0]), &vacant(&[0]), None).is_err());
     assert!(cross_entropy(&one, &one).is_err());
+    let huber = text(regression_loss(Distance::Huber(-1.0), &x, &x, None));
+    assert_eq!(huber, "`delta` is -1, expected a number above 0");
     assert!(cross_entropy(&x, &x).is_err());
     assert!(cross_entropy(&vacant(&[0, 2]), &vacant(&[0])).is_err());
     assert!(cross_entropy(&vacant(&[2, 0]), &one).is_err());
@@ -160,7 +162,7 @@ fn variables() {
     assert!(Variable::create("", &x).is_err());
     assert!(Variable::create(&"x".repeat(257), &x).is_err());
     let (w, v) = (variable("w", &x), variable("v", &x));
-    assert_eq!(text(gradients(&w.value(), &[&w])), "backward: expected a tensor of one element, got shape [2]");
+    assert_eq!(text(gradients(&w.value(), &[&w])), "gradients: expected a tensor of one element, got shape [2]");
     let loss = w.value().reduce(Reduction::Sum, None, false).unwrap();
     assert_eq!(text(gradients(&loss, &[])), "`variables` is empty, expected at least one variable");
     assert_eq!(text(gradients(&loss, &[&w, &v])), "`v` has no gradient, the loss does not depend on it");

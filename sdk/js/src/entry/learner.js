@@ -40,7 +40,12 @@ export function bind(given, about) {
 function portsOf(does, context, wired) {
     const reads = { ...wired.features, ...wired.label };
     return {
-        takes: { train: reads, ...(wired.validation && { validation: reads }), ...(does.warmStarts && { initial: {} }) },
+        takes: {
+            train: reads,
+            ...(wired.validation && { validation: reads }),
+            ...(does.labelled && { label: {} }),
+            ...(does.warmStarts && { initial: {} }),
+        },
         gives: [["predictions", declared(does, "gives", context, {}), same("train")]],
     };
 }

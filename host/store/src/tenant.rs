@@ -1,19 +1,21 @@
 //! One tenant's journal and part of the index, kept in step: appenders queue, one of them writes for all.
 //!
 //! The leader takes what waits, derives the changes (a batch that contradicts what happened is refused here, alone), writes
-//! and syncs once, commits the changes to the index and wakes the others. If the disk or the index fails it, nobody can
-//! say what the file's end is: the journal takes nothing more until it is opened, and thereby checked, again.
+//! and syncs once, commits the changes to the index and wakes those whose batches it wrote, and the next leader. If the disk or
+//! the index fails it, nobody can say what the file's end is: the journal takes nothing more until it is opened, and thereby
+//! checked, again.
 
 use crate::apply::{Cached, apply, key, number};
 use crate::index::{Changes, Staged, Walls};
-use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark, Place};
+use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark};
 use crate::open::journal_folder;
 use crate::{Error, Result, Store};
 use ports::{Journal, SourceState};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::{self, Thread};
 use types::{Digest, Fault, ModelName, ModelVersion, Record, RunId, StepCommit, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
@@ -25,7 +27,6 @@ const FRAME_OVERHEAD: usize = 128;
 pub(crate) struct Tenant {
     walls: Walls,
     queue: Mutex<Queue>,
-    turn: Condvar,
     /// The leader's alone.
     log: Mutex<Log>,
     /// The highest run number that was given out.
@@ -47,6 +48,8 @@ struct Waiting {
     ticket: u64,
     bytes: usize,
     records: Vec<Prepared>,
+    /// Who waits. Woken alone: with many runs at once, most who wait would find nothing to do.
+    who: Thread,
 }
 
 /// A record as it will be read again, with its JSON.
@@ -57,8 +60,8 @@ struct Prepared {
 
 impl Tenant {
     pub(crate) fn new(log: Log, walls: Walls) -> Self {
-        let (queue, turn, given) = (Mutex::default(), Condvar::new(), Mutex::new(0));
-        Self { walls, queue, turn, log: Mutex::new(log), given }
+        let (queue, given) = (Mutex::default(), Mutex::new(0));
+        Self { walls, queue, log: Mutex::new(log), given }
     }
 
     pub(crate) fn walls(&self) -> &Walls {
@@ -75,7 +78,7 @@ impl Tenant {
         let mut queue = self.queue();
         queue.last_ticket += 1;
         let ticket = queue.last_ticket;
-        queue.waiting.push(Waiting { ticket, bytes, records });
+        queue.waiting.push(Waiting { ticket, bytes, records, who: thread::current() });
         loop {
             if let Some(result) = queue.done.remove(&ticket) {
                 return result;
@@ -86,7 +89,11 @@ impl Tenant {
                 return Err(Error::Poisoned { path: folder.to_owned(), why });
             }
             queue = match queue.has_leader {
-                true => self.turn.wait(queue).expect("no holder of this lock panics"),
+                true => {
+                    drop(queue);
+                    thread::park();
+                    self.queue()
+                }
                 false => self.lead(folder, queue),
             };
         }
@@ -116,7 +123,10 @@ impl Tenant {
                 queue.poisoned = Some(why);
             }
         }
-        self.turn.notify_all();
+        group.iter().for_each(|waiting| waiting.who.unpark());
+        // One of the others leads next; if there is nothing left to lead, all of them are told.
+        let next = if queue.poisoned.is_some() { queue.waiting.len() } else { 1 };
+        queue.waiting.iter().take(next).for_each(|waiting| waiting.who.unpark());
         queue
     }
 
@@ -160,7 +170,7 @@ impl Tenant {
         self.queue().poisoned = Some(why.to_owned());
         // A leader holds it while it writes.
         drop(self.log.lock());
-        self.turn.notify_all();
+        self.queue().waiting.iter().for_each(|waiting| waiting.who.unpark());
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -225,8 +235,7 @@ impl Journal for Store {
     }
 
     fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault> {
-        let places: Vec<Place> = self.list(tenant, &key::records(run))?;
-        Ok(journal::read(&journal_folder(&self.data, tenant), &places)?)
+        Ok(journal::read(&journal_folder(&self.data, tenant), &self.places(tenant, run)?)?)
     }
 
     fn cached(&self, tenant: &TenantId, key: Digest) -> Result<Option<(RunId, StepCommit)>, Fault> {

@@ -57,13 +57,26 @@ impl Mark {
     }
 }
 
-/// Where a record lies. Reaches disk, in the index.
+/// Where a record lies. Reaches disk, in the index, as its three numbers: there is one a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 3]", into = "[u64; 3]")]
 pub(crate) struct Place {
     /// Counted from 1 over the whole journal.
     pub(crate) sequence: u64,
     pub(crate) segment: u64,
     pub(crate) offset: u64,
+}
+
+impl From<Place> for [u64; 3] {
+    fn from(Place { sequence, segment, offset }: Place) -> Self {
+        [sequence, segment, offset]
+    }
+}
+
+impl From<[u64; 3]> for Place {
+    fn from([sequence, segment, offset]: [u64; 3]) -> Self {
+        Self { sequence, segment, offset }
+    }
 }
 
 /// A batch in the making: payloads with their places, if the draft is written next.

@@ -1,6 +1,6 @@
 //! The store against a naive model, over any records, with reopening; and the index that grew against one built anew.
 
-use super::records::{any_record, digest};
+use super::records::{any_record, attempt, digest, finished, started};
 use super::{folder, open, tenant};
 use crate::index::{Index, MemoryIndex, Walls};
 use crate::{Store, open as opening};
@@ -176,8 +176,24 @@ fn a_number_is_given_once() {
     let (data, id) = (folder(), tenant("acme"));
     let (store, _) = open(data.path());
     assert_eq!([store.next_run(&id), store.next_run(&id)], [Ok(RunId(1)), Ok(RunId(2))]);
-    store.append(&id, &[super::records::started(7)]).expect("appended");
+    store.append(&id, &[started(7)]).expect("appended");
     assert_eq!(store.next_run(&id), Ok(RunId(8)));
     drop(store);
     assert_eq!(open(data.path()).0.next_run(&id), Ok(RunId(8)));
+}
+
+/// What the database keeps in memory grows with the number of its keys.
+#[test]
+fn a_run_is_two_entries_until_its_places_fill_one() {
+    let (data, id) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let entries = || dump(&*store.index).len();
+    let run = |run| [started(run), attempt(run, 5), finished(run, RunState::Succeeded)];
+    store.append(&id, &run(1)).expect("appended");
+    let before = entries();
+    (2..=10).for_each(|number| run(number).iter().for_each(|one| store.append(&id, &[one.clone()]).expect("appended")));
+    assert_eq!(entries(), before + 2 * 9);
+    (0..4).for_each(|at_us| store.append(&id, &[attempt(7, at_us)]).expect("appended"));
+    assert_eq!(entries(), before + 2 * 9 + 2, "seven places, three an entry");
+    assert_eq!(store.places(&id, RunId(7)).expect("places").len(), 7);
 }

@@ -125,11 +125,15 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
 /// The places of a run's records are in one entry, whose key is the beginning of those of the full ones before it: what the
 /// database keeps in memory grows with the number of keys.
 fn recorded(run: RunId, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
-    let last: Vec<Place> = found(view, &key::records(run))?.unwrap_or_default();
-    let (full, mut last) = if last.len() < PLACES_AN_ENTRY { (None, last) } else { (Some(last), Vec::new()) };
-    let full = full.map(|full| Op::put(key::full_records(run, full[0].sequence), encode(&full)));
-    last.push(place.clone());
-    Ok(full.into_iter().chain([Op::put(key::records(run), encode(&last))]).collect())
+    let mut last = view.get(&key::records(run))?.unwrap_or_default();
+    let mut ops = Vec::new();
+    if last.len() >= PLACES_AN_ENTRY * Place::BYTES {
+        let first = Place::list(&last)?.first().map_or(0, |place| place.sequence);
+        ops.push(Op::put(key::full_records(run, first), std::mem::take(&mut last)));
+    }
+    last.extend(place.to_bytes());
+    ops.push(Op::put(key::records(run), last));
+    Ok(ops)
 }
 
 fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {

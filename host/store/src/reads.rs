@@ -65,7 +65,9 @@ impl Store {
 
     /// Where a run's records lie, in their order.
     pub(crate) fn places(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Place>, Fault> {
-        let mut places = self.list::<Vec<Place>>(tenant, &key::records(run))?.concat();
+        let Some(open) = self.opened(tenant)? else { return Ok(Vec::new()) };
+        let entries = open.walls().range(&key::records(run))?;
+        let mut places = entries.iter().map(|(_, places)| Place::list(places)).collect::<Result<Vec<_>>>()?.concat();
         // The last entry comes first. One that fills up while we read may be seen before and after that.
         places.sort_by_key(|place| place.sequence);
         places.dedup();

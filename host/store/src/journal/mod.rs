@@ -57,9 +57,8 @@ impl Mark {
     }
 }
 
-/// Where a record lies. Reaches disk, in the index, as its three numbers: there is one a record.
+/// Where a record lies. Reaches disk, in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "[u64; 3]", into = "[u64; 3]")]
 pub(crate) struct Place {
     /// Counted from 1 over the whole journal.
     pub(crate) sequence: u64,
@@ -67,15 +66,25 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
-impl From<Place> for [u64; 3] {
-    fn from(Place { sequence, segment, offset }: Place) -> Self {
-        [sequence, segment, offset]
-    }
-}
+impl Place {
+    /// In a list, where there is one a record.
+    pub(crate) const BYTES: usize = 24;
 
-impl From<[u64; 3]> for Place {
-    fn from([sequence, segment, offset]: [u64; 3]) -> Self {
-        Self { sequence, segment, offset }
+    /// Its three numbers, each little-endian: as a list has it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [self.sequence, self.segment, self.offset].map(u64::to_le_bytes).concat()
+    }
+
+    /// The places in a list.
+    pub(crate) fn list(bytes: &[u8]) -> Result<Vec<Self>> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let (places, more) = numbers.as_chunks::<3>();
+        if !rest.is_empty() || !more.is_empty() {
+            let why = format!("a list of places has {} bytes, {} each are expected", bytes.len(), Self::BYTES);
+            return Err(Error::Index { path: "index".into(), why });
+        }
+        let place = |[sequence, segment, offset]: [u64; 3]| Self { sequence, segment, offset };
+        Ok(places.iter().map(|numbers| place(numbers.map(u64::from_le_bytes))).collect())
     }
 }
 

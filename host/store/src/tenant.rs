@@ -123,11 +123,14 @@ impl Tenant {
                 queue.poisoned = Some(why);
             }
         }
-        group.iter().for_each(|waiting| waiting.who.unpark());
         // One of the others leads next; if there is nothing left to lead, all of them are told.
         let next = if queue.poisoned.is_some() { queue.waiting.len() } else { 1 };
-        queue.waiting.iter().take(next).for_each(|waiting| waiting.who.unpark());
-        queue
+        let told = group.iter().chain(queue.waiting.iter().take(next)).map(|waiting| waiting.who.clone());
+        let told: Vec<Thread> = told.filter(|who| who.id() != thread::current().id()).collect();
+        // They find the queue free.
+        drop(queue);
+        told.iter().for_each(Thread::unpark);
+        self.queue()
     }
 
     /// Writes the batches that contradict nothing, as one; says for each what came of it. An error is for all of them.

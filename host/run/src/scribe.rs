@@ -110,7 +110,7 @@ impl<'a> Scribe<'a> {
             return desk;
         }
         desk.waiters += 1;
-        let mut desk = self.changed.wait_while(desk, |desk| waits(desk)).unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.changed.wait_while(desk, waits).unwrap_or_else(PoisonError::into_inner);
         desk.waiters -= 1;
         desk
     }

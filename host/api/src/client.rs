@@ -128,7 +128,7 @@ impl Client {
             pending.extend_from_slice(frame.map_err(broken)?.data_ref().map_or(&[], |data| &data[..]));
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
-                match serde_json::from_slice(&line).map_err(broken)? {
+                match Line::read(&line).map_err(broken)? {
                     Line::Refused { status, refusal } => {
                         return Err(Trouble::Refused(StatusCode::from_u16(status).map_err(broken)?, refusal));
                     }

@@ -174,7 +174,7 @@ pub(crate) async fn events(
 
 pub(crate) fn follow(server: &Server, tenant: &TenantId, run: RunId, speaker: &Speaker) -> Result<(), server::Error> {
     // A reader that left does not stop the run.
-    server.follow(tenant, run)?.all(|event| speaker.say(Line::Event { event: Box::new(event) }));
+    server.follow(tenant, run)?.all(|event| speaker.say_event(&event));
     Ok(())
 }
 

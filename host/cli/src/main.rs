@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod memory;
 mod open;
 mod outcome;
 mod show;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(outcome::OURS),
         };
     }
+    memory::keep_little();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -32,7 +32,7 @@ pub struct Turn {
 
 /// A question to the world that the server answers for a step, if it may ask. A request's body travels beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "ask")]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     Fetch {
         method: String,
@@ -63,7 +63,7 @@ pub enum Ask {
 
 /// What the world answered. A response's body, or random bytes, travel beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "told")]
+#[serde(rename_all = "snake_case")]
 pub enum Told {
     Fetched { status: u16, headers: Vec<(String, String)> },
     Placeholder { text: String },
@@ -94,7 +94,7 @@ pub struct Assignment {
 
 /// What to do with the component. Digests name blobs of the tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "task")]
+#[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Component bytes (a blob) -> native code, left as a file; and the roles and imports that its type shows.
     Compile,
@@ -185,7 +185,7 @@ pub struct Examination {
 
 /// What a sink is to bring out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "delivery")]
+#[serde(rename_all = "snake_case")]
 pub enum Delivery {
     Table {
         table: TableRef,
@@ -203,7 +203,7 @@ pub enum Delivery {
 
 /// What came of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "answer")]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Native code, left as a file; for an engine of this fingerprint.
     Compiled {
@@ -260,7 +260,7 @@ pub struct Outcome {
 
 /// What an attempt says while it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "watched")]
+#[serde(rename_all = "snake_case")]
 pub enum Watched {
     Log {
         level: String,

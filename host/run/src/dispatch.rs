@@ -26,6 +26,8 @@ pub struct Dispatcher {
     lookup_and_append: Mutex<()>,
     /// Runs that a thread of this process drives.
     driven: Claims,
+    /// The last plan of which it is sure that it can be read back, with its stored form: mostly the next run has the same.
+    sure: Mutex<Option<(StoredPlan, Vec<u8>)>>,
 }
 
 /// The longest name of who asked for a run.
@@ -116,8 +118,8 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         slots: usize,
     ) -> Self {
-        let (lookup_and_append, driven) = Default::default();
-        Self { journal, blobs, runner, clock, slots, lookup_and_append, driven }
+        let (lookup_and_append, driven, sure) = Default::default();
+        Self { journal, blobs, runner, clock, slots, lookup_and_append, driven, sure }
     }
 
     /// Records that a run began; [`Self::drive_begun`] does its work.
@@ -126,7 +128,7 @@ impl Dispatcher {
         let (items, chosen, taken, beside) = (begin.items, begin.chosen, begin.taken, begin.beside);
         check_order(plan).map_err(Fault::host)?;
         let stored = StoredPlan { plan: plan.clone(), project_dir: project_dir.to_owned() };
-        let blob = self.blobs.put(tenant, &to_json(&stored)?)?;
+        let blob = self.blobs.put(tenant, &self.to_json(&stored)?)?;
         let (run, now_us) = (self.journal.next_run(tenant)?, self.clock.now_us());
         // Before it can be seen: whoever finds it there would drive or cancel it.
         let claim = self.claim(tenant, run)?;
@@ -224,6 +226,23 @@ impl Dispatcher {
         self.lookup_and_append.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The stored form of a plan, once it is sure that it can be read back: a number such as infinity has no JSON form. Reading it takes
+    /// several times as long as writing it.
+    fn to_json(&self, stored: &StoredPlan) -> Result<Vec<u8>, Fault> {
+        let bytes =
+            serde_json::to_vec(stored).map_err(|error| Fault::invalid(format!("plan cannot be stored: {error}")))?;
+        let mut sure = self.sure.lock().unwrap_or_else(PoisonError::into_inner);
+        if sure.as_ref().is_some_and(|(plan, known)| *known == bytes && plan == stored) {
+            return Ok(bytes);
+        }
+        match serde_json::from_slice::<StoredPlan>(&bytes) {
+            Ok(read) if read == *stored => *sure = Some((read, bytes.clone())),
+            Ok(_) => return Err(Fault::invalid("plan cannot be stored: it reads back as another")),
+            Err(error) => return Err(Fault::invalid(format!("plan cannot be stored: {error}"))),
+        }
+        Ok(bytes)
+    }
+
     /// Two loops on one run would commit its steps twice.
     fn claim(&self, tenant: &TenantId, run: RunId) -> Result<Claim, Fault> {
         let key = (tenant.clone(), run);
@@ -247,17 +266,6 @@ struct Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
-}
-
-/// The stored form, once it is sure that it can be read back: a number such as infinity has no JSON form.
-fn to_json(stored: &StoredPlan) -> Result<Vec<u8>, Fault> {
-    let bytes =
-        serde_json::to_vec(stored).map_err(|error| Fault::invalid(format!("plan cannot be stored: {error}")))?;
-    match serde_json::from_slice::<StoredPlan>(&bytes) {
-        Ok(read) if read == *stored => Ok(bytes),
-        Ok(_) => Err(Fault::invalid("plan cannot be stored: it reads back as another")),
-        Err(error) => Err(Fault::invalid(format!("plan cannot be stored: {error}"))),
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Scribe<'a> {
     tenant: &'a TenantId,
     observer: Observer<'a>,
     desk: Mutex<Desk>,
-    change: Condvar,
+    changed: Condvar,
 }
 
 /// Turns by their numbers, counted from 1.
@@ -26,6 +26,8 @@ struct Desk {
     waiting: VecDeque<(Vec<Record>, Vec<RunEvent>)>,
     taken: u64,
     written: u64,
+    /// How many wait for a change: to wake nobody takes a system call, too.
+    waiters: usize,
     /// Why nothing more is written.
     fault: Option<Fault>,
     closed: bool,
@@ -33,8 +35,8 @@ struct Desk {
 
 impl<'a> Scribe<'a> {
     pub(crate) fn new(dispatcher: &'a Dispatcher, tenant: &'a TenantId, observer: Observer<'a>) -> Self {
-        let (desk, change) = Default::default();
-        Self { dispatcher, tenant, observer, desk, change }
+        let (desk, changed) = Default::default();
+        Self { dispatcher, tenant, observer, desk, changed }
     }
 
     /// Takes a turn's records and what is told of them, for [`Scribe::write`] to write; gives the turn's number.
@@ -42,8 +44,9 @@ impl<'a> Scribe<'a> {
         let mut desk = self.desk();
         desk.waiting.push_back((records, told));
         desk.taken += 1;
-        self.change.notify_all();
-        desk.taken
+        let turn = desk.taken;
+        self.change(desk);
+        turn
     }
 
     /// Writes and tells at once, after all that was taken.
@@ -58,7 +61,7 @@ impl<'a> Scribe<'a> {
     /// Returns once a turn's records are on disk and told; an error if they never will be.
     pub(crate) fn written(&self, turn: u64) -> Result<(), Fault> {
         let left = |desk: &mut Desk| desk.written < turn && desk.fault.is_none() && !desk.closed;
-        let desk = self.change.wait_while(self.desk(), left).unwrap_or_else(PoisonError::into_inner);
+        let desk = self.wait_while(left);
         match (&desk.fault, desk.written < turn) {
             (_, false) => Ok(()),
             (Some(fault), true) => Err(fault.clone()),
@@ -75,7 +78,7 @@ impl<'a> Scribe<'a> {
     pub(crate) fn write(&self) -> Result<(), Fault> {
         loop {
             let idle = |desk: &mut Desk| desk.waiting.is_empty() && !desk.closed;
-            let mut desk = self.change.wait_while(self.desk(), idle).unwrap_or_else(PoisonError::into_inner);
+            let mut desk = self.wait_while(idle);
             if desk.waiting.is_empty() {
                 return Ok(());
             }
@@ -89,20 +92,41 @@ impl<'a> Scribe<'a> {
                 Ok(()) => desk.written += count,
                 Err(fault) => desk.fault = Some(fault.clone()),
             }
-            self.change.notify_all();
+            self.change(desk);
             result?;
         }
     }
 
     /// Nothing more is taken; whoever waits for what is not written waits no longer.
     pub(crate) fn close(&self) {
-        self.desk().closed = true;
-        self.change.notify_all();
+        let mut desk = self.desk();
+        desk.closed = true;
+        self.change(desk);
+    }
+
+    fn wait_while(&self, waits: impl Fn(&mut Desk) -> bool) -> MutexGuard<'_, Desk> {
+        let mut desk = self.desk();
+        if !waits(&mut desk) {
+            return desk;
+        }
+        desk.waiters += 1;
+        let mut desk = self.changed.wait_while(desk, waits).unwrap_or_else(PoisonError::into_inner);
+        desk.waiters -= 1;
+        desk
+    }
+
+    /// Lets the desk go, which was changed; whoever waits for that then finds it free.
+    fn change(&self, desk: MutexGuard<'_, Desk>) {
+        let is_awaited = desk.waiters > 0;
+        drop(desk);
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     fn write_down(&self, turns: VecDeque<(Vec<Record>, Vec<RunEvent>)>) -> Result<(), Fault> {
         let (records, told): (Vec<_>, Vec<_>) = turns.into_iter().unzip();
-        self.append(&records.concat())?;
+        self.append(&records.into_iter().flatten().collect::<Vec<_>>())?;
         told.iter().flatten().for_each(self.observer);
         Ok(())
     }

@@ -18,9 +18,10 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 const EVENTS_MAX: usize = 200_000;
 const EVENT_BYTES_MAX: usize = 64 << 20;
 
-/// How long whoever follows lets words gather, unless the run's end is among them: to be woken for each would cost a short run more than its
-/// steps.
+/// How long whoever follows lets words gather at first, and at most, unless the run's end is among them: to be woken for each would cost a
+/// short run more than its steps, and what goes on for long is not looked at that closely.
 const GATHERING: Duration = Duration::from_millis(2);
+const GATHERING_MAX: Duration = Duration::from_millis(100);
 
 /// A run that a thread of this process drives.
 pub(crate) struct LiveRun {
@@ -31,10 +32,13 @@ pub(crate) struct LiveRun {
 }
 
 struct Said {
-    events: Vec<RunEvent>,
+    /// As JSON, which is made once for the file and for all who follow.
+    events: Vec<Arc<str>>,
     event_bytes: usize,
     file: Option<File>,
     file_bytes: u64,
+    /// How many wait for the next word: to wake nobody takes a system call, too.
+    listeners: usize,
     /// Its end was told; its report may be yet to come.
     finished: bool,
     ended: bool,
@@ -46,18 +50,21 @@ impl LiveRun {
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
         let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
-        let said =
-            Said { events: Vec::new(), event_bytes: 0, file: Some(file), file_bytes, finished: false, ended: false };
-        let (more, over) = Default::default();
+        let (events, event_bytes, listeners, finished, ended, more, over) = Default::default();
+        let said = Said { events, event_bytes, file: Some(file), file_bytes, listeners, finished, ended };
         Ok(Self { said: Mutex::new(said), more, over, cancel })
     }
 
     pub(crate) fn say(&self, event: &RunEvent) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.keep(event);
-        self.more.notify_all();
-        if matches!(event, RunEvent::RunFinished { .. }) {
-            said.finished = true;
+        let (is_awaited, finishes) = (said.listeners > 0, matches!(event, RunEvent::RunFinished { .. }));
+        said.finished |= finishes;
+        drop(said);
+        if is_awaited {
+            self.more.notify_all();
+        }
+        if finishes {
             self.over.notify_all();
         }
     }
@@ -68,13 +75,15 @@ impl LiveRun {
         self.over.notify_all();
     }
 
-    /// The events from a position on, waiting for the first; none when the run has ended before it.
-    fn events(&self, position: usize) -> Vec<RunEvent> {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The events from a position on, waiting for the first and for those that follow soon; none when the run has ended before it.
+    fn events(&self, position: usize, gathering: Duration) -> Vec<Arc<str>> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.listeners += 1;
         let nothing_new = |said: &mut Said| said.events.len() <= position && !said.ended;
-        let said = self.more.wait_while(said, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.more.wait_while(said, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        said.listeners -= 1;
         let goes_on = |said: &mut Said| !said.finished && !said.ended;
-        let gathered = self.over.wait_timeout_while(said, GATHERING, goes_on).unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.over.wait_timeout_while(said, gathering, goes_on).unwrap_or_else(PoisonError::into_inner);
         gathered.0.events.get(position..).unwrap_or_default().to_vec()
     }
 }
@@ -82,20 +91,20 @@ impl LiveRun {
 impl Said {
     fn keep(&mut self, event: &RunEvent) {
         // Events are plain data, which always has a JSON form; one without would only be missing from the file.
-        let mut line = serde_json::to_vec(event).unwrap_or_default();
-        line.push(b'\n');
+        let mut line = serde_json::to_string(event).unwrap_or_default();
+        line.push('\n');
         self.file_bytes += line.len() as u64;
         if self.file_bytes > LOG_BYTES_MAX {
             self.file = None;
         }
         // A log that cannot be written must not stop the run; the journal holds what counts.
-        if self.file.as_mut().is_some_and(|file| file.write_all(&line).is_err()) {
+        if self.file.as_mut().is_some_and(|file| file.write_all(line.as_bytes()).is_err()) {
             self.file = None;
         }
         let room = self.events.len() < EVENTS_MAX && self.event_bytes + line.len() <= EVENT_BYTES_MAX;
         if room || !is_chatter(event) {
             self.event_bytes += line.len();
-            self.events.push(event.clone());
+            self.events.push(line.trim_end().into());
         }
     }
 }
@@ -105,19 +114,21 @@ fn is_chatter(event: &RunEvent) -> bool {
     matches!(event, Log { .. } | Progress { .. } | Metric { .. } | Page { .. })
 }
 
-/// The events of a run, from its first: blocks for the next one as long as the run goes on.
+/// The events of a run, from its first, each as the JSON of a [`RunEvent`]: blocks for the next one as long as the run goes on.
 pub enum Follow {
     /// It runs.
     Live {
         /// How many were taken from the run.
         taken: usize,
         /// Those of them that are not given yet.
-        ahead: VecDeque<RunEvent>,
+        ahead: VecDeque<Arc<str>>,
+        /// How long the next ones gather.
+        gathering: Duration,
         #[doc(hidden)]
         run: LiveHandle,
     },
     /// It ended, or waits to be resumed: what its file holds.
-    Past(Box<dyn Iterator<Item = RunEvent> + Send>),
+    Past(Box<dyn Iterator<Item = Arc<str>> + Send>),
 }
 
 /// A hold on a live run.
@@ -125,27 +136,29 @@ pub struct LiveHandle(pub(crate) Arc<LiveRun>);
 
 impl Follow {
     pub(crate) fn live(run: Arc<LiveRun>) -> Self {
-        Self::Live { taken: 0, ahead: VecDeque::new(), run: LiveHandle(run) }
+        Self::Live { taken: 0, ahead: VecDeque::new(), gathering: GATHERING, run: LiveHandle(run) }
     }
 
     pub(crate) fn past(log: &Path) -> Self {
         let file = File::options().read(true).custom_flags(NOFOLLOW).open(log);
         // One that came with a project may be of any length; none of ours is longer.
         let lines = file.into_iter().flat_map(|file| BufReader::new(file.take(LOG_BYTES_MAX)).lines());
-        // A crash can leave half a line at the end.
-        Self::Past(Box::new(lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())))
+        // A crash can leave half a line at the end, and a stranger anything.
+        let event = |line: String| serde_json::to_string(&serde_json::from_str::<RunEvent>(&line).ok()?).ok();
+        Self::Past(Box::new(lines.map_while(Result::ok).filter_map(event).map(Arc::from)))
     }
 }
 
 impl Iterator for Follow {
-    type Item = RunEvent;
+    type Item = Arc<str>;
 
-    fn next(&mut self) -> Option<RunEvent> {
+    fn next(&mut self) -> Option<Arc<str>> {
         match self {
-            Self::Live { taken, ahead, run } => {
+            Self::Live { taken, ahead, gathering, run } => {
                 if ahead.is_empty() {
-                    ahead.extend(run.0.events(*taken));
+                    ahead.extend(run.0.events(*taken, *gathering));
                     *taken += ahead.len();
+                    *gathering = GATHERING_MAX.min(*gathering * 2);
                 }
                 ahead.pop_front()
             }
@@ -172,7 +185,7 @@ mod tests {
         live.end();
         let kept: Vec<_> = Follow::live(Arc::clone(&live)).collect();
         assert_eq!(kept.len(), 64, "63 lines of a little more than a mebibyte, and the end");
-        assert_eq!(kept.last(), Some(&end));
+        assert_eq!(serde_json::from_str::<RunEvent>(kept.last().unwrap()).unwrap(), end);
         assert!(std::fs::metadata(&log).unwrap().len() <= LOG_BYTES_MAX);
         assert_eq!(Follow::past(&log).count(), 63);
         // What somebody else appended is not read for ever.

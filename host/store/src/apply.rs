@@ -14,6 +14,9 @@ use types::{
 
 /// Records of a schedule's passed instants that can be looked up; each may tell of many.
 pub(crate) const PASSED_KEPT: usize = 200;
+/// An entry with the places of so many records of a run is full: one more record rewrites no more than that. Small in tests, so
+/// that they fill some.
+const PLACES_AN_ENTRY: usize = if cfg!(test) { 3 } else { 32 };
 
 /// A run as the index holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,8 +117,22 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         | Record::SegmentFolded { .. } => Vec::new(),
     };
     if let Some(run) = record.run() {
-        ops.push(Op::put(key::record(run, place.sequence), encode(place)));
+        ops.extend(recorded(run, place, view)?);
     }
+    Ok(ops)
+}
+
+/// The places of a run's records are in one entry, whose key is the beginning of those of the full ones before it: what the
+/// database keeps in memory grows with the number of keys.
+fn recorded(run: RunId, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
+    let mut last = view.get(&key::records(run))?.unwrap_or_default();
+    let mut ops = Vec::new();
+    if last.len() >= PLACES_AN_ENTRY * Place::BYTES {
+        let first = Place::list(&last)?.first().map_or(0, |place| place.sequence);
+        ops.push(Op::put(key::full_records(run, first), std::mem::take(&mut last)));
+    }
+    last.extend(place.to_bytes());
+    ops.push(Op::put(key::records(run), last));
     Ok(ops)
 }
 
@@ -302,10 +319,12 @@ pub(crate) mod key {
     pub(crate) fn run(run: RunId) -> Vec<u8> {
         join(&[RUNS, &run.0.to_be_bytes()])
     }
+    /// The last of a run's entries of places, and the beginning of all others'.
     pub(crate) fn records(run: RunId) -> Vec<u8> {
         join(&[RECORDS, &run.0.to_be_bytes()])
     }
-    pub(crate) fn record(run: RunId, sequence: u64) -> Vec<u8> {
+    /// One that is full, by the sequence of its first record.
+    pub(crate) fn full_records(run: RunId, sequence: u64) -> Vec<u8> {
         join(&[&records(run), &sequence.to_be_bytes()])
     }
     pub(crate) fn cursor(source: &Digest) -> Vec<u8> {
@@ -406,8 +425,8 @@ pub(crate) mod key {
     pub(crate) fn run_of(rest: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(rest.try_into().ok()?)))
     }
-    /// The run whose record a key is of; none of any other key.
-    pub(crate) fn run_of_record(key: &[u8]) -> Option<RunId> {
+    /// The run of whose records a key is; none of any other key.
+    pub(crate) fn run_of_records(key: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(*key.strip_prefix(RECORDS)?.first_chunk()?)))
     }
     /// The number in what follows [`versions`].

@@ -105,7 +105,7 @@ impl Store {
         let Some(open) = self.opened(tenant)? else { return Ok(found.digests) };
         let mut runs = BTreeSet::new();
         let forgotten: BTreeSet<Vec<u8>> = without.iter().map(|run| key::run(*run)).collect();
-        open.walls().each(b"", &mut |key, value| match key::run_of_record(key) {
+        open.walls().each(b"", &mut |key, value| match key::run_of_records(key) {
             Some(run) => drop(runs.insert(run)),
             None if forgotten.contains(key) => {}
             None => found.read(value),

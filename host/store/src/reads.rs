@@ -63,6 +63,17 @@ impl Store {
         Ok(self.look(tenant, &key::run(run))?.map(RunEntry::summary))
     }
 
+    /// Where a run's records lie, in their order.
+    pub(crate) fn places(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Place>, Fault> {
+        let Some(open) = self.opened(tenant)? else { return Ok(Vec::new()) };
+        let entries = open.walls().range(&key::records(run))?;
+        let mut places = entries.iter().map(|(_, places)| Place::list(places)).collect::<Result<Vec<_>>>()?.concat();
+        // The last entry comes first. One that fills up while we read may be seen before and after that.
+        places.sort_by_key(|place| place.sequence);
+        places.dedup();
+        Ok(places)
+    }
+
     /// Runs that began and did not finish, the oldest first: what a start resumes.
     pub fn unfinished(&self, tenant: &TenantId) -> Result<Vec<RunSummary>, Fault> {
         let open = self.open_runs(tenant)?;

@@ -1,20 +1,22 @@
 //! One tenant's journal and part of the index, kept in step: appenders queue, one of them writes for all.
 //!
 //! The leader takes what waits, derives the changes (a batch that contradicts what happened is refused here, alone), writes
-//! and syncs once, commits the changes to the index and wakes the others. If the disk or the index fails it, nobody can
-//! say what the file's end is: the journal takes nothing more until it is opened, and thereby checked, again.
+//! and syncs once, commits the changes to the index and wakes those whose batches it wrote, and the next leader. If the disk or
+//! the index fails it, nobody can say what the file's end is: the journal takes nothing more until it is opened, and thereby
+//! checked, again.
 
 use crate::apply::{Cached, apply, key, number};
 use crate::index::{Changes, Staged, Walls};
-use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark, Place};
+use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark};
 use crate::open::journal_folder;
 use crate::{Error, Result, Store};
 use ports::{Journal, SourceState};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard};
-use types::{Digest, Fault, ModelName, ModelVersion, Record, RunId, StepCommit, TenantId, recorded_bytes};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::{self, Thread};
+use types::{Artifact, Digest, Fault, ModelName, ModelVersion, Record, RunId, StepCommit, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
 const GROUP_BYTES: usize = 4 << 20;
@@ -25,7 +27,6 @@ const FRAME_OVERHEAD: usize = 128;
 pub(crate) struct Tenant {
     walls: Walls,
     queue: Mutex<Queue>,
-    turn: Condvar,
     /// The leader's alone.
     log: Mutex<Log>,
     /// The highest run number that was given out.
@@ -47,6 +48,8 @@ struct Waiting {
     ticket: u64,
     bytes: usize,
     records: Vec<Prepared>,
+    /// Who waits. Woken alone: with many runs at once, most who wait would find nothing to do.
+    who: Thread,
 }
 
 /// A record as it will be read again, with its JSON.
@@ -57,8 +60,8 @@ struct Prepared {
 
 impl Tenant {
     pub(crate) fn new(log: Log, walls: Walls) -> Self {
-        let (queue, turn, given) = (Mutex::default(), Condvar::new(), Mutex::new(0));
-        Self { walls, queue, turn, log: Mutex::new(log), given }
+        let (queue, given) = (Mutex::default(), Mutex::new(0));
+        Self { walls, queue, log: Mutex::new(log), given }
     }
 
     pub(crate) fn walls(&self) -> &Walls {
@@ -75,7 +78,7 @@ impl Tenant {
         let mut queue = self.queue();
         queue.last_ticket += 1;
         let ticket = queue.last_ticket;
-        queue.waiting.push(Waiting { ticket, bytes, records });
+        queue.waiting.push(Waiting { ticket, bytes, records, who: thread::current() });
         loop {
             if let Some(result) = queue.done.remove(&ticket) {
                 return result;
@@ -86,7 +89,11 @@ impl Tenant {
                 return Err(Error::Poisoned { path: folder.to_owned(), why });
             }
             queue = match queue.has_leader {
-                true => self.turn.wait(queue).expect("no holder of this lock panics"),
+                true => {
+                    drop(queue);
+                    thread::park();
+                    self.queue()
+                }
                 false => self.lead(folder, queue),
             };
         }
@@ -116,8 +123,14 @@ impl Tenant {
                 queue.poisoned = Some(why);
             }
         }
-        self.turn.notify_all();
-        queue
+        // One of the others leads next; if there is nothing left to lead, all of them are told.
+        let next = if queue.poisoned.is_some() { queue.waiting.len() } else { 1 };
+        let told = group.iter().chain(queue.waiting.iter().take(next)).map(|waiting| waiting.who.clone());
+        let told: Vec<Thread> = told.filter(|who| who.id() != thread::current().id()).collect();
+        // They find the queue free.
+        drop(queue);
+        told.iter().for_each(Thread::unpark);
+        self.queue()
     }
 
     /// Writes the batches that contradict nothing, as one; says for each what came of it. An error is for all of them.
@@ -160,7 +173,7 @@ impl Tenant {
         self.queue().poisoned = Some(why.to_owned());
         // A leader holds it while it writes.
         drop(self.log.lock());
-        self.turn.notify_all();
+        self.queue().waiting.iter().for_each(|waiting| waiting.who.unpark());
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -174,13 +187,29 @@ impl Tenant {
     }
 }
 
-/// The record's JSON, and the record read back from it: what is indexed now is what a rebuild will index. Fails for what JSON
-/// does not hold, a measure that is not a number for one.
+/// The record's JSON, and the record as it is read back from it: what is indexed now is what a rebuild will index. Fails for what
+/// JSON does not hold, a measure that is not a number for one.
 fn prepare(record: &Record) -> Result<Prepared> {
     let unwritable = |error: serde_json::Error| Error::Unwritable(error.to_string());
     let json = serde_json::to_string(record).map_err(unwritable)?;
-    let record = serde_json::from_str(&json).map_err(unwritable)?;
+    let record = match is_plain(record) {
+        true => record.clone(),
+        false => serde_json::from_str(&json).map_err(unwritable)?,
+    };
     Ok(Prepared { json, record })
+}
+
+/// Whether a record is one of those that a run is made of and has no fraction in it, so that it reads back as it is. To read it
+/// would be half of what it takes to record it.
+pub(crate) fn is_plain(record: &Record) -> bool {
+    match record {
+        Record::AttemptStarted { .. } | Record::RunFinished { .. } => true,
+        Record::StepCommitted { commit, .. } => {
+            let of_files = |artifact: &Artifact| matches!(artifact, Artifact::Table(_) | Artifact::State { .. });
+            commit.receipt.series.is_empty() && commit.outputs.values().all(of_files)
+        }
+        _ => false,
+    }
 }
 
 /// Adds a batch to the draft; what it changes, given what is staged.
@@ -225,8 +254,7 @@ impl Journal for Store {
     }
 
     fn run_records(&self, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, Fault> {
-        let places: Vec<Place> = self.list(tenant, &key::records(run))?;
-        Ok(journal::read(&journal_folder(&self.data, tenant), &places)?)
+        Ok(journal::read(&journal_folder(&self.data, tenant), &self.places(tenant, run)?)?)
     }
 
     fn cached(&self, tenant: &TenantId, key: Digest) -> Result<Option<(RunId, StepCommit)>, Fault> {

@@ -1,4 +1,5 @@
-//! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body.
+//! What passes over a worker's socket. Each is a frame's JSON header; bulk bytes are its body. No enum in them has its tag inside: serde
+//! would read such a one twice.
 
 use crate::walls::Walls;
 use ports::{Answer, Ask, Assignment, Page, ServedModel, Told, Watched};
@@ -8,7 +9,7 @@ use types::{Device, Fault, FaultKind};
 
 /// Server to worker.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "to_worker")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ToWorker {
     /// First: where the worker may read and write.
     Setup {
@@ -42,7 +43,7 @@ pub(crate) enum ToWorker {
 
 /// Worker to server.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "from_worker")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum FromWorker {
     /// Set up, behind these walls; memory is measured from here.
     Ready {

@@ -192,6 +192,9 @@ fn what_is_no_run_and_no_plan_is_refused() {
     assert_eq!(message, "step `register` takes from `train.model`, expected a step before it");
     assert!(world.start(&whole(f64::INFINITY)).unwrap_err().message.starts_with("plan cannot be stored"));
     assert!(world.journal.all().is_empty());
+    world.start(&whole(0.8)).unwrap();
+    let message = world.start(&whole(f64::INFINITY)).unwrap_err().message;
+    assert!(message.starts_with("plan cannot be stored"), "also after one that can: {message}");
 }
 
 #[test]

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-/// What a look-up of today reads again and again is small; the rest is the page cache's.
-const CACHE_BYTES: u64 = 8 << 20;
+/// What a look-up of today reads again and again is small; the rest is the page cache's. sled counts what it caches as it lies on
+/// disk, and holds some three times as much in memory.
+const CACHE_BYTES: u64 = 1 << 20;
+/// What is written is gathered in a buffer of this size, and some twenty of them that are done with wait for their end where many
+/// threads read: half a mebibyte each, sled's own choice, would be most of what a server holds.
+const SEGMENT_BYTES: usize = 128 << 10;
 
 /// A sled database in a folder of its own.
 pub(crate) struct SledIndex {
@@ -110,7 +114,7 @@ fn reopened(path: &Path) -> Result<sled::Db> {
 }
 
 fn open_db(path: &Path) -> Result<sled::Db> {
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).segment_size(SEGMENT_BYTES);
     match catch_unwind(AssertUnwindSafe(|| config.open())) {
         Ok(opened) => opened.map_err(|error| judge(path, error)),
         Err(panic) => Err(broken(path, panic_text(&*panic))),

@@ -66,6 +66,28 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
+impl Place {
+    /// In a list, where there is one a record.
+    pub(crate) const BYTES: usize = 24;
+
+    /// Its three numbers, each little-endian: as a list has it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [self.sequence, self.segment, self.offset].map(u64::to_le_bytes).concat()
+    }
+
+    /// The places in a list.
+    pub(crate) fn list(bytes: &[u8]) -> Result<Vec<Self>> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let (places, more) = numbers.as_chunks::<3>();
+        if !rest.is_empty() || !more.is_empty() {
+            let why = format!("a list of places has {} bytes, {} each are expected", bytes.len(), Self::BYTES);
+            return Err(Error::Index { path: "index".into(), why });
+        }
+        let place = |[sequence, segment, offset]: [u64; 3]| Self { sequence, segment, offset };
+        Ok(places.iter().map(|numbers| place(numbers.map(u64::from_le_bytes))).collect())
+    }
+}
+
 /// A batch in the making: payloads with their places, if the draft is written next.
 pub(crate) struct Draft {
     first: u64,

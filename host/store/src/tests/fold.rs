@@ -2,8 +2,7 @@
 
 use super::records::{attempt, committed, finished, page, registered, started};
 use super::{copied, create, everything, folder, open, reopen, tenant};
-use crate::apply::key;
-use crate::journal::{self, Fold, Place};
+use crate::journal::{self, Fold};
 use crate::open::journal_folder;
 use crate::{Audited, Store, audit};
 use ports::Journal;
@@ -217,7 +216,7 @@ fn a_record_of_a_folded_segment_is_read_without_the_rest_of_it() {
     store.append(&id, &[finished(1, RunState::Succeeded)]).expect("appended");
     store.forget_runs(&id, &[RunId(1)], 1).expect("forgotten");
     assert_eq!(fold(&store).segments, 1);
-    let places: Vec<Place> = store.list(&id, &key::records(RunId(2))).expect("places");
+    let places = store.places(&id, RunId(2)).expect("places");
     let journal = journal_folder(data.path(), &id);
     let folded = fs::metadata(journal.join("00000002.segment")).expect("the segment of the batch").len();
     for place in [&places[1], &places[1000], places.last().expect("the last")] {

@@ -1,6 +1,6 @@
 //! The store against a naive model, over any records, with reopening; and the index that grew against one built anew.
 
-use super::records::{any_record, digest};
+use super::records::{any_record, attempt, committed, digest, finished, started, table};
 use super::{folder, open, tenant};
 use crate::index::{Index, MemoryIndex, Walls};
 use crate::{Store, open as opening};
@@ -8,7 +8,7 @@ use ports::{Journal, SourceState};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use types::{AliasMove, ModelName, ModelVersion, Record, RunId, RunState, TenantId};
+use types::{AliasMove, Artifact, ModelName, ModelVersion, Record, RunId, RunState, TenantId};
 
 /// What a person would say happened: everything, in maps.
 #[derive(Debug, Default, Clone)]
@@ -146,6 +146,33 @@ fn assert_index_is_derived(store: &Store, data: &std::path::Path) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is not read before it is indexed would be no other then.
+    #[test]
+    fn what_is_plain_reads_back_as_it_is(record in any_record()) {
+        let read: Record = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+        prop_assert!(!crate::tenant::is_plain(&record) || read == record);
+    }
+}
+
+#[test]
+fn only_what_a_run_is_made_of_is_plain() {
+    let plain = |record: &Record| crate::tenant::is_plain(record);
+    assert!(plain(&attempt(1, 5)) && plain(&finished(1, RunState::Failed)));
+    let of = |artifact: Artifact, value: Option<f64>| {
+        let Record::StepCommitted { run, mut commit, at_us } = committed(1, 0.5) else { unreachable!() };
+        commit.outputs.values_mut().for_each(|output| *output = artifact.clone());
+        let mut series = types::Series::default();
+        value.iter().for_each(|value| series.add(Some(*value)));
+        commit.receipt.series.extend(value.map(|_| ("loss".to_owned(), series)));
+        Record::StepCommitted { run, commit, at_us }
+    };
+    assert!(plain(&of(Artifact::Table(table(3)), None)));
+    assert!(!plain(&of(Artifact::Table(table(3)), Some(0.5))) && !plain(&committed(1, 0.5)));
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -176,8 +203,24 @@ fn a_number_is_given_once() {
     let (data, id) = (folder(), tenant("acme"));
     let (store, _) = open(data.path());
     assert_eq!([store.next_run(&id), store.next_run(&id)], [Ok(RunId(1)), Ok(RunId(2))]);
-    store.append(&id, &[super::records::started(7)]).expect("appended");
+    store.append(&id, &[started(7)]).expect("appended");
     assert_eq!(store.next_run(&id), Ok(RunId(8)));
     drop(store);
     assert_eq!(open(data.path()).0.next_run(&id), Ok(RunId(8)));
+}
+
+/// What the database keeps in memory grows with the number of its keys.
+#[test]
+fn a_run_is_two_entries_until_its_places_fill_one() {
+    let (data, id) = (folder(), tenant("acme"));
+    let (store, _) = open(data.path());
+    let entries = || dump(&*store.index).len();
+    let run = |run| [started(run), attempt(run, 5), finished(run, RunState::Succeeded)];
+    store.append(&id, &run(1)).expect("appended");
+    let before = entries();
+    (2..=10).for_each(|number| run(number).iter().for_each(|one| store.append(&id, &[one.clone()]).expect("appended")));
+    assert_eq!(entries(), before + 2 * 9);
+    (0..4).for_each(|at_us| store.append(&id, &[attempt(7, at_us)]).expect("appended"));
+    assert_eq!(entries(), before + 2 * 9 + 2, "seven places, three an entry");
+    assert_eq!(store.places(&id, RunId(7)).expect("places").len(), 7);
 }

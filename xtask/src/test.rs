@@ -73,6 +73,8 @@ pub(crate) fn binary() -> Result<()> {
 }
 
 fn host_tests() -> Result<()> {
+    let notes = |note: String| println!("{note}");
+    toolchain::python::for_tests(&toolchain::Tools { cache: &places::cache(), notes: &notes })?;
     host(&["test", "--workspace"])
 }
 

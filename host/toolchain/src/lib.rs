@@ -19,7 +19,7 @@ pub mod javascript;
 mod kept;
 mod language;
 mod node;
-mod python;
+pub mod python;
 pub mod rust;
 mod template;
 mod tool;

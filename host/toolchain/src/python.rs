@@ -50,6 +50,11 @@ fn made_by() -> Digest {
     Digest::of_json(&(COMPONENTIZE, SDK, WIT))
 }
 
+/// What makes components of Python is there from now on: tests that begin beside each other, each with a cache of its own, share it.
+pub fn for_tests(tools: &Tools<'_>) -> Result<(), Fault> {
+    tool::python(COMPONENTIZE, tools).map(drop)
+}
+
 fn build(source: &Path, to: &Path, tools: &Tools<'_>) -> Result<(), Fault> {
     let step = language::only_file(source, "*.py")?;
     let shown = language::last_part(&step);

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// As `toolchain` pins it. Were it another's, each test would install its own: slower, not wrong.
+/// As `toolchain` pins it, and `cargo xtask test` installs it first. Were it another's, or not there, each test would install its own: slower,
+/// not wrong.
 const TOOL: &str = "componentize-py-0.25.1";
 /// What the names of tools begin with, and of what they keep for all builds.
 const TOOLS: [&str; 3] = [TOOL, "zig", "npm-"];
@@ -17,12 +18,14 @@ pub(crate) fn users() -> PathBuf {
 /// What `XDG_CACHE_HOME` says to commands in this folder.
 pub(crate) fn home(folder: &Path) -> PathBuf {
     let (home, users) = (folder.join(".cache"), users());
-    if folder.join("stepwell.toml").exists() && !home.join("stepwell").join(TOOL).exists() {
-        std::fs::create_dir_all(users.join(TOOL)).unwrap();
+    if folder.join("stepwell.toml").exists() {
         std::fs::create_dir_all(home.join("stepwell")).unwrap();
     }
     if home.join("stepwell").exists() {
-        let is_tool = |name: &str| TOOLS.iter().any(|tool| name.starts_with(tool)) && !name.ends_with(".draft");
+        // Python makes no environment behind a link: one that is not there yet is made where it is wanted.
+        let is_whole = |name: &str| name != TOOL || users.join(TOOL).join("ready").exists();
+        let is_tool =
+            |name: &str| TOOLS.iter().any(|tool| name.starts_with(tool)) && !name.ends_with(".draft") && is_whole(name);
         let there = std::fs::read_dir(&users).into_iter().flatten().flatten().map(|entry| entry.file_name());
         for name in there.filter(|name| name.to_str().is_some_and(is_tool)) {
             // Another thread of the test, or an earlier command, may have been faster.

@@ -17,8 +17,8 @@ use types::{Digest, Fault, Role};
 const SDK: &[File] = carried!("sdk/rust":
     "Cargo.toml" "README.md" "examples/announce.rs" "examples/density.rs" "examples/ratio.rs" "examples/zscore.rs"
     "wit/sdk.wit" "src/bindings.rs" "src/class.rs" "src/classes.rs" "src/column.rs" "src/descriptor.rs" "src/error.rs"
-    "src/field.rs" "src/lib.rs" "src/moments.rs" "src/numbers.rs" "src/query.rs" "src/random.rs" "src/report.rs" "src/roles.rs" "src/row_wise.rs"
-    "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs" "src/tensor/index.rs" "src/training.rs"
+    "src/field.rs" "src/finite.rs" "src/lib.rs" "src/moments.rs" "src/numbers.rs" "src/query.rs" "src/random.rs" "src/report.rs" "src/roles.rs"
+    "src/row_wise.rs" "src/saved.rs" "src/settings.rs" "src/table.rs" "src/tensor.rs" "src/tensor/index.rs" "src/training.rs"
     "src/weights.rs");
 
 pub(crate) static LANGUAGE: Language = Language {

@@ -41,7 +41,10 @@ fn of_cast(text: &Text<'_>, expression: &Expr) -> Option<Error> {
 /// A text that is none of its kind.
 fn no(text: &Text<'_>, value: &str, kind: &str) -> Error {
     let spot = text.literal(value).unwrap_or_else(|| text.first());
-    Error::text(text, spot, format!("`'{}'` is no {kind}", shortened(value))).hinted(such_as(kind))
+    let number = value.trim().parse::<f64>().ok();
+    let is_one = number.is_some_and(|number| kind == "number" || (kind == "whole number" && number.fract() == 0.0));
+    let why = if is_one { "does not fit into the" } else { "is no" };
+    Error::text(text, spot, format!("`'{}'` {why} {kind}", shortened(value))).hinted(such_as(kind))
 }
 
 /// An interval that is none, of what the engine says of it while it reads the text.
@@ -59,7 +62,9 @@ fn such_as(kind: &str) -> &'static str {
             "it is used as one here: write one such as `1.5`, or make the other side a text with `cast(.. as text)`"
         }
         "date" => "write it as in `'2026-03-01'`",
-        "timestamp" => "write it as in `'2026-03-01T12:30:00'`",
+        "timestamp" => {
+            "write it as in `'2026-03-01T12:30:00'`; before 1678 and after 2261 as `cast('9999-12-31' as timestamp(6))`"
+        }
         "time" => "write it as in `'12:30:00'`",
         "interval" => "write it as in `'2 days'`",
         "boolean" => "write `true` or `false`",

@@ -30,6 +30,9 @@ pub const SUBQUERY_DEPTH_MAX: usize = 8;
 /// Groupings that one `group by` stands for: the engine keeps an expression for each column of each, and `cube` doubles them with
 /// every column.
 pub const GROUPING_SETS_MAX: usize = 1024;
+/// The engine compares a column with itself where both sides call it the same, and answers with other rows than the query asks for.
+const ANY_OR_ALL: &str = "the query compares with `any`, `some` or `all` of another, expected `in (select ..)`, `not in (select ..)`, or a \
+                          comparison with its `(select min(..) ..)` or `(select max(..) ..)`";
 /// Calls of the parser within each other; more than [`nesting`] lets through.
 const RECURSION_MAX: usize = 100;
 
@@ -139,6 +142,9 @@ impl Visitor for Shape {
     type Break = String;
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<String> {
+        if let Expr::AnyOp { .. } | Expr::AllOp { .. } = expression {
+            return ControlFlow::Break(ANY_OR_ALL.to_owned());
+        }
         self.depth += 1;
         self.subqueries += usize::from(is_subquery(expression));
         at_most(

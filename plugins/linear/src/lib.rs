@@ -77,7 +77,7 @@ impl Trainer for Linear {
         };
         let columns: Vec<String> = features.iter().cloned().chain([label.to_string()]).collect();
         let moments = Moments::of(&training.train, &columns, training.weight.as_deref())?;
-        let products = products(&moments);
+        let products = products(&moments, training.train.rows());
         let (coefficients, sweeps) = coefficients(&products, features, start, &params)?;
         let mut measures = measures(&products, &coefficients, moments.weight);
         measures.extend(sweeps.map(|sweeps| ("iterations".to_string(), sweeps as f64)));
@@ -91,11 +91,11 @@ impl Trainer for Linear {
     }
 }
 
-/// The label is the last of the columns.
-fn products(moments: &Moments) -> Products {
+/// Of so many rows; the label is the last of the columns.
+fn products(moments: &Moments, rows: u64) -> Products {
     let width = moments.means.len() - 1;
-    // Centring leaves this much of a column that is constant.
-    let rounding = |mean: f64| moments.weight * (moments.weight * mean * f64::EPSILON).powi(2);
+    // Centring leaves this much of a column that is constant: a mean is wrong by as many roundings as there are rows, whatever they weigh.
+    let rounding = |mean: f64| moments.weight * (rows as f64 * mean * f64::EPSILON).powi(2);
     Products {
         gram: (0..width).flat_map(|i| (0..width).map(move |j| moments.product(i, j))).collect(),
         with_label: (0..width).map(|i| moments.product(i, width)).collect(),
@@ -200,8 +200,21 @@ mod tests {
     #[test]
     fn the_label_is_the_last_column_of_the_products() {
         let moments = Moments { weight: 2.0, means: vec![0.1, 5.0], products: vec![1e-35, 0.0, 0.0, 8.0] };
-        let products = products(&moments);
+        let products = products(&moments, 2);
         assert_eq!((products.gram, products.with_label, products.label), (vec![1e-35], vec![0.0], 8.0));
         assert_eq!(products.constant, [true]);
+    }
+
+    /// Four rows of a column that is 0.1 but for rounding, and of one that is not.
+    #[test]
+    fn what_is_constant_does_not_hang_on_the_size_of_the_weights() {
+        for weight in [1e-10, 1.0, 1e16] {
+            let of = |product: f64| {
+                let moments =
+                    Moments { weight: 4.0 * weight, means: vec![0.1, 5.0], products: vec![product, 0.0, 0.0, 8.0] };
+                products(&moments, 4).constant
+            };
+            assert_eq!((of(1e-33 * weight), of(1e-3 * weight)), (vec![true], vec![false]), "{weight}");
+        }
     }
 }

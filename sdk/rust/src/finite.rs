@@ -29,7 +29,10 @@ pub fn check_columns(columns: &[String], what: &str, numbers: impl IntoIterator<
         None => Ok(()),
         Some((column, got)) => Err(Error::invalid(
             column,
-            format!("expected finite numbers with {what} that is finite, got {got}; {HINT}"),
+            format!(
+                "expected finite numbers with {what} that is finite, got {got}; leave out what is not finite, and scale what is \
+                 large, such as with `standardize`"
+            ),
         )),
     }
 }

@@ -150,6 +150,15 @@ fn nothing_is_left_to_chance() {
     refused("select * from t tablesample (10 percent)");
 }
 
+/// The engine's answers to these are wrong where both sides name the same column.
+#[test]
+fn no_comparison_is_with_any_or_all() {
+    for comparison in ["> all", "= any", "<> some"] {
+        let message = refused_as_text(&format!("select a from t where a {comparison} (select a from t)"));
+        assert!(message.starts_with("the query compares with `any`, `some` or `all`"), "{comparison}: {message}");
+    }
+}
+
 #[test]
 fn no_series_is_endless() {
     for sql in [

@@ -218,7 +218,9 @@ fn a_run_is_two_entries_until_its_places_fill_one() {
     let run = |run| [started(run), attempt(run, 5), finished(run, RunState::Succeeded)];
     store.append(&id, &run(1)).expect("appended");
     let before = entries();
-    (2..=10).for_each(|number| run(number).iter().for_each(|one| store.append(&id, &[one.clone()]).expect("appended")));
+    (2..=10).for_each(|number| {
+        run(number).iter().for_each(|one| store.append(&id, std::slice::from_ref(one)).expect("appended"))
+    });
     assert_eq!(entries(), before + 2 * 9);
     (0..4).for_each(|at_us| store.append(&id, &[attempt(7, at_us)]).expect("appended"));
     assert_eq!(entries(), before + 2 * 9 + 2, "seven places, three an entry");

@@ -87,7 +87,6 @@ fn others(operator: &str) -> &'static [&'static str] {
     match operator {
         "where" => &["having"],
         "is distinct from" => &["is"],
-        "in" => &["all", "any", "some"],
         _ => &[],
     }
 }

@@ -52,16 +52,18 @@ class Tensor:
     two elements, and they must have one shape. There are no masks: `x.select(condition, otherwise)`, or multiply.
     """
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "_shape")
     __hash__ = object.__hash__
 
     def __init__(self, handle):
-        self._handle = handle
+        self._handle, self._shape = handle, None
 
     @property
     def shape(self):
         """Sizes of the dimensions."""
-        return tuple(self._handle.shape())
+        if self._shape is None:
+            self._shape = tuple(self._handle.shape())  # The host is asked once: an index looks at it several times.
+        return self._shape
 
     @property
     def type(self):

@@ -64,7 +64,8 @@ def exports(name):
 
 def call(function, *arguments):
     """Calls the host; its error comes as one of ours. An argument that does not fit raises ValueError or TypeError."""
-    arguments = _crossing.arguments(function, arguments)
+    if arguments:
+        arguments = _crossing.arguments(function, arguments)
     try:
         return function(*arguments)
     except Err as error:

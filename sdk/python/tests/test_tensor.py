@@ -71,6 +71,14 @@ class Contract(unittest.TestCase):
         self.assertEqual([name for name in tensor.__all__ if not hasattr(tensor, name)], [])
 
 
+class Shapes(unittest.TestCase):
+    def test_the_host_is_asked_once(self):
+        asked = []
+        x = tensor.Tensor(type("Handle", (), {"shape": lambda self: asked.append(self) or [2, 3]})())
+        self.assertEqual((x.shape, x.shape, len(x)), ((2, 3), (2, 3), 2))
+        self.assertEqual(len(asked), 1)
+
+
 class Names(unittest.TestCase):
     def test_an_error_has_the_name_that_the_step_called(self):
         """The contract has one function for the losses, and one for the pools."""

@@ -1,6 +1,6 @@
 //! What a server's process keeps of the memory that it gave back.
 
-/// What is larger is mapped, and gone when it is given back.
+/// What is larger is mapped, and gone when it is given back. Where glibc begins too, but it raises that with every large block that is given back.
 #[cfg(target_env = "gnu")]
 const LARGE_BYTES: libc::c_int = 128 << 10;
 

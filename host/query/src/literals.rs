@@ -43,7 +43,7 @@ fn no(text: &Text<'_>, value: &str, kind: &str) -> Error {
     let spot = text.literal(value).unwrap_or_else(|| text.first());
     let number = value.trim().parse::<f64>().ok();
     let is_one = number.is_some_and(|number| kind == "number" || (kind == "whole number" && number.fract() == 0.0));
-    let why = if is_one { "does not fit into the" } else { "is no" };
+    let why = if is_one { "is too long for this type of" } else { "is no" };
     Error::text(text, spot, format!("`'{}'` {why} {kind}", shortened(value))).hinted(such_as(kind))
 }
 

@@ -126,7 +126,7 @@ impl Model {
                 table.finish()
             }
             _ => {
-                finite::check_rows("the prediction", first, 1)?;
+                finite::check_rows("the prediction", first)?;
                 Table::builder().column("prediction", first.clone()).finish()
             }
         }

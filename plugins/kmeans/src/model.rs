@@ -56,7 +56,7 @@ impl Model {
                 distances.push(squared.sqrt());
             }
         }
-        finite::check_rows("the distance to the nearest centre", &distances, 1)?;
+        finite::check_rows("the distance to the nearest centre", &distances)?;
         Ok((clusters, distances))
     }
 

@@ -47,7 +47,7 @@ impl Model {
         for (feature, coefficient) in self.header.features.iter().zip(&self.coefficients) {
             add_feature(&mut predictions, feature, *coefficient, &rows.f64(feature)?.required()?)?;
         }
-        finite::check_rows("the prediction", &predictions, 1)?;
+        finite::check_rows("the prediction", &predictions)?;
         Ok(predictions)
     }
 

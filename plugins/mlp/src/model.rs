@@ -62,7 +62,7 @@ impl Model {
             Meaning::Classes(classes) => classes.answer(&scores),
             Meaning::Number { mean, deviation } => {
                 let numbers: Vec<f64> = scores.iter().map(|score| mean + deviation * score).collect();
-                finite::check_rows("the prediction", &numbers, 1)?;
+                finite::check_rows("the prediction", &numbers)?;
                 Table::builder().column("prediction", numbers).finish()
             }
         }

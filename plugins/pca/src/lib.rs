@@ -129,7 +129,7 @@ impl RowWise for Pca {
             }
         }
         for (component, values) in self.components.iter().zip(&gathered) {
-            finite::check_rows(&format!("`{}`", component.name), values, 1)?;
+            finite::check_rows(&format!("`{}`", component.name), values)?;
         }
         let named = self.components.iter().zip(gathered);
         named.fold(Table::builder(), |table, (component, values)| table.column(&component.name, values)).finish()

@@ -111,7 +111,7 @@ impl Classes {
         let mut table = Table::builder().column("prediction", self.column(&places)?);
         for (class, name) in self.names().iter().enumerate() {
             let of_class: Vec<f64> = probabilities.iter().map(|row| row[class]).collect();
-            finite::check_rows(&format!("`{name}`"), &of_class, 1)?;
+            finite::check_rows(&format!("`{name}`"), &of_class)?;
             table = table.column(name, of_class);
         }
         table.finish()

@@ -15,11 +15,11 @@ pub fn check(what: &str, got: f64) -> Result<()> {
     }
 }
 
-/// That what was computed of rows is finite: `numbers` is row-major and has so many of each row.
-pub fn check_rows(what: &str, numbers: &[f64], of_row: usize) -> Result<()> {
+/// That what was computed of rows, a number each, is finite; the error says of which row it is, counted from 0.
+pub fn check_rows(what: &str, numbers: &[f64]) -> Result<()> {
     match numbers.iter().position(|number| !number.is_finite()) {
         None => Ok(()),
-        Some(at) => check(&format!("{what} of row {}", at / of_row.max(1)), numbers[at]),
+        Some(row) => check(&format!("{what} of row {row}"), numbers[row]),
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
             let error = format!("{:?}", checked.unwrap_err());
             assert!(fragments.iter().all(|fragment| error.contains(fragment)), "{error}");
         };
-        told(check_rows("the distance", &[1.0, 2.0, 3.0, f64::NAN], 2), &["the distance of row 1", "got NaN"]);
+        told(check_rows("the distance", &[1.0, f64::NAN]), &["the distance of row 1", "got NaN"]);
         let columns = ["a".to_string(), "b".to_string()];
         told(check_columns(&columns, "a variance", [1.0, f64::INFINITY]), &["\"b\"", "with a variance", "got inf"]);
         told(check_measures(&[("rmse".into(), f64::NAN)]), &["the measure `rmse`", "got NaN"]);
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn finite_numbers_pass() {
         assert_eq!(check("the loss", 1e300), Ok(()));
-        assert_eq!(check_rows("the distance", &[], 0), Ok(()));
+        assert_eq!(check_rows("the distance", &[]), Ok(()));
         assert_eq!(check_columns(&["a".to_string()], "a mean", [0.0]), Ok(()));
         assert_eq!(check_measures(&[("rmse".into(), 0.5)]), Ok(()));
     }

@@ -112,6 +112,10 @@ fn a_value_that_is_none_of_its_type() {
     check("select date '2020-13-01' as d", 1, 13, "`'2020-13-01'` is no date", Some("2026-03-01"));
     check("select a from t where a < cast('' as bigint)", 1, 32, "`''` is no whole number", None);
     check("select cast(1e30 as bigint) as x", 1, 13, "is no whole number, or too large for one", None);
+    let long = "is too long for this type of whole number";
+    check("select cast('99999999999' as int) as x", 1, 13, &format!("`'99999999999'` {long}"), None);
+    check("select cast('9.999' as decimal(3, 2)) as x", 1, 13, "`'9.999'` is too long for this type of number", None);
+    check("select timestamp '2500-01-01' as t", 1, 18, "`'2500-01-01'` is no timestamp", Some("timestamp(6)"));
     check("select interval 'x' as d", 1, 17, "`'x'` is no interval", Some("'2 days'"));
     // Nothing is wrong with a column of texts, or with `try_cast`.
     assert!(ask("select a from t where try_cast('x' as bigint) is null and c = 'x'").is_ok());

@@ -67,9 +67,12 @@ fn main() -> Result<()> {
             sql::measure(&python, &wanted)?;
             wanted.met()
         }
-        ["run", stepwell, components, python] => {
+        ["run", stepwell, components, python, beginning @ ..] => {
             let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };
-            run::measure(&built, &absolute(python)?)
+            let beginning = beginning.concat();
+            let wanted = Wanted::beginning(&beginning);
+            run::measure(&built, &absolute(python)?, &wanted)?;
+            wanted.met()
         }
         ["serve", stepwell, components, python] => {
             let built = Built { stepwell: absolute(stepwell)?, components: absolute(components)? };

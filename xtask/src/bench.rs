@@ -14,7 +14,7 @@ const Z_SCORES: [(&str, &str); 3] = [
     ("c", "sdk/c/examples/zscore.c"),
 ];
 
-pub(crate) fn run(area: &str, beginning: &[&str]) -> Result<()> {
+pub(crate) fn run(area: &str, beginning: Option<&str>) -> Result<()> {
     if !AREAS.contains(&area) {
         bail!("no area `{area}`; there is {}", AREAS.join(", "));
     }

@@ -42,9 +42,10 @@ Commands:
            chunks, tables, frames, manifest, tensors, trees, queries, requests or simulation. A failure
            prints its seed.
   bench    AREA [FIGURE]: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit,
-           goal and the machine's load; with FIGURE those of sandbox and kernels whose names begin so. AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs
-           them beside ours, run, which does so with Luigi and Dagster, or serve, with FastAPI and scikit-learn. Let
-           nothing else run meanwhile.
+           goal and the machine's load; with FIGURE those alone whose names begin so (not of serve, which is one
+           measurement). AREA is sandbox, kernels, which installs PyTorch, LightGBM and DuckDB in the cache and runs them
+           beside ours, run, which does so with Luigi and Dagster, or serve, with FastAPI and scikit-learn. Let nothing
+           else run meanwhile.
   contract Writes docs/contract, a page an interface of wit/. With --bless also compiles the plugin that is kept for this
            version of the contract anew, and records what it gives (host/sandbox/tests/contract/README.md).
   help     This text.
@@ -74,7 +75,8 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode> {
         ["contract", "--bless"] => contract::run(true)?,
         ["demo"] => demo::run()?,
         ["test"] => test::run()?,
-        ["bench", area, beginning @ ..] => bench::run(area, beginning)?,
+        ["bench", area] => bench::run(area, None)?,
+        ["bench", area, beginning] => bench::run(area, Some(beginning))?,
         ["fuzz", target, options @ ..] => fuzz::run(target, options)?,
         other => {
             eprintln!(

@@ -3,18 +3,22 @@
 //! Kept in a file a tenant, written after each attempt that used something: what a crash can lose is the use of the attempts
 //! that it cut short, and less than [`UNSAVED_US`] of CPU time.
 
-use crate::folder;
+use crate::folder::{self, NOFOLLOW};
 use doors::Egress;
 use ports::Clock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use types::TenantId;
 
 const DAY_US: i64 = 86_400_000_000;
-/// The longest file of use; ours has some 70 bytes.
+/// The longest file of use that is read.
 const FILE_BYTES_MAX: u64 = 4096;
+/// Of ours, padded: it is written in one piece, within a sector, and as long as the longest.
+const FILE_BYTES: usize = 256;
 /// CPU time that is not worth a file.
 const UNSAVED_US: u64 = 10_000;
 
@@ -82,9 +86,13 @@ impl Accounts {
         if !self.with(tenant, |today| today.is_news(used)) {
             return Ok(());
         }
-        let draft = file.with_extension("draft");
-        std::fs::write(&draft, serde_json::to_vec(&used)?)?;
-        std::fs::rename(&draft, &file)?;
+        let mut bytes = serde_json::to_vec(&used)?;
+        bytes.resize(FILE_BYTES, b' ');
+        // Over what was there: a new file in its place leaves one that was removed, many times a second, and whoever makes a file
+        // looks through those first (ext4 gives no inode out anew for a minute).
+        let kept = File::options().write(true).create(true).truncate(false).custom_flags(NOFOLLOW).open(&file)?;
+        kept.write_all_at(&bytes, 0)?;
+        kept.set_len(FILE_BYTES as u64)?;
         self.with(tenant, |today| today.saved = Some(used));
         Ok(())
     }
@@ -178,5 +186,27 @@ mod tests {
         assert_eq!(counted.used(&tenant, 9), used);
         std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(accounts().used(&tenant, 0), Used::default());
+    }
+
+    #[test]
+    fn a_file_is_written_over_and_no_link_is_followed() {
+        let (data, tenant) = (tempfile::tempdir().unwrap(), TenantId::default_tenant());
+        std::fs::create_dir_all(folder::tenant(data.path(), &tenant)).unwrap();
+        let accounts = || Accounts::new(data.path().to_owned(), Arc::new(Hands::default()));
+        let (first, file) = (accounts(), accounts().file(&tenant));
+        first.had_device(&tenant, u64::MAX);
+        first.save(&tenant, u64::MAX).unwrap();
+        let kept = std::fs::metadata(&file).unwrap();
+        assert_eq!((accounts().used(&tenant, 0), kept.len()), (first.used(&tenant, u64::MAX), FILE_BYTES as u64));
+        std::fs::write(&file, vec![b'x'; 1000]).unwrap();
+        let second = accounts();
+        second.save(&tenant, 20_000).unwrap();
+        assert_eq!((accounts().used(&tenant, 0).cpu_us, std::fs::metadata(&file).unwrap().len()), (20_000, 256));
+        let (elsewhere, link) = (data.path().join("elsewhere"), &file);
+        std::fs::write(&elsewhere, b"theirs").unwrap();
+        std::fs::remove_file(link).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        assert!(second.save(&tenant, 90_000).is_err());
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs");
     }
 }

@@ -47,6 +47,11 @@ fn blobs(project: &Project) -> usize {
 fn what_is_said_to_go_goes() {
     let project = ran(3);
     let before = blobs(&project);
+    for run in ["1", "3"] {
+        let shown = project.answer(&["runs", "show", run]);
+        let page = std::fs::read_to_string(shown["report"].as_str().unwrap()).unwrap();
+        assert!(page.contains(&format!("Run {run} of")), "{page}");
+    }
     let told = project.answer(&["gc", "--keep-runs", "1", "--dry-run"]);
     assert_eq!((&told["runs"], numbers(&project), blobs(&project)), (&json!([1, 2]), vec![3, 2, 1], before));
     let done = project.answer(&["gc", "--keep-runs", "1"]);

@@ -191,8 +191,9 @@ impl World {
             Deed::Tenant => self.get(&at("")),
             Deed::Quota => self.send("PUT", &at("/quota"), json!({ "attempts": "2" }).to_string()),
             Deed::Report => {
-                let file = self.server.report_file(&tenant.id(), types::RunId(run));
-                std::fs::read_to_string(file).unwrap_or_default()
+                let shown = self.server.run(&tenant.id(), types::RunId(run));
+                let page = shown.ok().and_then(|shown| std::fs::read_to_string(shown.report?).ok());
+                page.unwrap_or_default()
             }
             Deed::Endpoint => {
                 let served = self.server.serve_project(&tenant.id(), &folder);

@@ -11,7 +11,7 @@
 //!  tenants/NAME/predictions/ENDPOINT/    what was predicted, and what became of it
 //!  tenants/NAME/used.json    what counts against its quotas of a day
 //!  tenants/NAME/logs/        what runs said, a file a run
-//!  tenants/NAME/reports/     a page a run, for people
+//!  tenants/NAME/reports/     pages of runs that somebody looked at
 //!
 //!  CACHE/built/              components built from source, by digest of the source
 //!  CACHE/built/ID/NAME/      those of another tenant than `default`

@@ -125,7 +125,7 @@ impl Server {
         let is_asked = keep != Keep::default();
         let keep = |project: &ProjectName| said.get(project).copied().filter(|_| !is_asked).unwrap_or(keep);
         let runs = self.store.runs(tenant)?;
-        // One whose thread still writes its report has ended only by its records.
+        // One whose thread is still at work has ended only by its records.
         kept.extend(runs.iter().map(|run| run.head.run).filter(|run| self.is_live(tenant, *run)));
         Ok(retention::beyond(&runs, &keep, &kept, self.now_us()))
     }

@@ -194,30 +194,16 @@ impl Server {
         let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let view = run::RunView::of(&self.store.run_records(tenant, run)?);
         let stored = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?;
-        self.run_detail(tenant, summary, &stored.expanded(&view), view)
-    }
-
-    /// The same of a run that was just driven.
-    pub(crate) fn driven_detail(&self, tenant: &TenantId, run: RunId, driven: run::Driven) -> Result<RunDetail, Error> {
-        let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
-        self.run_detail(tenant, summary, &driven.plan, driven.view)
-    }
-
-    fn run_detail(
-        &self,
-        tenant: &TenantId,
-        summary: store::RunSummary,
-        planned: &plan::Plan,
-        view: run::RunView,
-    ) -> Result<RunDetail, Error> {
-        let run = summary.head.run;
+        let planned = stored.expanded(&view);
         let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
         let steps: Vec<_> = planned.steps.iter().map(|step| detail(step, &view)).collect();
         let registered = self.registered(tenant, &steps)?;
-        let report = Some(self.report_file(tenant, run)).filter(|file| file.exists());
         let line = line(summary, self.is_live(tenant, run));
-        let because = view.because;
-        Ok(RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, because, registered, report })
+        let (because, report) = (view.because, None);
+        let mut detail =
+            RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, because, registered, report };
+        detail.report = self.report(tenant, &detail);
+        Ok(detail)
     }
 
     fn registered(&self, tenant: &TenantId, steps: &[StepDetail]) -> Result<Vec<Registration>, Error> {

@@ -1,10 +1,15 @@
 //! A run -> one HTML file that stands alone: what was decided and why, the measures as a picture, the steps and their cost.
-//! Pure; written once when the run ends.
+//! Written when somebody first looks at a run that has ended: most runs of a schedule nobody looks at.
 
 use crate::document::escaped;
 use crate::reads::{RunDetail, StepDetail};
+use crate::{Server, folder};
 use std::fmt::Write;
-use types::{Artifact, Measure, Verdict};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use types::{Artifact, Measure, RunId, TenantId, Verdict};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1c2024}\
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
@@ -12,8 +17,39 @@ td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #e3e6e8}td.n{t
 font-variant-numeric:tabular-nums}.good{color:#18794e}.bad{color:#cd2b31}.box{padding:.8rem 1rem;border-radius:6px;\
 background:#f4f6f7}svg text{font:13px system-ui,sans-serif;fill:#1c2024}";
 
+impl Server {
+    /// Where the page of a run lies, once somebody has looked at it.
+    pub fn report_file(&self, tenant: &TenantId, run: RunId) -> PathBuf {
+        folder::tenant(&self.options.data, tenant).join("reports").join(format!("run-{run}.html"))
+    }
+
+    /// Where the page lies, which is made if it is not there; none while the run goes on, or where it cannot be written.
+    pub(crate) fn report(&self, tenant: &TenantId, run: &RunDetail) -> Option<PathBuf> {
+        run.line.finished_us?;
+        let file = self.report_file(tenant, run.line.run);
+        let is_there = file.symlink_metadata().is_ok_and(|found| found.is_file());
+        (is_there || write(&file, &html(run)).is_ok()).then_some(file)
+    }
+}
+
+/// Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
+fn write(file: &Path, page: &str) -> io::Result<()> {
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // Not those above it: a tenant that was deleted meanwhile does not come back.
+    std::fs::create_dir(folder).or_else(expect(io::ErrorKind::AlreadyExists))?;
+    let draft = file.with_extension(format!("draft-{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
+    std::fs::remove_file(&draft).or_else(expect(io::ErrorKind::NotFound))?;
+    io::Write::write_all(&mut File::create_new(&draft)?, page.as_bytes())?;
+    std::fs::rename(&draft, file)
+}
+
+fn expect(kind: io::ErrorKind) -> impl Fn(io::Error) -> io::Result<()> {
+    move |error| if error.kind() == kind { Ok(()) } else { Err(error) }
+}
+
 /// The page.
-pub(crate) fn html(run: &RunDetail) -> String {
+fn html(run: &RunDetail) -> String {
     let line = &run.line;
     let title = format!("Run {} of {}/{}", line.run, line.project, line.pipeline);
     let mut page = format!(

@@ -46,11 +46,17 @@ pub trait Watch: Send + Sync {
     fn checkpoint(&self, state: Vec<u8>) -> Result<(), Fault>;
 }
 
+/// Hears once what came of a batch of records.
+pub type Then = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
 /// The truth: what is appended has happened. Returns once the records are on disk.
 pub trait Journal: Send + Sync {
     /// Appends the records in order, all or none, and applies them to the store. Records that are too large to be written at
     /// once are a fault of kind `Guest`, for only what a guest gave can be; any other fault is ours.
     fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault>;
+    /// The same without waiting for the disk: `then` hears what `append` would give, on whatever thread finds out, this one included.
+    /// Others' batches wait for it, so it must not block.
+    fn append_then(&self, tenant: &TenantId, records: &[Record], then: Then);
     /// The most that a record may take, as [`types::recorded_bytes`] counts it.
     fn record_bytes_max(&self) -> u64;
     /// The next run's number; never given twice.

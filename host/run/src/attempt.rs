@@ -25,12 +25,12 @@ pub(crate) struct Trial<'a> {
     pub run: RunId,
     pub step: PlannedStep,
     pub attempt: Attempt,
-    pub observer: Observer<'a>,
+    pub observer: &'a Observer,
     pub cancel: &'a CancelToken,
     /// Set when the loop ended for a reason of its own: nobody waits for the answer.
     pub abandoned: &'a AtomicBool,
     pub events: Sender<Event>,
-    pub scribe: &'a Scribe<'a>,
+    pub scribe: &'a Scribe,
     /// The turn in which it begins; what it tells and records comes after that.
     pub turn: u64,
     pub source: Option<Source>,

@@ -149,10 +149,6 @@ impl Course {
         &self.view
     }
 
-    pub(crate) fn into_parts(self) -> (Plan, RunView) {
-        (self.plan, self.view)
-    }
-
     /// Of how many steps an answer is awaited.
     pub(crate) fn awaited(&self) -> usize {
         self.busy.len()

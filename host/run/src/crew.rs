@@ -11,7 +11,7 @@ type Job<'scope> = Box<dyn FnOnce() + Send + 'scope>;
 
 /// Dropped, it lets its threads go once they have done what they were given.
 pub(crate) struct Crew<'scope, 'env: 'scope> {
-    pub(crate) scope: &'scope Scope<'scope, 'env>,
+    scope: &'scope Scope<'scope, 'env>,
     jobs: Sender<Job<'scope>>,
     taken: Arc<Mutex<Receiver<Job<'scope>>>>,
     /// Threads that wait for a job, less the jobs that wait for a thread.

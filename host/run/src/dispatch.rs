@@ -100,15 +100,6 @@ pub struct Begun {
     view: RunView,
 }
 
-/// What is known of a run when nobody drives it any more; whoever tells of it need not read it again.
-#[derive(Debug, Clone)]
-pub struct Driven {
-    pub state: RunState,
-    /// With the items of its steps.
-    pub plan: Plan,
-    pub view: RunView,
-}
-
 impl Dispatcher {
     /// `slots` is the most attempts of one run at a time.
     pub fn new(
@@ -123,7 +114,7 @@ impl Dispatcher {
     }
 
     /// Records that a run began; [`Self::drive_begun`] does its work.
-    pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: Observer) -> Result<Begun, Fault> {
+    pub fn start(&self, tenant: &TenantId, begin: Begin<'_>, observer: &dyn Fn(&RunEvent)) -> Result<Begun, Fault> {
         let Begin { plan, cause, project_dir, logical_time_us, deployment, overrides, by, .. } = begin;
         let (items, chosen, taken, beside) = (begin.items, begin.chosen, begin.taken, begin.beside);
         check_order(plan).map_err(Fault::host)?;
@@ -172,7 +163,7 @@ impl Dispatcher {
         observer: Observer,
         cancel: CancelToken,
         before: Option<RunId>,
-    ) -> Result<Driven, Fault> {
+    ) -> Result<RunState, Fault> {
         let _claim = self.claim(tenant, run)?;
         let view = RunView::of(&self.journal.run_records(tenant, run)?);
         let Some(head) = &view.head else {
@@ -180,7 +171,7 @@ impl Dispatcher {
         };
         let stored = StoredPlan::load(self.blobs.as_ref(), tenant, head.plan)?;
         if let Some(state) = view.ended {
-            return Ok(Driven { state, plan: stored.expanded(&view), view });
+            return Ok(state);
         }
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
@@ -193,13 +184,13 @@ impl Dispatcher {
         observer: Observer,
         cancel: CancelToken,
         before: Option<RunId>,
-    ) -> Result<Driven, Fault> {
+    ) -> Result<RunState, Fault> {
         let Begun { run, claim: _claim, stored, view } = begun;
         Drive::new(self, tenant, run, stored, view, before).complete(observer, &cancel)
     }
 
     /// Ends a run as cancelled that nobody drives, without going on with it; gives how it ended, if it had ended already.
-    pub fn cancel(&self, tenant: &TenantId, run: RunId, observer: Observer) -> Result<RunState, Fault> {
+    pub fn cancel(&self, tenant: &TenantId, run: RunId, observer: &dyn Fn(&RunEvent)) -> Result<RunState, Fault> {
         let _claim = self.claim(tenant, run)?;
         let view = RunView::of(&self.journal.run_records(tenant, run)?);
         if view.head.is_none() {

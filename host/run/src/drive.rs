@@ -7,10 +7,10 @@ use crate::course::{Course, Event, Now, Order, Turn, stands};
 use crate::crew::Crew;
 use crate::gather::{self, Part};
 use crate::scribe::Scribe;
-use crate::{CancelToken, Dispatcher, Driven, Observer, RunView, StoredPlan, chosen, explain, source_of};
+use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -29,23 +29,22 @@ pub(crate) struct Drive<'a> {
     before: Option<RunId>,
     events: Sender<Event>,
     inbox: Receiver<Event>,
-    has_scribe: bool,
 }
 
 /// Who listens and who may stop it; outlives the threads of the attempts.
 #[derive(Clone, Copy)]
 struct Around<'a> {
-    observer: Observer<'a>,
+    observer: &'a Observer,
     cancel: &'a CancelToken,
     abandoned: &'a AtomicBool,
-    scribe: &'a Scribe<'a>,
+    scribe: &'a Arc<Scribe>,
 }
 
-/// However the loop ends: attempts that still run have nobody to answer to and are told to end, and the scribe is let go, for the
-/// scope awaits them all.
+/// However the loop ends: attempts that still run have nobody to answer to and are told to end, for the scope awaits them all; and
+/// nothing more is written.
 struct Ends<'a> {
     abandoned: &'a AtomicBool,
-    scribe: &'a Scribe<'a>,
+    scribe: &'a Scribe,
 }
 
 impl Drop for Ends<'_> {
@@ -72,21 +71,22 @@ impl<'a> Drive<'a> {
         before: Option<RunId>,
     ) -> Self {
         let (events, inbox) = channel();
-        let (course, has_scribe) = (Course::new(run, stored, view), false);
-        Self { dispatcher, tenant, run, course, before, events, inbox, has_scribe }
+        let course = Course::new(run, stored, view);
+        Self { dispatcher, tenant, run, course, before, events, inbox }
     }
 
-    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<Driven, Fault> {
-        let (abandoned, scribe) = (AtomicBool::new(false), Scribe::new(self.dispatcher, self.tenant, observer));
-        let around = Around { observer, cancel, abandoned: &abandoned, scribe: &scribe };
+    pub(crate) fn complete(mut self, observer: Observer, cancel: &CancelToken) -> Result<RunState, Fault> {
+        let (journal, told) = (Arc::clone(&self.dispatcher.journal), Arc::clone(&observer));
+        let scribe = Scribe::new(journal, self.tenant, told, self.events.clone());
+        let abandoned = AtomicBool::new(false);
+        let around = Around { observer: &observer, cancel, abandoned: &abandoned, scribe: &scribe };
         cancel.wake(Some(self.events.clone()));
         let state = std::thread::scope(|scope| {
             let _ends = Ends { abandoned: &abandoned, scribe: &scribe };
             self.turns(&Crew::new(scope), around)
         });
         cancel.wake(None);
-        let (plan, view) = self.course.into_parts();
-        Ok(Driven { state: state?, plan, view })
+        state
     }
 
     fn turns<'scope, 'env: 'scope>(
@@ -100,7 +100,7 @@ impl<'a> Drive<'a> {
         let mut event = Event::Begun;
         loop {
             let turn = self.follow(event, around)?;
-            let (orders, number) = self.settle(turn, crew, around)?;
+            let (orders, number) = self.settle(turn, around)?;
             match self.carry_out(orders, number, crew, around)? {
                 Next::Return(state) => return Ok(state),
                 Next::Wait(until) => event = self.next_event(until)?,
@@ -141,19 +141,11 @@ impl<'a> Drive<'a> {
     }
 
     /// Appends and tells: at once where an order waits for that, or by the scribe. Gives the orders, and the turn's number there.
-    fn settle<'scope, 'env: 'scope>(
-        &mut self,
-        turn: Turn,
-        crew: &Crew<'scope, 'env>,
-        around: Around<'env>,
-    ) -> Result<(Vec<Order>, u64), Fault>
-    where
-        'a: 'env,
-    {
+    fn settle(&self, turn: Turn, around: Around) -> Result<(Vec<Order>, u64), Fault> {
         around.scribe.fault()?;
         let Turn { records, told, orders } = turn;
         let ahead = !orders.is_empty() && orders.iter().all(|order| self.runs_ahead(order));
-        if ahead && self.has_scribe(crew, around) {
+        if ahead {
             let number = around.scribe.take(records, told);
             return Ok((orders, number));
         }
@@ -172,21 +164,6 @@ impl<'a> Drive<'a> {
             Order::WakeAt(_) => true,
             _ => false,
         }
-    }
-
-    /// The scribe begins when it is first needed; false where the machine has no thread for it.
-    fn has_scribe<'scope, 'env: 'scope>(&mut self, crew: &Crew<'scope, 'env>, around: Around<'env>) -> bool {
-        if !self.has_scribe {
-            let events = self.events.clone();
-            let write = move || {
-                if around.scribe.write().is_err() {
-                    // The loop outlives its threads; it looks why.
-                    let _ = events.send(Event::Woken);
-                }
-            };
-            self.has_scribe = std::thread::Builder::new().spawn_scoped(crew.scope, write).is_ok();
-        }
-        self.has_scribe
     }
 
     fn numbered(&self, order: Order) -> Result<Event, Fault> {

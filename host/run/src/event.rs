@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use types::{
     Artifact, Attempt, Digest, Fault, ModelName, PipelineName, PortName, ProjectName, Receipt, RunId, RunState,
     StepName, Taken, Verdict,
 };
 
-/// Hears events, from the threads of several attempts at once. It is on the way of the run: it must not block.
-pub type Observer<'a> = &'a (dyn Fn(&RunEvent) + Sync);
+/// Hears events, from the threads of several attempts and of the journal at once. It is on the way of the run: it must not block.
+pub type Observer = Arc<dyn Fn(&RunEvent) + Send + Sync>;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

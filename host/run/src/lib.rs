@@ -40,7 +40,7 @@ pub use call::call_for;
 pub use cancel::{CancelToken, Stop};
 pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
-pub use dispatch::{BY_CHARS_MAX, Begin, Begun, Dispatcher, Driven, StoredPlan};
+pub use dispatch::{BY_CHARS_MAX, Begin, Begun, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
 pub use share::{Share, Ticket};
 pub use source::source_of;

@@ -1,21 +1,27 @@
 //! What is recorded and told behind the loop: while a batch is on its way to the disk, attempts that cannot touch the world go on.
 //!
 //! ```text
-//!  loop --records, told--> scribe: append, then tell        attempt --its page, checkpoint or word waits for--> written
+//!  loop --records, told--> desk --a batch--> journal --written--> told, and the next batch
+//!                                                        attempt --its page, checkpoint or word waits for--> written
 //! ```
-//! The order is that of the turns. Several turns that wait are one batch.
+//! The order is that of the turns, one batch at a time. Several turns that wait are one batch. No thread waits for the disk: what
+//! follows is done on the journal's.
 
-use crate::{Dispatcher, Observer, RunEvent};
+use crate::{Event, Observer, RunEvent};
+use ports::Journal;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use types::{Fault, FaultKind, Record, TenantId};
 
 /// A run's records on their way.
-pub(crate) struct Scribe<'a> {
-    dispatcher: &'a Dispatcher,
-    tenant: &'a TenantId,
-    observer: Observer<'a>,
+pub(crate) struct Scribe {
+    journal: Arc<dyn Journal>,
+    tenant: TenantId,
+    observer: Observer,
+    /// The loop, to be woken where nothing more is written.
+    events: Sender<Event>,
     desk: Mutex<Desk>,
     changed: Condvar,
 }
@@ -23,9 +29,11 @@ pub(crate) struct Scribe<'a> {
 /// Turns by their numbers, counted from 1.
 #[derive(Default)]
 struct Desk {
-    waiting: VecDeque<(Vec<Record>, Vec<RunEvent>)>,
+    waiting: VecDeque<Batch>,
     taken: u64,
     written: u64,
+    /// A batch is on its way.
+    is_writing: bool,
     /// How many wait for a change: to wake nobody takes a system call, too.
     waiters: usize,
     /// Why nothing more is written.
@@ -33,19 +41,61 @@ struct Desk {
     closed: bool,
 }
 
-impl<'a> Scribe<'a> {
-    pub(crate) fn new(dispatcher: &'a Dispatcher, tenant: &'a TenantId, observer: Observer<'a>) -> Self {
-        let (desk, changed) = Default::default();
-        Self { dispatcher, tenant, observer, desk, changed }
+/// What is written at once, what is told then, and how many turns it ends.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    told: Vec<RunEvent>,
+    turns: u64,
+}
+
+impl Desk {
+    /// The next batch to write: all that waits, unless one is on its way.
+    fn next(&mut self) -> Option<Batch> {
+        if self.is_writing || self.closed || self.fault.is_some() {
+            return None;
+        }
+        let mut batch = self.waiting.pop_front()?;
+        // What was too large together goes alone.
+        while batch.turns > 0
+            && let Some(more) = self.waiting.pop_front()
+        {
+            batch.records.extend(more.records);
+            batch.told.extend(more.told);
+            batch.turns += more.turns;
+        }
+        self.is_writing = true;
+        Some(batch)
     }
 
-    /// Takes a turn's records and what is told of them, for [`Scribe::write`] to write; gives the turn's number.
-    pub(crate) fn take(&self, records: Vec<Record>, told: Vec<RunEvent>) -> u64 {
+    /// Puts a batch that is too large back, a record at a time, and what ends its turns.
+    fn part(&mut self, batch: &Batch) {
+        let ends = Batch { records: Vec::new(), told: batch.told.clone(), turns: batch.turns };
+        let alone = batch.records.iter().map(|record| Batch { records: vec![record.clone()], ..Batch::default() });
+        let parts: Vec<_> = alone.chain([ends]).collect();
+        parts.into_iter().rev().for_each(|part| self.waiting.push_front(part));
+    }
+}
+
+impl Scribe {
+    pub(crate) fn new(
+        journal: Arc<dyn Journal>,
+        tenant: &TenantId,
+        observer: Observer,
+        events: Sender<Event>,
+    ) -> Arc<Self> {
+        let (desk, changed) = Default::default();
+        Arc::new(Self { journal, tenant: tenant.clone(), observer, events, desk, changed })
+    }
+
+    /// Takes a turn's records and what is told of them, and returns; gives the turn's number.
+    pub(crate) fn take(self: &Arc<Self>, records: Vec<Record>, told: Vec<RunEvent>) -> u64 {
         let mut desk = self.desk();
-        desk.waiting.push_back((records, told));
+        desk.waiting.push_back(Batch { records, told, turns: 1 });
         desk.taken += 1;
-        let turn = desk.taken;
-        self.change(desk);
+        let (turn, next) = (desk.taken, desk.next());
+        drop(desk);
+        self.write(next);
         turn
     }
 
@@ -54,7 +104,7 @@ impl<'a> Scribe<'a> {
         let taken = self.desk().taken;
         self.written(taken)?;
         self.append(records)?;
-        told.iter().for_each(self.observer);
+        self.tell(&told);
         Ok(())
     }
 
@@ -74,34 +124,46 @@ impl<'a> Scribe<'a> {
         self.desk().fault.clone().map_or(Ok(()), Err)
     }
 
-    /// Writes what is taken until [`Scribe::close`], on a thread of its own; ends with an error where a batch is not taken by the disk.
-    pub(crate) fn write(&self) -> Result<(), Fault> {
-        loop {
-            let idle = |desk: &mut Desk| desk.waiting.is_empty() && !desk.closed;
-            let mut desk = self.wait_while(idle);
-            if desk.waiting.is_empty() {
-                return Ok(());
-            }
-            let turns = std::mem::take(&mut desk.waiting);
-            drop(desk);
-            let count = turns.len() as u64;
-            let result = catch_unwind(AssertUnwindSafe(|| self.write_down(turns)));
-            let result = result.unwrap_or_else(|_| Err(Fault::host("recording panicked; this is a bug of ours")));
-            let mut desk = self.desk();
-            match &result {
-                Ok(()) => desk.written += count,
-                Err(fault) => desk.fault = Some(fault.clone()),
-            }
-            self.change(desk);
-            result?;
-        }
-    }
-
-    /// Nothing more is taken; whoever waits for what is not written waits no longer.
+    /// Nothing more is written once this returns; whoever waits for what is not waits no longer.
     pub(crate) fn close(&self) {
         let mut desk = self.desk();
         desk.closed = true;
         self.change(desk);
+        drop(self.wait_while(|desk| desk.is_writing));
+    }
+
+    /// Hands a batch to the journal.
+    fn write(self: &Arc<Self>, batch: Option<Batch>) {
+        let Some(batch) = batch.map(Arc::new) else { return };
+        let (scribe, its) = (Arc::clone(self), Arc::clone(&batch));
+        let then = move |result| scribe.wrote(&its, result);
+        self.journal.append_then(&self.tenant, &batch.records, Box::new(then));
+    }
+
+    fn wrote(self: &Arc<Self>, batch: &Batch, result: Result<(), Fault>) {
+        let told = result.and_then(|()| {
+            let told = catch_unwind(AssertUnwindSafe(|| self.tell(&batch.told)));
+            told.map_err(|_| Fault::host("telling of what was recorded panicked; this is a bug of ours"))
+        });
+        let mut desk = self.desk();
+        desk.is_writing = false;
+        match told {
+            Ok(()) => desk.written += batch.turns,
+            // Each record fits by itself, as the machine saw to.
+            Err(fault) if fault.kind == FaultKind::Guest && batch.records.len() > 1 => desk.part(batch),
+            Err(fault) => {
+                desk.fault = Some(fault);
+                // The loop looks why; one that is gone need not.
+                let _ = self.events.send(Event::Woken);
+            }
+        }
+        let next = desk.next();
+        self.change(desk);
+        self.write(next);
+    }
+
+    fn tell(&self, told: &[RunEvent]) {
+        told.iter().for_each(|event| (self.observer)(event));
     }
 
     fn wait_while(&self, waits: impl Fn(&mut Desk) -> bool) -> MutexGuard<'_, Desk> {
@@ -124,19 +186,10 @@ impl<'a> Scribe<'a> {
         }
     }
 
-    fn write_down(&self, turns: VecDeque<(Vec<Record>, Vec<RunEvent>)>) -> Result<(), Fault> {
-        let (records, told): (Vec<_>, Vec<_>) = turns.into_iter().unzip();
-        self.append(&records.into_iter().flatten().collect::<Vec<_>>())?;
-        told.iter().flatten().for_each(self.observer);
-        Ok(())
-    }
-
     fn append(&self, records: &[Record]) -> Result<(), Fault> {
-        let journal = &self.dispatcher.journal;
-        match journal.append(self.tenant, records) {
-            // Each fits by itself, as the machine saw to.
+        match self.journal.append(&self.tenant, records) {
             Err(fault) if fault.kind == FaultKind::Guest && records.len() > 1 => {
-                records.iter().try_for_each(|record| journal.append(self.tenant, std::slice::from_ref(record)))
+                records.iter().try_for_each(|record| self.journal.append(&self.tenant, std::slice::from_ref(record)))
             }
             appended => appended,
         }

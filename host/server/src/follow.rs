@@ -158,7 +158,7 @@ impl Iterator for Follow {
                 if ahead.is_empty() {
                     ahead.extend(run.0.events(*taken, *gathering));
                     *taken += ahead.len();
-                    *gathering = GATHERING_MAX.min(*gathering * 2);
+                    *gathering = GATHERING_MAX.min(*gathering * 4);
                 }
                 ahead.pop_front()
             }

@@ -1,12 +1,10 @@
 //! Runs of this process: started, resumed, followed, cancelled; each driven by a thread of its own.
 
 use crate::follow::{Follow, LiveRun};
-use crate::reads::RunDetail;
 use crate::{Error, Notes, Server, locked};
 use ports::Journal;
 use run::{CancelToken, RunEvent};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -118,7 +116,6 @@ impl Server {
         }
         let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
         self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
-        self.report(tenant, run, self.run(tenant, run));
         Ok(())
     }
 
@@ -170,31 +167,6 @@ impl Server {
         live.into_iter().for_each(|run| Follow::live(run).for_each(drop));
     }
 
-    /// Where the report of a run lies, once it has ended.
-    pub fn report_file(&self, tenant: &TenantId, run: RunId) -> std::path::PathBuf {
-        crate::folder::tenant(&self.options.data, tenant).join("reports").join(format!("run-{run}.html"))
-    }
-
-    fn write_report(&self, tenant: &TenantId, run: RunId, detail: &RunDetail) -> Result<(), Error> {
-        let file = self.report_file(tenant, run);
-        std::fs::create_dir_all(file.parent().unwrap_or(&self.options.data)).map_err(Fault::host)?;
-        // Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
-        let draft = file.with_extension("draft");
-        let written = std::fs::remove_file(&draft).or_else(absent).and_then(|()| {
-            let mut unborn = std::fs::File::create_new(&draft)?;
-            unborn.write_all(crate::report::html(detail).as_bytes())?;
-            std::fs::rename(&draft, &file)
-        });
-        Ok(written.map_err(Fault::host)?)
-    }
-
-    /// A report that cannot be written takes nothing from the run.
-    fn report(&self, tenant: &TenantId, run: RunId, detail: Result<RunDetail, Error>) {
-        if detail.and_then(|detail| self.write_report(tenant, run, &detail)).is_err() {
-            let _ = std::fs::remove_file(self.report_file(tenant, run));
-        }
-    }
-
     pub(crate) fn drive(
         self: &Arc<Self>,
         tenant: &TenantId,
@@ -212,23 +184,20 @@ impl Server {
         let (registered, kept) = (key.clone(), Arc::clone(&live));
         let drive = move || {
             let _hold = hold;
-            let (dispatcher, say) = (&server.dispatcher, |event: &RunEvent| live.say(event));
+            let (dispatcher, told) = (&server.dispatcher, Arc::clone(&live));
+            let say = Arc::new(move |event: &RunEvent| told.say(event));
             let driven = || match driving {
-                Driving::Begun(begun) => dispatcher.drive_begun(&key.0, *begun, &say, cancel, before),
-                Driving::Found(run) => dispatcher.drive(&key.0, run, &say, cancel, before),
+                Driving::Begun(begun) => dispatcher.drive_begun(&key.0, *begun, say, cancel, before),
+                Driving::Found(run) => dispatcher.drive(&key.0, run, say, cancel, before),
             };
             // Whoever waits for its end hears of one, whatever happens.
             let driven = catch_unwind(AssertUnwindSafe(driven))
                 .unwrap_or_else(|_| Err(Fault::host(format!("run {run}: its loop panicked; this is a bug of ours"))));
-            let (state, detail) = match driven {
-                Ok(driven) => (driven.state, server.driven_detail(&key.0, run, driven)),
-                Err(fault) => {
-                    // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
-                    live.say(&RunEvent::RunInterrupted { run, fault });
-                    (RunState::Running, server.run(&key.0, run))
-                }
-            };
-            server.report(&key.0, run, detail);
+            let state = driven.unwrap_or_else(|fault| {
+                // Ours: the run stays as it is and can be resumed; whoever follows is told why it stands still.
+                live.say(&RunEvent::RunInterrupted { run, fault });
+                RunState::Running
+            });
             // Before anybody can see that it is over: who looks then finds it among those that ended.
             server.ended(&key.0, run, state);
             locked(&server.live).remove(&key);
@@ -241,10 +210,6 @@ impl Server {
             Fault::host(format!("run {run} stands still: no thread for it: {error}"))
         })
     }
-}
-
-fn absent(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 pub(crate) fn no_run(run: RunId) -> Error {

@@ -193,7 +193,7 @@ fn blob(data: &Path, tenant: &TenantId, digest: Digest) -> Result<(), String> {
     let name = digest.to_string();
     let path = tenant_folder(data, tenant).join("blobs").join(&name[..2]).join(&name[2..]);
     let read = open_regular(&path)
-        .and_then(|(file, length)| copy(file, length, &mut std::io::sink()).map_err(Error::io("read", &path)));
+        .and_then(|(file, found)| copy(file, found.len(), &mut std::io::sink()).map_err(Error::io("read", &path)));
     match read {
         Ok(got) if got == digest => Ok(()),
         Ok(got) => Err(format!("`{}` has digest {got}: its bytes were changed", path.display())),

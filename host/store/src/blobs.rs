@@ -8,7 +8,7 @@ use crate::open::{incoming_folder, tenant_folder};
 use crate::{Error, Result, Store};
 use ports::Blobs;
 use rustix::fs::{Mode, OFlags};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -28,14 +28,15 @@ impl Blobs for Store {
     }
 
     fn adopt(&self, tenant: &TenantId, file: &Path, digest: Digest) -> Result<(), Fault> {
-        let (opened, length) = open_regular(file).map_err(Error::of_leaver)?;
-        self.keep(tenant, opened, length, digest, file).map_err(Error::of_leaver)?;
+        let (opened, found) = open_regular(file).map_err(Error::of_leaver)?;
+        self.keep(tenant, opened, found.len(), digest, file).map_err(Error::of_leaver)?;
         Ok(fs::remove_file(file).or_else(gone_is_fine).map_err(Error::io("remove", file))?)
     }
 
     fn get(&self, tenant: &TenantId, digest: Digest) -> Result<Vec<u8>, Fault> {
         let path = self.present(tenant, digest)?;
-        let (mut file, length) = open_regular(&path)?;
+        let (mut file, found) = open_regular(&path)?;
+        let length = found.len();
         if length > BYTES_MAX {
             return Err(Error::TooLong { path, got: length, most: BYTES_MAX }.into());
         }
@@ -111,22 +112,20 @@ impl Store {
 /// The blob, if it is there, whole. A data folder may have come with a stranger's project: what stands under the name of a
 /// first-party plugin need not be that plugin, and is replaced then.
 fn holds(place: &Path, digest: Digest) -> Result<Option<Same>> {
-    if place.symlink_metadata().is_err() {
-        return Ok(None);
-    }
     match open_regular(place) {
-        Ok((file, length)) => {
-            let same = Same::of(&file.metadata().map_err(Error::io("examine", place))?);
-            let found = copy(file, length, &mut std::io::sink()).map_err(Error::io("read", place))?;
-            Ok((found == digest).then_some(same))
+        Ok((file, found)) => {
+            let got = copy(file, found.len(), &mut std::io::sink()).map_err(Error::io("read", place))?;
+            Ok((got == digest).then_some(Same::of(&found)))
         }
         Err(Error::NotAFile { .. }) => Ok(None),
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Opens a stranger's file: not through a link of either kind, and without waiting at a pipe. Its length bounds what is read.
-pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
+/// Opens a stranger's file: not through a link of either kind, and without waiting at a pipe. The length that it has then
+/// bounds what is read.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     let file = match opened {
@@ -136,7 +135,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let found = file.metadata().map_err(Error::io("examine", path))?;
     match found.is_file() {
         true if found.nlink() > 1 => Err(Error::NotAFile { path: path.to_owned(), got: "a file with another name" }),
-        true => Ok((file, found.len())),
+        true => Ok((file, found)),
         false => Err(Error::NotAFile { path: path.to_owned(), got: kind(found.file_type()) }),
     }
 }

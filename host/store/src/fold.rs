@@ -69,7 +69,7 @@ impl Store {
             let Fold { segment, gone, .. } = fold;
             let record = Record::SegmentFolded { segment, digest: fold.digest(), records: gone, at_us };
             // By the tenant itself: to look it up anew could wait for a deletion, which waits for us.
-            open.append(&journal_folder(&self.data, tenant), &[record])?;
+            open.append(&[record])?;
             // What the index stands at lies behind every segment that is folded.
             self.index.flush()?;
             fold.take()?;

@@ -110,8 +110,16 @@ impl Store {
         }
         let folder = open::journal_folder(&self.data, id);
         let (log, _) = journal::Log::open(&self.folders, &folder, journal::Owner::Tenant(id), None)?;
-        let tenant = Arc::new(tenant::Tenant::new(log, index::Walls::new(self.index.clone(), id)));
+        let tenant = tenant::Tenant::new(folder, log, index::Walls::new(self.index.clone(), id));
         tenants.insert(id.clone(), tenant.clone());
         Ok(tenant)
+    }
+}
+
+impl Drop for Store {
+    /// Awaits the journals' threads: what they hold on to is gone with the store.
+    fn drop(&mut self) {
+        let tenants = self.tenants.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tenants.values().for_each(|tenant| tenant.rest());
     }
 }

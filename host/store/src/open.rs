@@ -44,7 +44,8 @@ pub(crate) fn open(data: &Path) -> Result<(Store, Recovery)> {
     for (id, log) in logs {
         let walls = Walls::new(index.clone(), &id);
         recovery.replayed += replay(&log, &id, &walls)?;
-        tenants.insert(id, Arc::new(Tenant::new(log, walls)));
+        let tenant = Tenant::new(journal_folder(data, &id), log, walls);
+        tenants.insert(id, tenant);
     }
     recovery.missing = !had_index && recovery.replayed > 0;
     index.flush()?;

@@ -1,8 +1,9 @@
 //! One tenant's journal and part of the index, kept in step: appenders queue, one of them writes for all.
 //!
 //! The leader takes what waits, derives the changes (a batch that contradicts what happened is refused here, alone), writes
-//! and syncs once, commits the changes to the index and wakes those whose batches it wrote, and the next leader. If the disk or
-//! the index fails it, nobody can say what the file's end is: the journal takes nothing more until it is opened, and thereby
+//! and syncs once, commits the changes to the index, tells those whose batches it wrote, and sees to the next leader. That is one who
+//! waits for his batch; where all left it behind, a thread of the journal's that goes soon after there is nothing to do. If the disk or
+//! the index fails the leader, nobody can say what the file's end is: the journal takes nothing more until it is opened, and thereby
 //! checked, again.
 
 use crate::apply::{Cached, apply, key, number};
@@ -10,12 +11,13 @@ use crate::index::{Changes, Staged, Walls};
 use crate::journal::{self, BATCH_BYTES_MAX, Draft, Log, Mark};
 use crate::open::journal_folder;
 use crate::{Error, Result, Store};
-use ports::{Journal, SourceState};
+use ports::{Journal, SourceState, Then};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
-use std::thread::{self, Thread};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
 use types::{Artifact, Digest, Fault, ModelName, ModelVersion, Record, RunId, StepCommit, TenantId, recorded_bytes};
 
 /// A leader stops taking batches here, so that nobody waits for a stranger's large write.
@@ -23,10 +25,16 @@ const GROUP_BYTES: usize = 4 << 20;
 /// More than a frame adds to a record's JSON.
 const FRAME_OVERHEAD: usize = 128;
 
+/// How long the writer waits for more to write.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A tenant's journal, index and run numbers.
 pub(crate) struct Tenant {
+    folder: PathBuf,
     walls: Walls,
     queue: Mutex<Queue>,
+    /// For the writer.
+    work: Condvar,
     /// The leader's alone.
     log: Mutex<Log>,
     /// The highest run number that was given out.
@@ -40,16 +48,36 @@ struct Queue {
     done: BTreeMap<u64, Result<()>>,
     last_ticket: u64,
     has_leader: bool,
+    writer: Writer,
+    thread: Option<JoinHandle<()>>,
+    /// The writer goes once there is nothing to do.
+    rests: bool,
     poisoned: Option<String>,
 }
 
-/// A batch that somebody waits for.
+/// The thread that leads where nobody waits for his batch.
+#[derive(Default, PartialEq)]
+enum Writer {
+    #[default]
+    None,
+    /// It looks into the queue once more before it waits.
+    Busy,
+    Idle,
+}
+
+/// A batch that is to be written.
 struct Waiting {
     ticket: u64,
     bytes: usize,
     records: Vec<Prepared>,
-    /// Who waits. Woken alone: with many runs at once, most who wait would find nothing to do.
-    who: Thread,
+    who: Who,
+}
+
+/// Who is told what came of a batch.
+enum Who {
+    /// One that waits. Woken alone: with many runs at once, most who wait would find nothing to do.
+    Waits(Thread),
+    Hears(Then),
 }
 
 /// A record as it will be read again, with its JSON.
@@ -59,9 +87,9 @@ struct Prepared {
 }
 
 impl Tenant {
-    pub(crate) fn new(log: Log, walls: Walls) -> Self {
-        let (queue, given) = (Mutex::default(), Mutex::new(0));
-        Self { walls, queue, log: Mutex::new(log), given }
+    pub(crate) fn new(folder: PathBuf, log: Log, walls: Walls) -> Arc<Self> {
+        let (queue, given, work) = (Mutex::default(), Mutex::new(0), Condvar::new());
+        Arc::new(Self { folder, walls, queue, work, log: Mutex::new(log), given })
     }
 
     pub(crate) fn walls(&self) -> &Walls {
@@ -69,24 +97,15 @@ impl Tenant {
     }
 
     /// Returns when the records are on disk and in the index, or none of them is.
-    pub(crate) fn append(&self, folder: &Path, records: &[Record]) -> Result<()> {
-        let records = records.iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        let bytes = records.iter().map(|record| record.json.len() + FRAME_OVERHEAD).sum();
-        if bytes > BATCH_BYTES_MAX {
-            return Err(Error::TooLarge { got: bytes, most: BATCH_BYTES_MAX });
-        }
-        let mut queue = self.queue();
-        queue.last_ticket += 1;
-        let ticket = queue.last_ticket;
-        queue.waiting.push(Waiting { ticket, bytes, records, who: thread::current() });
+    pub(crate) fn append(self: &Arc<Self>, records: &[Record]) -> Result<()> {
+        let (mut queue, ticket) = self.enter(records, Who::Waits(thread::current())).map_err(|(error, _)| error)?;
+        let mut led = false;
         loop {
             if let Some(result) = queue.done.remove(&ticket) {
+                if led {
+                    self.see_to_leader(queue);
+                }
                 return result;
-            }
-            // A batch in the leader's hands is told through `done`; this one is still ours to withdraw.
-            if let Some(why) = queue.poisoned.clone() {
-                queue.waiting.retain(|waiting| waiting.ticket != ticket);
-                return Err(Error::Poisoned { path: folder.to_owned(), why });
             }
             queue = match queue.has_leader {
                 true => {
@@ -94,20 +113,118 @@ impl Tenant {
                     thread::park();
                     self.queue()
                 }
-                false => self.lead(folder, queue),
+                false => {
+                    led = true;
+                    self.lead(queue)
+                }
             };
         }
     }
 
-    /// Writes the first batches of the queue for all who wait for them.
-    fn lead<'a>(&'a self, folder: &Path, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+    /// Returns at once; `then` hears it.
+    pub(crate) fn append_then(self: &Arc<Self>, records: &[Record], then: Then) {
+        match self.enter(records, Who::Hears(then)) {
+            Ok((queue, _)) if queue.has_leader => {}
+            Ok((queue, _)) => self.see_to_leader(queue),
+            Err((error, who)) => who.tell(Err(error)),
+        }
+    }
+
+    /// Puts a batch into the queue.
+    fn enter(&self, records: &[Record], who: Who) -> Result<(MutexGuard<'_, Queue>, u64), (Error, Who)> {
+        let records = match records.iter().map(prepare).collect::<Result<Vec<_>>>() {
+            Ok(records) => records,
+            Err(error) => return Err((error, who)),
+        };
+        let bytes = records.iter().map(|record| record.json.len() + FRAME_OVERHEAD).sum();
+        if bytes > BATCH_BYTES_MAX {
+            return Err((Error::TooLarge { got: bytes, most: BATCH_BYTES_MAX }, who));
+        }
+        let mut queue = self.queue();
+        if let Some(why) = &queue.poisoned {
+            return Err((self.poisoned(why), who));
+        }
+        queue.last_ticket += 1;
+        let ticket = queue.last_ticket;
+        queue.waiting.push(Waiting { ticket, bytes, records, who });
+        Ok((queue, ticket))
+    }
+
+    /// Has somebody lead, if there is anything to lead: one that waits, or the writer.
+    fn see_to_leader<'a>(self: &'a Arc<Self>, mut queue: MutexGuard<'a, Queue>) {
+        if queue.has_leader || queue.waiting.is_empty() || queue.writer == Writer::Busy {
+            return;
+        }
+        let waits = |waiting: &Waiting| match &waiting.who {
+            Who::Waits(thread) => Some(thread.clone()),
+            Who::Hears(_) => None,
+        };
+        if let Some(thread) = queue.waiting.iter().find_map(waits) {
+            // It finds the queue free.
+            drop(queue);
+            return thread.unpark();
+        }
+        let is_there = queue.writer == Writer::Idle;
+        queue.writer = Writer::Busy;
+        if is_there {
+            drop(queue);
+            return self.work.notify_one();
+        }
+        let writer = Arc::clone(self);
+        match thread::Builder::new().name("journal".to_owned()).spawn(move || writer.keep_writing()) {
+            Ok(thread) => queue.thread = Some(thread),
+            // The machine has none to give: it is done here.
+            Err(_) => {
+                queue.writer = Writer::None;
+                while !queue.waiting.is_empty() && !queue.has_leader {
+                    queue = self.lead(queue);
+                }
+            }
+        }
+    }
+
+    /// Leads as long as there is something to lead, and a moment longer.
+    fn keep_writing(&self) {
+        let mut queue = self.queue();
+        loop {
+            if !queue.has_leader && !queue.waiting.is_empty() {
+                queue = self.lead(queue);
+                continue;
+            }
+            queue.writer = Writer::Idle;
+            let idle = |queue: &mut Queue| queue.writer == Writer::Idle && !queue.rests;
+            let waited = self.work.wait_timeout_while(queue, LINGER, idle).expect("no holder of this lock panics");
+            queue = waited.0;
+            if queue.writer == Writer::Idle {
+                queue.writer = Writer::None;
+                return;
+            }
+        }
+    }
+
+    /// Ends the writer, which holds on to the index, and returns once it is gone. Nobody appends any more.
+    pub(crate) fn rest(&self) {
+        let mut queue = self.queue();
+        queue.rests = true;
+        let thread = queue.thread.take();
+        drop(queue);
+        self.work.notify_one();
+        // A writer may be the last that knows of the store.
+        if let Some(thread) = thread.filter(|writer| writer.thread().id() != thread::current().id()) {
+            // One that panicked is gone, too.
+            let _ = thread.join();
+        }
+    }
+
+    /// Writes the first batches of the queue and tells those whose they are.
+    fn lead<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
             bytes += waiting.bytes;
             bytes <= GROUP_BYTES
         };
         let count = queue.waiting.iter().take_while(fits).count().max(1);
-        let group: Vec<Waiting> = queue.waiting.drain(..count).collect();
+        let mut group: Vec<Waiting> = queue.waiting.drain(..count).collect();
         queue.has_leader = true;
         drop(queue);
         // A bug in here must not leave the others waiting for ever.
@@ -115,22 +232,39 @@ impl Tenant {
         let written = written.unwrap_or_else(|_| Err("a bug: writing panicked".to_owned()));
         let mut queue = self.queue();
         queue.has_leader = false;
-        match written {
-            Ok(results) => queue.done.extend(group.iter().map(|waiting| waiting.ticket).zip(results)),
+        let results = match written {
+            Ok(results) => results,
             Err(why) => {
-                let poisoned = || Err(Error::Poisoned { path: folder.to_owned(), why: why.clone() });
-                queue.done.extend(group.iter().map(|waiting| (waiting.ticket, poisoned())));
+                // There is nothing left to lead: all are told.
+                group.append(&mut queue.waiting);
+                let results = group.iter().map(|_| Err(self.poisoned(&why))).collect();
                 queue.poisoned = Some(why);
+                results
+            }
+        };
+        self.tell(queue, group, results);
+        self.queue()
+    }
+
+    fn tell(&self, mut queue: MutexGuard<'_, Queue>, group: Vec<Waiting>, results: Vec<Result<()>>) {
+        let mut told = Vec::with_capacity(group.len());
+        for (Waiting { ticket, who, .. }, result) in group.into_iter().zip(results) {
+            match who {
+                Who::Waits(thread) if thread.id() == thread::current().id() => drop(queue.done.insert(ticket, result)),
+                Who::Waits(thread) => {
+                    queue.done.insert(ticket, result);
+                    told.push((Who::Waits(thread), Ok(())));
+                }
+                who => told.push((who, result)),
             }
         }
-        // One of the others leads next; if there is nothing left to lead, all of them are told.
-        let next = if queue.poisoned.is_some() { queue.waiting.len() } else { 1 };
-        let told = group.iter().chain(queue.waiting.iter().take(next)).map(|waiting| waiting.who.clone());
-        let told: Vec<Thread> = told.filter(|who| who.id() != thread::current().id()).collect();
         // They find the queue free.
         drop(queue);
-        told.iter().for_each(Thread::unpark);
-        self.queue()
+        told.into_iter().for_each(|(who, result)| who.tell(result));
+    }
+
+    fn poisoned(&self, why: &str) -> Error {
+        Error::Poisoned { path: self.folder.clone(), why: why.to_owned() }
     }
 
     /// Writes the batches that contradict nothing, as one; says for each what came of it. An error is for all of them.
@@ -173,7 +307,11 @@ impl Tenant {
         self.queue().poisoned = Some(why.to_owned());
         // A leader holds it while it writes.
         drop(self.log.lock());
-        self.queue().waiting.iter().for_each(|waiting| waiting.who.unpark());
+        let mut queue = self.queue();
+        let waiting = std::mem::take(&mut queue.waiting);
+        let results = waiting.iter().map(|_| Err(self.poisoned(why))).collect();
+        self.tell(queue, waiting, results);
+        self.rest();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -184,6 +322,18 @@ impl Tenant {
     /// Makes every later write fail, as a broken disk does.
     pub(crate) fn break_disk(&self) {
         self.log.lock().expect("not poisoned").break_file();
+    }
+}
+
+impl Who {
+    fn tell(self, result: Result<()>) {
+        match self {
+            Self::Waits(thread) => thread.unpark(),
+            Self::Hears(then) => {
+                // A bug of whoever hears it is none of the others' affair.
+                let _ = catch_unwind(AssertUnwindSafe(|| then(result.map_err(Fault::from))));
+            }
+        }
     }
 }
 
@@ -229,16 +379,33 @@ fn is_given(record: &Record) -> bool {
     matches!(record, Record::PageCommitted { .. } | Record::CheckpointSaved { .. })
 }
 
+impl Store {
+    /// The tenant whose records these will be, with what guests give counted.
+    fn made_room(&self, tenant: &TenantId, records: &[Record]) -> Result<Arc<Tenant>, Fault> {
+        let given: Vec<u64> = records.iter().filter(|record| is_given(record)).map(recorded_bytes).collect();
+        if !given.is_empty() {
+            self.take_space_of_records(tenant, given.iter().fold(0, |all, bytes| all.saturating_add(*bytes)))?;
+        }
+        Ok(self.tenant(tenant)?)
+    }
+}
+
 impl Journal for Store {
     fn append(&self, tenant: &TenantId, records: &[Record]) -> Result<(), Fault> {
         if records.is_empty() {
             return Ok(());
         }
-        let given: Vec<u64> = records.iter().filter(|record| is_given(record)).map(recorded_bytes).collect();
-        if !given.is_empty() {
-            self.take_space_of_records(tenant, given.iter().fold(0, |all, bytes| all.saturating_add(*bytes)))?;
+        Ok(self.made_room(tenant, records)?.append(records)?)
+    }
+
+    fn append_then(&self, tenant: &TenantId, records: &[Record], then: Then) {
+        if records.is_empty() {
+            return then(Ok(()));
         }
-        Ok(self.tenant(tenant)?.append(&journal_folder(&self.data, tenant), records)?)
+        match self.made_room(tenant, records) {
+            Ok(tenant) => tenant.append_then(records, then),
+            Err(fault) => then(Err(fault)),
+        }
     }
 
     fn record_bytes_max(&self) -> u64 {

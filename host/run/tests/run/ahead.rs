@@ -101,8 +101,8 @@ fn a_loop_that_panics_lets_its_threads_go() {
     for wanted in ["run_finished", "step_committed"] {
         let world = world(|_, _, _| None);
         let run = world.start(&closed(whole(0.8))).unwrap();
-        let says = |event: &RunEvent| assert!(serde_json::to_value(event).unwrap()["event"] != wanted);
-        let drive = || world.dispatcher.drive(&world.tenant, run, &says, world.cancel.clone(), None).map(drop);
+        let says = Arc::new(move |event: &RunEvent| assert!(serde_json::to_value(event).unwrap()["event"] != wanted));
+        let drive = || world.dispatcher.drive(&world.tenant, run, says, world.cancel.clone(), None);
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drive));
         assert!(ended.is_err() || ended.is_ok_and(|driven| driven.is_err()), "{wanted}");
     }
@@ -117,7 +117,7 @@ fn nobody_ends_a_run_between_its_record_and_its_loop() {
     let run = begun.run;
     let refused = world.dispatcher.cancel(&world.tenant, run, &|_| {}).unwrap_err();
     assert!(refused.message.contains("being driven"), "{refused}");
-    let driven = world.dispatcher.drive_begun(&world.tenant, begun, &|_| {}, world.cancel.clone(), None).unwrap();
-    assert_eq!(driven.state, RunState::Succeeded);
+    let state = world.dispatcher.drive_begun(&world.tenant, begun, Arc::new(|_: &RunEvent| {}), world.cancel.clone(), None).unwrap();
+    assert_eq!(state, RunState::Succeeded);
     assert_eq!(world.dispatcher.cancel(&world.tenant, run, &|_| {}), Ok(RunState::Succeeded), "it is free again");
 }

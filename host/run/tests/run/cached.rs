@@ -6,6 +6,7 @@ use crate::plans::{closed, name, output, plugin, step, whole};
 use plan::{Plan, Work};
 use ports::Blobs;
 use run::RunEvent;
+use std::sync::Arc;
 use types::{Artifact, Device, RunId, RunState, Taken};
 
 /// Steps of which nothing depends on the world.
@@ -152,13 +153,14 @@ fn a_miss_says_what_differs_from_the_run_before() {
     let plan = closed(whole(0.8));
     world.run(&plan);
     let run = world.start(&change(&plan, "scale", |step| parameter(step, 3))).unwrap();
-    let missed = std::sync::Mutex::new(Vec::new());
-    let observer = |event: &RunEvent| {
+    let missed = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let misses = Arc::clone(&missed);
+    let observer = move |event: &RunEvent| {
         if let RunEvent::CacheMissed { step, because } = event {
-            missed.lock().unwrap().push(format!("{step}: {because}"));
+            misses.lock().unwrap().push(format!("{step}: {because}"));
         }
     };
-    world.dispatcher.drive(&world.tenant, run, &observer, Default::default(), Some(RunId(1))).unwrap();
+    world.dispatcher.drive(&world.tenant, run, Arc::new(observer), Default::default(), Some(RunId(1))).unwrap();
     assert_eq!(*missed.lock().unwrap(), ["scale: other than in run 1: parameter `depth`"]);
 }
 

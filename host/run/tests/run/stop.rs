@@ -19,13 +19,14 @@ fn until_cancelled(watch: &dyn Watch) -> Fault {
 fn stopped(stop: fn(&CancelToken)) -> (World, RunState) {
     let world = world(|step, before, watch| (step == "train" && before == 0).then(|| Err(until_cancelled(watch))));
     let run = world.start(&whole(0.8)).unwrap();
-    let stop_at_training = |event: &RunEvent| {
-        world.hear(event);
+    let (hear, cancel) = (world.ear(), world.cancel.clone());
+    let stop_at_training = move |event: &RunEvent| {
+        hear(event);
         if matches!(event, RunEvent::StepStarted { step, .. } if *step == name("train")) {
-            stop(&world.cancel);
+            stop(&cancel);
         }
     };
-    let state = world.driven(run, &stop_at_training).unwrap();
+    let state = world.driven(run, Arc::new(stop_at_training)).unwrap();
     (world, state)
 }
 
@@ -76,8 +77,8 @@ fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));
     let state =
-        world.dispatcher.drive(&world.tenant, RunId(1), &|event| world.hear(event), CancelToken::default(), None);
-    assert_eq!(state.unwrap().state, RunState::Succeeded);
+        world.dispatcher.drive(&world.tenant, RunId(1), world.ear(), CancelToken::default(), None);
+    assert_eq!(state, Ok(RunState::Succeeded));
     assert_eq!((world.calls("scale"), world.calls("train")), (1, 2));
     assert!(world.events.lock().unwrap().iter().any(|event| matches!(event, RunEvent::RunResumed { .. })));
 }
@@ -97,25 +98,26 @@ fn a_run_that_waits_for_a_retry_hears_of_it() {
     let state = std::thread::scope(|scope| {
         let cancel = world.cancel.clone();
         scope.spawn(move || hears.recv().map(|()| cancel.cancel()));
-        let observer = |event: &RunEvent| {
+        let observer = move |event: &RunEvent| {
             if matches!(event, RunEvent::StepFailed { .. }) {
                 failed.send(()).unwrap();
             }
         };
-        world.driven(run, &observer)
+        world.driven(run, Arc::new(observer))
     });
     assert_eq!(state.unwrap(), RunState::Cancelled);
 }
 
 #[test]
 fn a_run_is_driven_once_at_a_time() {
-    let world = world(|_, _, _| None);
+    let world = Arc::new(world(|_, _, _| None));
     let run = world.start(&whole(0.8)).unwrap();
-    let second = std::sync::Mutex::new(None);
-    let observer = |_: &RunEvent| {
-        second.lock().unwrap().get_or_insert_with(|| world.drive(run));
+    let second = Arc::new(std::sync::Mutex::new(None));
+    let (theirs, again) = (Arc::clone(&world), Arc::clone(&second));
+    let observer = move |_: &RunEvent| {
+        again.lock().unwrap().get_or_insert_with(|| theirs.drive(run));
     };
-    world.dispatcher.drive(&world.tenant, run, &observer, CancelToken::default(), None).unwrap();
-    let refused = second.into_inner().unwrap().unwrap().unwrap_err();
+    world.dispatcher.drive(&world.tenant, run, Arc::new(observer), CancelToken::default(), None).unwrap();
+    let refused = second.lock().unwrap().take().unwrap().unwrap_err();
     assert_eq!(refused.message, "run 1 is being driven already");
 }

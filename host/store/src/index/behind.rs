@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// From the first change that waits to its being handed on.
-const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Whoever commits beyond hands on himself.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 

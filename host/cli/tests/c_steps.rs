@@ -76,6 +76,8 @@ fn a_new_plugin_in_c_of_every_role_builds_and_runs() {
     assert_eq!(project.rows(1, "least.table").len(), 6000);
     let predicted = project.rows(1, "predicted.table");
     assert!(predicted.iter().all(|row| row["prediction"] == 10.0));
+    project.edit(TRAIN, "label = \"value\"\n\n[steps.predicted]", "\n[steps.predicted]");
+    project.stepwell(&["check"]).expect("a learner that needs a label", 2, &["step `mean` lacks `label`"]);
 }
 
 #[test]

@@ -249,11 +249,36 @@ fn what_outgrows_its_type_in_training_is_told() {
     let pca = "[steps.parts]\nplugin = \"pca\"\nfit = \"rows.table\"\ninputs = { rows = \"rows.table\" }\n";
     fails(UNEVEN, pca, huge);
     let trees = "features = [\"x\"]\nlabel = \"huge\"\nparams = { trees = 3, min_child_samples = 1 }";
-    fails(UNEVEN, &learner("gbdt", trees), &["the loss of the label before the first tree", "standardize"]);
+    fails(UNEVEN, &learner("gbdt", trees), &["the loss of the label `huge` before the first tree", "standardize"]);
+    let large = String::from_utf8_lossy(UNEVEN).replace("e200", "e120");
+    fails(large.as_bytes(), &learner("gbdt", trees), &["huge", "within 1e100 of its predictions"]);
+    let steep =
+        "features = [\"x\", \"y\"]\nlabel = \"kind\"\nparams = { method = \"nesterov\", learning_rate = 1e300 }";
+    let kinds = b"x,y,kind\n1,5,a\n2,3,b\n3,8,a\n4,1,b\n";
+    fails(kinds, &learner("logistic", steep), &["learning_rate", "1e300", "lower it"]);
     // One step so long that no loss is looked at behind it.
     let network = "features = [\"x\", \"y\"]\nlabel = \"label\"\n\
                    params = { epochs = 1, optimiser = \"sgd\", learning_rate = 1e38, hidden = [4] }";
     fails(UNEVEN, &learner("mlp", network), &["model's `layer1", "standardize"]);
+}
+
+#[test]
+fn what_cannot_be_scaled_is_told_with_its_column() {
+    let scaled = |fit: &str| {
+        let sql = |name: &str, query: &str| {
+            format!(
+                "[steps.{name}]\nplugin = \"sql\"\ninputs = {{ t = \"rows.table\" }}\nparams = {{ query = \"{query}\" }}\n"
+            )
+        };
+        let narrow = sql("narrow", "select x * 1e-10 as size from t");
+        let none = sql("none", "select x * 1e-10 as size from t where x > 100");
+        let far = sql("far", "select case when x = 3 then 1e308 else x end as size from t");
+        format!(
+            "{narrow}{none}{far}[steps.scaled]\nplugin = \"standardize\"\nfit = \"{fit}.table\"\ninputs = {{ rows = \"far.table\" }}\n"
+        )
+    };
+    fails(UNEVEN, &scaled("narrow"), &["size", "got 1e308", "divide the column"]);
+    fails(UNEVEN, &scaled("none"), &["size", "expected rows to learn from, got none"]);
 }
 
 #[test]

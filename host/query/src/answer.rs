@@ -13,6 +13,7 @@
 //! | times, intervals, durations, other lists, structures, maps | refused |
 
 use crate::error::{ANOTHER_NAME, Error};
+use crate::literals::{Alike, Misfit};
 use crate::memory::Shares;
 use crate::place::Text;
 use crate::session::{self, BATCH_ROWS};
@@ -27,11 +28,12 @@ use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::sql::parser::Statement as Parsed;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinSet;
-use types::{DataType, Field, LimitKind, Schema};
+use types::{DataType, Field, LimitKind, Schema, Spot};
 
 /// Tables of one query.
 const TABLES_MAX: usize = 1000;
@@ -87,13 +89,26 @@ async fn plan(
     let state = session::open(bounds, shares, disk).map_err(|error| Error::Host(error.to_string()))?;
     register(&state, tables, bounds.cores)?;
     let unplanned = |error: DataFusionError| unplanned(text, tables, &error);
-    let logical = state.statement_to_plan(statement).await.map_err(unplanned)?;
+    let logical = state.statement_to_plan(statement.clone()).await.map_err(unplanned)?;
     session::refuse_all_but_reading(&logical).map_err(unplanned)?;
     let logical = analyzed(&state, logical).map_err(unplanned)?;
-    literals::misfit(text, &logical).map_or(Ok(()), Err)?;
+    if let Some(misfit) = literals::misfits(&logical).first() {
+        let spot = place_of(misfit, &state, statement).await;
+        return Err(misfit.error(text, spot));
+    }
     let schema = schema_of(text, &logical)?;
     let physical = state.create_physical_plan(&logical).await.map_err(unplanned)?;
     Ok(Planned { state, schema, physical })
+}
+
+/// Where a literal stands that is none of its type, of all those that are written like it.
+async fn place_of(misfit: &Misfit, state: &SessionState, mut statement: Parsed) -> Option<Spot> {
+    let alike = Alike::told_apart(misfit, &mut statement);
+    if !alike.are_several() {
+        return alike.spot(misfit, None);
+    }
+    let plan = state.statement_to_plan(statement).await.and_then(|plan| analyzed(state, plan));
+    alike.spot(misfit, plan.ok().as_ref())
 }
 
 /// With the types that its expressions really have.

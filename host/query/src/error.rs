@@ -65,7 +65,10 @@ impl Error {
     pub(crate) fn of_engine(text: &Text<'_>, error: &DataFusionError) -> Self {
         let root = error.find_root();
         let said = root.to_string();
-        if let Some(error) = literals::pattern(text, &said).or_else(|| literals::interval(text, &said)) {
+        let of_literal = [literals::pattern, literals::interval, literals::interval_of_rows, literals::unit]
+            .iter()
+            .find_map(|told| told(text, &said));
+        if let Some(error) = of_literal {
             return error;
         }
         let mut hint = None;
@@ -75,7 +78,9 @@ impl Error {
                 return inner.downcast_ref::<Self>().map_or_else(|| Self::Host(inner.to_string()), Self::again);
             }
             DataFusionError::ArrowError(error, _) => return Self::Value(value(error)),
-            DataFusionError::Execution(message) => return Self::Value(place::lowered(message)),
+            DataFusionError::Execution(message) => {
+                return Self::Value(overflown(message).unwrap_or_else(|| place::lowered(message)));
+            }
             DataFusionError::ExecutionJoin(error) => return Self::Engine(one_line(&error.to_string())),
             DataFusionError::Internal(message) => return Self::Engine(one_line(first_part(message))),
             DataFusionError::IoError(error) => return Self::Host(error.to_string()),
@@ -197,6 +202,21 @@ fn ungrouped(message: &str) -> Option<String> {
     ))
 }
 
+/// What the engine's arithmetic has no room for, in a sentence of ours.
+fn overflown(message: &str) -> Option<String> {
+    if let Some((_, value)) = message.split_once("Array overflow on abs(") {
+        return Some(format!("`abs` of {} is more than a whole number holds", value.trim_end_matches(')')));
+    }
+    if message.contains("annot cast to Interval(MonthDayNano). Overflowing on") {
+        return Some("two instants lie more than 292 years apart, which no interval holds; compare their `extract(epoch from ..)`".to_owned());
+    }
+    message.contains("represented as nanoseconds").then(|| {
+        "an instant lies before 1678 or after 2261, where a series and a format of `to_timestamp` have none; `cast(.. as timestamp)` takes \
+         any year"
+            .to_owned()
+    })
+}
+
 /// A value of the tables that is none of the type that a query makes of it, in a sentence of ours.
 fn unconverted(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("Cannot cast string '")?;
@@ -215,5 +235,5 @@ fn value(error: &ArrowError) -> String {
         | ArrowError::ArithmeticOverflow(message) => message.clone(),
         other => other.to_string(),
     };
-    one_line(&unconverted(&said).unwrap_or_else(|| place::lowered(first_part(&said))))
+    one_line(&unconverted(&said).or_else(|| overflown(&said)).unwrap_or_else(|| place::lowered(first_part(&said))))
 }

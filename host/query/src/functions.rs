@@ -1,18 +1,37 @@
 //! The functions that a query may call: those of the engine whose answer depends on their arguments alone. `now()` and the
 //! like stay, because the session has them give the run's logical time.
 
-use crate::rounding;
-use datafusion::functions::all_default_functions;
+use crate::mended::mended;
+use datafusion::common::Result;
+use datafusion::execution::SessionStateDefaults;
+use datafusion::functions::{all_default_functions, datetime};
 use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::functions_window::all_default_window_functions;
-use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, TypeSignature, Volatility, WindowUDF};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
+use datafusion::logical_expr::{AggregateUDF, Documentation, Expr, ScalarUDF, TypeSignature, Volatility, WindowUDF};
 use std::sync::Arc;
 
 /// What says something of the host, or does nothing but show the engine's own insides.
 const REFUSED: [&str; 3] = ["version", "arrow_metadata", "with_metadata"];
 
 pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
-    all_default_functions().into_iter().filter(|found| allowed(found)).map(rounding::mended).collect()
+    all_default_functions().into_iter().filter(|found| allowed(found)).map(mended).collect()
+}
+
+/// How a text becomes calls, ours first.
+pub(crate) fn planners() -> Vec<Arc<dyn ExprPlanner>> {
+    let ours: Arc<dyn ExprPlanner> = Arc::new(Extract);
+    std::iter::once(ours).chain(SessionStateDefaults::default_expr_planners()).collect()
+}
+
+/// `extract(.. from ..)` as the `date_part` that a query has; the engine's planner takes the engine's.
+#[derive(Debug)]
+struct Extract;
+
+impl ExprPlanner for Extract {
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(mended(datetime::date_part()).call(args)))
+    }
 }
 
 pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {

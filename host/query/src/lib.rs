@@ -9,16 +9,21 @@
 //! and beyond that its rows lie in the worker's scratch folder ([`memory`], [`spill`]). It has no deadline of its own: whoever
 //! runs the worker kills it.
 //!
+//! Instants count microseconds throughout, as columns do ([`instants`]), and some functions are ours ([`mended`]).
+//!
 //! The same text, tables and cores give the same bytes, also where the text asks for no order: [`steady`] says how.
 
 mod answer;
+mod calendar;
 mod calls;
 mod error;
 mod exchange;
 mod functions;
+mod instants;
 mod lanes;
 mod literals;
 mod memory;
+mod mended;
 mod missing;
 mod moving;
 mod nesting;

@@ -37,6 +37,10 @@ pub(crate) fn function(text: &Text<'_>, error: &DataFusionError) -> Option<Error
         let message = format!("`{name}` needs `over (..)`: it looks at the rows around each row");
         return Some(Error::text(text, spot, message).hinted(format!("write `{name}(..) over (order by ..)`")));
     }
+    if ["rollup", "cube"].contains(&name) {
+        let hint = "write its sets out: `rollup (a, b)` is `(a, b), (a), ()`, and `cube (a, b)` has `(b)` besides";
+        return Some(Error::text(text, spot, format!("not supported: `{name}` within `grouping sets`")).hinted(hint));
+    }
     let error = Error::text(text, spot, format!("there is no function `{name}`"));
     let hint = functions::why_not(name)
         .map(str::to_owned)

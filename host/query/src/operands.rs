@@ -34,7 +34,7 @@ const NUMBERS: &str = "two numbers, or a date or timestamp and an interval";
 const ALIKE: &str = "two values of one kind";
 
 /// Its sentences of a word of the text: the word, what begins it, what the word takes. The types are all that follows that is one.
-const OF_A_WORD: [(&str, &str, &str); 12] = [
+const OF_A_WORD: [(&str, &str, &str); 13] = [
     ("LIKE", "There isn't a common type to coerce ", "two texts"),
     ("between", "Failed to coerce types ", "three values of one kind"),
     ("in", "Can not find compatible types to compare ", "values of one kind"),
@@ -47,13 +47,15 @@ const OF_A_WORD: [(&str, &str, &str); 12] = [
     ("limit", "Expected LIMIT to be an integer", "a whole number"),
     ("offset", "Expected OFFSET to be an integer", "a whole number"),
     ("union", "Incompatible inputs for Union: ", "columns of one kind at each place"),
+    ("values", "Inconsistent data type across values list", "rows with values of one kind at each place"),
 ];
 
 /// Of an error of types that is no call's.
 pub(crate) fn unfit(text: &Text<'_>, tables: &[(&str, &Table)], error: &DataFusionError) -> Option<Error> {
     let said = error.find_root().strip_backtrace();
-    if let Some(error) = negated(text, error, &said).or_else(|| unlike(text, &said)) {
-        return Some(error);
+    let otherwise = negated(text, error, &said).or_else(|| unlike(text, &said)).or_else(|| uneven(text, &said));
+    if otherwise.is_some() {
+        return otherwise;
     }
     let Unfit { operator, takes, got } = of_two(&said).or_else(|| of_a_word(&said))?;
     let named = |operator: &str| (operator.to_owned(), text.operations(operator));
@@ -194,6 +196,17 @@ fn unlike(text: &Text<'_>, said: &str) -> Option<Error> {
     let spot = ["cast", "try_cast"].iter().find_map(|name| text.calls(&[name]).first().map(|call| call.spot));
     let message = format!("no conversion makes ({}) of ({})", word(to), word(from));
     Some(Error::text(text, spot.unwrap_or_else(|| text.first()), message))
+}
+
+/// Rows of `values` that are not of one length.
+fn uneven(text: &Text<'_>, said: &str) -> Option<Error> {
+    let (_, rest) = said.split_once("Inconsistent data length across values list: got ")?;
+    let numbers: Vec<usize> = rest.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [got, row, expected] = numbers[..] else { return None };
+    let spot = text.find(["values"]).unwrap_or_else(|| text.first());
+    let message =
+        format!("`values` takes rows of one length, got {expected} in the first and {got} in row {}", row + 1);
+    Some(Error::text(text, spot, message))
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ pub(crate) fn begins(found: &TokenWithSpan) -> Spot {
     spot(found.span.start.line, found.span.start.column)
 }
 
-fn spot(line: u64, column: u64) -> Spot {
+pub(crate) fn spot(line: u64, column: u64) -> Spot {
     Spot { line: (line as usize).max(1), column: (column as usize).max(1) }
 }
 

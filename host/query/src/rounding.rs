@@ -4,80 +4,76 @@
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type, Int64Type};
+use datafusion::common::types::{NativeType, logical_int64};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Coercion, ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, Signature, TypeSignature,
+    TypeSignatureClass,
 };
 use std::sync::Arc;
 
 /// More digits than any number has, on either side of its point.
 const DIGITS_MAX: i64 = 400;
 
-/// The engine's function of this name, mended; any other as it is.
-pub(crate) fn mended(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
-    match function.name() {
-        "round" | "trunc" => Arc::new(ScalarUDF::new_from_impl(Rounding(function))),
-        _ => function,
+/// What the engine's takes, with as many digits as a whole number counts: its `round` takes 32 bits of them.
+pub(crate) fn signature(engines: &Signature) -> Signature {
+    let digits = Coercion::new_implicit(
+        TypeSignatureClass::Native(logical_int64()),
+        vec![TypeSignatureClass::Integer],
+        NativeType::Int64,
+    );
+    let wide = |form: &TypeSignature| match form {
+        TypeSignature::Coercible(taken) if taken.len() == 2 => {
+            TypeSignature::Coercible(vec![taken[0].clone(), digits.clone()])
+        }
+        other => other.clone(),
+    };
+    match &engines.type_signature {
+        TypeSignature::OneOf(forms) => Signature::one_of(forms.iter().map(wide).collect(), engines.volatility),
+        _ => engines.clone(),
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Rounding(Arc<ScalarUDF>);
+/// What the engine's gives; digits that the text has are those that it computes with.
+pub(crate) fn field(engine: &ScalarUDF, args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
+    let digits = match args.scalar_arguments.get(1) {
+        Some(Some(ScalarValue::Int64(Some(count)))) => Some(ScalarValue::Int64(Some(clamped(*count)))),
+        _ => None,
+    };
+    let written: Vec<Option<&ScalarValue>> = match &digits {
+        Some(digits) => vec![args.scalar_arguments[0], Some(digits)],
+        None => args.scalar_arguments.to_vec(),
+    };
+    engine.inner().return_field_from_args(ReturnFieldArgs { arg_fields: args.arg_fields, scalar_arguments: &written })
+}
 
-impl ScalarUDFImpl for Rounding {
-    fn name(&self) -> &str {
-        self.0.name()
+pub(crate) fn rounded(engine: &ScalarUDF, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    if args.args.iter().any(|given| given.data_type() == DataType::Null) {
+        return ColumnarValue::Scalar(ScalarValue::Null).cast_to(args.return_type(), None);
     }
-
-    fn aliases(&self) -> &[String] {
-        self.0.aliases()
+    let rows = args.number_rows.max(1);
+    let [value, digits] = &mut args.args[..] else { return engine.invoke_with_args(args) };
+    let value = value.clone();
+    *digits = within(digits, rows)?;
+    let counted = digits.clone();
+    if engine.name() == "round" {
+        *digits = digits.cast_to(&DataType::Int32, None)?;
     }
-
-    fn signature(&self) -> &Signature {
-        self.0.signature()
-    }
-
-    fn is_strict(&self) -> bool {
-        self.0.is_strict()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.0.return_type(types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.0.inner().return_field_from_args(args)
-    }
-
-    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
-        self.0.inner().output_ordering(inputs)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.0.documentation()
-    }
-
-    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = args.number_rows.max(1);
-        let [value, digits] = &mut args.args[..] else { return self.0.invoke_with_args(args) };
-        let value = value.clone();
-        if digits.data_type() == DataType::Int64 {
-            *digits = within(digits, rows)?;
-        }
-        let digits = digits.clone();
-        let made = self.0.invoke_with_args(args)?;
-        match made.data_type() {
-            DataType::Float32 => whole::<Float32Type>(made, &value, &digits, rows),
-            DataType::Float64 => whole::<Float64Type>(made, &value, &digits, rows),
-            _ => Ok(made),
-        }
+    let made = engine.invoke_with_args(args)?;
+    match made.data_type() {
+        DataType::Float32 => whole::<Float32Type>(made, &value, &counted, rows),
+        DataType::Float64 => whole::<Float64Type>(made, &value, &counted, rows),
+        _ => Ok(made),
     }
 }
 
-/// As many digits as numbers have at most: the engine counts them in 32 bits.
+fn clamped(count: i64) -> i64 {
+    count.clamp(-DIGITS_MAX, DIGITS_MAX)
+}
+
+/// As many digits as numbers have at most.
 fn within(digits: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
-    let within = whole_numbers(digits, rows)?.unary::<_, Int64Type>(|count| count.clamp(-DIGITS_MAX, DIGITS_MAX));
+    let within = whole_numbers(digits, rows)?.unary::<_, Int64Type>(clamped);
     as_given(digits, Arc::new(within))
 }
 
@@ -115,7 +111,7 @@ where
 }
 
 /// One value, if it was one.
-fn as_given(given: &ColumnarValue, array: ArrayRef) -> Result<ColumnarValue> {
+pub(crate) fn as_given(given: &ColumnarValue, array: ArrayRef) -> Result<ColumnarValue> {
     match given {
         ColumnarValue::Scalar(_) => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)),
         ColumnarValue::Array(_) => Ok(ColumnarValue::Array(array)),

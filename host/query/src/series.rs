@@ -27,12 +27,21 @@ struct Bounded {
 
 impl TableFunctionImpl for Bounded {
     fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        if args.exprs().iter().any(is_beyond) {
+            return plan_err!("`{}` takes dates from 1678 to 2261, got one beyond them", self.name);
+        }
         let rows = rows(args.exprs());
         if rows > ROWS_MAX {
             return plan_err!("`{}` would make {rows} rows, at most {ROWS_MAX} are made", self.name);
         }
         self.inner.call_with_args(args)
     }
+}
+
+/// Whether it is a day whose nanoseconds the engine does not count.
+fn is_beyond(argument: &Expr) -> bool {
+    matches!(argument, Expr::Literal(ScalarValue::Date32(Some(_)), _))
+        && value(argument).is_none_or(|ns| i64::try_from(ns).is_err())
 }
 
 /// How many rows arguments ask for, or more. What is no series is the engine's to refuse, and counts for none.

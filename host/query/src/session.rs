@@ -13,7 +13,7 @@
 use crate::memory::Shares;
 use crate::spill::{Disk, Spills};
 use crate::steady;
-use crate::{Bounds, functions, series};
+use crate::{Bounds, functions, instants, series};
 use datafusion::catalog::MemTable;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, TableReference, not_impl_err};
@@ -21,7 +21,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::object_store::ObjectStore;
@@ -49,11 +49,12 @@ pub(crate) fn open(bounds: &Bounds, shares: Arc<Shares>, disk: Arc<Disk>) -> Res
         .with_config(config)
         .with_runtime_env(runtime)
         .with_execution_props(props)
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(functions::planners())
         .with_scalar_functions(functions::scalar())
         .with_aggregate_functions(functions::aggregate())
         .with_window_functions(functions::window())
         .with_table_function_list(series::functions())
+        .with_analyzer_rule(Arc::new(instants::Microseconds))
         .with_physical_optimizer_rules(steady::rules());
     Ok(state.build())
 }

@@ -85,7 +85,7 @@ impl Boosting<'_> {
     pub(crate) fn run(mut self) -> Result<Boosted> {
         let outputs = self.header.objective.outputs();
         let begun = self.header.objective.loss(&self.learning.scores, &self.learning.targets)?;
-        finite::check("the loss of the label before the first tree", begun)?;
+        finite::check(&format!("the loss of the label `{}` before the first tree", self.header.label), begun)?;
         let known = self.saved()?;
         let (mut trees, mut best): (Vec<Tree>, Option<Best>) = (Vec::new(), None);
         let mut rounds = 0;
@@ -155,7 +155,8 @@ impl Boosting<'_> {
         let taken = self.taken(round)?;
         let mut trees = Vec::new();
         for (output, Slopes { gradients, hessians }) in slopes.iter().enumerate() {
-            let growth = Growth::learn(&self.learning.binned, gradients, hessians, taken.as_ref())?;
+            let growth = Growth::learn(&self.learning.binned, gradients, hessians, taken.as_ref())
+                .map_err(|error| of_label(error, &self.header.label))?;
             let mut tree = grow(&self.plan, &growth, &self.features(round, output))?;
             if let Some(quantile) = self.header.objective.renewed() {
                 self.renew(&mut tree, &growth, quantile, taken.as_ref())?;
@@ -234,6 +235,17 @@ impl Boosting<'_> {
     }
 }
 
+/// Gradients say how far the label is from what is predicted so far: too large ones are the label's.
+fn of_label(error: Error, label: &str) -> Error {
+    match error {
+        Error::InvalidInput(wrong) if wrong.name == "gradients" => Error::invalid(
+            label,
+            "expected a label within 1e100 of its predictions, times the row's weight, got one beyond it; scale the label first",
+        ),
+        other => other,
+    }
+}
+
 /// Leaves the trees for the next attempt, should this one be interrupted. More than fits is not worth failing for.
 fn save(trees: &[Tree]) -> Result<()> {
     let state = serde_json::to_vec(trees).map_err(|error| Error::permanent(error.to_string()))?;
@@ -243,5 +255,18 @@ fn save(trees: &[Tree]) -> Result<()> {
             Ok(())
         }
         saved => saved,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_that_are_too_large_are_told_of_the_label() {
+        let told = of_label(Error::invalid("gradients", "hold a number beyond 1e100"), "price");
+        assert!(matches!(&told, Error::InvalidInput(wrong) if wrong.name == "price"), "{told:?}");
+        let other = Error::invalid("hessians", "hold a number below zero");
+        assert_eq!(of_label(other.clone(), "price"), other);
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn solve(rows: &Rows, start: &[Score], params: &Params) -> Result<Sol
         }
         Method::Nesterov => nesterov(rows, &variable, start, params)?,
     };
+    check(end.value, iterations, params)?;
     let gradient_norm = end.gradient_norm();
     if gradient_norm.is_nan() || gradient_norm > params.tolerance {
         let tolerance = params.tolerance;
@@ -37,8 +38,22 @@ pub(crate) fn solve(rows: &Rows, start: &[Score], params: &Params) -> Result<Sol
         ));
     }
     let scores = rows.unscale(&end.at);
-    finite::check(&format!("the loss after iteration {iterations}"), end.value)?;
     Ok(Solution { scores, iterations, loss: end.value, gradient_norm })
+}
+
+/// That the loss is a number: steps of a length that was asked for may have led away from every minimum.
+fn check(loss: f64, iterations: u64, params: &Params) -> Result<()> {
+    let what = format!("the loss after iteration {iterations}");
+    match params.learning_rate {
+        Some(rate) if !loss.is_finite() => {
+            let hint = "lower it, or leave it out for one that always descends";
+            Err(Error::invalid(
+                "learning_rate",
+                format!("expected {what} to be finite, got {loss} with {rate:e}; {hint}"),
+            ))
+        }
+        _ => finite::check(&what, loss),
+    }
 }
 
 fn lbfgs(rows: &Rows, variable: &Variable, start: Vec<f64>, params: &Params) -> Result<State> {
@@ -72,7 +87,8 @@ fn nesterov(rows: &Rows, variable: &Variable, start: Vec<f64>, params: &Params) 
     loop {
         let point = rows.point(variable, rolling.at.clone())?;
         watch(rolling.iteration, begun, &point, params, &rolling)?;
-        if rolling.iteration >= params.max_iterations || point.gradient_norm() <= params.tolerance {
+        let ends = point.gradient_norm() <= params.tolerance || !point.value.is_finite();
+        if rolling.iteration >= params.max_iterations || ends {
             return Ok((rolling.iteration, point));
         }
         for ((at, velocity), slope) in rolling.at.iter_mut().zip(&mut rolling.velocity).zip(point.slopes()) {
@@ -107,5 +123,25 @@ fn saved<T: for<'a> Deserialize<'a>>(expected: usize, length: impl Fn(&T) -> usi
             Ok(Some(state))
         }
         got => Err(wrong(got.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_none_is_told_of_the_learning_rate_that_was_asked_for() {
+        let check = |loss, learning_rate| {
+            let mut params = Params::default();
+            params.learning_rate = learning_rate;
+            check(loss, 7, &params)
+        };
+        assert_eq!(check(0.5, Some(1e300)), Ok(()));
+        for loss in [f64::INFINITY, f64::NAN] {
+            let error = format!("{:?}", check(loss, Some(1e300)).unwrap_err());
+            assert!(error.contains("\"learning_rate\"") && error.contains("iteration 7"), "{error}");
+            assert_eq!(check(loss, None), finite::check("the loss after iteration 7", loss));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! out of fitting and stay null. An int64 column must be named to be scaled, and becomes float64; float32 stays float32.
 
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use stepwell::{DataType, Descriptor, Error, Field, Inputs, Plugin, Result, RowWise, Table, field, report};
 
 const PARAMETERS: &str = r#"{
@@ -74,7 +75,22 @@ impl Scale {
         (value - self.mean) / self.scale
     }
 
+    /// Whether a number is one no longer once it is scaled: a column's type holds numbers up to `largest`.
+    fn outgrows(&self, value: f64, largest: f64) -> bool {
+        value.is_finite() && self.apply(value).abs() > largest
+    }
+
+    fn outgrown(&self, value: f64) -> Error {
+        let Self { column, mean, scale } = self;
+        let reason =
+            format!("expected numbers that are finite once {mean:e} is taken off and they are divided by {scale:e}");
+        Error::invalid(column, format!("{reason}, got {value:e}; leave it out, or divide the column before fitting"))
+    }
+
     fn learn(rows: &Table, column: &str) -> Result<Self> {
+        if rows.rows() == 0 {
+            return Err(Error::invalid(column, "expected rows to learn from, got none"));
+        }
         let (count, sum) = rows.fold_f64(column, (0_u64, 0.0), |(count, sum), value| (count + 1, sum + value))?;
         if count == 0 {
             report::warn(format!("column `{column}` has no value to learn a scale from: it stays as it is"));
@@ -118,9 +134,40 @@ impl RowWise for Standardize {
     }
 
     fn apply(&self, rows: &Table) -> Result<Table> {
-        let columns: Vec<_> =
-            self.scales.iter().map(|scale| (&scale.column, |value: f64| scale.apply(value))).collect();
-        rows.map_f64(&columns)
+        let (fields, outgrown) = (rows.schema(), Cell::new(false));
+        let scaling = self.scales.iter().map(|scale| {
+            let (largest, outgrown) = (largest(&fields, &scale.column), &outgrown);
+            (&scale.column, move |value: f64| {
+                outgrown.set(outgrown.get() || scale.outgrows(value, largest));
+                scale.apply(value)
+            })
+        });
+        let scaled = rows.map_f64(&scaling.collect::<Vec<_>>())?;
+        // Beneath a null lies anything: only a second look tells whether it was a value.
+        match outgrown.get() {
+            true => self.check(rows, &fields).map(|()| scaled),
+            false => Ok(scaled),
+        }
+    }
+}
+
+impl Standardize {
+    /// That every value is one that can be scaled.
+    fn check(&self, rows: &Table, fields: &[Field]) -> Result<()> {
+        self.scales.iter().try_for_each(|scale| {
+            let largest = largest(fields, &scale.column);
+            let outgrows = |value: &f64| scale.outgrows(*value, largest);
+            let found = rows.fold_f64(&scale.column, None, |found, value| found.or(Some(value).filter(outgrows)))?;
+            found.map_or(Ok(()), |value| Err(scale.outgrown(value)))
+        })
+    }
+}
+
+/// The largest number of a column's type.
+fn largest(fields: &[Field], column: &str) -> f64 {
+    match field::find(fields, column).map(|field| field.data_type) {
+        Some(DataType::Float32) => f64::from(f32::MAX),
+        _ => f64::MAX,
     }
 }
 
@@ -174,6 +221,26 @@ mod tests {
             let squares = values.iter().map(|value| (value - mean).powi(2)).sum();
             assert!(Scale::of("a", 2.0, mean, squares).is_err(), "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_number_that_scaling_makes_infinite_is_refused() {
+        let scale = |scale| Scale { column: "a".into(), mean: -1e300, scale };
+        for (value, divisor, largest, outgrows) in [
+            (1e308, 1e-10, f64::MAX, true),
+            (-1e308, 1e-10, f64::MAX, true),
+            (1e308, 1.0, f64::MAX, false),
+            (1e308, 1e300, f64::MAX, false),
+            (1.0, 1e250, f64::from(f32::MAX), true),
+            (1.0, 1e270, f64::from(f32::MAX), false),
+            // What was none before is passed on.
+            (f64::INFINITY, 1.0, f64::MAX, false),
+            (f64::NAN, 1.0, f64::MAX, false),
+        ] {
+            assert_eq!(scale(divisor).outgrows(value, largest), outgrows, "{value} / {divisor}");
+        }
+        let error = format!("{:?}", scale(1e-10).outgrown(1e308));
+        assert!(error.contains("\"a\"") && error.contains("1e-10") && error.contains("got 1e308"), "{error}");
     }
 
     #[test]

@@ -177,7 +177,9 @@ sw_fields *sw_output_same(sw_description *about, const char *port, const char *i
 sw_fields *sw_output_subset(sw_description *about, const char *port, const char *input); /* some rows, with its columns */
 sw_fields *sw_output(sw_description *about, const char *port);                           /* anything else */
 
-sw_fields *sw_predicts(sw_description *about); /* a learner: it reads features and label, and gives what is put here */
+/* A learner: it reads features and label, and gives what is put here. With `sw_input(about, "label")` it needs a label, and with
+ * `sw_input(about, "initial")` it goes on from a model. */
+sw_fields *sw_predicts(sw_description *about);
 
 #define SW_MARK(name) __attribute__((used)) static const char sw_is_##name[] = "stepwell-role:" #name
 #define SW_DESCRIBE(describe)  \
@@ -251,7 +253,7 @@ typedef struct {
     sw_table *train, *validation; /* validation may be NULL */
     const char *const *features;
     size_t feature_count;
-    const char *label, *weight; /* may be NULL */
+    const char *label, *weight; /* may be NULL; a label that `describe` needs is not */
     const sw_files *initial;    /* may be NULL */
 } sw_training;
 typedef struct {

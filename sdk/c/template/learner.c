@@ -3,14 +3,11 @@
 
 static void describe(sw_description *about) {
     sw_about(about, "my-plugin", "0.1.0", "Predicts the mean of the training labels.");
+    sw_input(about, "label"); /* it learns a column: `check` refuses a step without `label` */
     sw_field(sw_predicts(about), "prediction", SW_FLOAT64, false);
 }
 
 static void train(const sw_training *training, sw_trained *trained) {
-    if (!training->label) {
-        sw_invalid("label", "expected a column of numbers, got none");
-        return;
-    }
     sw_column y = sw_read(training->train, training->label, SW_FLOAT64);
     double count = 0, sum = 0;
     for (size_t row = 0; row < y.length; row++)

@@ -115,10 +115,53 @@ fn a_value_that_is_none_of_its_type() {
     let long = "is too long for this type of whole number";
     check("select cast('99999999999' as int) as x", 1, 13, &format!("`'99999999999'` {long}"), None);
     check("select cast('9.999' as decimal(3, 2)) as x", 1, 13, "`'9.999'` is too long for this type of number", None);
-    check("select timestamp '2500-01-01' as t", 1, 18, "`'2500-01-01'` is no timestamp", Some("timestamp(6)"));
+    check("select to_date('nope') as d", 1, 16, "`'nope'` is no date", Some("2026-03-01"));
+    check("select to_timestamp('nope') as t", 1, 21, "`'nope'` is no timestamp", Some("T12:30:00"));
+    check("select coalesce(a, cast('' as int)) as x from t", 1, 25, "`''` is no whole number", None);
     check("select interval 'x' as d", 1, 17, "`'x'` is no interval", Some("'2 days'"));
     // Nothing is wrong with a column of texts, or with `try_cast`.
     assert!(ask("select a from t where try_cast('x' as bigint) is null and c = 'x'").is_ok());
+}
+
+#[test]
+fn a_value_stands_where_it_is_none_of_its_type() {
+    for (sql, column) in [
+        ("select a from t where c = '' and a < cast('' as bigint)", 43),
+        ("select '12' as x, cast('12' as int) as y, cast('12' as date) as z", 48),
+        ("select 300 as x, cast(300 as bigint) as y, cast(300 as tinyint) as z", 49),
+        ("select 300 as x, cast(-300 as tinyint) as y", 24),
+        ("select cast(-300 as tinyint) as y", 14),
+        ("select -1e30 as x, cast(1e30 as double) as y, cast(-1e30 as bigint) as z", 53),
+        ("select cast(300 as smallint) as x, cast(-300 as smallint) as y, cast(-300 as tinyint) as z", 71),
+    ] {
+        check(sql, 1, column, "is no", None);
+    }
+}
+
+#[test]
+fn a_unit_of_time_that_there_is_not() {
+    let all = Some("`quarter`, `month`");
+    check("select date_trunc('fortnight', now()) as x", 1, 19, "`date_trunc` knows no unit `fortnight`", all);
+    check("select extract(fortnight from now()) as x", 1, 16, "`extract` knows no unit `fortnight`", all);
+    check("select date_part('fortnight', now()) as x", 1, 18, "`date_part` knows no unit `fortnight`", all);
+    check("select date_trunc(c, now()) as x from t", 1, 8, "`date_trunc` takes a unit that is written", all);
+    check("select date_part(c, now()) as x from t", 1, 8, "`date_part` takes a unit that is written", all);
+    let cast = Some("cast(n || ' days' as interval)");
+    check("select interval '1 day' as x, interval a day as y from t", 1, 31, "`interval` takes a value that is", cast);
+}
+
+#[test]
+fn rows_of_values_that_differ() {
+    check("values (1), (true)", 1, 1, "of one kind at each place, got (whole number, boolean)", None);
+    check("select * from (values (1, 2), (3)) v", 1, 16, "of one length, got 2 in the first and 1 in row 2", None);
+}
+
+#[test]
+fn groupings_within_grouping_sets() {
+    for name in ["rollup", "cube"] {
+        let sql = format!("select a, count(*) as n from t group by grouping sets ({name} (a, b))");
+        check(&sql, 1, 56, &format!("not supported: `{name}` within `grouping sets`"), Some("`(a, b), (a), ()`"));
+    }
 }
 
 #[test]
@@ -200,6 +243,8 @@ fn what_cannot_be_computed_has_no_place() {
         ("select a / 0 as x from t", "divided by zero"),
         ("select cast(c as bigint) as x from t", "x"),
         ("select (select a from t) as x", "more than one row"),
+        ("select abs(-9223372036854775807 - a) as x from t", "`abs` of -9223372036854775808 is more"),
+        ("select to_date(c) as x from t", "a text of the rows, 'x', is no date"),
         ("select cast(18446744073709551615 as bigint unsigned) as x from t", "column `x`"),
     ] {
         match ask(sql) {

@@ -1,7 +1,9 @@
 //! The run's logical time is the only time.
 
-use crate::made::{ask, bounds, small};
+use crate::made::{self, ask, bounds, small};
+use data::Table;
 use query::Bounds;
+use types::DataType;
 
 #[test]
 fn now_is_the_logical_time() {
@@ -28,4 +30,141 @@ fn another_run_has_another_time() {
     // One that no calendar has is the first.
     let bounds = Bounds { logical_time_us: i64::MAX, ..bounds() };
     assert!(query::run("select now() as n", &[("t", &small)], &bounds).is_ok());
+}
+
+/// The column `ts` holds 1500-06-15T10:20:30.000001Z, 2026-03-01T12:30:00Z and 9999-12-31T23:59:59.999999Z, `d` their days.
+fn far() -> Table {
+    let instants = [-14_817_476_369_999_999_i64, 1_772_368_200_000_000, 253_402_300_799_999_999];
+    let days = instants.map(|instant| instant.div_euclid(86_400_000_000) as i32);
+    made::table(vec![
+        ("ts", made::fixed(DataType::Timestamp, instants.map(i64::to_le_bytes))),
+        ("d", made::fixed(DataType::Date, days.map(i32::to_le_bytes))),
+    ])
+}
+
+/// As written, in each row.
+fn texts(expression: &str) -> Vec<String> {
+    let sql = format!("select cast({expression} as text) as x from i");
+    let answer = made::run(&sql, &[("i", &far())]).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    data::json_rows(&answer)
+        .unwrap()
+        .iter()
+        .map(|row| row["x"].as_str().unwrap_or("null").replace("+00:00", "Z"))
+        .collect()
+}
+
+#[test]
+fn an_instant_of_any_year_is_computed_with() {
+    let at = |days: [&str; 3]| days.map(|day| format!("{day}Z"));
+    for (expression, expected) in [
+        ("date_trunc('year', ts)", at(["1500-01-01T00:00:00", "2026-01-01T00:00:00", "9999-01-01T00:00:00"])),
+        ("date_trunc('quarter', ts)", at(["1500-04-01T00:00:00", "2026-01-01T00:00:00", "9999-10-01T00:00:00"])),
+        ("date_trunc('month', ts)", at(["1500-06-01T00:00:00", "2026-03-01T00:00:00", "9999-12-01T00:00:00"])),
+        // python: date(1500, 6, 15).weekday() is 4, date(9999, 12, 31).weekday() is 4
+        ("date_trunc('week', ts)", at(["1500-06-11T00:00:00", "2026-02-23T00:00:00", "9999-12-27T00:00:00"])),
+        ("date_trunc('hour', ts)", at(["1500-06-15T10:00:00", "2026-03-01T12:00:00", "9999-12-31T23:00:00"])),
+        ("date_trunc('second', ts)", at(["1500-06-15T10:20:30", "2026-03-01T12:30:00", "9999-12-31T23:59:59"])),
+        (
+            "date_bin(interval '15 minutes', ts)",
+            at(["1500-06-15T10:15:00", "2026-03-01T12:30:00", "9999-12-31T23:45:00"]),
+        ),
+        (
+            "date_bin(interval '1 day', ts, timestamp '3000-01-01T06:00:00')",
+            at(["1500-06-15T06:00:00", "2026-03-01T06:00:00", "9999-12-31T06:00:00"]),
+        ),
+        ("date_bin(interval '1 month', ts)", at(["1500-06-01T00:00:00", "2026-03-01T00:00:00", "9999-12-01T00:00:00"])),
+        (
+            "date_bin(interval '3 months', ts, timestamp '2000-01-31')",
+            at(["1500-04-30T00:00:00", "2026-01-31T00:00:00", "9999-10-31T00:00:00"]),
+        ),
+        (
+            "coalesce(ts, now())",
+            at(["1500-06-15T10:20:30.000001", "2026-03-01T12:30:00", "9999-12-31T23:59:59.999999"]),
+        ),
+        ("extract(year from ts)", ["1500", "2026", "9999"].map(str::to_owned)),
+        ("extract(epoch from d)", ["-14817513600.0", "1772323200.0", "253402214400.0"].map(str::to_owned)),
+        (
+            "extract(epoch from ts - timestamp '2000-01-01T00:00:00.5')",
+            ["-15764161170.5", "825683399.5", "252455615999.5"].map(str::to_owned),
+        ),
+        ("ts < date '2000-01-01'", ["true", "false", "false"].map(str::to_owned)),
+        ("ts < '2000-01-01'", ["true", "false", "false"].map(str::to_owned)),
+        ("ts <= now()", ["true", "true", "false"].map(str::to_owned)),
+        ("ts > d", ["true"; 3].map(str::to_owned)),
+        ("ts between d and d + interval '1 day'", ["true"; 3].map(str::to_owned)),
+        ("ts in (now(), timestamp '1500-06-15T10:20:30.000001')", ["true", "true", "false"].map(str::to_owned)),
+        (
+            "(select max(x) from (values (timestamp '1600-01-01'), (date '1700-01-01')) v(x)) < ts",
+            ["false", "true", "true"].map(str::to_owned),
+        ),
+    ] {
+        assert_eq!(texts(expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn a_text_of_any_year_is_an_instant() {
+    for (expression, expected) in [
+        ("timestamp '0001-01-01'", "0001-01-01T00:00:00"),
+        ("cast('9999-12-31T23:59:59.9999999' as timestamp)", "9999-12-31T23:59:59.999999"),
+        ("to_timestamp('1500-01-01')", "1500-01-01T00:00:00"),
+        ("to_timestamp_micros('9999-01-01')", "9999-01-01T00:00:00"),
+        ("to_timestamp(99999999999)", "5138-11-16T09:46:39"),
+        ("to_timestamp(-1.5)", "1969-12-31T23:59:58.500"),
+        ("cast(5 as timestamp)", "1970-01-01T00:00:05"),
+        ("cast(to_date('1500-01-01') as timestamp)", "1500-01-01T00:00:00"),
+        ("date_trunc('year', '1500-02-03')", "1500-01-01T00:00:00"),
+        ("date_bin(interval '1 day', '1500-01-01T10:00:00')", "1500-01-01T00:00:00"),
+    ] {
+        assert_eq!(texts(expression)[0].trim_end_matches('Z'), expected, "{expression}");
+    }
+}
+
+#[test]
+fn instants_of_any_year_pass_through_tables_of_every_kind() {
+    let count = |sql: &str| made::run(sql, &[("i", &far())]).unwrap_or_else(|error| panic!("{sql}: {error}")).rows();
+    for (sql, rows) in [
+        ("select ts from i union select now()", 3),
+        ("select ts from i where extract(year from ts) = 1500", 1),
+        ("select ts from i where date_trunc('year', ts) = timestamp '9999-01-01'", 1),
+        ("select ts from i where exists (select 1 from (select timestamp '1600-01-01' as x) u where u.x < i.ts)", 2),
+        ("select i.ts from i join (values (timestamp '1600-01-01'), (date '1700-01-01')) v(x) on i.ts > v.x", 4),
+        (
+            "select i.ts from i join generate_series(date '2020-01-01', date '2020-01-03', interval '1 day') g on i.ts < g.value",
+            3,
+        ),
+        (
+            "with recursive r(t) as (select timestamp '1500-01-01' union all \
+             select t + interval '100 years' from r where t < timestamp '2500-01-01') select t from r",
+            11,
+        ),
+        ("select ts, lag(ts, 1, timestamp '1000-01-01') over (order by ts) as l from i", 3),
+        ("select date_trunc('year', ts) as y, count(*) as n from i group by date_trunc('year', ts)", 3),
+    ] {
+        assert_eq!(count(sql), rows, "{sql}");
+    }
+}
+
+#[test]
+fn what_reaches_not_so_far_says_so() {
+    for (sql, says) in [
+        ("select date_trunc('day', ts at time zone 'Europe/Berlin') as x from i", "at the time zone Europe/Berlin"),
+        ("select ts - now() > interval '1 day' as x from i", "more than 292 years apart"),
+        (
+            "select to_timestamp('1500-01-01 00:00', '%Y-%m-%d %H:%M') as x from i",
+            "`cast(.. as timestamp)` takes any year",
+        ),
+        ("select * from generate_series(date '1500-01-01', date '1500-01-03', interval '1 day')", "from 1678 to 2261"),
+        (
+            "select * from generate_series(timestamp '1500-01-01', timestamp '1500-01-03', interval '1 day')",
+            "before 1678",
+        ),
+        ("select extract(second from ts - now()) as x from i", "between instants ask for `epoch`"),
+        ("select date_bin(interval '0 days', ts) as x from i", "greater than zero"),
+        ("select date_bin(interval '-1 days', ts) as x from i", "greater than zero"),
+        ("select date_bin(interval '1 month 1 day', ts) as x from i", "not of both"),
+    ] {
+        let error = made::run(sql, &[("i", &far())]).map(|table| table.rows()).unwrap_err().to_string();
+        assert!(error.contains(says), "{sql}: {error}");
+    }
 }

@@ -24,9 +24,16 @@ pub(crate) struct RunEntry {
     head: RunHead,
     state: RunState,
     finished_us: Option<i64>,
+    /// Of its records, once it has ended: those of its last entry of places, which is no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    places: Vec<[u64; 3]>,
 }
 
 impl RunEntry {
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        self.places.iter().copied().map(Place::of)
+    }
+
     pub(crate) fn summary(self) -> RunSummary {
         RunSummary { head: self.head, state: self.state, finished_us: self.finished_us }
     }
@@ -58,7 +65,13 @@ pub(crate) struct Cached {
 pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
     let mut ops = match record {
         Record::RunStarted(head) => started(head, view)?,
-        Record::RunFinished { run, state, at_us, .. } => finished(*run, *state, *at_us, view)?,
+        Record::RunFinished { run, state, at_us, .. } => {
+            if let Some(entry) = found(view, &key::run(*run))? {
+                return finished(*run, RunEntry { state: *state, finished_us: Some(*at_us), ..entry }, place, view);
+            }
+            // There is no head to show.
+            Vec::new()
+        }
         Record::PageCommitted { source, table, cursor, restarted, .. } => {
             page(source, table, cursor, *restarted, place, view)?
         }
@@ -122,8 +135,8 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
     Ok(ops)
 }
 
-/// The places of a run's records are in one entry, whose key is the beginning of those of the full ones before it: what the
-/// database keeps in memory grows with the number of keys.
+/// The places of a run's records are in one entry, whose key is the beginning of those of the full ones before it, until the run ends: what
+/// the database keeps in memory grows with the number of keys.
 fn recorded(run: RunId, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
     let mut last = view.get(&key::records(run))?.unwrap_or_default();
     let mut ops = Vec::new();
@@ -141,7 +154,7 @@ fn started(head: &RunHead, view: &dyn View) -> Result<Vec<Op>> {
         return Err(Error::Conflict { what: format!("run {}", head.run) });
     }
     let last = number(view, key::LAST_RUN)?.max(head.run.0);
-    let entry = RunEntry { head: head.clone(), state: RunState::Running, finished_us: None };
+    let entry = RunEntry { head: head.clone(), state: RunState::Running, finished_us: None, places: Vec::new() };
     let mut ops = vec![
         Op::put(key::run(head.run), encode(&entry)),
         Op::put(key::open(head.run), encode(&())),
@@ -167,16 +180,22 @@ fn passed_over(prefix: &[u8], place: &Place, view: &dyn View) -> Result<Vec<Op>>
     Ok(gone.chain([Op::put(key, encode(place))]).collect())
 }
 
-/// Says nothing of a run that never started: there is no head to show.
-fn finished(run: RunId, state: RunState, at_us: i64, view: &dyn View) -> Result<Vec<Op>> {
-    let Some(value) = view.get(&key::run(run))? else { return Ok(Vec::new()) };
-    let entry = RunEntry { state, finished_us: Some(at_us), ..decode(&value)? };
-    let open = match state {
+/// A run has come to this.
+fn finished(run: RunId, mut entry: RunEntry, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
+    let open = match entry.state {
         // No end at all; nothing of ours writes it.
         RunState::Running => Op::put(key::open(run), encode(&())),
         _ => Op::remove(key::open(run)),
     };
-    Ok(vec![Op::put(key::run(run), encode(&entry)), open])
+    let last = Place::list(&view.get(&key::records(run))?.unwrap_or_default())?;
+    let records = match entry.places.len() + last.len() < PLACES_AN_ENTRY {
+        true => {
+            entry.places.extend(last.iter().chain([place]).map(Place::numbers));
+            vec![Op::remove(key::records(run))]
+        }
+        false => recorded(run, place, view)?,
+    };
+    Ok([Op::put(key::run(run), encode(&entry)), open].into_iter().chain(records).collect())
 }
 
 fn deployed(deployment: &Deployment, view: &dyn View) -> Result<Vec<Op>> {

@@ -68,6 +68,9 @@ impl Store {
         let Some(open) = self.opened(tenant)? else { return Ok(Vec::new()) };
         let entries = open.walls().range(&key::records(run))?;
         let mut places = entries.iter().map(|(_, places)| Place::list(places)).collect::<Result<Vec<_>>>()?.concat();
+        // After the others: of a run that ends meanwhile they are seen in both.
+        let ended: Option<RunEntry> = self.look(tenant, &key::run(run))?;
+        places.extend(ended.iter().flat_map(RunEntry::places));
         // The last entry comes first. One that fills up while we read may be seen before and after that.
         places.sort_by_key(|place| place.sequence);
         places.dedup();

@@ -202,15 +202,20 @@ impl Tenant {
         }
     }
 
-    /// Ends the writer, which holds on to the index, and returns once it is gone. Nobody appends any more.
-    pub(crate) fn rest(&self) {
+    /// Lets the writer go, which holds on to the index, once it has nothing to write. Nobody appends any more.
+    fn let_go(&self) -> Option<JoinHandle<()>> {
         let mut queue = self.queue();
         queue.rests = true;
         let thread = queue.thread.take();
         drop(queue);
         self.work.notify_one();
+        thread
+    }
+
+    /// The same, and returns once it is gone.
+    pub(crate) fn rest(&self) {
         // A writer may be the last that knows of the store.
-        if let Some(thread) = thread.filter(|writer| writer.thread().id() != thread::current().id()) {
+        if let Some(thread) = self.let_go().filter(|writer| writer.thread().id() != thread::current().id()) {
             // One that panicked is gone, too.
             let _ = thread.join();
         }
@@ -311,7 +316,8 @@ impl Tenant {
         let waiting = std::mem::take(&mut queue.waiting);
         let results = waiting.iter().map(|_| Err(self.poisoned(why))).collect();
         self.tell(queue, waiting, results);
-        self.rest();
+        // Not awaited: whoever hears of a batch there may wait for whoever closes.
+        drop(self.let_go());
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

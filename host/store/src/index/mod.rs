@@ -24,7 +24,7 @@ use std::sync::Arc;
 use types::{Digest, Id, TenantId};
 
 /// Raised whenever `apply` derives something else; an index of another format is rebuilt.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 const POSITION: &[u8] = b"position";
 
 /// One entry, key and value.

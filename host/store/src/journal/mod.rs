@@ -70,9 +70,18 @@ impl Place {
     /// In a list, where there is one a record.
     pub(crate) const BYTES: usize = 24;
 
-    /// Its three numbers, each little-endian: as a list has it.
+    /// Its three numbers: as JSON has it where there are many.
+    pub(crate) fn numbers(&self) -> [u64; 3] {
+        [self.sequence, self.segment, self.offset]
+    }
+
+    pub(crate) fn of([sequence, segment, offset]: [u64; 3]) -> Self {
+        Self { sequence, segment, offset }
+    }
+
+    /// The same, each little-endian: as a list has it.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        [self.sequence, self.segment, self.offset].map(u64::to_le_bytes).concat()
+        self.numbers().map(u64::to_le_bytes).concat()
     }
 
     /// The places in a list.
@@ -83,8 +92,7 @@ impl Place {
             let why = format!("a list of places has {} bytes, {} each are expected", bytes.len(), Self::BYTES);
             return Err(Error::Index { path: "index".into(), why });
         }
-        let place = |[sequence, segment, offset]: [u64; 3]| Self { sequence, segment, offset };
-        Ok(places.iter().map(|numbers| place(numbers.map(u64::from_le_bytes))).collect())
+        Ok(places.iter().map(|numbers| Self::of(numbers.map(u64::from_le_bytes))).collect())
     }
 }
 

@@ -4,8 +4,8 @@ use super::records::{attempt, committed, page, started};
 use super::{folder, open, tenant};
 use crate::Store;
 use ports::Journal;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use types::{Fault, FaultKind, Record, RunId, TenantId};
 
 const APPENDERS: u64 = 8;
@@ -86,7 +86,11 @@ fn a_store_that_is_dropped_has_written_what_was_handed_in() {
     let (heard, hears) = channel();
     for at in 0..50 {
         let heard = heard.clone();
-        store.append_then(&acme, &[attempt(1, at)], Box::new(move |result| heard.send(result).expect("the test listens")));
+        store.append_then(
+            &acme,
+            &[attempt(1, at)],
+            Box::new(move |result| heard.send(result).expect("the test listens")),
+        );
     }
     drop((store, heard));
     assert_eq!(hears.try_iter().collect::<Vec<_>>(), vec![Ok(()); 50]);

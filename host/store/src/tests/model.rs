@@ -211,7 +211,7 @@ fn a_number_is_given_once() {
 
 /// What the database keeps in memory grows with the number of its keys.
 #[test]
-fn a_run_is_two_entries_until_its_places_fill_one() {
+fn a_run_is_two_entries_until_its_places_fill_one_and_one_once_it_has_ended() {
     let (data, id) = (folder(), tenant("acme"));
     let (store, _) = open(data.path());
     let entries = || dump(&*store.index).len();
@@ -221,8 +221,18 @@ fn a_run_is_two_entries_until_its_places_fill_one() {
     (2..=10).for_each(|number| {
         run(number).iter().for_each(|one| store.append(&id, std::slice::from_ref(one)).expect("appended"))
     });
-    assert_eq!(entries(), before + 2 * 9);
+    assert_eq!(entries(), before + 9);
     (0..4).for_each(|at_us| store.append(&id, &[attempt(7, at_us)]).expect("appended"));
-    assert_eq!(entries(), before + 2 * 9 + 2, "seven places, three an entry");
-    assert_eq!(store.places(&id, RunId(7)).expect("places").len(), 7);
+    assert_eq!(entries(), before + 9 + 2, "four places more, three an entry");
+    store.append(&id, &[started(11)]).expect("appended");
+    (0..4).for_each(|at_us| store.append(&id, &[attempt(11, at_us)]).expect("appended"));
+    assert_eq!(entries(), before + 9 + 2 + 4, "its head, that it is open, and five places");
+    store.append(&id, &[finished(11, RunState::Failed)]).expect("appended");
+    assert_eq!(entries(), before + 9 + 2 + 2, "its head with three places, and three in an entry");
+    for (number, places) in [(3, 3), (7, 7), (11, 6)] {
+        let found = store.places(&id, RunId(number)).expect("places");
+        assert_eq!(found.len(), places, "{number}");
+        assert!(found.is_sorted_by_key(|place| place.sequence));
+        assert_eq!(store.run_records(&id, RunId(number)).expect("records").len(), places);
+    }
 }

@@ -10,9 +10,9 @@ use crate::scribe::Scribe;
 use crate::{CancelToken, Dispatcher, Observer, RunView, StoredPlan, chosen, explain, source_of};
 use plan::{Each, PlannedStep, Work};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use types::{
     Artifact, Attempt, Chosen, Digest, Fault, Grants, ModelName, Receipt, RunId, RunState, StepCommit, StepName,

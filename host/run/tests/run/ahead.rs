@@ -117,7 +117,10 @@ fn nobody_ends_a_run_between_its_record_and_its_loop() {
     let run = begun.run;
     let refused = world.dispatcher.cancel(&world.tenant, run, &|_| {}).unwrap_err();
     assert!(refused.message.contains("being driven"), "{refused}");
-    let state = world.dispatcher.drive_begun(&world.tenant, begun, Arc::new(|_: &RunEvent| {}), world.cancel.clone(), None).unwrap();
+    let state = world
+        .dispatcher
+        .drive_begun(&world.tenant, begun, Arc::new(|_: &RunEvent| {}), world.cancel.clone(), None)
+        .unwrap();
     assert_eq!(state, RunState::Succeeded);
     assert_eq!(world.dispatcher.cancel(&world.tenant, run, &|_| {}), Ok(RunState::Succeeded), "it is free again");
 }

@@ -153,7 +153,12 @@ fn two_runs_at_once_register_two_versions() {
     std::thread::scope(|scope| {
         for &run in &runs {
             let world = &world;
-            scope.spawn(move || world.dispatcher.drive(&world.tenant, run, Arc::new(|_: &run::RunEvent| {}), Default::default(), None).unwrap());
+            scope.spawn(move || {
+                world
+                    .dispatcher
+                    .drive(&world.tenant, run, Arc::new(|_: &run::RunEvent| {}), Default::default(), None)
+                    .unwrap()
+            });
         }
     });
     let records = world.journal.all();

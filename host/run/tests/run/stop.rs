@@ -76,8 +76,7 @@ fn a_wish_to_cancel_survives_a_crash() {
 fn a_run_that_was_left_goes_on_in_the_next_server() {
     let (world, state) = stopped(CancelToken::leave);
     assert_eq!((state, world.view(1).ended), (RunState::Running, None));
-    let state =
-        world.dispatcher.drive(&world.tenant, RunId(1), world.ear(), CancelToken::default(), None);
+    let state = world.dispatcher.drive(&world.tenant, RunId(1), world.ear(), CancelToken::default(), None);
     assert_eq!(state, Ok(RunState::Succeeded));
     assert_eq!((world.calls("scale"), world.calls("train")), (1, 2));
     assert!(world.events.lock().unwrap().iter().any(|event| matches!(event, RunEvent::RunResumed { .. })));

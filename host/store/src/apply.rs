@@ -444,9 +444,13 @@ pub(crate) mod key {
     pub(crate) fn run_of(rest: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(rest.try_into().ok()?)))
     }
-    /// The run of whose records a key is; none of any other key.
+    /// The run whose places lie under a key; none of any other key.
     pub(crate) fn run_of_records(key: &[u8]) -> Option<RunId> {
         Some(RunId(u64::from_be_bytes(*key.strip_prefix(RECORDS)?.first_chunk()?)))
+    }
+    /// The run whose head lies there, with its places if it has ended.
+    pub(crate) fn run_of_head(key: &[u8]) -> Option<RunId> {
+        run_of(key.strip_prefix(RUNS)?)
     }
     /// The number in what follows [`versions`].
     pub(crate) fn number_of(rest: &[u8]) -> Option<u32> {

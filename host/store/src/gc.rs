@@ -104,11 +104,13 @@ impl Store {
         let mut found = Found::default();
         let Some(open) = self.opened(tenant)? else { return Ok(found.digests) };
         let mut runs = BTreeSet::new();
-        let forgotten: BTreeSet<Vec<u8>> = without.iter().map(|run| key::run(*run)).collect();
-        open.walls().each(b"", &mut |key, value| match key::run_of_records(key) {
-            Some(run) => drop(runs.insert(run)),
-            None if forgotten.contains(key) => {}
-            None => found.read(value),
+        open.walls().each(b"", &mut |key, value| {
+            let (places, head) = (key::run_of_records(key), key::run_of_head(key));
+            runs.extend(places.or(head));
+            // Places name nothing.
+            if places.is_none() && head.is_none_or(|run| !without.contains(&run)) {
+                found.read(value);
+            }
         })?;
         for run in runs.difference(without) {
             for record in self.run_records(tenant, *run)? {

@@ -164,6 +164,20 @@ proptest! {
     }
 }
 
+/// Its places lie with its head once it has ended, and under keys of their own until then.
+#[test]
+fn a_run_keeps_what_it_made_whether_it_has_ended_or_not() {
+    for (tables, ends) in [(1, true), (1, false), (9, true), (9, false)] {
+        let (data, id) = (folder(), tenant("acme"));
+        let (store, _) = open(data.path());
+        let leaves = Leaves { plan: 0, tables: (0..tables).collect(), pages: Vec::new(), registers: false, ends };
+        write(&store, &id, 1, &leaves);
+        let before = there(&store, &id);
+        store.sweep(&id, &BTreeSet::new(), false, &mut go_on).unwrap();
+        assert_eq!((there(&store, &id), expected(&store, &id)), (before.clone(), before), "{tables} {ends}");
+    }
+}
+
 #[test]
 fn what_is_held_or_found_is_kept_until_nobody_is_at_work() {
     let (data, id) = (folder(), tenant("acme"));

@@ -9,6 +9,7 @@ use crate::array::{Elements, Real, array, by_real, in_rows};
 use crate::graph::pull;
 use crate::lanes;
 use crate::native::{Array, Native};
+use crate::product::in_any_company;
 use crate::{ELEMENTS_MAX, Error, Tensor, shape};
 use std::ops::Range;
 
@@ -253,7 +254,7 @@ fn forward<T: Real>(x: &Array, kernels: &Array, geometry: Geometry) -> Native<Ar
     for images in geometry.turns() {
         let groups = (0..geometry.groups).map(|group| {
             let columns = columns::<T>(&x, group, images.clone(), geometry)?;
-            let product = kernel_matrix(kernels, group, geometry)?.matmul(&columns)?;
+            let product = in_any_company(&kernel_matrix(kernels, group, geometry)?, &columns)?;
             product.reshape((outputs, images.len(), places))
         });
         let groups = groups.collect::<Native<Vec<_>>>()?;

@@ -125,15 +125,49 @@ fn product(a: &Array, b: &Array) -> Native<Array> {
         let mut shape = a.dims().to_vec();
         shape.pop();
         shape.push(b.dims()[1]);
-        return rows(a)?.matmul(&plain(b)?)?.reshape(shape);
+        return in_any_company(&rows(a)?, &plain(b)?)?.reshape(shape);
     }
     let batch = a.dims();
     let other = b.dims();
     let leading = shape::broadcast("matmul", &batch[..batch.len() - 2], &other[..other.len() - 2])?;
-    let product = stack(a, &leading)?.matmul(&stack(b, &leading)?)?;
+    let product = in_any_company(&stack(a, &leading)?, &stack(b, &leading)?)?;
     let mut shape = leading;
     shape.extend_from_slice(&product.dims()[1..]);
     product.reshape(shape)
+}
+
+/// Terms that candle's kernel sums in one go where there are few rows and columns; where there are more it parts them otherwise.
+const TERMS_AT_ONCE: usize = 512;
+/// As many rows and columns are few.
+const FEW: usize = 64;
+/// Results that the kernel sums side by side where the columns of the right lie one behind the other.
+const SIDE_BY_SIDE: usize = 256;
+
+/// The product of matrices, or of stacks of them, of which each row has the same bits whatever others there are: a model's answer about a row
+/// is the one by which it was judged. The kernel (`gemm` 0.19, `gemm_basic_generic`) sums in another order for a single row, for a single
+/// column, for few of both with many terms, and for few results of columns that lie in one piece: it is never asked for those.
+pub(crate) fn in_any_company(a: &Array, b: &Array) -> Native<Array> {
+    if a.is_beside() {
+        return a.matmul(b);
+    }
+    let (down, across) = (a.rank() - 2, a.rank() - 1);
+    let (rows, terms, columns) = (a.dims()[down], a.dims()[across], b.dims()[across]);
+    let wide = columns.max(2);
+    let high = match terms > TERMS_AT_ONCE && wide <= FEW {
+        true => rows.max(FEW + 1),
+        false => rows.max(2),
+    };
+    let grown = |x: &Array, dimension: usize, more: usize| match more {
+        0 => Ok(x.clone()),
+        more => x.pad_with_zeros(dimension, 0, more),
+    };
+    let (a, b) = (grown(a, down, high - rows)?, grown(b, across, wide - columns)?);
+    let b = if high * wide <= SIDE_BY_SIDE { b.contiguous()? } else { b };
+    let product = a.matmul(&b)?;
+    match (high, wide) == (rows, columns) {
+        true => Ok(product),
+        false => product.narrow(down, 0, rows)?.narrow(across, 0, columns)?.force_contiguous(),
+    }
 }
 
 /// All rows of all matrices as one matrix.

@@ -54,15 +54,68 @@ fn matmul_values() {
 #[test]
 fn a_row_of_a_product_is_the_same_in_any_company() {
     for element_type in [ElementType::Float32, ElementType::Float64] {
-        for (inner, width) in [(1, 1), (3, 1), (64, 256), (256, 10), (30, 1), (7, 33), (300, 5)] {
-            let x = Tensor::normal(&[70, inner], element_type, 1).unwrap();
+        for (inner, width) in [
+            (1, 1),
+            (2, 1),
+            (3, 1),
+            (64, 256),
+            (256, 10),
+            (30, 1),
+            (7, 33),
+            (300, 5),
+            (32, 1),
+            (300, 1),
+            (513, 3),
+            (784, 64),
+            (1100, 1),
+            (1100, 2),
+            (1100, 65),
+            (2500, 10),
+        ] {
+            let x = Tensor::normal(&[310, inner], element_type, 1).unwrap();
             let w = Tensor::normal(&[inner, width], element_type, 2).unwrap();
+            let turned = Tensor::normal(&[width, inner], element_type, 2).unwrap().transpose(0, 1).unwrap();
             let bias = Tensor::normal(&[width], element_type, 3).unwrap();
-            let whole = x.linear(&w, Some(&bias)).unwrap();
-            for length in [1, 2, 3, 5, 8, 17, 64] {
-                let piece = x.narrow(0, 4, length).unwrap().linear(&w, Some(&bias)).unwrap();
-                let same = values(&piece) == values(&whole.narrow(0, 4, length).unwrap());
-                assert!(same, "{length} rows of {element_type} [70, {inner}] by [{inner}, {width}]");
+            let stack = |x: &Tensor| x.reshape(&[1, x.shape()[0], inner]).unwrap();
+            let ways: [&dyn Fn(&Tensor) -> Tensor; 4] = [
+                &|x| x.linear(&w, Some(&bias)).unwrap(),
+                &|x| x.matmul(&w).unwrap(),
+                &|x| x.matmul(&turned).unwrap(),
+                &|x| {
+                    stack(x)
+                        .matmul(&w.reshape(&[1, inner, width]).unwrap())
+                        .unwrap()
+                        .reshape(&[x.shape()[0], width])
+                        .unwrap()
+                },
+            ];
+            for (way, product) in ways.iter().enumerate() {
+                let whole = product(&x);
+                for length in [1, 2, 3, 5, 8, 17, 64, 65, 128, 200, 257] {
+                    let piece = product(&x.narrow(0, 40, length).unwrap());
+                    let same = values(&piece) == values(&whole.narrow(0, 40, length).unwrap());
+                    assert!(same, "{length} rows of {element_type} [310, {inner}] by [{inner}, {width}], way {way}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_is_convolved_the_same_in_any_company() {
+    for element_type in [ElementType::Float32, ElementType::Float64] {
+        for (channels, outputs, size) in [(1, 1, 3), (1, 2, 1), (3, 1, 3), (64, 5, 3), (70, 1, 3)] {
+            let x = Tensor::normal(&[40, channels, 5, 5], element_type, 1).unwrap();
+            let kernels = Tensor::normal(&[outputs, channels, size, size], element_type, 2).unwrap();
+            let how = tensors::Convolution { stride: vec![2, 2], padding: vec![0, 0], dilation: vec![1, 1], groups: 1 };
+            let whole = x.convolve(&kernels, None, &how).unwrap();
+            for length in [1, 2, 7, 33] {
+                let piece = x.narrow(0, 3, length).unwrap().convolve(&kernels, None, &how).unwrap();
+                assert_eq!(
+                    values(&piece),
+                    values(&whole.narrow(0, 3, length).unwrap()),
+                    "{length} of {channels} {outputs} {size}"
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `date_trunc`, `date_bin` and `date_part` of instants of any year, and of all time between them. The engine's first two count nanoseconds,
 //! which there are from 1678 to 2261: beyond them its `date_trunc` fails, and its `date_bin` answers null. Its `date_part` counts the time
-//! between instants in 32 bits: beyond 68 years it answers null, beyond two seconds it leaves the fraction out.
+//! between instants in 32 bits: beyond 68 years it answers null, beyond two seconds it leaves the fraction out, and its
+//! milliseconds begin anew after 24 days.
 
 use crate::rounding::as_given;
 use chrono::Datelike;
@@ -30,10 +31,17 @@ pub(crate) fn truncated(engine: &ScalarUDF, mut args: ScalarFunctionArgs) -> Res
     let rows = args.number_rows.max(1);
     let instants = given.to_array(rows)?;
     let instants = instants.as_primitive::<Micros>();
+    // The engine cuts these towards 1970.
+    if let Some(width) = width_of_unit(&args.args[0]) {
+        let cut: PrimitiveArray<Micros> =
+            try_unary(instants, |instant| counted(i128::from(instant).div_euclid(width) * width))?;
+        return as_given(&given, Arc::new(cut.with_data_type(given.data_type())));
+    }
     if instants.iter().flatten().all(|instant| COUNTED_US.contains(&instant)) {
         return engine.invoke_with_args(args);
     }
-    if let Some(zone) = zone.filter(|zone| zone.as_ref() != "UTC" && !zone.starts_with(['+', '-'])) {
+    let is_utc = |zone: &str| ["UTC", "Etc/UTC", "Z", "GMT"].iter().any(|name| name.eq_ignore_ascii_case(zone));
+    if let Some(zone) = zone.filter(|zone| !is_utc(zone) && !zone.starts_with(['+', '-'])) {
         return exec_err!("`date_trunc` at the time zone {zone} takes instants from 1678 to 2261; in UTC it takes any");
     }
     let alike = instants.unary::<_, Micros>(alike).with_data_type(given.data_type());
@@ -43,6 +51,17 @@ pub(crate) fn truncated(engine: &ScalarUDF, mut args: ScalarFunctionArgs) -> Res
         |made: i64, instant: i64| counted(i128::from(made) + i128::from(instant) - i128::from(self::alike(instant)));
     let back: PrimitiveArray<Micros> = try_binary(made.as_primitive::<Micros>(), instants, back)?;
     as_given(&given, Arc::new(back.with_data_type(given.data_type())))
+}
+
+/// In microseconds, of what is no more than a second.
+fn width_of_unit(unit: &ColumnarValue) -> Option<i128> {
+    let ColumnarValue::Scalar(unit) = unit else { return None };
+    match unit.try_as_str()??.to_lowercase().as_str() {
+        "second" => Some(1_000_000),
+        "millisecond" => Some(1000),
+        "microsecond" => Some(1),
+        _ => None,
+    }
 }
 
 fn alike(instant: i64) -> i64 {
@@ -57,24 +76,44 @@ pub(crate) fn part(engine: &ScalarUDF, args: ScalarFunctionArgs) -> Result<Colum
     let given = args.args[1].clone();
     let rows = args.number_rows.max(1);
     if let (DataType::Duration(unit), DataType::Float64) = (given.data_type(), args.return_type()) {
-        let counted = cast(&given.to_array(rows)?, &DataType::Int64)?;
-        let seconds =
-            counted.as_primitive::<Int64Type>().unary::<_, Float64Type>(|count| count as f64 / a_second(unit));
+        let (counted, each) = (cast(&given.to_array(rows)?, &DataType::Int64)?, a_second(unit));
+        // Apart, so that it is rounded once.
+        let seconds = |count: i64| count.div_euclid(each) as f64 + count.rem_euclid(each) as f64 / each as f64;
+        let seconds = counted.as_primitive::<Int64Type>().unary::<_, Float64Type>(seconds);
         return as_given(&given, Arc::new(seconds));
+    }
+    if let (DataType::Duration(unit), ColumnarValue::Scalar(part)) = (given.data_type(), &args.args[0]) {
+        let counted = cast(&given.to_array(rows)?, &DataType::Int64)?;
+        let (each, part) = (i128::from(a_second(unit)), part.try_as_str().flatten().unwrap_or_default().to_lowercase());
+        let parts = if part.starts_with("mic") {
+            1_000_000
+        } else if part.starts_with("mil") {
+            1000
+        } else {
+            1
+        };
+        let is_beyond = |count: i64| i32::try_from(i128::from(count) * parts / each).is_err();
+        if counted.as_primitive::<Int64Type>().iter().flatten().any(is_beyond) {
+            return beyond_parts();
+        }
     }
     let made = engine.invoke_with_args(args)?;
     match nulls(&made) > nulls(&given) {
-        true => exec_err!("a part of a time is beyond what is counted of it; between instants ask for `epoch`"),
+        true => beyond_parts(),
         false => Ok(made),
     }
 }
 
-fn a_second(unit: TimeUnit) -> f64 {
+fn beyond_parts() -> Result<ColumnarValue> {
+    exec_err!("a part of a time is beyond what is counted of it; between instants ask for `epoch`")
+}
+
+fn a_second(unit: TimeUnit) -> i64 {
     match unit {
-        TimeUnit::Second => 1.0,
-        TimeUnit::Millisecond => 1e3,
-        TimeUnit::Microsecond => 1e6,
-        TimeUnit::Nanosecond => 1e9,
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
 

@@ -208,7 +208,9 @@ fn overflown(message: &str) -> Option<String> {
         return Some(format!("`abs` of {} is more than a whole number holds", value.trim_end_matches(')')));
     }
     if message.contains("annot cast to Interval(MonthDayNano). Overflowing on") {
-        return Some("two instants lie more than 292 years apart, which no interval holds; compare their `extract(epoch from ..)`".to_owned());
+        return Some(
+            "a time of more than 292 years, which no interval holds; compare `extract(epoch from ..)`".to_owned(),
+        );
     }
     message.contains("represented as nanoseconds").then(|| {
         "an instant lies before 1678 or after 2261, where a series and a format of `to_timestamp` have none; `cast(.. as timestamp)` takes \

@@ -103,12 +103,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_looks_like_the_time_is_none() {
+        let reads = [
+            "select now()",
+            "select a from t where d < Current_Date",
+            "select today ()",
+            "select \"now\"",
+            "select 'open",
+        ];
+        assert!(reads.into_iter().all(crate::may_read_time));
+        let others = [
+            "select 'nowhere', coalesce(a, 'unknown') as known_year from t -- now it is known",
+            "select /* today */ 1",
+        ];
+        assert!(!others.into_iter().any(crate::may_read_time));
+    }
+
+    #[test]
     fn no_function_is_left_to_chance() {
         let names: Vec<String> = scalar().iter().map(|found| found.name().to_owned()).collect();
         for (name, there) in
             [("random", false), ("uuid", false), ("version", false), ("now", true), ("date_trunc", true)]
         {
             assert_eq!(names.iter().any(|found| found == name), there, "{name}");
+        }
+        let times = scalar().into_iter().filter(|found| found.signature().volatility == Volatility::Stable);
+        for found in times.flat_map(|found| [&[found.name().to_owned()], found.aliases()].concat()) {
+            assert!(crate::may_read_time(&format!("select {found}()")), "{found} gives the logical time");
         }
         let volatile = |volatility| volatility == Volatility::Volatile;
         assert!(!aggregate().iter().any(|found| volatile(found.signature().volatility)));

@@ -20,6 +20,7 @@ mod error;
 mod exchange;
 mod functions;
 mod instants;
+mod intervals;
 mod lanes;
 mod literals;
 mod memory;
@@ -43,6 +44,8 @@ pub use text::{
 };
 
 use data::Table;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,10 +88,15 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(1, CORES_MAX)
 }
 
-/// Whether the answer can depend on the logical time. True of some texts whose answer does not.
+/// Words of SQL whose value is the logical time, alone or as a call.
+const TIMES: [&str; 5] = ["now", "today", "current_date", "current_time", "current_timestamp"];
+
+/// Whether the answer can depend on the logical time. True of some texts whose answer does not: of a column that is called so, and of what is
+/// no SQL.
 pub fn may_read_time(sql: &str) -> bool {
-    let sql = sql.to_lowercase();
-    ["now", "current", "today", "localtime"].iter().any(|word| sql.contains(word))
+    let is_time = |word: &str| TIMES.iter().any(|time| time.eq_ignore_ascii_case(word));
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
+    tokens.map_or(true, |tokens| tokens.iter().any(|token| matches!(token, Token::Word(word) if is_time(&word.value))))
 }
 
 /// Carries out a query over named tables.

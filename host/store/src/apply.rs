@@ -63,15 +63,11 @@ pub(crate) struct Cached {
 
 /// What a record adds, replaces and removes, given what is there.
 pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<Vec<Op>> {
+    if let Some(ops) = ended(record, place, view)? {
+        return Ok(ops);
+    }
     let mut ops = match record {
         Record::RunStarted(head) => started(head, view)?,
-        Record::RunFinished { run, state, at_us, .. } => {
-            if let Some(entry) = found(view, &key::run(*run))? {
-                return finished(*run, RunEntry { state: *state, finished_us: Some(*at_us), ..entry }, place, view);
-            }
-            // There is no head to show.
-            Vec::new()
-        }
         Record::PageCommitted { source, table, cursor, restarted, .. } => {
             page(source, table, cursor, *restarted, place, view)?
         }
@@ -127,7 +123,8 @@ pub(crate) fn apply(record: &Record, place: &Place, view: &dyn View) -> Result<V
         | Record::CancelAsked { .. }
         | Record::AttemptFailed { .. }
         | Record::StepSkipped { .. }
-        | Record::SegmentFolded { .. } => Vec::new(),
+        | Record::SegmentFolded { .. }
+        | Record::RunFinished { .. } => Vec::new(),
     };
     if let Some(run) = record.run() {
         ops.extend(recorded(run, place, view)?);
@@ -178,6 +175,13 @@ fn passed_over(prefix: &[u8], place: &Place, view: &dyn View) -> Result<Vec<Op>>
     let gone = known.into_iter().take(old).map(|(key, _)| Op::remove(key));
     let key = [prefix, &place.sequence.to_be_bytes()].concat();
     Ok(gone.chain([Op::put(key, encode(place))]).collect())
+}
+
+/// Of a run's end, if it ever started.
+fn ended(record: &Record, place: &Place, view: &dyn View) -> Result<Option<Vec<Op>>> {
+    let Record::RunFinished { run, state, at_us, .. } = record else { return Ok(None) };
+    let Some(entry) = found(view, &key::run(*run))? else { return Ok(None) };
+    finished(*run, RunEntry { state: *state, finished_us: Some(*at_us), ..entry }, place, view).map(Some)
 }
 
 /// A run has come to this.

@@ -98,7 +98,7 @@ fn started(model: &Model, header: &Header, features: &[String]) -> Result<Vec<f6
 
 /// A parameter that names a column which is not learnt from, or not there.
 fn no_feature(parameter: &str, name: &str) -> Error {
-    let hint = "name it in `features`, with the others: by default only columns of numbers are";
+    let hint = "name it in `features`, with the others: by default those of numbers and booleans are";
     Error::invalid(parameter, format!("expected names of features, got `{name}`, which is not among them; {hint}"))
 }
 
@@ -197,7 +197,7 @@ mod tests {
         let planned = |json: &str| plan(&stepwell::parse::<Params>(json).unwrap(), &features, vec![vec![]]).map(drop);
         assert_eq!(planned(r#"{"monotone": {"age": 1}}"#), Ok(()));
         let reason = "expected names of features, got `city`, which is not among them; name it in `features`, with the others: \
-                      by default only columns of numbers are";
+                      by default those of numbers and booleans are";
         assert_eq!(planned(r#"{"categorical": ["city"]}"#), Err(Error::invalid("categorical", reason)));
         assert_eq!(planned(r#"{"monotone": {"city": 1}}"#), Err(Error::invalid("monotone", reason)));
     }

@@ -46,7 +46,7 @@ pub(crate) fn check(features: &[Field], named: &[String], widths: &BTreeMap<Stri
     }
     let categorical = |name: &String| field::find(features, name).and_then(|field| is_categorical(field, named));
     if let Some(other) = named.iter().find(|name| categorical(name).is_none()) {
-        let hint = "name it in `features`, with the others: by default only columns of numbers are";
+        let hint = "name it in `features`, with the others: by default those of numbers and booleans are";
         let reason = format!("expected names of features, got `{other}`, which is not among them; {hint}");
         return Err(Error::invalid("categorical", reason));
     }
@@ -179,7 +179,7 @@ mod tests {
         let reason = "expected categories (`int64`, `text`, `boolean`), got `float64`";
         assert_eq!(check(&["size"], &[]), Err(Error::invalid("size", reason)));
         let reason = "expected names of features, got `x`, which is not among them; name it in `features`, with the others: \
-                      by default only columns of numbers are";
+                      by default those of numbers and booleans are";
         assert_eq!(check(&["x"], &[]), Err(Error::invalid("categorical", reason)));
         let reason = "expected names of categorical features, got `hour`";
         assert_eq!(check(&[], &["hour"]), Err(Error::invalid("embedding", reason)));

@@ -11,8 +11,8 @@ use types::{Digest, Fault, Role};
 const COMPONENTIZE: &str = "componentize-py==0.25.1";
 
 const SDK: &[File] = carried!("sdk/python/stepwell":
-    "__init__.py" "_crossing.py" "_doors.py" "_entry.py" "_index.py" "_tensor.py" "_training.py" "_wit.py" "build.py" "columns.py" "errors.py" "host.py"
-    "roles.py" "rowwise.py" "source.py" "sql.py" "table.py" "tensor.py");
+    "__init__.py" "_crossing.py" "_doors.py" "_entry.py" "_index.py" "_returned.py" "_tensor.py" "_training.py" "_wit.py" "build.py"
+    "columns.py" "errors.py" "host.py" "roles.py" "rowwise.py" "source.py" "sql.py" "table.py" "tensor.py");
 
 pub(crate) static LANGUAGE: Language =
     Language { word: "python", shown: "Python", mark: "*.py", build, sdk: &[SDK], template, example: EXAMPLE, made_by };

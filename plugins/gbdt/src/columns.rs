@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use stepwell::trees::{Binned, Feature, ends};
-use stepwell::{AnyColumn, Column, DataType, Error, Result, Table, field};
+use stepwell::{AnyColumn, Column, DataType, Error, Field, Result, Table, field};
 
 /// The most categories of a feature that are told apart: those of the most rows. The others are as what is missing.
 const CATEGORIES_MAX: usize = 254;
@@ -16,8 +16,25 @@ pub(crate) struct Input {
     pub(crate) categories: Option<Vec<String>>,
 }
 
+/// An error unless a column can be a feature, as a category where `categorical` names it.
+pub(crate) fn check(field: &Field, categorical: bool) -> Result<()> {
+    let (name, got) = (&field.name, field.data_type.name());
+    match (fits(field.data_type, categorical), categorical) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            let expected = "expected columns of text, boolean, int64, date or timestamp";
+            Err(Error::invalid("categorical", format!("{expected}, got `{name}`, which is {got}")))
+        }
+        (false, false) if fits(field.data_type, true) => Err(Error::invalid(
+            name,
+            format!("expected numbers or text, got {got}; `categorical` takes it as a category"),
+        )),
+        (false, false) => Err(Error::invalid(name, format!("expected numbers or categories, got {got}"))),
+    }
+}
+
 /// Whether a column of this type can be a feature.
-pub(crate) fn fits(data_type: DataType, categorical: bool) -> bool {
+fn fits(data_type: DataType, categorical: bool) -> bool {
     match data_type {
         DataType::Text => true,
         DataType::Timestamp | DataType::Date => categorical,
@@ -31,13 +48,9 @@ pub(crate) fn fits(data_type: DataType, categorical: bool) -> bool {
 pub(crate) fn inputs(table: &Table, features: &[String], categorical: &[String]) -> Result<Vec<Input>> {
     let fields = table.schema();
     let input = |name: &String| {
-        let data_type = field::require(&fields, name)?.data_type;
-        let named = categorical.contains(name);
-        if !fits(data_type, named) {
-            let expected = if named { "categories" } else { "numbers, or `categorical` to name it" };
-            return Err(Error::invalid(name, format!("expected {expected}, got `{}`", data_type.name())));
-        }
-        let categories = (named || data_type == DataType::Text).then(|| categories(table, name)).transpose()?;
+        let (field, named) = (field::require(&fields, name)?, categorical.contains(name));
+        check(field, named)?;
+        let categories = (named || field.data_type == DataType::Text).then(|| categories(table, name)).transpose()?;
         Ok(Input { name: name.clone(), categories })
     };
     features.iter().map(input).collect()
@@ -118,6 +131,21 @@ pub(crate) fn binned(table: &Table, inputs: &[Input], ends: &[Vec<f64>]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_that_is_no_feature_is_told_why() {
+        let told = |data_type, named| check(&Field::new("area", data_type), named);
+        let named = "expected columns of text, boolean, int64, date or timestamp, got `area`, which is float64";
+        let date = "expected numbers or text, got date; `categorical` takes it as a category";
+        for (data_type, is_named, parameter, reason) in [
+            (DataType::Float64, true, "categorical", named),
+            (DataType::Date, false, "area", date),
+            (DataType::Bytes, false, "area", "expected numbers or categories, got bytes"),
+        ] {
+            assert_eq!(told(data_type, is_named), Err(Error::invalid(parameter, reason)));
+        }
+        assert_eq!((told(DataType::Float64, false), told(DataType::Date, true)), (Ok(()), Ok(())));
+    }
 
     #[test]
     fn rare_categories_are_left_out() {

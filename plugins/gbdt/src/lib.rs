@@ -96,12 +96,18 @@ fn started(model: &Model, header: &Header, features: &[String]) -> Result<Vec<f6
     Ok(model.header.start.clone())
 }
 
+/// A parameter that names a column which is not learnt from, or not there.
+fn no_feature(parameter: &str, name: &str) -> Error {
+    let hint = "name it in `features`, with the others: by default those of numbers and booleans are";
+    Error::invalid(parameter, format!("expected names of features, got `{name}`, which is not among them; {hint}"))
+}
+
 fn plan(params: &Params, inputs: &[Input], ends: Vec<Vec<f64>>) -> Result<Plan> {
     let names = params.monotone.keys().map(|name| ("monotone", name));
     let names = names.chain(params.categorical.iter().map(|name| ("categorical", name)));
     for (parameter, name) in names {
         let Some(input) = inputs.iter().find(|input| input.name == *name) else {
-            return Err(Error::invalid(parameter, format!("expected names of features, got `{name}`")));
+            return Err(no_feature(parameter, name));
         };
         if parameter == "monotone" && input.categories.is_some() {
             return Err(Error::invalid(
@@ -161,10 +167,8 @@ impl Plugin for Gbdt {
             false => stepwell::params::<Params>()?.checked()?,
         };
         judgeable(&params, inputs.is_empty() || inputs.port("validation").is_some())?;
-        let wrong = |field: &&Field| !columns::fits(field.data_type, params.categorical.contains(&field.name));
-        if let Some(wrong) = inputs.columns("features").iter().find(wrong) {
-            let got = wrong.data_type.name();
-            return Err(Error::invalid(&wrong.name, format!("expected numbers or categories, got `{got}`")));
+        for field in inputs.columns("features") {
+            columns::check(field, params.categorical.contains(&field.name))?;
         }
         let label = inputs.columns("label").first();
         let read: Vec<Field> = inputs.columns("features").iter().chain(label).cloned().collect();
@@ -182,3 +186,19 @@ impl Plugin for Gbdt {
 }
 
 stepwell::export!(Gbdt: Trainer + Predictor);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_name_features() {
+        let features = [Input { name: "age".into(), categories: None }];
+        let planned = |json: &str| plan(&stepwell::parse::<Params>(json).unwrap(), &features, vec![vec![]]).map(drop);
+        assert_eq!(planned(r#"{"monotone": {"age": 1}}"#), Ok(()));
+        let reason = "expected names of features, got `city`, which is not among them; name it in `features`, with the others: \
+                      by default those of numbers and booleans are";
+        assert_eq!(planned(r#"{"categorical": ["city"]}"#), Err(Error::invalid("categorical", reason)));
+        assert_eq!(planned(r#"{"monotone": {"city": 1}}"#), Err(Error::invalid("monotone", reason)));
+    }
+}

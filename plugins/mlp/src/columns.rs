@@ -46,7 +46,9 @@ pub(crate) fn check(features: &[Field], named: &[String], widths: &BTreeMap<Stri
     }
     let categorical = |name: &String| field::find(features, name).and_then(|field| is_categorical(field, named));
     if let Some(other) = named.iter().find(|name| categorical(name).is_none()) {
-        return Err(Error::invalid("categorical", format!("expected names of features, got `{other}`")));
+        let hint = "name it in `features`, with the others: by default those of numbers and booleans are";
+        let reason = format!("expected names of features, got `{other}`, which is not among them; {hint}");
+        return Err(Error::invalid("categorical", reason));
     }
     match widths.keys().find(|name| categorical(name) != Some(true)) {
         None => Ok(()),
@@ -176,7 +178,9 @@ mod tests {
         assert_eq!(check(&["hour"], &["hour", "city"]), Ok(()));
         let reason = "expected categories (`int64`, `text`, `boolean`), got `float64`";
         assert_eq!(check(&["size"], &[]), Err(Error::invalid("size", reason)));
-        assert_eq!(check(&["x"], &[]), Err(Error::invalid("categorical", "expected names of features, got `x`")));
+        let reason = "expected names of features, got `x`, which is not among them; name it in `features`, with the others: \
+                      by default those of numbers and booleans are";
+        assert_eq!(check(&["x"], &[]), Err(Error::invalid("categorical", reason)));
         let reason = "expected names of categorical features, got `hour`";
         assert_eq!(check(&[], &["hour"]), Err(Error::invalid("embedding", reason)));
     }

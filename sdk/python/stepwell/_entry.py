@@ -10,11 +10,11 @@ import importlib
 import json
 import sys
 
-from . import _crossing, _doors, _wit, host, rowwise
+from . import _crossing, _doors, _returned, _wit, host, rowwise
 from .columns import parse
 from .errors import InvalidInput, Permanent, ShapeMismatch, StepError
-from .roles import ROLES, Model as SinkModel, Page, Receipt, Training, learns
-from .table import lift, lower, lower_pieces
+from .roles import ROLES, Finding, Measure, Model as SinkModel, Page, Receipt, Trained, Training, learns
+from .table import Table, lift, lower, lower_pieces
 
 _plugin = {}
 _SAMPLE_MAX = 20
@@ -101,7 +101,7 @@ def _with_line(text, error):
 
 
 def _files(saved):
-    return [_wit.types.SavedFile(name, bytes(content)) for name, content in saved.items()]
+    return [_wit.types.SavedFile(name, content) for name, content in saved.items()]
 
 
 def _contents(files):
@@ -110,6 +110,14 @@ def _contents(files):
 
 def _fields(columns):
     return [_wit.field(name, parse(name, text)) for name, text in columns.items()]
+
+
+def _columns(where, made):
+    return _returned.one(dict, where, made, "a dict of columns, `{name: type}`,")
+
+
+def _table(where, made):
+    return _returned.one(Table, where, made)
 
 
 def _port(name, columns):
@@ -252,7 +260,9 @@ class Transformer:
     @_exported
     def run(self, inputs):
         made = _step("Transformer").run({named.name: lift(named.table) for named in inputs})
-        return [_wit.types.NamedTable(name, lower(table)) for name, table in made.items()]
+        tables = _returned.one(dict, "of tables from `run`", made)
+        checked = {name: _table(f"on the port `{name}` from `run`", table) for name, table in tables.items()}
+        return [_wit.types.NamedTable(name, lower(table)) for name, table in checked.items()]
 
 
 class Collector:
@@ -260,15 +270,16 @@ class Collector:
 
     @_exported
     def discover(self):
-        return _fields(_step("Collector").discover())
+        return _fields(_columns("from `discover`", _step("Collector").discover()))
 
     @_exported
     def read(self, cursor):
         step = _step("Collector")
-        page = Page(*step.read(cursor))
+        page = Page(*_returned.one(tuple, "from `read`", step.read(cursor), "a `Page`"))
         declared = {name: parse(name, text) for name, text in step.gives.items()}
-        table = lower(page.table._typed(declared))
-        return _plugin["collector"].Page(table, bytes(page.next_cursor), bool(page.more), bool(page.restarted))
+        table = lower(_table("in the `Page` from `read`", page.table)._typed(declared))
+        cursor = _returned.content("as `next_cursor` of the `Page` from `read`", page.next_cursor)
+        return _plugin["collector"].Page(table, cursor, bool(page.more), bool(page.restarted))
 
 
 class Validator:
@@ -278,7 +289,7 @@ class Validator:
     def check(self, rows, reference):
         step = _step("Validator")
         found = step.check(rowwise.readable(step, lift(rows)), reference and lift(reference))
-        return [self._finding(finding) for finding in found]
+        return [self._finding(finding) for finding in _returned.several(Finding, "check", found)]
 
     @staticmethod
     def _finding(finding):
@@ -310,9 +321,18 @@ class Trainer:
                 None if initial is None else _contents(initial),
             )
         )
+        return self._trained(_returned.one(Trained, "from `train`", made))
+
+    @staticmethod
+    def _trained(made):
         trainer = _plugin["trainer"]
-        measures = [trainer.Measure(name, float(value)) for name, value in made.measures.items()]
-        return trainer.Trained(_files(made.files), _fields(made.inputs), _fields(made.outputs), measures)
+        files = _files(_returned.files("train", made.files))
+        of_trained = "of the `Trained` from `train`"
+        inputs = _fields(_columns(f"as `inputs` {of_trained}", made.inputs))
+        outputs = _fields(_columns(f"as `outputs` {of_trained}", made.outputs))
+        given = _returned.one(dict, f"as `measures` {of_trained}", made.measures)
+        measures = [trainer.Measure(name, float(value)) for name, value in given.items()]
+        return trainer.Trained(files, inputs, outputs, measures)
 
 
 class Model:
@@ -330,7 +350,7 @@ class Model:
 
     @_exported
     def predict(self, rows):
-        return lower(self._step.predict(lift(rows)))
+        return lower(_table("from `predict`", self._step.predict(lift(rows))))
 
 
 class Evaluator:
@@ -340,7 +360,8 @@ class Evaluator:
     def evaluate(self, candidate, baseline, slices):
         step = _step("Evaluator")
         rows = rowwise.readable(step, lift(candidate))
-        return [self._measure(measure) for measure in step.evaluate(rows, baseline and lift(baseline), slices)]
+        measures = step.evaluate(rows, baseline and lift(baseline), slices)
+        return [self._measure(measure) for measure in _returned.several(Measure, "evaluate", measures)]
 
     @staticmethod
     def _measure(measure):
@@ -356,7 +377,8 @@ class Sink:
 
     @_exported
     def deliver(self, key, delivery):
-        receipt = Receipt(*_step("Sink").deliver(key, self._delivered(delivery)))
+        made = _step("Sink").deliver(key, self._delivered(delivery))
+        receipt = Receipt(*_returned.one(tuple, "from `deliver`", made, "a `Receipt`"))
         return _plugin["sink"].Receipt(str(receipt.location), bool(receipt.repeated))
 
     @staticmethod

@@ -1,6 +1,7 @@
 """The tensor itself. Use it as `stepwell.tensor`, which makes tensors of tables, numbers and seeds."""
 
 from array import array
+from functools import wraps
 
 from . import _index, _wit
 from .columns import CODES
@@ -37,6 +38,22 @@ def wrap_as(called, function, *arguments):
         told = ShapeMismatch(called, error.expected, error.got)
         told.of_host = error.of_host
         raise told from None
+
+
+def in_our_words(function):
+    """The same function; called with an argument by a name that it has not, such as NumPy's `axis`, it tells those it has."""
+    code = function.__code__
+    words = [name for name in code.co_varnames[: code.co_argcount] if name != "self"]
+
+    @wraps(function)
+    def told(*given, **named):
+        for name in named:
+            if name not in words:
+                expected = ", ".join(f"`{word}=`" for word in words) or "no arguments by name"
+                raise TypeError(f"{function.__name__}: expected {expected}, got `{name}=`")
+        return function(*given, **named)
+
+    return told
 
 
 def full(shape, value, element_type="float32"):
@@ -188,22 +205,27 @@ class Tensor:
         """Each element with this probability 0, else divided by 1 - probability. For training only."""
         return wrap(self._handle.dropout, probability, seed)
 
+    @in_our_words
     def argmax(self, dimension):
         """The position of the first of the largest elements along a dimension, as int64."""
         return wrap(self._handle.argmax, self._dimension(dimension))
 
+    @in_our_words
     def argmin(self, dimension):
         """The position of the first of the smallest elements along a dimension, as int64."""
         return wrap(self._handle.argmin, self._dimension(dimension))
 
+    @in_our_words
     def cumulative_sum(self, dimension):
         """Each element is the sum of those up to it along a dimension."""
         return wrap(self._handle.cumulative_sum, self._dimension(dimension))
 
+    @in_our_words
     def softmax(self, dimension):
         """exp(x) / sum(exp(x)) along a dimension."""
         return wrap(self._handle.softmax, self._dimension(dimension))
 
+    @in_our_words
     def log_softmax(self, dimension):
         """log(softmax(x)) along a dimension."""
         return wrap(self._handle.log_softmax, self._dimension(dimension))
@@ -222,10 +244,12 @@ class Tensor:
             shape[shape.index(-1)] = count // rest if rest else 0
         return wrap(self._handle.reshape, shape)
 
+    @in_our_words
     def transpose(self, first, second):
         """Exchanges two dimensions."""
         return wrap(self._handle.transpose, self._dimension(first), self._dimension(second))
 
+    @in_our_words
     def permute(self, *dimensions):
         """Dimension i of the result is dimension `dimensions[i]` of this."""
         return wrap(self._handle.permute, [self._dimension(dimension) for dimension in dimensions])
@@ -234,27 +258,33 @@ class Tensor:
         """Repeated to a larger shape."""
         return wrap(self._handle.broadcast_to, shape)
 
+    @in_our_words
     def flip(self, dimension):
         """Backwards along a dimension."""
         return wrap(self._handle.flip, self._dimension(dimension))
 
+    @in_our_words
     def narrow(self, dimension, start, length):
         """`length` elements from `start` along a dimension."""
         return wrap(self._handle.narrow, self._dimension(dimension), start, length)
 
+    @in_our_words
     def index_select(self, dimension, positions):
         """The elements at these positions, a list, along a dimension."""
         return wrap(self._handle.index_select, self._dimension(dimension), positions)
 
+    @in_our_words
     def take(self, dimension, positions):
         """The elements at an int64 tensor's positions along a dimension, which the positions' shape replaces: rows of a
         batch; of a matrix along dimension 0, an embedding."""
         return wrap(self._handle.take, self._dimension(dimension), positions)
 
+    @in_our_words
     def gather(self, dimension, positions):
         """Where the result has index i along a dimension, this has index `positions[.., i, ..]`."""
         return wrap(self._handle.gather, self._dimension(dimension), positions)
 
+    @in_our_words
     def scatter_add(self, dimension, positions, values):
         """Adds each of `values` where its position points along a dimension."""
         return wrap(self._handle.scatter_add, self._dimension(dimension), positions, values)
@@ -277,14 +307,18 @@ def _case(kind, name):
     return getattr(_wit.tensors, kind)[name.upper()] if _wit.tensors else None
 
 
+def _named(name, method, doc):
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Tensor.{name}", doc
+    return method
+
+
 def _unary(name):
     case = _case("Unary", name)
 
     def method(self):
         return wrap(self._handle.unary, case)
 
-    method.__doc__ = f"`{name}` of each element."
-    return method
+    return _named(name, method, f"`{name}` of each element.")
 
 
 def _pair(kind, name, function):
@@ -295,8 +329,7 @@ def _pair(kind, name, function):
             return wrap(getattr(self._handle, function), case, other)
         return wrap(getattr(self._handle, scalar), case, other)
 
-    method.__doc__ = f"`{name}` of this and a tensor or a number, element by element."
-    return method
+    return _named(name, method, f"`{name}` of this and a tensor or a number, element by element.")
 
 
 def _reduction(name):
@@ -310,8 +343,7 @@ def _reduction(name):
             return several
         return wrap(self._handle.reduce, case, None if dimension is None else self._dimension(dimension), keep)
 
-    method.__doc__ = f"`{name}` over one dimension, over several one after the other, or over all."
-    return method
+    return in_our_words(_named(name, method, f"`{name}` over one dimension, over several one after the other, or over all."))
 
 
 def _add_methods():
@@ -320,7 +352,6 @@ def _add_methods():
     made.update((name, _pair("Comparison", name, "compare")) for name in COMPARISONS)
     made.update((name, _reduction(name)) for name in REDUCTIONS)
     for name, method in made.items():
-        method.__name__ = name
         setattr(Tensor, name, method)
     for name in ("neg", "abs", "add", "sub", "mul", "pow", *COMPARISONS):
         setattr(Tensor, f"__{name}__", made[name])

@@ -3,6 +3,7 @@
 The component's glue and the native `apply` share this, so that a test trips over what a run would trip over.
 """
 
+from . import _returned
 from .columns import parse
 from .errors import InvalidInput, Permanent
 from .roles import learns
@@ -19,7 +20,7 @@ def fitted(make, rows):
 
 def saved(step):
     """The step's state as files; none for a step that does not learn."""
-    return dict(step.save()) if learns(step) else {}
+    return _returned.files("save", step.save()) if learns(step) else {}
 
 
 def restored(make, files):

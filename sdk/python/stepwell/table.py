@@ -155,7 +155,9 @@ class Table:
     def _known(self, columns):
         for name in columns:
             if name not in self._types:
-                raise InvalidInput(name, f"expected a column among {_listed(self._types)}, got no such column")
+                # The host shows a step what it names alone, so that only the host knows whether there is such a column.
+                hint = "; if there is one, name it: in `reads` or `takes`, a trainer's in `features`" if self._handle else ""
+                raise InvalidInput(name, f"expected a column among {_listed(self._types)}, got no such column{hint}")
 
     def _typed(self, kinds):
         """The same rows, with columns made here under these declared types."""

@@ -8,7 +8,7 @@ tested as a component.
 from array import array
 
 from . import _index, _wit
-from ._tensor import Tensor, element, full, wrap
+from ._tensor import Tensor, element, full, in_our_words, wrap
 from ._training import (
     Optimiser,
     Variable,
@@ -90,6 +90,7 @@ def permutation(count, seed):
     return wrap(_wit.need("tensors").Tensor.permutation, count, seed)
 
 
+@in_our_words
 def concat(parts, dimension=0):
     """Side by side along an existing dimension."""
     parts = list(parts)
@@ -98,6 +99,7 @@ def concat(parts, dimension=0):
     return wrap(_wit.need("tensors").Tensor.concat, parts, parts[0]._dimension(dimension))
 
 
+@in_our_words
 def stack(parts, dimension=0):
     """Side by side along a new dimension."""
     at = (slice(None),) * dimension + (None,)

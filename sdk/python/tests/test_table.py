@@ -60,6 +60,17 @@ class InTheHost(unittest.TestCase):
             self.assertEqual(calls, [("read", "a", 0, 65_536), ("append", 2), ("with_columns", "c")])
             self.assertEqual(lift(back), Table({"a": [1.0, 2.0], "b": ["x", "y"], "c": [2.0, 4.0]}))
 
+    def test_a_column_that_was_not_named_may_be_there(self):
+        with fake_host.host():
+            rows = lift(self.held(a=("float64", [1.0])))
+            with self.assertRaises(InvalidInput) as caught:
+                rows.select(["city"])
+        self.assertEqual(
+            str(caught.exception),
+            "`city`: expected a column among `a`, got no such column; "
+            "if there is one, name it: in `reads` or `takes`, a trainer's in `features`",
+        )
+
     def test_a_table_that_a_step_returns_as_it_came_costs_nothing(self):
         with fake_host.host() as calls:
             handle = self.held(a=("float64", [1.0]))

@@ -1,5 +1,6 @@
 """Slices and shapes, on tensors that are lists; and that the API knows every operation of the contract."""
 
+import inspect
 import re
 import unittest
 from pathlib import Path
@@ -101,6 +102,37 @@ class Names(unittest.TestCase):
             }.items():
                 with self.assertRaisesRegex(ShapeMismatch, rf"^{called}: expected shape \[2\], got"):
                     loss()
+
+
+class Words(unittest.TestCase):
+    def test_an_argument_by_another_word_is_told_ours(self):
+        x = tensor.Tensor(None)
+        for called, told in {
+            lambda: x.mean(axis=0): "^mean: expected `dimension=`, `keep=`, got `axis=`$",
+            lambda: x.sum(0, keepdims=True): "^sum: expected `dimension=`, `keep=`, got `keepdims=`$",
+            lambda: x.softmax(dim=-1): "^softmax: expected `dimension=`, got `dim=`$",
+            lambda: x.take(axis=0, positions=x): "^take: expected `dimension=`, `positions=`, got `axis=`$",
+            lambda: x.permute(axes=[1, 0]): "^permute: expected no arguments by name, got `axes=`$",
+            lambda: tensor.concat([x], axis=0): "^concat: expected `parts=`, `dimension=`, got `axis=`$",
+        }.items():
+            with self.assertRaisesRegex(TypeError, told):
+                called()
+
+    def test_whatever_takes_a_dimension_does_so(self):
+        functions = {**vars(tensor.Tensor), **{name: getattr(tensor, name) for name in tensor.__all__}}
+        takes = [name for name, each in functions.items() if name[0] != "_" and "dimension" in parameters(each)]
+        self.assertGreater(len(takes), 18)
+        for name in takes:
+            with self.assertRaisesRegex(TypeError, f"^{name}: expected .*`dimension=`.*, got `axis=`$"):
+                functions[name](axis=0)
+
+    def test_a_reduction_is_called_what_it_is(self):
+        with self.assertRaisesRegex(TypeError, r"Tensor\.mean\(\) takes"):
+            tensor.Tensor(None).mean(0, False, 1)
+
+
+def parameters(function):
+    return inspect.signature(function).parameters if inspect.isfunction(function) else {}
 
 
 class Listed:

@@ -17,7 +17,8 @@ use types::{Fault, FaultKind, Record, TenantId};
 
 /// A run's records on their way.
 pub(crate) struct Scribe {
-    journal: Arc<dyn Journal>,
+    /// None once it is closed: whoever still hears of a batch holds on to no journal.
+    journal: Mutex<Option<Arc<dyn Journal>>>,
     tenant: TenantId,
     observer: Observer,
     /// The loop, to be woken where nothing more is written.
@@ -85,6 +86,7 @@ impl Scribe {
         events: Sender<Event>,
     ) -> Arc<Self> {
         let (desk, changed) = Default::default();
+        let journal = Mutex::new(Some(journal));
         Arc::new(Self { journal, tenant: tenant.clone(), observer, events, desk, changed })
     }
 
@@ -130,14 +132,25 @@ impl Scribe {
         desk.closed = true;
         self.change(desk);
         drop(self.wait_while(|desk| desk.is_writing));
+        drop(self.journal.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn journal(&self) -> Result<Arc<dyn Journal>, Fault> {
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        journal.ok_or_else(|| Fault::new(FaultKind::Cancelled, "the run's loop ended"))
     }
 
     /// Hands a batch to the journal.
     fn write(self: &Arc<Self>, batch: Option<Batch>) {
         let Some(batch) = batch.map(Arc::new) else { return };
-        let (scribe, its) = (Arc::clone(self), Arc::clone(&batch));
-        let then = move |result| scribe.wrote(&its, result);
-        self.journal.append_then(&self.tenant, &batch.records, Box::new(then));
+        let mut heard = Heard(Some((Arc::clone(self), Arc::clone(&batch))));
+        match self.journal() {
+            Ok(journal) => {
+                let then = Box::new(move |result| heard.of(result));
+                journal.append_then(&self.tenant, &batch.records, then);
+            }
+            Err(fault) => heard.of(Err(fault)),
+        }
     }
 
     fn wrote(self: &Arc<Self>, batch: &Batch, result: Result<(), Fault>) {
@@ -187,9 +200,10 @@ impl Scribe {
     }
 
     fn append(&self, records: &[Record]) -> Result<(), Fault> {
-        match self.journal.append(&self.tenant, records) {
+        let journal = self.journal()?;
+        match journal.append(&self.tenant, records) {
             Err(fault) if fault.kind == FaultKind::Guest && records.len() > 1 => {
-                records.iter().try_for_each(|record| self.journal.append(&self.tenant, std::slice::from_ref(record)))
+                records.iter().try_for_each(|record| journal.append(&self.tenant, std::slice::from_ref(record)))
             }
             appended => appended,
         }
@@ -197,5 +211,22 @@ impl Scribe {
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears of a batch, whatever happens: a run whose batch was let go would wait for ever.
+struct Heard(Option<(Arc<Scribe>, Arc<Batch>)>);
+
+impl Heard {
+    fn of(&mut self, result: Result<(), Fault>) {
+        if let Some((scribe, batch)) = self.0.take() {
+            scribe.wrote(&batch, result);
+        }
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.of(Err(Fault::host("the journal let a batch go; this is a bug of ours")));
     }
 }

@@ -9,7 +9,7 @@ use ports::Clock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use types::TenantId;
@@ -91,6 +91,10 @@ impl Accounts {
         // Over what was there: a new file in its place leaves one that was removed, many times a second, and whoever makes a file
         // looks through those first (ext4 gives no inode out anew for a minute).
         let kept = File::options().write(true).create(true).truncate(false).custom_flags(NOFOLLOW).open(&file)?;
+        let found = kept.metadata()?;
+        if !found.is_file() || found.nlink() > 1 {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
         kept.write_all_at(&bytes, 0)?;
         kept.set_len(FILE_BYTES as u64)?;
         self.with(tenant, |today| today.saved = Some(used));
@@ -207,6 +211,9 @@ mod tests {
         std::fs::remove_file(link).unwrap();
         std::os::unix::fs::symlink(&elsewhere, link).unwrap();
         assert!(second.save(&tenant, 90_000).is_err());
+        std::fs::remove_file(link).unwrap();
+        std::fs::hard_link(&elsewhere, link).unwrap();
+        assert!(second.save(&tenant, 150_000).is_err());
         assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs");
     }
 }

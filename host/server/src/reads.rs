@@ -193,6 +193,8 @@ impl Server {
         self.known(tenant)?;
         let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let view = run::RunView::of(&self.store.run_records(tenant, run)?);
+        // Forgotten meanwhile, it has no records.
+        self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
         let stored = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?;
         let planned = stored.expanded(&view);
         let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 use types::{Artifact, Measure, RunId, TenantId, Verdict};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1c2024}\
@@ -25,11 +26,27 @@ impl Server {
 
     /// Where the page lies, which is made if it is not there; none while the run goes on, or where it cannot be written.
     pub(crate) fn report(&self, tenant: &TenantId, run: &RunDetail) -> Option<PathBuf> {
-        run.line.finished_us?;
-        let file = self.report_file(tenant, run.line.run);
-        let is_there = file.symlink_metadata().is_ok_and(|found| found.is_file());
-        (is_there || write(&file, &html(run)).is_ok()).then_some(file)
+        let (file, finished_us) = (self.report_file(tenant, run.line.run), run.line.finished_us?);
+        if is_there(&file, finished_us) {
+            return Some(file);
+        }
+        let page = html(run);
+        let is_known = || self.store.run(tenant, run.line.run).is_ok_and(|found| found.is_some());
+        let written = self.store.while_nobody_is_deleted(|| is_known() && write(&file, &page).is_ok());
+        // `gc` records before it removes: one of both sees the other.
+        if written && !is_known() {
+            let _ = std::fs::remove_file(&file);
+            return None;
+        }
+        written.then_some(file)
     }
+}
+
+/// Whether it is whole, and of the run's end: earlier versions wrote one whenever a run stopped, and a power cut leaves an empty one.
+fn is_there(file: &Path, finished_us: i64) -> bool {
+    let found = file.symlink_metadata().ok().filter(|found| found.is_file() && found.len() > 0);
+    let written = found.and_then(|found| found.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    written.is_some_and(|written| i128::from(finished_us) <= written.as_micros() as i128)
 }
 
 /// Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
@@ -40,8 +57,8 @@ fn write(file: &Path, page: &str) -> io::Result<()> {
     std::fs::create_dir(folder).or_else(expect(io::ErrorKind::AlreadyExists))?;
     let draft = file.with_extension(format!("draft-{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
     std::fs::remove_file(&draft).or_else(expect(io::ErrorKind::NotFound))?;
-    io::Write::write_all(&mut File::create_new(&draft)?, page.as_bytes())?;
-    std::fs::rename(&draft, file)
+    let written = File::create_new(&draft).and_then(|mut made| io::Write::write_all(&mut made, page.as_bytes()));
+    written.and_then(|()| std::fs::rename(&draft, file)).inspect_err(|_| drop(std::fs::remove_file(&draft)))
 }
 
 fn expect(kind: io::ErrorKind) -> impl Fn(io::Error) -> io::Result<()> {
@@ -188,4 +205,21 @@ fn steps(steps: &[StepDetail]) -> String {
         );
     }
     table + "</table>\n"
+}
+
+#[cfg(test)]
+mod pages {
+    use super::*;
+
+    #[test]
+    fn a_page_of_before_the_end_and_an_empty_one_are_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("reports").join("run-1.html");
+        assert!(!is_there(&file, 0));
+        write(&file, "page").unwrap();
+        assert!(is_there(&file, 1) && !is_there(&file, i64::MAX));
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no draft is left");
+        write(&file, "").unwrap();
+        assert!(!is_there(&file, 1));
+    }
 }

@@ -240,13 +240,17 @@ impl Server {
             let (files, bytes) = folder::measured(folder)?;
             (removed.files, removed.bytes) = (removed.files + files, removed.bytes + bytes);
         }
-        self.store.delete(tenant, removed, self.now_us()).map_err(Fault::from)?;
+        let deleted = self.store.delete(tenant, removed, self.now_us());
+        // From its record on nobody of that name knows the old one's keys, whatever is left of its files.
+        if self.store.entry(tenant).is_err() {
+            crate::locked(&self.deployed).retain(|key, _| key.0 != *tenant);
+            self.accounts.forget(tenant);
+            self.keys.forget(tenant);
+            self.admission.forget(tenant);
+            self.described.forget(tenant);
+        }
+        deleted.map_err(Fault::from)?;
         folder::remove_all(&elsewhere)?;
-        crate::locked(&self.deployed).retain(|key, _| key.0 != *tenant);
-        self.accounts.forget(tenant);
-        self.keys.forget(tenant);
-        self.admission.forget(tenant);
-        self.described.forget(tenant);
         let mut remains = self.store.remains(tenant).map_err(Fault::from)?;
         remains.extend(elsewhere.into_iter().filter(|folder| folder.symlink_metadata().is_ok()));
         Ok(Deletion { tenant: tenant.clone(), removed, remains })

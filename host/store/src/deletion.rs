@@ -32,6 +32,13 @@ impl Store {
         purge(self.index.as_ref(), &self.data, &self.folders, tenant)
     }
 
+    /// Does something for a tenant that it must not do to another of the same name: meanwhile none is deleted. Not for what puts blobs or
+    /// appends records, which see to that themselves.
+    pub fn while_nobody_is_deleted<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _no_deletion = self.writing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        work()
+    }
+
     /// The tenants that were deleted: whoever keeps something of theirs elsewhere removes it.
     pub fn deleted(&self) -> Vec<TenantId> {
         self.installation.state().deleted().iter().cloned().collect()

@@ -173,12 +173,12 @@ impl Tenant {
         let writer = Arc::clone(self);
         match thread::Builder::new().name("journal".to_owned()).spawn(move || writer.keep_writing()) {
             Ok(thread) => queue.thread = Some(thread),
-            // The machine has none to give: it is done here.
+            // The machine has none to give: it is done here. Busy meanwhile, for whoever hears of a batch may append the next one.
             Err(_) => {
-                queue.writer = Writer::None;
                 while !queue.waiting.is_empty() && !queue.has_leader {
                     queue = self.lead(queue);
                 }
+                queue.writer = Writer::None;
             }
         }
     }
@@ -263,8 +263,9 @@ impl Tenant {
                 who => told.push((who, result)),
             }
         }
-        // They find the queue free.
+        // They find the queue free, and who waits is not behind what others do on hearing of theirs.
         drop(queue);
+        told.sort_by_key(|(who, _)| matches!(who, Who::Hears(_)));
         told.into_iter().for_each(|(who, result)| who.tell(result));
     }
 

@@ -23,9 +23,6 @@ const PARAMETERS: &str = r#"{
     }
 }"#;
 
-/// The most columns that a line of the log names.
-const SHOWN_MAX: usize = 20;
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
@@ -130,10 +127,8 @@ impl RowWise for Standardize {
         for field in params.select(&rows.schema())? {
             scales.push(Scale::learn(rows, &field.name)?);
         }
-        match scales.is_empty() {
-            true => report::warn("no float32 or float64 column to scale; name integer columns in `columns`"),
-            false if params.columns.is_none() => report::info(chosen(&scales)),
-            false => (),
+        if scales.is_empty() {
+            report::warn("no float32 or float64 column to scale; name integer columns in `columns`");
         }
         Ok(Self { scales })
     }
@@ -166,19 +161,6 @@ impl Standardize {
             found.map_or(Ok(()), |value| Err(scale.outgrown(value)))
         })
     }
-}
-
-/// Which columns were scaled where none is named. Those left out cannot be told: the host shows the step what it scales alone.
-fn chosen(scales: &[Scale]) -> String {
-    let shown: Vec<String> = scales.iter().take(SHOWN_MAX).map(|scale| format!("`{}`", scale.column)).collect();
-    let more = match scales.len().saturating_sub(SHOWN_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!(
-        "scaled {}{more}: float32 and float64; an int64 column is scaled where `columns` names it",
-        shown.join(", ")
-    )
 }
 
 /// The largest number of a column's type.
@@ -259,15 +241,6 @@ mod tests {
         }
         let error = format!("{:?}", scale(1e-10).outgrown(1e308));
         assert!(error.contains("\"a\"") && error.contains("1e-10") && error.contains("got 1e308"), "{error}");
-    }
-
-    #[test]
-    fn the_log_says_what_was_scaled_and_how_to_scale_integers() {
-        let scales =
-            |count: usize| (0..count).map(|i| Scale { column: format!("c{i}"), ..scale(&[1.0]) }).collect::<Vec<_>>();
-        let hint = "float32 and float64; an int64 column is scaled where `columns` names it";
-        assert_eq!(chosen(&scales(2)), format!("scaled `c0`, `c1`: {hint}"));
-        assert!(chosen(&scales(SHOWN_MAX + 3)).ends_with(&format!("`c19` and 3 more: {hint}")));
     }
 
     #[test]

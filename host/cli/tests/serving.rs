@@ -258,6 +258,12 @@ fn an_unloaded_endpoint_gives_its_worker_back_until_it_is_loaded() {
     let before = serving.infer(&rows);
     // Beside the endpoint's there may be one that waits for steps.
     let loaded = serving.workers().len();
+    // A terminal's Ctrl-C is said to the server's process group, and the server ends what is under way: no attempt dies of it.
+    let group = |process: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        stat.rsplit(") ").next().unwrap().split(' ').nth(2).unwrap().parse::<u32>().unwrap()
+    };
+    assert!(serving.workers().iter().all(|worker| group(*worker) == *worker));
     assert_eq!(serving.post("/v2/repository/models/tumour/unload", "").status, 200);
     let deadline = Instant::now() + DEADLINE;
     while serving.workers().len() >= loaded {

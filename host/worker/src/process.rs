@@ -13,7 +13,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -158,6 +158,8 @@ impl Process {
             .env("RAYON_NUM_THREADS", threads.to_string())
             .envs(devices::environment(device))
             .current_dir(&scratch)
+            // A terminal's Ctrl-C is said to the server, which ends what is under way; said to a worker too, it would be an attempt that died.
+            .process_group(0)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -180,6 +180,10 @@ fn a_full_disk_is_named_and_nothing_succeeds_that_did_not() {
             0 => assert_eq!(states, ["succeeded"], "{what}"),
             _ => {
                 said.expect(&what, code, &["No space left on device", disk.data.to_str().unwrap()]);
+                assert!(
+                    !said.out.contains("bug of the host") && !said.err.contains("bug of the host"),
+                    "{what}: {said:?}"
+                );
                 assert!(states.iter().all(|state| state != "succeeded"), "{what}: {states:?}");
             }
         }

@@ -11,11 +11,11 @@ use crate::walls::{WallPolicy, Walls};
 use doors::{Authority, Keeper};
 use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Receipt, TenantId};
+use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Quantity, Receipt, TenantId};
 
 /// A worker retires after so many attempts, however slim it is: what leaks in native libraries without taking memory stays small,
 /// and starting the next one a small part of the work.
@@ -225,7 +225,7 @@ impl Pool {
                     if is_the_servers_to_say(&fault.kind) {
                         worker.kill();
                     }
-                    return ended(Err(believed(fault)), usage);
+                    return ended(Err(on_its_disk(fault, &worker.scratch)), usage);
                 }
                 Ok((message, body)) => hear(worker, message, body, keeper, watch, &mut adoption, &bounds),
                 Err(fault) => Err(named(fault, assignment)),
@@ -298,6 +298,9 @@ struct Exchanged {
     /// The part of its time that was the worker's.
     theirs: Duration,
 }
+
+/// A disk with less room is full: a step's output may need as much.
+const FULL_BYTES: u64 = 4 << 20;
 
 /// What the server measured, what the worker says, and what went through the doors. The time is all of it, and the part that the limit
 /// is about.
@@ -380,6 +383,17 @@ fn hear(
         }
         _ => Err(Fault::new(FaultKind::Crash, "the worker said something out of turn")),
     }
+}
+
+/// What a worker could not do on a disk that is full is nobody's bug. That it is full is for the server to see.
+fn on_its_disk(fault: Fault, scratch: &Path) -> Fault {
+    let free = || rustix::fs::statvfs(scratch).map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    if !is_the_servers_to_say(&fault.kind) || free() >= FULL_BYTES {
+        return believed(fault);
+    }
+    let left = Quantity::Bytes(free()).about();
+    let hint = format!("the disk of the data folder is full, {left} are left: make room, then `stepwell runs rerun`");
+    Fault { hint: Some(hint), ..believed(fault) }
 }
 
 /// Tells the worker what came of its request.

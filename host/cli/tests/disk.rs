@@ -38,8 +38,8 @@ params = { except = ["id"] }
 const ROWS: u32 = 20_000;
 /// Of the small file system.
 const ROOM_MEBIBYTES: u32 = 16;
-/// What is left of it when a run begins: nothing, too little for a step, enough.
-const LEFT_KIB: [u64; 7] = [0, 256, 640, 1_200, 1_600, 2_000, 6_000];
+/// What is left of it when a run begins: nothing, too little for a step (with 900 it is the worker that finds out), enough.
+const LEFT_KIB: [u64; 8] = [0, 256, 640, 900, 1_200, 1_600, 2_000, 6_000];
 
 /// A project whose data folder can be put back to where no run was.
 struct Disk {
@@ -168,7 +168,7 @@ fn a_full_disk_is_named_and_nothing_succeeds_that_did_not() {
         eprintln!("nothing may be mounted here: `a_file_that_may_not_grow_is_named` stands for it");
         return;
     };
-    let mut ends = BTreeSet::new();
+    let (mut ends, mut is_hinted) = (BTreeSet::new(), false);
     for left in LEFT_KIB {
         let what = format!("a run with {left} KiB left");
         disk.reset();
@@ -180,6 +180,7 @@ fn a_full_disk_is_named_and_nothing_succeeds_that_did_not() {
             0 => assert_eq!(states, ["succeeded"], "{what}"),
             _ => {
                 said.expect(&what, code, &["No space left on device", disk.data.to_str().unwrap()]);
+                is_hinted |= format!("{said:?}").contains("the disk of the data folder is full");
                 assert!(
                     !said.out.contains("bug of the host") && !said.err.contains("bug of the host"),
                     "{what}: {said:?}"
@@ -192,6 +193,7 @@ fn a_full_disk_is_named_and_nothing_succeeds_that_did_not() {
     }
     // Refused before it began, a step that failed, and a run that had room.
     assert_eq!(ends, BTreeSet::from([0, 1, 3]));
+    assert!(is_hinted, "a worker that finds the disk full says what to do");
 }
 
 /// A journal that could not be written takes nothing more; the next server goes on from what is on disk.

@@ -6,9 +6,10 @@
 use crate::rounding::as_given;
 use chrono::Datelike;
 use datafusion::arrow::array::{Array, AsArray, PrimitiveArray};
+use datafusion::arrow::compute::kernels::cast_utils::IntervalUnit;
 use datafusion::arrow::compute::{cast, try_binary, try_unary};
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int64Type, IntervalUnit, TimeUnit, TimestampMicrosecondType as Micros,
+    DataType, Float64Type, Int64Type, IntervalUnit as Interval, TimeUnit, TimestampMicrosecondType as Micros,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_err};
@@ -82,16 +83,8 @@ pub(crate) fn part(engine: &ScalarUDF, args: ScalarFunctionArgs) -> Result<Colum
         let seconds = counted.as_primitive::<Int64Type>().unary::<_, Float64Type>(seconds);
         return as_given(&given, Arc::new(seconds));
     }
-    if let (DataType::Duration(unit), ColumnarValue::Scalar(part)) = (given.data_type(), &args.args[0]) {
-        let counted = cast(&given.to_array(rows)?, &DataType::Int64)?;
-        let (each, part) = (i128::from(a_second(unit)), part.try_as_str().flatten().unwrap_or_default().to_lowercase());
-        let parts = if part.starts_with("mic") {
-            1_000_000
-        } else if part.starts_with("mil") {
-            1000
-        } else {
-            1
-        };
+    if let (DataType::Duration(unit), Some(parts)) = (given.data_type(), parts_a_second(&args.args[0])) {
+        let (counted, each) = (cast(&given.to_array(rows)?, &DataType::Int64)?, i128::from(a_second(unit)));
         let is_beyond = |count: i64| i32::try_from(i128::from(count) * parts / each).is_err();
         if counted.as_primitive::<Int64Type>().iter().flatten().any(is_beyond) {
             return beyond_parts();
@@ -101,6 +94,17 @@ pub(crate) fn part(engine: &ScalarUDF, args: ScalarFunctionArgs) -> Result<Colum
     match nulls(&made) > nulls(&given) {
         true => beyond_parts(),
         false => Ok(made),
+    }
+}
+
+/// Of a part that the engine counts in 32 bits, by any of the names that it knows it by.
+fn parts_a_second(part: &ColumnarValue) -> Option<i128> {
+    let ColumnarValue::Scalar(part) = part else { return None };
+    match part.try_as_str()??.trim_matches(['\'', '"']).parse() {
+        Ok(IntervalUnit::Second) => Some(1),
+        Ok(IntervalUnit::Millisecond) => Some(1000),
+        Ok(IntervalUnit::Microsecond) => Some(1_000_000),
+        _ => None,
     }
 }
 
@@ -171,8 +175,7 @@ pub(crate) fn binned(engine: &ScalarUDF, args: ScalarFunctionArgs) -> Result<Col
 /// None of a null.
 fn width_of(given: &ColumnarValue) -> Result<Option<Width>> {
     let ColumnarValue::Scalar(width) = given else { return exec_err!("`date_bin` takes one interval for all rows") };
-    let ScalarValue::IntervalMonthDayNano(width) = width.cast_to(&DataType::Interval(IntervalUnit::MonthDayNano))?
-    else {
+    let ScalarValue::IntervalMonthDayNano(width) = width.cast_to(&DataType::Interval(Interval::MonthDayNano))? else {
         return exec_err!("`date_bin` takes an interval");
     };
     let Some(width) = width else { return Ok(None) };

@@ -131,7 +131,10 @@ fn made_an_instant(
     let found = given.get_type(schema)?;
     Ok(match unit {
         TimeUnit::Nanosecond if found.is_integer() => to(to(*given, TimeUnit::Second), TimeUnit::Microsecond),
-        TimeUnit::Nanosecond if found.is_numeric() => to(rounded_micros(*given), TimeUnit::Microsecond),
+        TimeUnit::Nanosecond if found.is_numeric() => {
+            let whole = Arc::new(field.as_ref().clone().with_data_type(DataType::Int64));
+            to(cast(Box::new(rounded_micros(*given)), whole), TimeUnit::Microsecond)
+        }
         TimeUnit::Second | TimeUnit::Millisecond if found.is_numeric() => to(to(*given, unit), TimeUnit::Microsecond),
         TimeUnit::Second | TimeUnit::Millisecond => cut(to(*given, TimeUnit::Microsecond), unit),
         _ => to(*given, TimeUnit::Microsecond),
@@ -144,11 +147,10 @@ fn cut(instant: Expr, unit: TimeUnit) -> Expr {
     mended(datetime::date_trunc()).call(vec![lit(unit), instant])
 }
 
-/// A number of seconds with a fraction, as whole microseconds.
+/// A number of seconds with a fraction, as microseconds without one.
 fn rounded_micros(seconds: Expr) -> Expr {
     let seconds = Expr::Cast(Cast::new(Box::new(seconds), DataType::Float64));
-    let micros = mended(math::round()).call(vec![seconds * lit(1e6)]);
-    Expr::Cast(Cast::new(Box::new(micros), DataType::Int64))
+    mended(math::round()).call(vec![seconds * lit(1e6)])
 }
 
 fn compares(op: Operator) -> bool {
@@ -176,7 +178,7 @@ fn conversion(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Exp
         "to_timestamp_seconds" if is_text || is_instant => Some(cut(micros(given), TimeUnit::Second)),
         "to_timestamp_millis" if is_text || is_instant => Some(cut(micros(given), TimeUnit::Millisecond)),
         "to_timestamp" if found.is_integer() => Some(micros(cast(given, utc(TimeUnit::Second)))),
-        "to_timestamp" if found.is_numeric() => Some(micros(rounded_micros(given))),
+        "to_timestamp" if found.is_numeric() => Some(micros(cast(rounded_micros(given), DataType::Int64))),
         "to_unixtime" if is_instant => Some(function.func.call(vec![cut(micros(given), TimeUnit::Second)])),
         _ => None,
     })

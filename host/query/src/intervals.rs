@@ -1,8 +1,7 @@
 //! Intervals by their length: the engine compares months, days and the rest one after the other, so that 60 days were less than 2 months
 //! and 48 hours less than a day. As PostgreSQL has it, a month has 30 days and a day 24 hours.
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::array::Decimal128Array;
+use datafusion::arrow::array::{AsArray, Decimal128Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, IntervalMonthDayNanoType, IntervalUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::{

@@ -1,7 +1,7 @@
 //! What a tenant has used today: CPU time of its workers, time with a GPU and bytes of its requests, against quotas of a day (UTC).
 //!
-//! Kept in a file a tenant, written after each attempt that used something: what a crash can lose is the use of the attempts
-//! that it cut short, and less than [`UNSAVED_US`] of CPU time.
+//! Kept in a file a tenant, written after each attempt that used something: what a crash of the process can lose is the use of the attempts
+//! that it cut short, and less than [`UNSAVED_US`] of CPU time. It is not synced: a power cut loses what the kernel had not written yet.
 
 use crate::folder::{self, NOFOLLOW};
 use doors::Egress;
@@ -27,6 +27,8 @@ pub(crate) struct Accounts {
     data: PathBuf,
     clock: Arc<dyn Clock>,
     today: Mutex<BTreeMap<TenantId, Today>>,
+    /// Held from looking at the use to its being in the file: of two attempts that end at once the later one's stays.
+    saving: Mutex<()>,
 }
 
 /// The use of one.
@@ -53,7 +55,7 @@ pub(crate) struct Used {
 
 impl Accounts {
     pub(crate) fn new(data: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        Self { data, clock, today: Mutex::default() }
+        Self { data, clock, today: Mutex::default(), saving: Mutex::default() }
     }
 
     /// What counts the tenant's requests of today, under this limit.
@@ -82,6 +84,7 @@ impl Accounts {
 
     /// Makes today's use outlive this process; that of a tenant without a folder ends with it.
     pub(crate) fn save(&self, tenant: &TenantId, counted_us: u64) -> std::io::Result<()> {
+        let _alone = crate::locked(&self.saving);
         let (file, used) = (self.file(tenant), self.used(tenant, counted_us));
         if !self.with(tenant, |today| today.is_news(used)) {
             return Ok(());

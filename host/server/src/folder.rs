@@ -90,12 +90,13 @@ impl Folder {
     }
 }
 
+/// What was to be removed and is not there is fine.
+pub(crate) fn absent(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
 /// Removes what workers of an earlier process left, links and all, without following any.
 fn remove_scratch(data: &Path) -> std::io::Result<()> {
-    let absent = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    };
     match std::fs::read_dir(data.join("tenants")) {
         Ok(mut tenants) => tenants.try_for_each(|tenant| {
             let scratch = tenant?.path().join("scratch");

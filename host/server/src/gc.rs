@@ -137,16 +137,12 @@ impl Server {
             for (run, path) in pages(file.parent().unwrap_or(&self.options.data))? {
                 if !known.contains(&run) && self.store.run(tenant, run)?.is_none() && !self.is_live(tenant, run) {
                     // A page may just be getting its name.
-                    std::fs::remove_file(&path).or_else(gone_is_fine).map_err(Fault::host)?;
+                    std::fs::remove_file(&path).or_else(crate::folder::absent).map_err(Fault::host)?;
                 }
             }
         }
         Ok(())
     }
-}
-
-fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// The files of a folder that are a run's, by its number.

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
-use types::{Artifact, Measure, RunId, TenantId, Verdict};
+use types::{Artifact, Measure, RunHead, RunId, TenantId, Verdict};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1c2024}\
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
@@ -31,7 +31,10 @@ impl Server {
             return Some(file);
         }
         let page = html(run);
-        let is_known = || self.store.run(tenant, run.line.run).is_ok_and(|found| found.is_some());
+        // Another tenant of the same name may have a run of the same number.
+        let is_its = |head: &RunHead| (head.plan, head.started_us) == (run.plan, run.line.started_us);
+        let is_known =
+            || self.store.run(tenant, run.line.run).is_ok_and(|found| found.is_some_and(|it| is_its(&it.head)));
         let written = self.store.while_nobody_is_deleted(|| is_known() && write(&file, &page).is_ok());
         // `gc` records before it removes: one of both sees the other.
         if written && !is_known() {
@@ -52,17 +55,14 @@ fn is_there(file: &Path, finished_us: i64) -> bool {
 /// Renamed into place: whoever reads it sees all of it, and what stood under its name is not written through.
 fn write(file: &Path, page: &str) -> io::Result<()> {
     static DRAFTS: AtomicU64 = AtomicU64::new(0);
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let reports = file.parent().unwrap_or(Path::new("."));
     // Not those above it: a tenant that was deleted meanwhile does not come back.
-    std::fs::create_dir(folder).or_else(expect(io::ErrorKind::AlreadyExists))?;
+    std::fs::create_dir(reports)
+        .or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
     let draft = file.with_extension(format!("draft-{}", DRAFTS.fetch_add(1, Ordering::Relaxed)));
-    std::fs::remove_file(&draft).or_else(expect(io::ErrorKind::NotFound))?;
+    std::fs::remove_file(&draft).or_else(folder::absent)?;
     let written = File::create_new(&draft).and_then(|mut made| io::Write::write_all(&mut made, page.as_bytes()));
     written.and_then(|()| std::fs::rename(&draft, file)).inspect_err(|_| drop(std::fs::remove_file(&draft)))
-}
-
-fn expect(kind: io::ErrorKind) -> impl Fn(io::Error) -> io::Result<()> {
-    move |error| if error.kind() == kind { Ok(()) } else { Err(error) }
 }
 
 /// The page.

@@ -64,7 +64,7 @@ impl Server {
         let write = || {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
             let draft = folder.join(".draft");
-            std::fs::remove_file(&draft).or_else(absent)?;
+            std::fs::remove_file(&draft).or_else(folder::absent)?;
             let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
             file.write_all(value)?;
             file.sync_all()?;
@@ -95,10 +95,6 @@ impl Server {
             }
         }
     }
-}
-
-fn absent(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -387,13 +387,16 @@ fn hear(
 
 /// What a worker could not do on a disk that is full is nobody's bug. That it is full is for the server to see.
 fn on_its_disk(fault: Fault, scratch: &Path) -> Fault {
-    let free = || rustix::fs::statvfs(scratch).map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize));
-    if !is_the_servers_to_say(&fault.kind) || free() >= FULL_BYTES {
-        return believed(fault);
+    let is_ours = is_the_servers_to_say(&fault.kind);
+    let free = rustix::fs::statvfs(scratch).map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    let told = |left: Quantity| {
+        format!("the disk of the data folder is full, {} are left: make room, then `stepwell runs rerun`", left.about())
+    };
+    let believed = believed(fault);
+    match is_ours && free < FULL_BYTES {
+        true => Fault { hint: Some(told(Quantity::Bytes(free))), ..believed },
+        false => believed,
     }
-    let left = Quantity::Bytes(free()).about();
-    let hint = format!("the disk of the data folder is full, {left} are left: make room, then `stepwell runs rerun`");
-    Fault { hint: Some(hint), ..believed(fault) }
 }
 
 /// Tells the worker what came of its request.

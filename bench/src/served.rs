@@ -167,7 +167,7 @@ impl Asking {
         let heard = self.client.lines("POST", &path, &(), hear).await;
         heard.map_err(|trouble| match trouble {
             Trouble::Refused(status, body) => anyhow!("{pipeline} was refused with {status}: {body:?}"),
-            Trouble::Broken(why) => anyhow!(why),
+            Trouble::Gone(why) | Trouble::Broken(why) => anyhow!(why),
         })?;
         match state {
             Some(RunState::Succeeded) => told.with_context(|| format!("nothing of {pipeline} counted")),

@@ -26,7 +26,9 @@ pub enum Client {
 pub enum Trouble {
     /// The server says no.
     Refused(StatusCode, ErrorBody),
-    /// The connection broke, or the answer is not what this version expects.
+    /// The connection ended before the answer did: whoever answers has.
+    Gone(String),
+    /// The answer is not what this version expects.
     Broken(String),
 }
 
@@ -45,6 +47,10 @@ impl From<server::Error> for Trouble {
 
 fn broken(error: impl std::fmt::Display) -> Trouble {
     Trouble::Broken(format!("the server does not answer as expected: {error}"))
+}
+
+fn gone(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Gone(format!("the server ended before it had answered: {error}"))
 }
 
 impl Client {
@@ -74,15 +80,15 @@ impl Client {
         let response = match self {
             Self::Here(router) => router.clone().oneshot(request).await.map_err(broken)?,
             Self::There(sender) => {
-                sender.ready().await.map_err(broken)?;
-                sender.send_request(request).await.map_err(broken)?.map(Body::new)
+                sender.ready().await.map_err(gone)?;
+                sender.send_request(request).await.map_err(gone)?.map(Body::new)
             }
         };
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
         let said = serde_json::from_slice(&bytes);
         Err(Trouble::Refused(status, said.map_err(|_| broken(String::from_utf8_lossy(&bytes)))?))
     }
@@ -90,7 +96,7 @@ impl Client {
     /// What lies at a path.
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Trouble> {
         let response = self.ask(Method::GET, path, Body::empty()).await?;
-        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
         serde_json::from_slice(&bytes).map_err(broken)
     }
 
@@ -108,7 +114,7 @@ impl Client {
     ) -> Result<T, Trouble> {
         let method = method.parse().map_err(broken)?;
         let response = self.ask(method, path, Body::from(body.into())).await?;
-        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        let bytes = response.into_body().collect().await.map_err(gone)?.to_bytes();
         serde_json::from_slice(&bytes).map_err(broken)
     }
 
@@ -125,7 +131,7 @@ impl Client {
         let mut body = self.ask(method, path, body).await?.into_body();
         let mut pending = Vec::new();
         while let Some(frame) = body.frame().await {
-            pending.extend_from_slice(frame.map_err(broken)?.data_ref().map_or(&[], |data| &data[..]));
+            pending.extend_from_slice(frame.map_err(gone)?.data_ref().map_or(&[], |data| &data[..]));
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 match Line::read(&line).map_err(broken)? {

@@ -93,6 +93,9 @@ impl From<Trouble> for Failure {
         let not_found = trouble.is_not_found();
         match trouble {
             Trouble::Broken(message) => Self::ours(message),
+            Trouble::Gone(message) => Self::ours(message).hinted(
+                "what it was asked for may have been done; the next `stepwell serve` goes on with runs that were under way",
+            ),
             Trouble::Refused(_, ErrorBody { error, hint, problems, fault }) => {
                 let ours = matches!(fault, Some(FaultKind::Host | FaultKind::Crash));
                 let code = if not_found {

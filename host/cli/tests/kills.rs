@@ -267,7 +267,7 @@ impl Trial {
 #[track_caller]
 fn expect_of_a_kill(pipeline: &str, asked: Result<(), Trouble>) {
     match asked {
-        Ok(()) | Err(Trouble::Broken(_)) => {}
+        Ok(()) | Err(Trouble::Gone(_) | Trouble::Broken(_)) => {}
         Err(Trouble::Refused(status, body)) => {
             assert_eq!(body.fault, Some(FaultKind::Crash), "{pipeline} was refused with {status}: {body:?}");
         }

@@ -27,6 +27,7 @@ mod role;
 mod schema;
 mod served;
 mod step;
+mod told;
 mod train;
 mod unheeded;
 mod wiring;
@@ -35,6 +36,7 @@ pub use device::{on_processors, place};
 pub use expand::{expand, family, static_items};
 pub use policy::{Bounded, bound};
 pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
+pub use told::told;
 pub use unheeded::unheeded;
 
 use known::{Known, Steps};

@@ -2,7 +2,6 @@
 
 use crate::diff::{Known, diff};
 use crate::replay::compare;
-use crate::runs::no_run;
 use crate::{Error, Replayed, RunDiff, Server, rerun};
 use ports::{Blobs, Journal};
 use run::{Begin, RunView, StoredPlan};
@@ -78,7 +77,7 @@ impl Server {
     }
 
     fn past(&self, tenant: &TenantId, run: RunId) -> Result<Past, Error> {
-        let head = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?.head;
+        let head = self.summary(tenant, run)?.head;
         let stored = StoredPlan::load(self.store.as_ref(), tenant, head.plan)?;
         let view = RunView::of(&self.store.run_records(tenant, run)?);
         Ok(Past { head, stored, view })

@@ -138,8 +138,11 @@ impl Server {
             earlier.version < from && (earlier.content, &earlier.settings) != (current.content, &current.settings)
         };
         let none = || {
-            let message = format!("there is nothing before version {from} of project `{}`", current.project);
-            Error::Conflict(message)
+            let again = match from == current.version {
+                true => String::new(),
+                false => format!(", which version {} is again; name the one to bring back", current.version),
+            };
+            Error::Conflict(format!("there is nothing before version {from} of project `{}`{again}", current.project))
         };
         history.iter().rev().find(other).map(|earlier| earlier.version).ok_or_else(none)
     }

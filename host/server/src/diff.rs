@@ -41,6 +41,8 @@ pub enum About {
     Input,
     Plugin,
     Parameter,
+    /// What the manifest says of a step beside the others.
+    Key,
     Seed,
     Device,
     Limit,
@@ -64,6 +66,7 @@ impl About {
             Self::Input => "input",
             Self::Plugin => "plugin",
             Self::Parameter => "parameter",
+            Self::Key => "key",
             Self::Seed => "seed",
             Self::Device => "device",
             Self::Limit => "limit",
@@ -139,6 +142,7 @@ fn planned(step: &PlannedStep, say: &mut dyn FnMut(About, String, Value)) {
             say(About::Parameter, name.clone(), value.clone());
         }
     }
+    plan::told(step).into_iter().for_each(|(key, what)| say(About::Key, key, json!(what)));
     say(About::Seed, "seed".to_owned(), json!(step.seed));
     say(About::Device, "device".to_owned(), json!(step.device));
     for kind in LimitKind::ALL {
@@ -221,6 +225,7 @@ mod tests {
         b.0.overrides.insert("model.depth".to_owned(), json!(4));
         let model = b.1.steps.iter_mut().find(|step| step.name == name("model")).unwrap();
         (model.seed, model.limits.cpu_ms, model.grants.clock) = (8, 1, true);
+        model.when = vec![types::Condition::Text { text: "eu".to_owned(), is: "us".to_owned() }];
         if let Work::Train { plugin, .. } = &mut model.work {
             plugin.component = types::Digest::of(b"newer");
             plugin.parameters = json!({ "rate": 0.1 });
@@ -234,6 +239,7 @@ mod tests {
             "plugin model trees",
             "parameter model depth",
             "parameter model rate",
+            "key model when",
             "seed model seed",
             "limit model cpu",
             "grant model clock",

@@ -4,10 +4,12 @@ use crate::deploy::Content;
 use manifest::{Notify, Project, Triggers};
 use plan::{Plan, PlannedStep, Work};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use types::{Grants, Settings, StepName};
+use types::{Grants, LimitsPatch, Settings, StepName};
+
+/// So much is shown of either side of what has changed; a step's SQL or list of columns can be long.
+const SHOWN_CHARS_MAX: usize = 200;
 
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +73,16 @@ impl Found {
     /// What there is one of.
     fn one(&mut self, what: &str, old: Option<String>, new: Option<String>) {
         match (old, new) {
-            (None, Some(new)) => self.say(How::Added, format!("{what}: {new}")),
-            (Some(old), None) => self.say(How::Removed, format!("{what}: {old}")),
-            (Some(old), Some(new)) if old != new => self.say(How::Changed, format!("{what}: {old} -> {new}")),
+            (None, Some(new)) => {
+                self.say(How::Added, format!("{what}: {}", types::beside([&new, ""], SHOWN_CHARS_MAX)[0]))
+            }
+            (Some(old), None) => {
+                self.say(How::Removed, format!("{what}: {}", types::beside([&old, ""], SHOWN_CHARS_MAX)[0]))
+            }
+            (Some(old), Some(new)) if old != new => {
+                let [old, new] = types::beside([&old, &new], SHOWN_CHARS_MAX);
+                self.say(How::Changed, format!("{what}: {old} -> {new}"));
+            }
             _ => {}
         }
     }
@@ -143,23 +152,11 @@ impl Found {
         self.one(&format!("{what}: does"), Some(does(&old.work)), Some(does(&new.work)));
         let parameters = |step: &PlannedStep| -> BTreeMap<String, String> {
             let object = step.work.plugin().and_then(|plugin| plugin.parameters.as_object());
-            object
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), types::sentence(value.to_string())))
-                .collect()
+            object.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string())).collect()
         };
         self.each(&format!("{what}: parameter"), &parameters(old), &parameters(new), String::clone);
         self.grants(what, &old.grants, &new.grants);
-        let before = self.0.len();
         self.each(&format!("{what}:"), &keys(old), &keys(new), String::clone);
-        let inputs =
-            |step: &PlannedStep| step.work.inputs().iter().map(|input| format!("`{input}`")).collect::<Vec<_>>();
-        let wired = |step: &PlannedStep| Some(inputs(step).join(", "));
-        self.one(&format!("{what}: takes"), wired(old), wired(new));
-        if self.0.len() == before && without_plugin(&old.work) != without_plugin(&new.work) {
-            self.say(How::Changed, format!("{what}: how it does it"));
-        }
     }
 
     fn grants(&mut self, what: &str, old: &Grants, new: &Grants) {
@@ -174,18 +171,13 @@ impl Found {
     }
 }
 
-/// What the other keys of a step say, each in its stored form.
+/// What the other keys of a step say, in words.
 fn keys(step: &PlannedStep) -> BTreeMap<String, String> {
-    let PlannedStep { seed, limits, device, when, retry, pool, cache, each, .. } = step;
-    let said = json!({ "seed": seed, "limits": limits, "device": device, "when": when, "retry": retry, "pool": pool, "cache": cache, "each": each });
-    let mut keys = BTreeMap::new();
-    for (key, value) in said.as_object().into_iter().flatten() {
-        match value.as_object().filter(|_| matches!(key.as_str(), "limits" | "retry")) {
-            Some(parts) => keys.extend(parts.iter().map(|(part, value)| (format!("{key}.{part}"), value.to_string()))),
-            None if !value.is_null() => drop(keys.insert(key.clone(), types::sentence(value.to_string()))),
-            None => {}
-        }
-    }
+    let mut keys = plan::told(step);
+    keys.insert("seed".to_owned(), step.seed.to_string());
+    keys.insert("device".to_owned(), step.device.to_string());
+    let limits = LimitsPatch::from(step.limits).named().into_iter();
+    keys.extend(limits.map(|(key, most)| (format!("limits.{key}"), most.to_string())));
     keys
 }
 
@@ -211,13 +203,6 @@ fn does(work: &Work) -> String {
 
 fn plugin(work: &Work) -> Option<String> {
     work.plugin().map(|plugin| format!("`{}` {}", plugin.name, plugin.component.short()))
-}
-
-/// What is not told of elsewhere.
-fn without_plugin(work: &Work) -> Option<serde_json::Value> {
-    let mut value = serde_json::to_value(work).ok()?;
-    value.as_object_mut()?.remove("plugin");
-    Some(value)
 }
 
 /// What starts a pipeline by itself, a line each.

@@ -2,6 +2,7 @@
 //! gives a share, each loaded in a worker of its own.
 
 use crate::deploy::Deployed;
+use crate::exposition::Page;
 use crate::metrics::Ended;
 use crate::rollouts::waits_for;
 use crate::shadow::{Comparison, Shadow};
@@ -404,7 +405,7 @@ impl Server {
         }
     }
 
-    /// What the tenant's endpoints did since this process began, in Prometheus' text form.
+    /// What the tenant's endpoints and runs did since this process began, in Prometheus' text form.
     pub fn metrics(&self, tenant: &TenantId) -> Result<String, Error> {
         self.known(tenant)?;
         Ok(self.metrics_of(|whose| whose == tenant))
@@ -417,7 +418,16 @@ impl Server {
 
     fn metrics_of(&self, wanted: impl Fn(&TenantId) -> bool) -> String {
         self.forget_series();
-        self.metrics.text(wanted)
+        let mut page = Page::default();
+        self.metrics.write(&mut page, &wanted);
+        self.tally.write(&mut page, &wanted);
+        let live: Vec<TenantId> = locked(&self.live).keys().map(|(tenant, _)| tenant.clone()).collect();
+        page.head("runs_in_flight", "gauge", "Runs that this server drives.");
+        for tenant in self.store.tenants().into_iter().filter(|tenant| wanted(tenant)) {
+            let count = live.iter().filter(|whose| **whose == tenant).count();
+            page.line("runs_in_flight", &format!("tenant=\"{tenant}\""), count);
+        }
+        page.0
     }
 
     /// Forgets what was counted of endpoints that are none any more.

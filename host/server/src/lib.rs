@@ -30,6 +30,7 @@ mod difference;
 mod document;
 mod endpoints;
 mod examine;
+mod exposition;
 mod fire;
 mod folder;
 mod follow;
@@ -65,6 +66,7 @@ mod secrets;
 mod shadow;
 mod signing;
 mod statistics;
+mod tally;
 mod tenants;
 mod tended;
 #[cfg(test)]
@@ -205,6 +207,7 @@ pub struct Server {
     triggers: triggers::Triggers,
     notifier: notify::Notifier,
     metrics: metrics::Metrics,
+    tally: tally::Tally,
     asking: watch::Asking,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
@@ -246,7 +249,7 @@ impl Server {
         let dispatcher = run::Dispatcher::new(journal, blobs, runner, Arc::clone(&clock), options.slots);
         let (described, live, endpoints, secrets, deployed, deploying) = Default::default();
         let (bell, triggers, notifier, metrics, asking, collecting) = Default::default();
-        let canaries = Default::default();
+        let (canaries, tally) = Default::default();
         let keys = keys::Keys::of(&store)?;
         Ok((
             Arc::new(Self {
@@ -270,6 +273,7 @@ impl Server {
                 triggers,
                 notifier,
                 metrics,
+                tally,
                 asking,
                 collecting,
                 canaries,

@@ -4,12 +4,12 @@
 //! versions: nobody outside can make one.
 
 use crate::endpoints::VERSIONS_MAX;
+use crate::exposition::{Histogram, Page};
 use crate::locked;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use types::{EndpointName, Fault, FaultKind, TenantId};
 use worker::Answered;
 
@@ -59,29 +59,6 @@ pub(crate) struct Series {
     transform: Histogram,
     predict: Histogram,
     batch: Histogram,
-}
-
-/// Counts of values up to each bound, and of those beyond.
-struct Histogram {
-    bounds: &'static [u64],
-    counts: Vec<AtomicU64>,
-    sum: AtomicU64,
-}
-
-impl Histogram {
-    fn new(bounds: &'static [u64]) -> Self {
-        Self { bounds, counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(), sum: AtomicU64::new(0) }
-    }
-
-    fn add(&self, value: u64) {
-        let place = self.bounds.partition_point(|bound| *bound < value);
-        self.counts[place].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(value, Ordering::Relaxed);
-    }
-
-    fn add_time(&self, time: Duration) {
-        self.add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX >> 20));
-    }
 }
 
 impl Series {
@@ -142,8 +119,8 @@ impl Metrics {
         locked(&self.0).retain(|(tenant, endpoint, _), _| is_served(tenant, endpoint));
     }
 
-    /// The series of the tenants that are wanted, in Prometheus' text form.
-    pub(crate) fn text(&self, wanted: impl Fn(&TenantId) -> bool) -> String {
+    /// The series of the tenants that are wanted.
+    pub(crate) fn write(&self, page: &mut Page, wanted: impl Fn(&TenantId) -> bool) {
         let all = locked(&self.0);
         let told: Vec<(String, Arc<Series>)> = all
             .iter()
@@ -154,7 +131,6 @@ impl Metrics {
             })
             .collect();
         drop(all);
-        let mut page = Page(String::new());
         page.head("requests_total", "counter", "Requests by how they ended.");
         for (labels, series) in &told {
             for (ended, name) in Ended::ALL {
@@ -170,7 +146,6 @@ impl Metrics {
         }
         let batch = "Requests that were computed together, counted by each of them.";
         page.histogram("batch_requests", batch, &told, |series| &series.batch, 1.0);
-        page.0
     }
 
     const TIMES: [Told; 4] = [
@@ -184,56 +159,17 @@ impl Metrics {
 /// A histogram's name, its help, and where it is kept.
 type Told = (&'static str, &'static str, fn(&Series) -> &Histogram);
 
-/// A page so far. Writing to a text does not fail.
-struct Page(String);
-
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP stepwell_{name} {help}\n# TYPE stepwell_{name} {kind}");
-    }
-
-    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "stepwell_{name}{{{labels}}} {value}");
-    }
-
-    fn plain(
-        &mut self,
-        name: &str,
-        kind: &str,
-        help: &str,
-        told: &[(String, Arc<Series>)],
-        of: fn(&Series) -> &AtomicU64,
-    ) {
-        self.head(name, kind, help);
-        told.iter().for_each(|(labels, series)| self.line(name, labels, of(series).load(Ordering::Relaxed)));
-    }
-
-    fn histogram(
-        &mut self,
-        name: &str,
-        help: &str,
-        told: &[(String, Arc<Series>)],
-        of: fn(&Series) -> &Histogram,
-        per_unit: f64,
-    ) {
-        self.head(name, "histogram", help);
-        for (labels, series) in told {
-            let (histogram, mut count) = (of(series), 0);
-            let bounds = histogram.bounds.iter().map(|bound| (*bound as f64 / per_unit).to_string());
-            for (bound, counted) in bounds.chain(["+Inf".to_owned()]).zip(&histogram.counts) {
-                count += counted.load(Ordering::Relaxed);
-                self.line(&format!("{name}_bucket"), &format!("{labels},le=\"{bound}\""), count);
-            }
-            self.line(&format!("{name}_sum"), labels, histogram.sum.load(Ordering::Relaxed) as f64 / per_unit);
-            self.line(&format!("{name}_count"), labels, count);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use types::Id;
+
+    fn text(metrics: &Metrics, wanted: impl Fn(&TenantId) -> bool) -> String {
+        let mut page = Page::default();
+        metrics.write(&mut page, wanted);
+        page.0
+    }
 
     fn names() -> (TenantId, EndpointName) {
         (TenantId::parse("acme").unwrap(), EndpointName::parse("churn").unwrap())
@@ -249,7 +185,7 @@ mod tests {
         series.told(series.asked(), &Ok(answered));
         series.told(series.asked(), &Err(Fault::invalid("no")));
         series.end(Ended::Busy);
-        let text = metrics.text(|_| true);
+        let text = text(&metrics, |_| true);
         let labels = "{tenant=\"acme\",endpoint=\"churn\",version=\"3\"";
         for line in [
             "# TYPE stepwell_requests_total counter".to_owned(),
@@ -282,13 +218,13 @@ mod tests {
         let other = TenantId::parse("other").unwrap();
         metrics.series(&other, &endpoint, 1);
         let versions = |text: &str| text.lines().filter(|line| line.starts_with("stepwell_rows_total")).count();
-        assert_eq!(versions(&metrics.text(|_| true)), VERSIONS_MAX + 1);
-        let own = metrics.text(|whose| *whose == tenant);
+        assert_eq!(versions(&text(&metrics, |_| true)), VERSIONS_MAX + 1);
+        let own = text(&metrics, |whose| *whose == tenant);
         assert!(
             versions(&own) == VERSIONS_MAX && own.contains("version=\"1\"") && !own.contains("tenant=\"other\""),
             "{own}"
         );
         metrics.keep(|whose, _| *whose == other);
-        assert_eq!(versions(&metrics.text(|_| true)), 1);
+        assert_eq!(versions(&text(&metrics, |_| true)), 1);
     }
 }

@@ -125,7 +125,7 @@ impl Server {
     }
 
     fn deliver(&self, tenant: &TenantId, run: RunId, about: &str) -> Result<(), Error> {
-        let head = self.store.run(tenant, run)?.ok_or_else(|| crate::runs::no_run(run))?.head;
+        let head = self.summary(tenant, run)?.head;
         let Some(deployed) = self.current_deployment(tenant, &head.project)? else { return Ok(()) };
         let Some(notify) = &deployed.project.notify else { return Ok(()) };
         let body = self.message(tenant, &head, about)?;

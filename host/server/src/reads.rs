@@ -1,7 +1,6 @@
 //! What people ask about: runs, their steps and tables. Serializable twins of what the store holds.
 
 use crate::diff::state_of;
-use crate::runs::no_run;
 use crate::{Error, Server};
 use ports::{Blobs, Journal};
 use run::Choice;
@@ -191,10 +190,10 @@ impl Server {
     /// A run with its steps.
     pub fn run(&self, tenant: &TenantId, run: RunId) -> Result<RunDetail, Error> {
         self.known(tenant)?;
-        let summary = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        let summary = self.summary(tenant, run)?;
         let view = run::RunView::of(&self.store.run_records(tenant, run)?);
         // Forgotten meanwhile, it has no records.
-        self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        self.summary(tenant, run)?;
         let stored = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?;
         let planned = stored.expanded(&view);
         let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
@@ -227,7 +226,7 @@ impl Server {
     /// The first rows of a table that a step gave, for a person.
     pub fn rows(&self, tenant: &TenantId, run: RunId, output: &OutputRef, limit: u64) -> Result<TableRows, Error> {
         self.known(tenant)?;
-        self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        self.summary(tenant, run)?;
         let view = run::RunView::of(&self.store.run_records(tenant, run)?);
         let reference = match view.output(output) {
             Some(Artifact::Table(reference)) => reference,

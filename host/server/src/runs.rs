@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use store::RunSummary;
 use types::{Fault, PipelineName, Record, RunId, RunState, Settings, TenantId};
 
 /// What is otherwise for one run of a folder than its files say.
@@ -69,7 +70,7 @@ impl Server {
 
     /// The newest run of a pipeline that succeeded.
     fn last_success(&self, tenant: &TenantId, pipeline: &PipelineName) -> Result<Option<RunId>, Error> {
-        let wanted = |run: &store::RunSummary| run.head.pipeline == *pipeline && run.state == RunState::Succeeded;
+        let wanted = |run: &RunSummary| run.head.pipeline == *pipeline && run.state == RunState::Succeeded;
         Ok(self.store.newest_runs(tenant, 1, &wanted)?.first().map(|run| run.head.run))
     }
 
@@ -90,7 +91,7 @@ impl Server {
     /// Goes on with a run that a crash or a stop left unfinished. Steps that were committed are not repeated.
     pub fn resume(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<RunState, Error> {
         let _hold = self.active(tenant)?;
-        let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        let found = self.summary(tenant, run)?;
         if found.state == RunState::Running && !self.is_live(tenant, run) {
             self.drive(tenant, Driving::Found(run), Vec::new(), None)?;
             if found.head.deployment.is_some() {
@@ -110,7 +111,7 @@ impl Server {
             live.cancel.cancel();
             return Ok(());
         }
-        let found = self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        let found = self.summary(tenant, run)?;
         if found.state != RunState::Running {
             return Err(Error::Conflict(format!("run {run} {} already", found.state.ended())));
         }
@@ -125,7 +126,7 @@ impl Server {
         if let Some(live) = locked(&self.live).get(&(tenant.clone(), run)) {
             return Ok(Follow::live(Arc::clone(live)));
         }
-        self.store.run(tenant, run)?.ok_or_else(|| no_run(run))?;
+        self.summary(tenant, run)?;
         Ok(Follow::past(&self.log_file(tenant, run)))
     }
 
@@ -212,8 +213,18 @@ impl Server {
     }
 }
 
-pub(crate) fn no_run(run: RunId) -> Error {
-    Error::NotFound(format!("there is no run {run}"))
+impl Server {
+    /// A run as the list has it. That it was and is forgotten is told apart from that it never was.
+    pub(crate) fn summary(&self, tenant: &TenantId, run: RunId) -> Result<RunSummary, Error> {
+        match (self.store.run(tenant, run)?, self.store.last_run(tenant)?) {
+            (Some(found), _) => Ok(found),
+            (None, last) if (1..=last.0).contains(&run.0) => Err(Error::NotFound(format!(
+                "run {run} is not there any more: `stepwell gc` or the project's [retention] forgot it"
+            ))),
+            (None, RunId(0)) => Err(Error::NotFound(format!("there is no run {run}, nor any other"))),
+            (None, last) => Err(Error::NotFound(format!("there is no run {run}; the last one is {last}"))),
+        }
+    }
 }
 
 fn is_same(folder: &Path, other: &Path) -> bool {

@@ -232,6 +232,7 @@ impl Server {
         let _nobody_collects = crate::locked(&self.collecting);
         crate::locked(&self.endpoints).retain(|key, _| key.0 != *tenant);
         self.forget_series();
+        self.tally.forget(tenant);
         self.pool.forget(tenant);
         self.predictions.forget(tenant);
         let elsewhere = folder::elsewhere(&self.options, tenant);

@@ -4,6 +4,7 @@ use crate::deploy::Deployed;
 use crate::{Error, Server, backfills, locked};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use trigger::{Whose, hand_over};
 use types::{Cause, Passed, PipelineName, ProjectName, Record, RunId, RunState, ScheduleState, TenantId};
 
@@ -44,10 +45,12 @@ pub struct ScheduleHistory {
 pub struct ScheduledRun {
     pub at_us: i64,
     pub run: RunId,
-    pub state: RunState,
+    /// None: it was forgotten.
+    pub state: Option<RunState>,
     /// The backfill that it is of.
     pub backfill: Option<u64>,
-    pub started_us: i64,
+    /// Likewise.
+    pub started_us: Option<i64>,
 }
 
 impl Server {
@@ -95,18 +98,17 @@ impl Server {
         self.known(tenant)?;
         let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
         let project = deployed.deployment.project.clone();
-        let scheduled = |run: store::RunSummary| {
-            let is_its = run.head.project == project && run.head.pipeline == pipeline;
-            let (at_us, backfill) = match run.head.cause {
-                Cause::Schedule { at_us } if is_its => (at_us, None),
-                Cause::Backfill { backfill, at_us } if is_its => (at_us, Some(backfill)),
-                _ => return None,
-            };
-            let (run, state, started_us) = (run.head.run, run.state, run.head.started_us);
-            Some(ScheduledRun { at_us, run, state, backfill, started_us })
+        let fired = self.store.fired_ever(tenant, &project, &pipeline)?.into_iter();
+        let mut fired: Vec<_> = fired.filter_map(|(key, run)| Some((run, Cause::instant_of(&key)?))).collect();
+        fired.sort_by_key(|(run, _)| Reverse(*run));
+        fired.truncate(RUNS_MAX);
+        fired.sort_by_key(|(run, (at_us, _))| (*at_us, *run));
+        let scheduled = |(run, (at_us, backfill))| {
+            let found = self.store.run(tenant, run)?;
+            let (state, started_us) = found.map(|found| (found.state, found.head.started_us)).unzip();
+            Ok(ScheduledRun { at_us, run, state, backfill, started_us })
         };
-        let mut runs: Vec<_> = self.store.runs(tenant)?.into_iter().filter_map(scheduled).take(RUNS_MAX).collect();
-        runs.sort_by_key(|run| (run.at_us, run.run));
+        let runs = fired.into_iter().map(scheduled).collect::<Result<_, Error>>()?;
         let passed = self.store.passed(tenant, &project, &pipeline)?;
         Ok(ScheduleHistory { project, pipeline, runs, passed })
     }

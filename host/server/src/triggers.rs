@@ -203,7 +203,9 @@ impl Server {
     }
 
     fn follow_up_run(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<(), Error> {
-        self.store.run(tenant, run)?.map_or(Ok(()), |run| self.follow_up(tenant, &run))
+        let Some(run) = self.store.run(tenant, run)? else { return Ok(()) };
+        self.take_note(tenant, &run);
+        self.follow_up(tenant, &run)
     }
 
     /// Starts what follows a run that has ended, and tells who is to be told.

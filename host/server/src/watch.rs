@@ -20,6 +20,10 @@ use types::{
 const POLL: Duration = Duration::from_secs(5);
 /// Files that one pipeline may watch.
 const FILES_MAX: usize = 10_000;
+/// Of so many it is kept in mind how they were, so that a run can say which have changed.
+const REMEMBERED_MAX: usize = 1_000;
+/// Files that a run's cause names.
+const NAMED_MAX: usize = 10;
 
 /// A pipeline of a tenant's project.
 type Whose = (TenantId, ProjectName, PipelineName);
@@ -27,13 +31,24 @@ type Whose = (TenantId, ProjectName, PipelineName);
 /// What the watching loop remembers.
 #[derive(Default)]
 pub(crate) struct Watches {
-    /// How files were found by the last look.
-    files: BTreeMap<Whose, Digest>,
+    files: BTreeMap<Whose, Looked>,
     /// When a source was last asked.
     asked: BTreeMap<Whose, i64>,
     /// What was told of whose fault, so that it is told once.
     told: BTreeMap<Whose, String>,
 }
+
+/// What is known of the files of a pipeline.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// How they were found by the last look.
+    last: Option<Digest>,
+    /// How they were when a run last began for them, or when it was seen that nothing is new since; none where that is not known.
+    settled: Option<Files>,
+}
+
+/// Files by their names: size, seconds and nanoseconds of the last change.
+type Files = BTreeMap<String, (i64, i64, u64)>;
 
 /// Pipelines whose source is being asked.
 pub(crate) type Asking = Mutex<BTreeSet<Whose>>;
@@ -78,7 +93,7 @@ impl Server {
         self: &Arc<Self>,
         whose: &Whose,
         deployed: &Deployed,
-        before: &mut BTreeMap<Whose, Digest>,
+        before: &mut BTreeMap<Whose, Looked>,
     ) -> Result<(), Error> {
         let (tenant, project, pipeline) = whose;
         let patterns = deployed.triggers(pipeline).files;
@@ -87,7 +102,8 @@ impl Server {
         }
         self.expect_allowed(tenant, &patterns)?;
         self.expect_open(&deployed.content.project_dir, &patterns)?;
-        let now = found(&deployed.content.project_dir, &patterns)?;
+        let files = found(&deployed.content.project_dir, &patterns)?;
+        let now = named(&files);
         let watch = format!("files {}", Digest::of_json(&patterns).short());
         let moved = Record::WatchMoved {
             project: project.clone(),
@@ -95,17 +111,21 @@ impl Server {
             watch: watch.clone(),
             seen: now,
         };
-        let is_stable = before.insert(whose.clone(), now) == Some(now);
+        let looked = before.entry(whose.clone()).or_default();
+        let is_stable = looked.last.replace(now) == Some(now);
         match self.store.watched(tenant, project, pipeline, &watch)? {
             // The first look only takes note of what is there.
-            None => Ok(self.store.append(tenant, &[moved])?),
-            Some(seen) if seen == now || !is_stable || self.is_under_way(whose)? => Ok(()),
+            None => self.store.append(tenant, &[moved])?,
+            Some(seen) if seen == now => {}
+            Some(_) if !is_stable || self.is_under_way(whose)? => return Ok(()),
             Some(_) => {
-                let what = format!("files changed: {}", patterns.join(", "));
-                let spark = Spark::new(Cause::Data { what: types::sentence(what), source: None }).beside(moved);
-                self.fire(tenant, deployed, pipeline, spark).map(drop)
+                let what = types::sentence(changed(looked.settled.as_ref(), &files, &patterns));
+                let spark = Spark::new(Cause::Data { what, source: None }).beside(moved);
+                self.fire(tenant, deployed, pipeline, spark)?;
             }
         }
+        looked.settled = Some(files).filter(|files| files.len() <= REMEMBERED_MAX);
+        Ok(())
     }
 
     /// A tenant that may not grant a folder may not watch it either.
@@ -255,10 +275,30 @@ fn matches(pattern: &str, name: &str) -> bool {
     rest.is_some_and(|rest| rest.ends_with(back)) && (!front.is_empty() || !name.starts_with('.'))
 }
 
-/// Names all that the patterns find: names, sizes and times of change, in order. A folder that is not there has no files;
-/// no link is followed.
-fn found(project: &Path, patterns: &[String]) -> Result<Digest, Fault> {
-    let mut files = BTreeSet::new();
+/// A name for all of them, which the journal keeps.
+fn named(files: &Files) -> Digest {
+    let lines = files.iter().map(|(name, (size, seconds, nanoseconds))| (name, size, seconds, nanoseconds));
+    Digest::of_json(&lines.collect::<Vec<_>>())
+}
+
+/// What is otherwise than before, in words; which patterns are watched, where it is not known how it was before.
+fn changed(before: Option<&Files>, now: &Files, patterns: &[String]) -> String {
+    let Some(before) = before else { return format!("files changed: {}", patterns.join(", ")) };
+    let came = now.iter().filter_map(|(name, is)| match before.get(name) {
+        None => Some(format!("new {name}")),
+        Some(was) if was != is => Some(format!("changed {name}")),
+        Some(_) => None,
+    });
+    let went = before.keys().filter(|name| !now.contains_key(*name)).map(|name| format!("gone {name}"));
+    let all: Vec<String> = came.chain(went).collect();
+    let more = all.len().saturating_sub(NAMED_MAX);
+    let named = all.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+/// All that the patterns find. A folder that is not there has no files; no link is followed.
+fn found(project: &Path, patterns: &[String]) -> Result<Files, Fault> {
+    let mut files = Files::new();
     for pattern in patterns {
         let (folder, name) = divided(pattern);
         let cannot = |error: rustix::io::Errno| Fault::invalid(format!("`{folder}` cannot be looked at: {error}"));
@@ -280,7 +320,7 @@ fn found(project: &Path, patterns: &[String]) -> Result<Digest, Fault> {
         }
         files.extend(described(project, folder, &listed).map_err(cannot)?);
     }
-    Ok(Digest::of_json(&files))
+    Ok(files)
 }
 
 /// A folder of the project, by no link.
@@ -292,16 +332,16 @@ fn open_beneath(project: &Path, folder: &str) -> rustix::io::Result<std::os::fd:
     openat2(&root, folder, flags | OFlags::RDONLY, Mode::empty(), beneath)
 }
 
-/// Of those that are files: name, size, seconds and nanoseconds of the last change.
-fn described(project: &Path, folder: &str, names: &[String]) -> rustix::io::Result<Vec<(String, i64, i64, u64)>> {
+/// Those that are files.
+fn described(project: &Path, folder: &str, names: &[String]) -> rustix::io::Result<Files> {
     use rustix::fs::{AtFlags, FileType, statat};
     let opened = open_beneath(project, folder)?;
-    let mut described = Vec::new();
+    let mut described = Files::new();
     for name in names {
         // One that has just gone is gone.
         let Ok(stat) = statat(&opened, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) else { continue };
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-            described.push((format!("{folder}/{name}"), stat.st_size, stat.st_mtime, stat.st_mtime_nsec));
+            described.insert(format!("{folder}/{name}"), (stat.st_size, stat.st_mtime, stat.st_mtime_nsec));
         }
     }
     Ok(described)
@@ -351,6 +391,20 @@ mod tests {
         for out in ["out/*.csv", "../*.csv"] {
             assert!(found(project.path(), &[out.to_owned()]).is_err(), "{out}");
         }
+    }
+
+    #[test]
+    fn a_cause_names_the_files() {
+        let files =
+            |all: &[(&str, i64)]| all.iter().map(|(name, size)| ((*name).to_owned(), (*size, 0, 0))).collect::<Files>();
+        let patterns = ["data/*.csv".to_owned(), "one.txt".to_owned()];
+        let before = files(&[("data/a.csv", 1), ("data/b.csv", 1), ("one.txt", 1)]);
+        let now = files(&[("data/a.csv", 1), ("data/b.csv", 2), ("data/c.csv", 1)]);
+        assert_eq!(changed(Some(&before), &now, &patterns), "changed data/b.csv, new data/c.csv, gone one.txt");
+        assert_eq!(changed(None, &now, &patterns), "files changed: data/*.csv, one.txt");
+        let many: Files = (0..NAMED_MAX as i64 + 2).map(|number| (format!("{number:02}"), (1, 0, 0))).collect();
+        let said = changed(Some(&Files::new()), &many, &patterns);
+        assert!(said.starts_with("new 00, new 01, ") && said.ends_with("new 09 and 2 more"), "{said}");
     }
 
     #[test]

@@ -100,6 +100,23 @@ impl Store {
         cause.key().map_or(Ok(None), |key| self.look(tenant, &key::fired(project, pipeline, &key)))
     }
 
+    /// The causes that may start one run of a deployed pipeline only and have, by [`Cause::key`], each with its run. What is
+    /// forgotten of a run is not that it was.
+    pub fn fired_ever(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectName,
+        pipeline: &PipelineName,
+    ) -> Result<Vec<(String, RunId)>, Fault> {
+        let entries = self.keyed(tenant, &key::fired(project, pipeline, ""), key::text_of)?;
+        Ok(entries.into_iter().map(|(cause, run)| Ok((cause, decode(&run)?))).collect::<Result<_>>()?)
+    }
+
+    /// The highest number that a run has; 0 before the first one.
+    pub fn last_run(&self, tenant: &TenantId) -> Result<RunId, Fault> {
+        Ok(RunId(self.look(tenant, key::LAST_RUN)?.unwrap_or(0)))
+    }
+
     /// What of each project runs by itself now.
     pub fn deployments(&self, tenant: &TenantId) -> Result<Vec<Deployment>, Fault> {
         self.list(tenant, key::CURRENT)

@@ -42,6 +42,15 @@ impl Cause {
         }
     }
 
+    /// The instant that a [`Self::key`] tells of, and the backfill that it is of; none of a key of another kind.
+    pub fn instant_of(key: &str) -> Option<(i64, Option<u64>)> {
+        match *key.split(' ').collect::<Vec<_>>() {
+            ["schedule", at_us] => Some((at_us.parse().ok()?, None)),
+            ["backfill", backfill, at_us] => Some((at_us.parse().ok()?, Some(backfill.parse().ok()?))),
+            _ => None,
+        }
+    }
+
     /// In a word, for a column of a table.
     pub fn word(&self) -> &'static str {
         match self {
@@ -67,4 +76,21 @@ pub enum Taken {
     Rerun { run: RunId },
     /// What the outside world told that run, which this one replays.
     Recording { run: RunId },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_the_instant_that_it_was_made_of() {
+        let (source, id) = ("shop".to_owned(), "schedule 7".to_owned());
+        for (cause, instant) in [
+            (Cause::Schedule { at_us: -7 }, Some((-7, None))),
+            (Cause::Backfill { backfill: 3, at_us: 1 << 50 }, Some((1 << 50, Some(3)))),
+            (Cause::Event { source, id }, None),
+        ] {
+            assert_eq!(Cause::instant_of(&cause.key().unwrap()), instant, "{cause:?}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::{OutputRef, Requirement};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What must hold for a step to run. It is asked once all that it names is there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,26 @@ impl Condition {
         match self {
             Self::Measure { of, .. } | Self::Rows { of, .. } | Self::Passed { of, .. } => Some(of),
             Self::Text { .. } => None,
+        }
+    }
+}
+
+/// For people, as something that holds or does not: `clean.table has at least 100 rows`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measure { of, requirement } => {
+                write!(f, "{} of {of} is {}", requirement.subject(), requirement.bound)
+            }
+            Self::Rows { of, at_least, at_most } => {
+                let bounds = at_least.map(|least| format!("at least {least}"));
+                let bounds: Vec<_> = bounds.into_iter().chain(at_most.map(|most| format!("at most {most}"))).collect();
+                write!(f, "{of} has {} rows", bounds.join(" and "))
+            }
+            Self::Passed { of, passed } => {
+                write!(f, "the gate {} says {}", of.step, if *passed { "yes" } else { "no" })
+            }
+            Self::Text { text, is } => write!(f, "`{text}` is `{is}`"),
         }
     }
 }
@@ -56,4 +77,31 @@ impl Default for Retry {
 pub struct Pool {
     pub name: String,
     pub most: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bound, Id, PortName, StepName};
+
+    #[test]
+    fn a_condition_is_said_in_words() {
+        let of = OutputRef { step: StepName::parse("clean").unwrap(), port: PortName::parse("table").unwrap() };
+        let requirement = Requirement::new("mae", Bound::AtMost(2.5));
+        for (condition, words) in [
+            (
+                Condition::Rows { of: of.clone(), at_least: Some(100), at_most: None },
+                "clean.table has at least 100 rows",
+            ),
+            (
+                Condition::Rows { of: of.clone(), at_least: Some(1), at_most: Some(9) },
+                "clean.table has at least 1 and at most 9 rows",
+            ),
+            (Condition::Measure { of: of.clone(), requirement }, "mae of clean.table is at most 2.5"),
+            (Condition::Passed { of, passed: false }, "the gate clean says no"),
+            (Condition::Text { text: "eu".to_owned(), is: "us".to_owned() }, "`eu` is `us`"),
+        ] {
+            assert_eq!(condition.to_string(), words);
+        }
+    }
 }

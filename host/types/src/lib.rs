@@ -4,6 +4,7 @@
 //! in this crate opens a file, reads a clock or knows a plugin.
 
 mod artifact;
+mod beside;
 mod bounds;
 mod candidate;
 mod cause;
@@ -31,6 +32,7 @@ mod schema;
 mod tenant;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
+pub use beside::beside;
 pub use bounds::{
     COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
 };

@@ -1,6 +1,7 @@
 //! Judgements: findings on data, measures of predictions, a gate's verdict on both.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Whether a failed finding stops the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +134,18 @@ impl Bound {
     }
 }
 
+/// For people: `at least 0.9`.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::NotWorseBy(margin) => write!(f, "not worse by more than {margin}"),
+            Self::BetterBy(margin) => write!(f, "better by more than {margin}"),
+        }
+    }
+}
+
 /// What a gate asks of one measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Requirement {
@@ -156,6 +169,26 @@ impl Requirement {
     pub fn new(measure: &str, bound: Bound) -> Self {
         let (slice, slices, lowest, confident) = Default::default();
         Self { measure: measure.to_owned(), slice, bound, slices, lowest, confident }
+    }
+
+    /// What is asked, for people: `mae`, `recall of region=eu`.
+    pub fn subject(&self) -> String {
+        self.slice.as_ref().map_or_else(|| self.measure.clone(), |slice| format!("{} of {slice}", self.measure))
+    }
+
+    /// What is asked of it: `at least 0.9 with its whole interval, also in each slice of region`.
+    pub fn demand(&self) -> String {
+        let mut demand = self.bound.to_string();
+        if self.confident {
+            demand += " with its whole interval";
+        }
+        if self.bound.is_relative() && self.lowest {
+            demand += ", less being better";
+        }
+        if !self.slices.is_empty() {
+            demand += &format!(", also in each slice of {}", self.slices.join(", "));
+        }
+        demand
     }
 }
 
@@ -269,6 +302,19 @@ mod tests {
         ] {
             assert_eq!(Measure::columns_of(slice), columns);
         }
+    }
+
+    #[test]
+    fn what_is_required_is_said_in_words() {
+        let mut requirement = Requirement::new("recall", Bound::AtLeast(0.5));
+        assert_eq!((requirement.subject(), requirement.demand()), ("recall".to_owned(), "at least 0.5".to_owned()));
+        requirement.slice = Some("region=eu".to_owned());
+        (requirement.confident, requirement.slices) = (true, vec!["region".to_owned(), "region x plan".to_owned()]);
+        assert_eq!(requirement.subject(), "recall of region=eu");
+        let demand = "at least 0.5 with its whole interval, also in each slice of region, region x plan";
+        assert_eq!(requirement.demand(), demand);
+        let better = Requirement { lowest: true, ..Requirement::new("mae", Bound::BetterBy(0.1)) };
+        assert_eq!(better.demand(), "better by more than 0.1, less being better");
     }
 
     #[test]

@@ -10,7 +10,11 @@ use run::RunEvent;
 use server::{RunDetail, RunDiff, RunLine, TableRows};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 use types::{Artifact, Id, OutputRef, PortName, RunState, StepName, Verdict};
+
+/// The longest that the end of a cancelled run is waited for.
+const CANCEL_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
     let mut installation = open::installation(args).await?;
@@ -24,7 +28,7 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             if args.json {
                 return print_json(&runs);
             }
-            anstream::print!("{}", show::run_list(&runs));
+            anstream::print!("{}", show::run_list(&runs, pipeline.is_none() && state.is_none()));
             Ok(0)
         }
         Runs::Show { run } => {
@@ -58,10 +62,7 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             diff.rows.retain(|row| *all || !row.same);
             told(args, &diff, &show::run_diff(&diff))
         }
-        Runs::Cancel { run } => {
-            client.post(&path(args, &format!("runs/{run}/cancel"))).await?;
-            told(args, &serde_json::json!({ "cancelled": run }), &format!("cancelled run {run}\n"))
-        }
+        Runs::Cancel { run } => cancel(args, client, *run).await,
         Runs::Rows { run, output, limit } => {
             let output = parsed_output(output)?;
             let rows: TableRows = client.get(&path(args, &format!("runs/{run}/rows/{output}?limit={limit}"))).await?;
@@ -72,6 +73,26 @@ pub(crate) async fn runs(args: &Args, command: &Runs) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+/// Its attempts are stopped, which takes a moment: whoever looks afterwards is not to find it running.
+async fn cancel(args: &Args, client: &mut api::Client, run: u64) -> Result<u8, Failure> {
+    client.post(&path(args, &format!("runs/{run}/cancel"))).await?;
+    let events = path(args, &format!("runs/{run}/events"));
+    let ended = client.lines("GET", &events, &(), |_: Line| {});
+    let state = match tokio::time::timeout(CANCEL_TIME_MAX, ended).await {
+        Ok(ended) => {
+            ended?;
+            client.get::<RunDetail>(&path(args, &format!("runs/{run}"))).await?.line.state
+        }
+        Err(_) => RunState::Running,
+    };
+    let text = match state {
+        RunState::Cancelled => format!("cancelled run {run}\n"),
+        RunState::Running => format!("run {run} was told to stop, and its attempts take their time\n"),
+        state => format!("run {run} {} before it could be cancelled\n", state.ended()),
+    };
+    told(args, &serde_json::json!({ "cancelled": run, "state": state }), &text)
 }
 
 /// A run that goes on from what another one has.
@@ -140,18 +161,23 @@ async fn logs(args: &Args, installation: &mut open::Installation, run: u64, only
             return Err(Failure::not_found(format!("run {run} has no step `{step}`")));
         }
     }
-    let json = args.json;
+    let (json, mut count) = (args.json, 0_u64);
     let hear = |line| {
         let Line::Event { event } = line else { return };
         let RunEvent::Log { step, level, message, .. } = event.as_ref() else { return };
         if only.is_some_and(|only| only != step.to_string()) {
             return;
         }
+        count += 1;
         match json {
             true => anstream::println!("{}", serde_json::to_string(&event).unwrap_or_default()),
             false => anstream::println!("{step}  {:<5}  {}", show::tame(level), show::tame_lines(message)),
         }
     };
     installation.client.lines("GET", &path(args, &format!("runs/{run}/events")), &(), hear).await?;
+    if count == 0 && !json {
+        let whose = only.map_or_else(|| format!("run {run}"), |step| format!("step `{step}` of run {run}"));
+        anstream::eprintln!("{whose} wrote no log");
+    }
     Ok(0)
 }

@@ -1,9 +1,10 @@
 //! Two runs beside each other: how they differ, whether a replay came out the same; and what `gc` removed.
 
-use super::{BAD, GOOD, bytes, styled, table, tame};
+use super::detail::caused;
+use super::{BAD, GOOD, bytes, duration, instant, styled, table, tame};
 use serde_json::Value;
-use server::{Collected, DiffRow, Replayed, ReplayedOutput, RunDiff};
-use types::{Digest, Id, RunId, StepName};
+use server::{About, Collected, DiffRow, Replayed, ReplayedOutput, RunDiff};
+use types::{Digest, Id, LimitKind, RunId, StepName};
 
 /// So much of a value is shown.
 const VALUE_CHARS_MAX: usize = 48;
@@ -19,23 +20,78 @@ pub(crate) fn run_diff(diff: &RunDiff) -> String {
 
 pub(super) fn diff_row(row: &DiffRow) -> Vec<String> {
     let difference = match (row.difference, row.same) {
-        (Some(difference), false) => format!("{difference:+}"),
+        (Some(difference), false) => signed(row, difference),
         (_, true) => "same".to_owned(),
         (None, false) => String::new(),
     };
     let step = row.step.as_ref().map(ToString::to_string).unwrap_or_default();
-    vec![row.about.word().to_owned(), step, row.name.clone(), value(row.a.as_ref()), value(row.b.as_ref()), difference]
+    let [a, b] = sides(row);
+    vec![row.about.word().to_owned(), step, name(row), a, b, difference]
 }
 
-fn value(value: Option<&Value>) -> String {
-    let text = match value {
-        None => return "-".to_owned(),
-        Some(Value::String(text)) => Digest::parse(text).map_or_else(|| text.clone(), |digest| digest.short()),
-        Some(other) => other.to_string(),
+/// Both values in words; as they are, where the words would be the same and the values are not.
+fn sides(row: &DiffRow) -> [String; 2] {
+    let told = |words: &dyn Fn(&Value) -> String| {
+        [&row.a, &row.b].map(|value| value.as_ref().map_or_else(|| none(row.about), words))
     };
-    match text.chars().count() > VALUE_CHARS_MAX {
-        true => text.chars().take(VALUE_CHARS_MAX - 2).chain("..".chars()).collect(),
-        false => text,
+    let [mut a, mut b] = told(&|value| words(row, value));
+    if a == b && !row.same {
+        [a, b] = told(&shown);
+    }
+    types::beside([&a, &b], VALUE_CHARS_MAX)
+}
+
+/// What a run has not that the other has: of a setting that nobody gave it is the project's own.
+fn none(about: About) -> String {
+    if about == About::Setting { "the project's".to_owned() } else { "-".to_owned() }
+}
+
+/// A name without the unit, which the value has.
+fn name(row: &DiffRow) -> String {
+    let name =
+        if row.about == About::Run { row.name.trim_end_matches("_us").trim_end_matches("_ms") } else { &row.name };
+    if row.about == About::Run { name.replace('_', " ") } else { name.to_owned() }
+}
+
+fn words(row: &DiffRow, value: &Value) -> String {
+    match (row.about, row.name.as_str()) {
+        (About::Run, "cause") => {
+            serde_json::from_value(value.clone()).map_or_else(|_| shown(value), |cause| caused(&cause))
+        }
+        (About::Run, "logical_time_us") => value.as_i64().map_or_else(|| shown(value), instant),
+        (About::Run, "duration_ms") => {
+            value.as_u64().map_or_else(|| shown(value), |ms| duration(ms.saturating_mul(1000)))
+        }
+        (About::Limit, _) => {
+            limit(row).zip(value.as_u64()).map_or_else(|| shown(value), |(kind, most)| kind.quantity(most).to_string())
+        }
+        (About::Measure, _) => value.as_f64().map_or_else(|| shown(value), |value| format!("{value:.4}")),
+        _ => shown(value),
+    }
+}
+
+fn limit(row: &DiffRow) -> Option<LimitKind> {
+    LimitKind::ALL.iter().copied().find(|kind| kind.key() == row.name)
+}
+
+fn signed(row: &DiffRow, difference: f64) -> String {
+    let sign = if difference < 0.0 { "-" } else { "+" };
+    let size = difference.abs();
+    match row.about {
+        About::Run if row.name == "duration_ms" => format!("{sign}{}", duration((size as u64).saturating_mul(1000))),
+        About::Run if row.name == "logical_time_us" => format!("{sign}{}", duration(size as u64)),
+        About::Limit => limit(row).map_or_else(String::new, |kind| format!("{sign}{}", kind.quantity(size as u64))),
+        About::Measure if size >= 0.0001 => format!("{difference:+.4}"),
+        // Of two draws it says nothing.
+        About::Seed => String::new(),
+        _ => format!("{difference:+}"),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => Digest::parse(text).map_or_else(|| text.clone(), |digest| digest.short()),
+        other => other.to_string(),
     }
 }
 
@@ -57,7 +113,7 @@ pub(crate) fn replayed(replayed: &Replayed) -> String {
 fn replayed_row(output: &ReplayedOutput) -> Vec<String> {
     let side = |digest: &Option<Digest>, state: &Option<String>| match (digest, state) {
         (Some(digest), _) => digest.short(),
-        (None, Some(state)) => value(Some(&Value::from(state.as_str()))),
+        (None, Some(state)) => types::beside([state, ""], VALUE_CHARS_MAX)[0].clone(),
         (None, None) => "-".to_owned(),
     };
     vec![
@@ -104,17 +160,49 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn row(about: About, name: &str, a: Value, b: Value) -> DiffRow {
+        let (step, name, same) = (None, name.to_owned(), a == b);
+        let difference = b.as_f64().zip(a.as_f64()).map(|(b, a)| b - a);
+        DiffRow {
+            about,
+            step,
+            name,
+            a: Some(a).filter(|a| !a.is_null()),
+            b: Some(b).filter(|b| !b.is_null()),
+            difference,
+            same,
+        }
+    }
+
     #[test]
-    fn values_are_short() {
-        let digest = Digest::of(b"a");
-        for (shown, expected) in [
-            (Some(json!(digest)), digest.short()),
-            (Some(json!("eu")), "eu".to_owned()),
-            (Some(json!([1, 2])), "[1,2]".to_owned()),
-            (None, "-".to_owned()),
-            (Some(json!("x".repeat(60))), format!("{}..", "x".repeat(46))),
+    fn values_are_said_as_people_read_them() {
+        let (digest, long) = (Digest::of(b"a"), "x".repeat(60));
+        let (cut, changed) = (format!("{}..", "x".repeat(46)), format!("..{}y", "x".repeat(12)));
+        let scheduled = json!({ "cause": "schedule", "at_us": 0 });
+        for (row, expected) in [
+            (row(About::Output, "table", json!(digest), json!("eu")), ["table", &digest.short(), "eu", ""]),
+            (row(About::Parameter, "depths", json!([1, 2]), Value::Null), ["depths", "[1,2]", "-", ""]),
+            (row(About::Setting, "rate", json!(0.5), Value::Null), ["rate", "0.5", "the project's", ""]),
+            (row(About::Key, "when", json!(long), json!(long)), ["when", &cut, &cut, "same"]),
+            (row(About::Key, "when", json!(long), json!(format!("{long}y"))), ["when", &changed[..14], &changed, ""]),
+            (
+                row(About::Run, "cause", json!({ "cause": "manual" }), scheduled),
+                ["cause", "somebody asked for it", "scheduled for 1970-01-01 00:00:00 UTC", ""],
+            ),
+            (
+                row(About::Run, "logical_time_us", json!(0), json!(60_000_000)),
+                ["logical time", "1970-01-01 00:00:00", "1970-01-01 00:01:00", "+60.0 s"],
+            ),
+            (row(About::Run, "duration_ms", json!(2500), json!(40)), ["duration", "2.5 s", "40 ms", "-2.5 s"]),
+            (row(About::Limit, "memory", json!(1 << 30), json!(2_u64 << 30)), ["memory", "1 GiB", "2 GiB", "+1 GiB"]),
+            (row(About::Measure, "auc", json!(0.5), json!(0.75)), ["auc", "0.5000", "0.7500", "+0.2500"]),
+            (
+                row(About::Measure, "auc", json!(0.5), json!(0.5 + 2f64.powi(-20))),
+                ["auc", "0.5", "0.5000009536743164", "+0.00000095367431640625"],
+            ),
+            (row(About::Seed, "seed", json!(7), json!(8)), ["seed", "7", "8", ""]),
         ] {
-            assert_eq!(value(shown.as_ref()), expected);
+            assert_eq!(diff_row(&row)[2..], expected.map(str::to_owned), "{}", row.name);
         }
     }
 

@@ -1,18 +1,20 @@
 //! Runs and tables, whole.
 
 use super::progress::{delivered, from, measures};
-use super::{duration, instant, table, tame, tame_lines};
+use super::{day, duration, instant, precisely, table, tame, tame_lines};
 use server::{RunDetail, RunLine, StepDetail, TableRows};
 use std::collections::BTreeMap;
 use types::{
-    Against, Artifact, Bound, Cause, Device, DeviceChoice, Finding, Requirement, RunState, Series, StepName, Verdict,
-    VerdictLine,
+    Against, Artifact, Cause, DataType, Device, DeviceChoice, Field, Finding, Requirement, RunState, Series, StepName,
+    Verdict, VerdictLine,
 };
 
 /// Runs, a line each.
-pub(crate) fn run_list(runs: &[RunLine]) -> String {
-    if runs.is_empty() {
-        return "no runs yet; `stepwell run` starts one\n".to_owned();
+pub(crate) fn run_list(runs: &[RunLine], all: bool) -> String {
+    match (runs.is_empty(), all) {
+        (true, true) => return "no runs yet; `stepwell run` starts one\n".to_owned(),
+        (true, false) => return "no such runs; without --pipeline and --state all are listed\n".to_owned(),
+        (false, _) => {}
     }
     let rows = runs.iter().map(|run| {
         let pipeline = format!("{}/{}", run.project, run.pipeline);
@@ -53,23 +55,38 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
 
 /// Why a run began and what was set for it, where there is something to tell.
 fn began(run: &RunDetail) -> String {
-    let mut lines = Vec::new();
-    match &run.line.cause {
-        Cause::Manual => {}
-        Cause::Rerun { of, from } => lines.push(format!("run {of} again from `{from}` on")),
-        Cause::Replay { of } => lines.push(format!("replays run {of}")),
-        Cause::Upstream { pipeline, run } => lines.push(format!("after run {run} of `{pipeline}`")),
-        Cause::Data { what, .. } => lines.push(format!("new data: {}", tame(what))),
-        Cause::Event { source, id } => lines.push(format!("event {} of {}", tame(id), tame(source))),
-        Cause::Schedule { at_us } => lines.push(format!("scheduled for {} UTC", instant(*at_us))),
-        Cause::Backfill { backfill, at_us } => {
-            lines.push(format!("backfill {backfill}, for {} UTC", instant(*at_us)));
-        }
-    }
+    let mut lines: Vec<_> = (run.line.cause != Cause::Manual).then(|| caused(&run.line.cause)).into_iter().collect();
     lines.extend(run.deployment.map(|version| format!("deployed version {version}")));
     let set = run.overrides.iter().map(|(name, value)| format!("set: {} = {}", tame(name), tame(&value.to_string())));
     lines.extend(set);
     if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
+}
+
+/// A value as a person reads it: a timestamp and a date as such, in UTC.
+fn cell(column: &Field, value: Option<&serde_json::Value>) -> String {
+    match (column.data_type, value) {
+        (_, None | Some(serde_json::Value::Null)) => String::new(),
+        (DataType::Timestamp, Some(serde_json::Value::Number(us))) => {
+            us.as_i64().map_or_else(|| us.to_string(), precisely)
+        }
+        (DataType::Date, Some(serde_json::Value::Number(days))) => days.as_i64().map_or_else(|| days.to_string(), day),
+        (_, Some(serde_json::Value::String(text))) => text.chars().take(40).collect(),
+        (_, Some(other)) => other.to_string(),
+    }
+}
+
+/// Why a run began.
+pub(super) fn caused(cause: &Cause) -> String {
+    match cause {
+        Cause::Manual => "somebody asked for it".to_owned(),
+        Cause::Rerun { of, from } => format!("run {of} again from `{from}` on"),
+        Cause::Replay { of } => format!("replays run {of}"),
+        Cause::Upstream { pipeline, run } => format!("after run {run} of `{pipeline}`"),
+        Cause::Data { what, .. } => format!("new data: {}", tame(what)),
+        Cause::Event { source, id } => format!("event {} of {}", tame(id), tame(source)),
+        Cause::Schedule { at_us } => format!("scheduled for {} UTC", instant(*at_us)),
+        Cause::Backfill { backfill, at_us } => format!("backfill {backfill}, for {} UTC", instant(*at_us)),
+    }
 }
 
 /// What a step does, and where, if the pipeline says anything of that: `train on cuda:0`, `train on cpu (auto)`.
@@ -199,16 +216,18 @@ pub(crate) fn verdict(step: &StepName, verdict: &Verdict) -> String {
     };
     let row = |line: &VerdictLine| {
         let Requirement { measure, slice, bound, .. } = &line.requirement;
-        let asked = match bound {
-            Bound::AtLeast(least) => format!("at least {least}"),
-            Bound::AtMost(most) => format!("at most {most}"),
-            Bound::NotWorseBy(margin) => format!("not worse by {margin}"),
-            Bound::BetterBy(margin) => format!("better by {margin}"),
-        };
         let interval = if bound.is_relative() { line.difference_interval } else { line.interval };
         let of = slice.as_deref().map_or_else(|| "all rows".to_owned(), tame);
         let outcome = line.outcome().word().to_owned();
-        vec![outcome, tame(measure), of, asked, number(line.value), number(line.baseline_value), ends(interval)]
+        vec![
+            outcome,
+            tame(measure),
+            of,
+            bound.to_string(),
+            number(line.value),
+            number(line.baseline_value),
+            ends(interval),
+        ]
     };
     let head = ["", "measure", "of", "asked", "value", "baseline", "interval"];
     let lines = table(&head, verdict.lines.iter().map(row).collect());
@@ -236,12 +255,9 @@ fn verdict_text(step: &StepDetail, verdict: &Verdict) -> String {
 /// The first rows of a table.
 pub(crate) fn rows(shown: &TableRows) -> String {
     let head: Vec<String> = shown.columns.iter().map(|column| tame(&column.name)).collect();
-    let cell = |value: Option<&serde_json::Value>| match value {
-        None | Some(serde_json::Value::Null) => String::new(),
-        Some(serde_json::Value::String(text)) => text.chars().take(40).collect(),
-        Some(other) => other.to_string(),
-    };
-    let rows = shown.rows.iter().map(|row| shown.columns.iter().map(|column| cell(row.get(&column.name))).collect());
+    let cells =
+        |row: &serde_json::Map<_, _>| shown.columns.iter().map(|column| cell(column, row.get(&column.name))).collect();
+    let rows = shown.rows.iter().map(cells);
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     format!("{}{} of {} rows\n", table(&head, rows.collect()), shown.rows.len(), shown.total)
 }

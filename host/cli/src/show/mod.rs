@@ -83,6 +83,21 @@ pub(crate) fn instant(us: i64) -> String {
     time.map_or_else(|| us.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// The same to the microsecond, where it is not a whole second.
+pub(crate) fn precisely(us: i64) -> String {
+    match us.rem_euclid(1_000_000) {
+        0 => instant(us),
+        rest => format!("{}.{}", instant(us), format!("{rest:06}").trim_end_matches('0')),
+    }
+}
+
+/// A day by its number since 1970-01-01.
+pub(crate) fn day(days: i64) -> String {
+    let seconds = days.checked_mul(86_400);
+    let time = seconds.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| days.to_string(), |time| time.format("%Y-%m-%d").to_string())
+}
+
 /// What a stranger may have written, as one line, without what a terminal would obey.
 pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
@@ -107,6 +122,17 @@ fn is_obeyed(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_as_such() {
+        for (us, shown) in
+            [(0, "1970-01-01 00:00:00"), (-1, "1969-12-31 23:59:59.999999"), (2_500_000, "1970-01-01 00:00:02.5")]
+        {
+            assert_eq!(precisely(us), shown);
+        }
+        let days = [(0, "1970-01-01"), (-1, "1969-12-31"), (20_000, "2024-10-04"), (i64::MAX, "9223372036854775807")];
+        days.into_iter().for_each(|(days, shown)| assert_eq!(day(days), shown));
+    }
 
     #[test]
     fn a_terminal_is_told_nothing() {

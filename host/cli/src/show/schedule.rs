@@ -24,7 +24,8 @@ pub(crate) fn schedule_list(lines: &[ScheduleLine]) -> String {
 pub(crate) fn schedule_history(history: &ScheduleHistory) -> String {
     let ran = history.runs.iter().map(|run| {
         let of = run.backfill.map(|number| format!("backfill {number}")).unwrap_or_default();
-        (run.at_us, vec![instant(run.at_us), format!("run {} {}", run.run, run.state), of])
+        let state = run.state.map_or_else(|| "forgotten".to_owned(), |state| state.to_string());
+        (run.at_us, vec![instant(run.at_us), format!("run {} {state}", run.run), of])
     });
     let passed = history
         .passed

@@ -59,7 +59,7 @@ fn words(line: &VerdictLine, against: Option<&Against>) -> String {
     let Some(value) = line.value else {
         return match line.outcome() {
             Outcome::Inconclusive => format!("{name} is undefined there"),
-            _ => format!("{name} was not measured, expected {}", bound_words(*bound)),
+            _ => format!("{name} was not measured, expected {bound}"),
         };
     };
     if bound.is_relative() {
@@ -106,16 +106,7 @@ fn found(line: &VerdictLine) -> String {
         (_, Outcome::Fail, true) => "is surely not",
         (_, Outcome::Inconclusive | Outcome::NoBaseline, _) => "may or may not be",
     };
-    format!("{is} {}", bound_words(bound))
-}
-
-fn bound_words(bound: Bound) -> String {
-    match bound {
-        Bound::AtLeast(least) => format!("at least {least}"),
-        Bound::AtMost(most) => format!("at most {most}"),
-        Bound::NotWorseBy(margin) => format!("not worse by more than {margin}"),
-        Bound::BetterBy(margin) => format!("better by more than {margin}"),
-    }
+    format!("{is} {bound}")
 }
 
 /// Four decimals, unless the rounded value would fall on the other side of the bound than the true one does.

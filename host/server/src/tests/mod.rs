@@ -101,16 +101,26 @@ impl House {
 
     /// Ends the server and opens the folder again.
     fn again(self) -> Self {
+        self.again_after(|_| {})
+    }
+
+    /// The same, with something done to the folder while nobody has it.
+    fn again_after(self, done: impl FnOnce(&Path)) -> Self {
         let Self { server, hands, folder } = self;
         server.leave();
         let begin = Instant::now();
         let mut server = server;
         // Threads of runs let go of it a moment after they end.
-        while let Err(held) = Arc::try_unwrap(server) {
+        let server = loop {
+            match Arc::try_unwrap(server) {
+                Ok(server) => break server,
+                Err(held) => server = held,
+            }
             assert!(begin.elapsed() < DEADLINE, "somebody holds the server");
-            server = held;
             std::thread::yield_now();
-        }
+        };
+        drop(server);
+        done(folder.path());
         Self { server: open(folder.path(), &hands), hands, folder }
     }
 
@@ -196,9 +206,16 @@ impl House {
     /// A run that nobody drives: it is under way until it is ended.
     fn under_way(&self, cause: Cause) -> RunId {
         let run = self.server.store.next_run(&tenant()).unwrap();
+        let head = RunHead { run, ..self.head(cause) };
+        self.server.store.append(&tenant(), &[Record::RunStarted(head)]).unwrap();
+        run
+    }
+
+    /// Of a run of the deployed pipeline `main` that begins now.
+    fn head(&self, cause: Cause) -> RunHead {
         let logical_time_us = if let Cause::Schedule { at_us } = cause { at_us } else { 0 };
-        let head = RunHead {
-            run,
+        RunHead {
+            run: RunId(0),
             project: project(),
             pipeline: pipeline("main"),
             plan: types::Digest::of(b""),
@@ -208,9 +225,7 @@ impl House {
             deployment: Some(1),
             overrides: Settings::new(),
             by: None,
-        };
-        self.server.store.append(&tenant(), &[Record::RunStarted(head)]).unwrap();
-        run
+        }
     }
 
     fn end(&self, run: RunId) {

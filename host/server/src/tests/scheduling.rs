@@ -91,6 +91,34 @@ fn a_held_schedule_passes_its_instants_and_goes_on_from_now() {
 }
 
 #[test]
+fn what_is_forgotten_of_a_run_is_not_that_its_instant_came() {
+    let house = House::new();
+    house.deploy(&[("main", &every("*/10 * * * *", ""))]);
+    for minute in [10, 20, 30] {
+        house.set(minute);
+        house.look();
+    }
+    let keep = crate::Keep { runs: Some(1), age_ms: None };
+    let gone = house.server.gc(&tenant(), &crate::GcRequest { dry_run: false, keep }, &|_| {}).unwrap();
+    assert_eq!(gone.runs, [RunId(1), RunId(2)]);
+    let came = |house: &House| {
+        let runs = house.server.schedule_history(&tenant(), "main").unwrap().runs;
+        runs.iter().map(|run| ((run.at_us - BEGIN_US) / MINUTE_US, run.run.0, run.state)).collect::<Vec<_>>()
+    };
+    let expected = [(10, 1, None), (20, 2, None), (30, 3, Some(types::RunState::Succeeded))];
+    assert_eq!(came(&house), expected);
+    // Also by what is left of the journal.
+    let house = house.again_after(|folder| std::fs::remove_dir_all(folder.join("data/index")).unwrap());
+    assert_eq!(came(&house), expected);
+    for (run, says) in
+        [(1, "is not there any more"), (4, "there is no run 4; the last one is 3"), (0, "there is no run 0")]
+    {
+        let told = house.server.run(&tenant(), RunId(run)).unwrap_err().to_string();
+        assert!(told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn another_version_takes_over_without_losing_or_doubling() {
     let house = House::new();
     house.deploy(&[("main", &every("*/10 * * * *", ""))]);

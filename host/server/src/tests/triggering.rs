@@ -157,7 +157,16 @@ fn files_that_have_changed_and_stand_still_start_one_run() {
     (0..3).for_each(|_| look());
     house.wait();
     assert_eq!(house.count("main"), 3);
-    let cause = house.runs()[2].head.cause.clone();
+    let cause = |index: usize| house.runs()[index].head.cause.clone();
+    assert_eq!(cause(0), Cause::Data { what: "new incoming/b.csv".to_owned(), source: None });
+    assert_eq!(cause(2), Cause::Data { what: "gone incoming/a.csv".to_owned(), source: None });
+    // Whoever looks first after a restart does not know how it was before.
+    let house = house.again();
+    let mut watches = Watches::default();
+    std::fs::write(house.folder.path().join("incoming/c.csv"), "1").unwrap();
+    (0..2).for_each(|_| house.server.watch_all(&tenant(), &mut watches));
+    house.wait();
+    let cause = house.runs()[3].head.cause.clone();
     assert_eq!(cause, Cause::Data { what: "files changed: incoming/*.csv".to_owned(), source: None });
 }
 
@@ -227,4 +236,42 @@ fn triggers_are_listed_with_what_they_started_last() {
     assert_eq!((&all[1].2.state, &all[2].2.state), (&TriggerState::On, &TriggerState::Paused));
     assert_eq!(all[2].2.next_us, None, "it is paused");
     assert!(house.server.trigger_list(&tenant()).unwrap().are_kept);
+}
+
+#[test]
+fn a_run_that_failed_is_told_of_in_the_log_and_counted() {
+    let house = House::new();
+    house.deploy(&[("main", STEP)]);
+    let log = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = Arc::clone(&log);
+    house.server.triggers.hear(move |line| locked(&hears).push(line));
+    house.start("main");
+    let plan = house.runs()[0].head.plan;
+    let ends = |state: RunState, because: Option<&str>| {
+        let run = house.server.store.next_run(&tenant()).unwrap();
+        let head = RunHead { run, plan, ..house.head(Cause::Manual) };
+        let because = because.map(str::to_owned);
+        let ended = Record::RunFinished { run, state, at_us: house.server.now_us() + 3_000_000, because };
+        house.server.store.append(&tenant(), &[Record::RunStarted(head), ended]).unwrap();
+        house.server.ended(&tenant(), run, state);
+        house.look();
+    };
+    ends(RunState::Cancelled, None);
+    assert_eq!(*locked(&log), [String::new(); 0]);
+    ends(RunState::Failed, Some("the run took longer than 2 h"));
+    assert_eq!(*locked(&log), ["run 3 of `shop/main` failed: the run took longer than 2 h"]);
+    let told = house.server.metrics(&tenant()).unwrap();
+    let labels = "{tenant=\"default\",project=\"shop\",pipeline=\"main\"";
+    for line in [
+        format!("stepwell_runs_total{labels},ended=\"failed\"}} 1"),
+        format!("stepwell_runs_total{labels},ended=\"succeeded\"}} 1"),
+        format!("stepwell_run_seconds_bucket{labels},le=\"1\"}} 1"),
+        format!("stepwell_run_seconds_bucket{labels},le=\"5\"}} 3"),
+        "stepwell_runs_in_flight{tenant=\"default\"} 0".to_owned(),
+    ] {
+        assert!(told.lines().any(|told| told == line), "`{line}` is not in\n{told}");
+    }
+    let other: TenantId = "other".parse().unwrap();
+    house.server.create_tenant(&other, None).unwrap();
+    assert!(!house.server.metrics(&other).unwrap().contains("shop"));
 }

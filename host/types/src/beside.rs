@@ -1,0 +1,59 @@
+//! Two long texts beside each other, cut to where they differ.
+
+/// What stands before the place where the texts begin to differ, in characters.
+const BEFORE: usize = 12;
+
+/// Both texts, each of at most so many characters (no fewer than 32): whole where they fit, else from shortly before the place
+/// where they begin to differ. Texts that differ stay different.
+pub fn beside(texts: [&str; 2], most: usize) -> [String; 2] {
+    let most = most.max(32);
+    if texts.iter().all(|text| text.chars().count() <= most) {
+        return texts.map(str::to_owned);
+    }
+    let same = texts[0].chars().zip(texts[1].chars()).take_while(|(a, b)| a == b).count();
+    let begin = if same < most - BEFORE || texts[0] == texts[1] { 0 } else { same - BEFORE };
+    texts.map(|text| part(text, begin, most))
+}
+
+/// So many characters from there on, with dots for what is left out.
+fn part(text: &str, begin: usize, most: usize) -> String {
+    let count = text.chars().count();
+    let (before, room) = if begin > 0 { ("..", most - 2) } else { ("", most) };
+    let rest = count - begin.min(count);
+    let (taken, after) = if rest > room { (room - 2, "..") } else { (rest, "") };
+    let middle: String = text.chars().skip(begin).take(taken).collect();
+    format!("{before}{middle}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_seen() {
+        let long = "x".repeat(100);
+        let [end, more, middle] = [format!("{long}end"), format!("{long}"), format!("{}y{}", &long[..50], &long[51..])];
+        let x = |count| "x".repeat(count);
+        for (a, b, shown_a, shown_b) in [
+            ("short", "other", "short".to_owned(), "other".to_owned()),
+            (&end, &more, format!("..{}end", x(12)), format!("..{}", x(12))),
+            (&long, &middle, format!("..{}..", x(28)), format!("..{}y{}..", x(12), x(15))),
+            (&long, "y", format!("{}..", x(30)), "y".to_owned()),
+            (&long, "x", format!("{}..", x(30)), "x".to_owned()),
+            (&long, &long, format!("{}..", x(30)), format!("{}..", x(30))),
+        ] {
+            assert_eq!(beside([a, b], 32), [shown_a, shown_b], "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_stay_different() {
+        for at in 0..200 {
+            let (a, mut b) = (vec!['é'; 200], vec!['é'; 200]);
+            b[at] = 'e';
+            let [a, b] = [a, b].map(|text| text.into_iter().collect::<String>());
+            let [shown, other] = beside([&a, &b], 48);
+            assert!(shown != other && [&shown, &other].iter().all(|text| text.chars().count() <= 48), "{at}: {shown}");
+        }
+    }
+}

@@ -3,8 +3,12 @@ use stepwell::{Result, files};
 const PIECE: u32 = 4 << 20;
 
 /// Granted by `grants = { files = ["data", { path = "out", write = true }] }`.
-pub fn copied() -> Result<()> {
-    let (source, target) = (files::open("data/in.bin")?, files::create("out/in.bin")?);
+pub fn all_copied() -> Result<()> {
+    files::list_files("data")?.iter().try_for_each(|name| copied(name))
+}
+
+fn copied(name: &str) -> Result<()> {
+    let (source, target) = (files::open(&format!("data/{name}"))?, files::create(&format!("out/{name}"))?);
     for offset in (0..source.size()).step_by(PIECE as usize) {
         target.write(&source.read(offset, PIECE)?)?;
     }

@@ -52,7 +52,7 @@ export default rowWise({ reads: { a: "float64?" }, adds: { b: "float64?" } }, ({
 }
 
 const OUT: &str = r#"
-import { createFile, Denied, fetch, secret, sink } from "stepwell";
+import { createFile, Denied, fetch, listFiles, secret, sink } from "stepwell";
 
 export default sink({
     takes: { table: { a: "float64?" }, report: {} },
@@ -67,7 +67,7 @@ export default sink({
             for (const value of table.column("a")) out.write(`${value}\n`);
             return table.length;
         });
-        return { location: `out/rows.txt: ${rows} rows`, repeated: secret === undefined };
+        return { location: `out/rows.txt: ${rows} rows beside ${listFiles("out").filter((name) => name !== "rows.txt")}`, repeated: secret === undefined };
     },
 });
 "#;
@@ -77,12 +77,13 @@ fn a_sink_writes_where_it_may_and_is_denied_elsewhere() {
     let project = Project::new();
     project.write("data/bodies.csv", "name,a\nx,1.5\ny,\n");
     project.write("out/.keep", "");
+    project.write("out/older.txt", "");
     project.write("out.js", OUT);
     build(&project.path("out.js"), &project.path("out.wasm")).unwrap();
     let grants = "grants = { files = [{ path = \"out\", write = true }] }";
     let step = format!("[steps.out]\nplugin = \"./out.wasm\"\ninputs = {{ table = \"bodies.table\" }}\n{grants}\n");
     project.write("pipelines/train.toml", PIPELINE.to_owned() + &step);
-    project.stepwell(&["run"]).expect("run", 0, &["succeeded", "out/rows.txt: 2 rows"]);
+    project.stepwell(&["run"]).expect("run", 0, &["succeeded", "out/rows.txt: 2 rows beside older.txt"]);
     assert_eq!(project.read("out/rows.txt"), "1.5\nnull\n");
     project.edit("pipelines/train.toml", grants, "");
     project.stepwell(&["run"]).expect("no grant", 3, &["out/rows.txt", "write = true"]);

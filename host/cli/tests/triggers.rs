@@ -29,6 +29,13 @@ grants = { files = ["data"] }
 
 /// A project of these pipelines, deployed.
 fn deployed(head: &str, pipelines: &[(&str, &str)]) -> Project {
+    let project = undeployed(head, pipelines);
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    project
+}
+
+/// The same before that.
+fn undeployed(head: &str, pipelines: &[(&str, &str)]) -> Project {
     let project = Project::new();
     project.write("stepwell.toml", format!("name = \"shop\"\n{head}"));
     project.write("data/rows.csv", "a,b\n1,x\n2,y\n");
@@ -37,7 +44,6 @@ fn deployed(head: &str, pipelines: &[(&str, &str)]) -> Project {
         project.write(&format!("pipelines/{name}.toml"), text);
     }
     set(&project, "HOOK", SECRET);
-    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
     project
 }
 
@@ -170,8 +176,11 @@ fn a_pipeline_follows_another_that_succeeded() {
 
 #[test]
 fn files_that_changed_start_one_run() {
-    let main = format!("[triggers]\nfiles = [\"data/*.csv\"]\n{ROWS}");
-    let project = deployed("", &[("main", &main)]);
+    let rows = ROWS.replace("data/rows.csv", "incoming/*.csv").replace("[\"data\"]", "[\"incoming\"]");
+    let main = format!("[triggers]\nfiles = [\"incoming/*.csv\"]\n{rows}");
+    let project = undeployed("", &[("main", &main)]);
+    project.write("incoming/rows.csv", "a,b\n1,x\n2,y\n");
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
     let server = project.serve();
     // What is there is taken note of by the first look: a run comes only of what changes after it.
     let begin = Instant::now();
@@ -180,14 +189,21 @@ fn files_that_changed_start_one_run() {
         assert!(begin.elapsed() < DEADLINE, "no run: {}", server.said());
         if begin.elapsed() > Duration::from_secs(30 * written) {
             written += 1;
-            project.write(&format!("data/more-{written}.csv"), "a,b\n3,z\n");
+            project.write(&format!("incoming/more-{written}.csv"), "a,b\n3,z\n");
         }
     }
     let runs = ended(&project, "main", 1);
     assert_eq!(runs[0]["state"], "succeeded");
-    project.write("data/other.txt", "no CSV");
-    std::fs::remove_file(project.path("data/more-1.csv")).unwrap();
-    ended(&project, "main", 2);
+    let what = runs[0]["cause"]["what"].as_str().unwrap();
+    assert!(what.starts_with("new incoming/more-"), "{what}");
+    let rows = |run: &Value| project.rows(run["run"].as_u64().unwrap(), "rows.table").len();
+    let came = rows(&runs[0]);
+    assert!(came > 2, "the rows of `incoming/rows.csv`, and those of what came: {came}");
+    project.write("incoming/other.txt", "no CSV");
+    std::fs::remove_file(project.path("incoming/more-1.csv")).unwrap();
+    let runs = ended(&project, "main", 2);
+    assert_eq!(runs[0]["cause"]["what"], "gone incoming/more-1.csv");
+    assert!(rows(&runs[0]) >= came, "what is gone keeps the rows that it brought");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::denied::{self, Line};
 use crate::kept::is_kept;
 use crate::{Authority, shown};
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, linkat, openat2, renameat, unlinkat,
+    AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, linkat, openat2,
+    renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -34,6 +35,52 @@ pub(crate) fn open(path: &str, base: &Path, grants: &Grants, authority: &Authori
         true => Err(ours(wanted)),
         false => Ok(file),
     }
+}
+
+/// The most entries of a folder that is listed.
+const LISTED_MAX: usize = 10_000;
+
+/// The names of a folder's regular files, sorted: neither hidden ones nor links, nor names that are no text.
+pub(crate) fn list(path: &str, base: &Path, grants: &Grants, authority: &Authority) -> Result<Vec<String>, Fault> {
+    let wanted = Path::new(path);
+    // What is to be granted is the folder itself.
+    let line = |_: &str| denied::read(&shown(wanted), &shown(wanted));
+    let way = admitted(path, grants, &authority.policy, false, line)?;
+    let failed = |error: Errno| unopened(error, "list", wanted, way.by_policy, line);
+    let anchor = way.anchor(base).map_err(failed)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat2(&anchor, way.target, flags, Mode::empty(), BENEATH).map_err(failed)?;
+    if fstatfs(&folder).map_err(Fault::host)?.f_type == PROC_SUPER_MAGIC {
+        return Err(of_processes(wanted));
+    }
+    if is_ours(&real_path(&folder)?, authority) {
+        return Err(ours(wanted));
+    }
+    let mut names = Vec::new();
+    for (count, entry) in Dir::read_from(&folder).map_err(failed)?.enumerate() {
+        if count >= LISTED_MAX {
+            let message = format!("cannot list `{}`: it has more than {LISTED_MAX} entries", shown(wanted));
+            return Err(Fault::invalid(message));
+        }
+        let entry = entry.map_err(failed)?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if !name.starts_with('.') && is_regular(&folder, &entry) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// One that has just gone is none.
+fn is_regular(folder: &OwnedFd, entry: &DirEntry) -> bool {
+    let kind = match entry.file_type() {
+        // Not every file system says it.
+        FileType::Unknown => statat(folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+            .map_or(FileType::Unknown, |found| FileType::from_raw_mode(found.st_mode)),
+        kind => kind,
+    };
+    kind == FileType::RegularFile
 }
 
 /// A file without a name yet, in the folder where it will have one.
@@ -246,6 +293,7 @@ fn reason(error: Errno) -> String {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::os::unix::ffi::OsStrExt;
 
     fn allowed(policy: Grants) -> Authority {
         Authority { policy, ..Authority::default() }
@@ -291,6 +339,63 @@ mod tests {
         let outside = super::open("/etc/hostname", base, &granted("/"), &allowed(granted("."))).unwrap_err();
         assert_eq!(outside.kind, FaultKind::Denied);
         assert!(outside.message.contains("policy"), "{outside}");
+    }
+
+    #[test]
+    fn a_folder_is_listed_beneath_a_root_and_tells_of_regular_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path();
+        std::fs::create_dir_all(base.join("data/deep")).unwrap();
+        std::fs::create_dir_all(base.join("other")).unwrap();
+        std::fs::create_dir_all(base.join("data/.stepwell")).unwrap();
+        for name in ["data/b.csv", "data/a.csv", "data/.hidden", "data/deep/c.csv", "other/d.csv"] {
+            std::fs::write(base.join(name), "").unwrap();
+        }
+        std::fs::write(base.join("data").join(std::ffi::OsStr::from_bytes(b"\xff.csv")), "").unwrap();
+        std::os::unix::fs::symlink("a.csv", base.join("data/link.csv")).unwrap();
+        std::os::unix::fs::symlink("../other", base.join("data/out")).unwrap();
+        std::os::unix::fs::symlink("deep", base.join("data/in")).unwrap();
+        std::os::unix::fs::symlink("/etc", base.join("data/etc")).unwrap();
+        let granted =
+            |path: &str| Grants { files: vec![FileGrant { path: path.to_owned(), write: false }], ..Grants::default() };
+        let list = |path: &str, root: &str, policy: Grants| list(path, base, &granted(root), &allowed(policy));
+        for (path, root, names) in [
+            ("data", "data", &["a.csv", "b.csv"][..]),
+            ("data/", "data", &["a.csv", "b.csv"]),
+            ("data/deep", "data", &["c.csv"]),
+            ("data/in", "data", &["c.csv"]),
+            ("data/deep", "data/deep", &["c.csv"]),
+            (".", ".", &[]),
+        ] {
+            assert_eq!(list(path, root, Grants::everything()).unwrap(), names, "{path}");
+            assert_eq!(list(path, root, granted(root)).unwrap(), names, "{path}");
+        }
+        for (path, root, kind) in [
+            ("data", "data/deep", FaultKind::Denied),
+            ("data", "data/a.csv", FaultKind::Denied),
+            ("data/..", "data", FaultKind::Denied),
+            ("data/../other", "data", FaultKind::Denied),
+            ("data/out", "data", FaultKind::Denied),
+            ("data/etc", "data", FaultKind::Denied),
+            ("data/.stepwell", "data", FaultKind::Denied),
+            ("/etc", "data", FaultKind::Denied),
+            ("/proc/self", "/", FaultKind::Denied),
+            ("data\0", "data", FaultKind::Denied),
+            ("", "data", FaultKind::Denied),
+            ("data/a.csv", "data", FaultKind::Invalid),
+            ("data/none", "data", FaultKind::Invalid),
+        ] {
+            assert_eq!(list(path, root, Grants::everything()).unwrap_err().kind, kind, "{path}");
+        }
+        let line = list("data", "data/deep", Grants::everything()).unwrap_err().hint.unwrap();
+        assert!(line.contains("files = [\"data\"]"), "{line}");
+        let other = list("data", "data", granted("other")).unwrap_err();
+        assert!(other.message.contains("policy"), "{other}");
+        for number in 0..=LISTED_MAX {
+            std::fs::File::create(base.join(format!("other/{number}"))).unwrap();
+        }
+        let many = list("other", "other", Grants::everything()).unwrap_err();
+        assert!(many.message.contains("more than 10000 entries"), "{many}");
     }
 
     #[test]

@@ -135,6 +135,10 @@ impl Keeper {
                 denied::unless(&self.grants, &self.authority.policy, |grants| grants.randomness, denied::randomness)?;
                 Ok((Told::Entropy, random(length)?, None))
             }
+            Ask::List { path } => {
+                let names = files::list(&path, &self.base, &self.grants, &self.authority)?;
+                Ok((Told::Listed, names.iter().flat_map(|name| [name.as_str(), "\0"]).collect::<String>().into(), None))
+            }
             Ask::Create { path } => self.create(&path),
             Ask::Finish { number } => self.finish(number),
         }

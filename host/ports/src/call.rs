@@ -51,6 +51,10 @@ pub enum Ask {
     Entropy {
         length: u32,
     },
+    /// The regular files of a folder.
+    List {
+        path: String,
+    },
     /// Begins a file; its descriptor comes with the answer.
     Create {
         path: String,
@@ -61,7 +65,7 @@ pub enum Ask {
     },
 }
 
-/// What the world answered. A response's body, or random bytes, travel beside it.
+/// What the world answered. A response's body, random bytes, or the names of files, a zero byte behind each, travel beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
@@ -70,6 +74,7 @@ pub enum Told {
     Variable { value: Option<String> },
     Now { us: i64 },
     Entropy,
+    Listed,
     Created { number: u32 },
     Finished,
 }

@@ -4,12 +4,16 @@
 //! say them, and then stay: they travel in the cursor with the place. A row that does not fit is an error that says file,
 //! line, column, what stands there and what was expected. A last line without a line end is a row.
 //!
+//! A path with a `*` in its last part stands for all such files of a folder (`folder`).
+//!
 //! The cursor holds a digest of all bytes before it. If the file no longer begins with them (a row was mended, the file
 //! replaced), or goes on in a last line that was taken for whole, reading starts again and says so.
 
 mod cells;
+mod folder;
 mod records;
 
+use crate::folder::{Folder, FolderCursor, Pattern, Shelf};
 use crate::records::{Place, Record, Records, Source};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -27,7 +31,7 @@ const PARAMETERS: &str = r#"{
     "required": ["path"],
     "additionalProperties": false,
     "properties": {
-        "path": {"type": "string", "description": "File, relative to the project's folder, beneath a granted root."},
+        "path": {"type": "string", "description": "File, relative to the project's folder, beneath a granted root; `*` in the last part stands for all such files."},
         "delimiter": {"type": "string", "minLength": 1, "maxLength": 1, "default": ","},
         "page_rows": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 10000},
         "columns": {
@@ -42,7 +46,7 @@ const PARAMETERS: &str = r#"{
     }
 }"#;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
     path: String,
@@ -110,11 +114,15 @@ impl Cursor {
     }
 
     fn fields(&self) -> Result<Vec<Field>> {
-        let field = |(name, data_type): &(String, String)| {
-            Ok(Field::new(name, cells::readable(data_type, "cursor")?).nullable())
-        };
-        self.columns.iter().map(field).collect()
+        fields(&self.columns)
     }
+}
+
+/// Of the names and types that a cursor says.
+fn fields(columns: &[(String, String)]) -> Result<Vec<Field>> {
+    let field =
+        |(name, data_type): &(String, String)| Ok(Field::new(name, cells::readable(data_type, "cursor")?).nullable());
+    columns.iter().map(field).collect()
 }
 
 /// A file under the step's parameters.
@@ -172,6 +180,17 @@ impl<S: Source> Csv<S> {
         };
         let typed = names.into_iter().zip(inferred).map(data_type).collect::<Result<Vec<_>>>()?;
         let columns = typed.into_iter().map(|(data_type, name)| (name, data_type.name())).collect();
+        Ok(Cursor { version: 1, place, row: 0, unterminated, columns })
+    }
+
+    /// The cursor before the first row of a file that is to have the columns of others.
+    fn begin(&self, columns: &[(String, String)]) -> Result<Cursor> {
+        let (names, records) = self.header()?;
+        let expected: Vec<&String> = columns.iter().map(|(name, _)| name).collect();
+        if !names.iter().eq(expected.iter().copied()) {
+            return Err(self.error(format!("expected the columns {expected:?} of the files before it, got {names:?}")));
+        }
+        let (place, unterminated, columns) = (records.place(), records.unterminated(), columns.to_vec());
         Ok(Cursor { version: 1, place, row: 0, unterminated, columns })
     }
 
@@ -250,30 +269,82 @@ impl Source for File {
     }
 }
 
-fn open() -> Result<Csv<File>> {
+/// The columns of a page without rows.
+fn no_rows(fields: Vec<Field>) -> Result<Columns> {
+    let columns = cells::columns("", &fields, &[], &BTreeSet::new())?;
+    Ok(fields.into_iter().zip(columns).collect())
+}
+
+/// A granted folder.
+struct Granted(String);
+
+impl Shelf for Granted {
+    type File = File;
+
+    fn names(&self) -> Result<Vec<String>> {
+        files::list_files(&self.0)
+    }
+
+    fn open(&self, path: &str) -> Result<File> {
+        files::open(path)
+    }
+}
+
+/// What the parameters name.
+enum Named {
+    File(Csv<File>),
+    Folder(Folder<Granted>),
+}
+
+fn open() -> Result<Named> {
     let params: Params = stepwell::params()?;
-    let file = files::open(&params.path)?;
-    Csv::new(params, file)
+    params.delimiter()?;
+    Ok(match Pattern::parse(&params.path)? {
+        None => {
+            let file = files::open(&params.path)?;
+            Named::File(Csv::new(params, file)?)
+        }
+        Some(pattern) => {
+            let shelf = Granted(pattern.folder.clone());
+            Named::Folder(Folder::new(params, pattern, shelf))
+        }
+    })
+}
+
+fn page(columns: Columns, next: &impl Serialize, more: bool, restarted: bool) -> Result<Page> {
+    let mut table = Table::builder();
+    for (field, column) in columns {
+        table = table.column(&field.name, column);
+    }
+    let next_cursor = serde_json::to_vec(next).map_err(|error| Error::permanent(error.to_string()))?;
+    Ok(Page { table: table.finish()?, next_cursor, more, restarted })
 }
 
 struct Plug;
 
 impl Collector for Plug {
     fn discover() -> Result<Vec<Field>> {
-        open()?.start()?.fields()
+        match open()? {
+            Named::File(csv) => csv.start()?.fields(),
+            Named::Folder(folder) => folder.start()?.fields(),
+        }
     }
 
     fn read(cursor: Option<Vec<u8>>) -> Result<Page> {
-        let csv = open()?;
-        let (cursor, restarted) = csv.resume(cursor.map(|bytes| Cursor::parse(&bytes)).transpose()?)?;
-        let (columns, next, more) = csv.page(cursor)?;
-        let mut table = Table::builder();
-        for (field, column) in columns {
-            table = table.column(&field.name, column);
+        match open()? {
+            Named::File(csv) => {
+                let (cursor, restarted) = csv.resume(cursor.map(|bytes| Cursor::parse(&bytes)).transpose()?)?;
+                let (columns, next, more) = csv.page(cursor)?;
+                SEEN.set(Some(next.place));
+                page(columns, &next, more, restarted)
+            }
+            Named::Folder(folder) => {
+                let (cursor, restarted) =
+                    folder.resume(cursor.map(|bytes| FolderCursor::parse(&bytes)).transpose()?)?;
+                let (columns, next, more) = folder.page(cursor)?;
+                page(columns, &next, more, restarted)
+            }
         }
-        SEEN.set(Some(next.place));
-        let next_cursor = serde_json::to_vec(&next).map_err(|error| Error::permanent(error.to_string()))?;
-        Ok(Page { table: table.finish()?, next_cursor, more, restarted })
     }
 }
 

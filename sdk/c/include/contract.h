@@ -296,6 +296,14 @@ typedef struct {
 typedef struct {
   bool is_err;
   union {
+    contract_list_string_t ok;
+    stepwell_platform_files_error_t err;
+  } val;
+} stepwell_platform_files_result_list_string_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
     stepwell_platform_files_own_new_file_t ok;
     stepwell_platform_files_error_t err;
   } val;
@@ -1384,6 +1392,9 @@ extern bool stepwell_platform_files_method_new_file_write(stepwell_platform_file
 extern bool stepwell_platform_files_static_new_file_finish(stepwell_platform_files_own_new_file_t file, stepwell_platform_files_error_t *err);
 // Opens a file for reading.
 extern bool stepwell_platform_files_open(contract_string_t *path, stepwell_platform_files_own_file_t *ret, stepwell_platform_files_error_t *err);
+// The names of the regular files in a folder, in the order of their bytes: neither hidden ones (`.name`) nor links, nor names
+// that are no text. The folder must be granted itself or lie beneath one that is. More than 10,000 entries are `invalid-input`.
+extern bool stepwell_platform_files_list_files(contract_string_t *folder, contract_list_string_t *ret, stepwell_platform_files_error_t *err);
 // Begins a file beneath a folder that was granted for writing (`{ path = "out", write = true }`). The folder it goes to must
 // exist; at most 64 are being written at a time.
 extern bool stepwell_platform_files_create(contract_string_t *path, stepwell_platform_files_own_new_file_t *ret, stepwell_platform_files_error_t *err);
@@ -1697,6 +1708,8 @@ void stepwell_platform_files_result_list_u8_error_free(stepwell_platform_files_r
 void stepwell_platform_files_result_void_error_free(stepwell_platform_files_result_void_error_t *ptr);
 
 void stepwell_platform_files_result_own_file_error_free(stepwell_platform_files_result_own_file_error_t *ptr);
+
+void stepwell_platform_files_result_list_string_error_free(stepwell_platform_files_result_list_string_error_t *ptr);
 
 void stepwell_platform_files_result_own_new_file_error_free(stepwell_platform_files_result_own_new_file_error_t *ptr);
 

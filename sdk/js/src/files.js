@@ -2,7 +2,7 @@
 
 import { adopt, dispose, release } from "./arena.js";
 import { call } from "./errors.js";
-import { create, NewFile, open } from "./host/files.js";
+import { create, listFiles as list, NewFile, open } from "./host/files.js";
 import * as utf8 from "./utf8.js";
 
 const READ_BYTES_MAX = 4 << 20;
@@ -42,6 +42,11 @@ class File {
 /** Opens a granted file. The path is relative to the project's folder, beneath a folder that `grants.files` names. */
 export function openFile(path) {
     return new File(adopt(call(() => open(path))));
+}
+
+/** The names of the regular files in a granted folder, sorted; hidden ones (`.name`) and links are none. */
+export function listFiles(folder) {
+    return call(() => list(folder));
 }
 
 /**

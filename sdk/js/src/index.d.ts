@@ -392,6 +392,8 @@ export interface File {
 }
 /** Opens a granted file; the path is relative to the project's folder. */
 export function openFile(path: string): File;
+/** The names of the regular files in a granted folder, sorted; hidden ones (`.name`) and links are none. */
+export function listFiles(folder: string): string[];
 /**
  * Writes a granted file, its folder granted with `write = true`, and gives what the function gives. Nobody sees the file before
  * the function ends well, and then whole.

@@ -14,7 +14,7 @@ export {
     StepError,
     Transient,
 } from "./errors.js";
-export { createFile, openFile } from "./files.js";
+export { createFile, listFiles, openFile } from "./files.js";
 export { fetch, secret } from "./http.js";
 export { pretend } from "./pretend.js";
 export { log, metric, progress } from "./report.js";

@@ -13,7 +13,7 @@ _REASONS = {
         "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns sleep",
     ),
     os: (
-        "a step has no file system and no entropy; `open_file` opens what is granted, `rng()` gives random numbers",
+        "a step has no file system and no entropy; `open_file` and `list_files` see what is granted, `rng()` gives random numbers",
         "open stat lstat listdir scandir mkdir remove rename rmdir unlink utime urandom",
     ),
     io: ("a step opens files with `open_file`, beneath the folders that `grants.files` names", "open"),

@@ -6,6 +6,7 @@ Natively, where there is no host, each does the least that lets a test run: `pre
 import contextlib
 import io
 import json
+import os
 import random as _random
 import sys
 
@@ -87,6 +88,15 @@ def open_file(path):
     if not _wit.inside:
         return open(path, "rb")
     return io.BufferedReader(_File(_wit.call(_wit.need("files").open, path)), _READ_BYTES_MAX)
+
+
+def list_files(folder):
+    """The names of the regular files in a granted folder, sorted; hidden ones (`.name`) and links are none."""
+    if _wit.inside:
+        return list(_wit.call(_wit.need("files").list_files, folder))
+    with os.scandir(folder) as entries:
+        regular = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    return sorted(name for name in regular if not name.startswith("."))
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ NEEDS = {
     "save_checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
     "open_file": "files",
+    "list_files": "files",
     "create_file": "files",
     "fetch": "http",
     "secret": "secrets",

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
+
+from stepwell import list_files
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SCRIPT = """
@@ -38,3 +41,11 @@ class Doors(unittest.TestCase):
         )
         self.assertIn("`open_file`", lines[0])
         self.assertEqual(lines[4], "0.32383276483316237 [1]")
+
+    def test_a_folder_is_listed_without_links_folders_and_what_is_hidden(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ["b", "a", ".hidden"]:
+                (Path(folder) / name).touch()
+            (Path(folder) / "deep").mkdir()
+            (Path(folder) / "link").symlink_to("a")
+            self.assertEqual(list_files(folder), ["a", "b"])

@@ -42,6 +42,7 @@ class Source(unittest.TestCase):
             ("from stepwell import RowWise\nlambda self: self.params()", ["config", "tables"], ["parameters"]),
             ("from stepwell import RowWise, logical_time\nlogical_time()", ["config", "tables"], ["logical-time"]),
             ("import stepwell\nfrom stepwell import RowWise\nstepwell.open_file('x')", ["files", "tables"], []),
+            ("from stepwell import RowWise, list_files\nlist_files('x')", ["files", "tables"], []),
             ("from stepwell import *\nsave_checkpoint(b'')", ["checkpoint", "tables"], []),
             ("from stepwell import RowWise, tensor\ntensor.full([1], 0)", ["tables", "tensors"], []),
             ("from stepwell import RowWise\nfrom stepwell.tensor import sgd", ["tables", "tensors", "training"], []),

@@ -28,7 +28,7 @@ mod weights;
 
 /// Files beneath the folders that the pipeline granted (`grants.files`).
 pub mod files {
-    pub use crate::bindings::stepwell::platform::files::{File, NewFile, create, open};
+    pub use crate::bindings::stepwell::platform::files::{File, NewFile, create, list_files, open};
 }
 
 /// Requests that the server makes for the step (`grants.http`).

@@ -38,6 +38,17 @@ impl files::Host for State {
         }
     }
 
+    fn list_files(&mut self, folder: String) -> Answer<Vec<String>> {
+        self.enter()?;
+        match self.world().ask(Ask::List { path: folder }, &[])? {
+            (Told::Listed, names, _) => {
+                let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+                Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+            }
+            _ => Err(another()),
+        }
+    }
+
     fn open(&mut self, path: String) -> Answer<Resource<OpenFile>> {
         self.enter()?;
         let file = self.world().open(&path)?;

@@ -1,6 +1,6 @@
 // `stepwell:platform/files` where there is no host: the files of this machine.
 
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, writeFileSync } from "node:fs";
 
 class File {
     constructor(path) {
@@ -23,6 +23,11 @@ class File {
 
 export function open(path) {
     return new File(path);
+}
+
+export function listFiles(folder) {
+    const regular = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.startsWith("."));
+    return regular.map((entry) => entry.name).sort();
 }
 
 export class NewFile {

@@ -30,6 +30,7 @@ mod difference;
 mod document;
 mod endpoints;
 mod examine;
+mod fan;
 mod fire;
 mod folder;
 mod follow;
@@ -89,6 +90,7 @@ pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, p
 pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
 pub use endpoints::{EndpointDetail, EndpointInfo, Readiness, ShadowLine, TrafficShare};
+pub use fan::{Best, Candidate, Family, FamilyItem, ItemOf, families, number};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;

@@ -154,7 +154,7 @@ fn told(project: &Project, ran: &str) {
     assert!(shown.contains("`rows-out` delivered to shelf default/main/1/rows-out"), "{shown}");
     let report = project.answer(&["runs", "show", "1"])["report"].as_str().unwrap().to_owned();
     let report = std::fs::read_to_string(report).unwrap();
-    assert!(report.contains("measures-out: delivered to the step's log"), "{report}");
+    assert!(report.contains("measures-out to the step's log"), "{report}");
 }
 
 /// Cut off between the delivery and its commit: delivered again, under the same key.

@@ -166,7 +166,9 @@ fn an_interrupted_run_is_cancelled_without_going_on() {
     project.stepwell(&["runs", "cancel", "1"]).expect("cancel", 0, &["cancelled run 1"]);
     let shown = show(&project, 1);
     assert_eq!(shown["summary"]["state"], "cancelled");
-    assert_eq!(step(&shown, "registered")["state"], "waiting");
+    assert_eq!(step(&shown, "registered")["state"], "not_run");
+    let said = project.stepwell(&["runs", "show", "1"]);
+    said.expect("show", 0, &["`registered`", "not run: the run was cancelled before it began"]);
     project.stepwell(&["runs", "cancel", "1"]).expect("again", 2, &["run 1 was cancelled already"]);
     project.stepwell(&["runs", "resume", "1"]).expect("resume", 2, &["nothing to resume"]);
 }

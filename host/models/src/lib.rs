@@ -10,6 +10,7 @@
 //! Called by `run` and `server`, which append what comes out; nothing here knows a journal, a clock or a file.
 
 mod analysis;
+pub mod axis;
 mod columns;
 mod examine;
 mod gate;

@@ -1,6 +1,7 @@
 //! A verdict -> a picture of it: a line a requirement and slice, where its interval lies beside what was asked. SVG that stands
 //! alone, the same bytes for the same verdict.
 
+use crate::axis::{short, ticks};
 use std::fmt::Write;
 use types::{Bound, Interval, Outcome, Verdict, VerdictLine};
 
@@ -164,21 +165,6 @@ fn range(panel: &Panel<'_>) -> (f64, f64) {
     (low - air, high + air)
 }
 
-/// Three to seven round numbers within a range.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 5.0;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|by| by * power).find(|step| *step >= rough).unwrap_or(rough);
-    let first = (low / step).ceil();
-    (0..8).map(|index| (first + f64::from(index)) * step).take_while(|tick| *tick <= high).collect()
-}
-
-/// Without the noise of binary fractions.
-fn short(number: f64) -> String {
-    let rounded = (number * 1e9).round() / 1e9;
-    if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
-}
-
 fn text(svg: &mut String, (x, y): (f64, f64), class: &str, words: &str) {
     let _ = write!(svg, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>", escaped(words));
 }
@@ -218,14 +204,6 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 2);
         assert!(svg.contains("region=&lt;b&gt;") && svg.contains("failed") && !svg.contains("<b>"));
         assert_eq!(svg, picture(&verdict));
-    }
-
-    #[test]
-    fn ticks_are_round_and_inside() {
-        assert_eq!(ticks(0.0, 1.0), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
-        let ticks = ticks(-0.0312, 0.0123);
-        assert!((3..=7).contains(&ticks.len()) && ticks.iter().all(|tick| (-0.0312..=0.0123).contains(tick)));
-        assert_eq!(short(0.6000000000000001), "0.6");
     }
 
     #[test]

@@ -439,7 +439,8 @@ pub(crate) fn expanded(plan: &Plan, view: &RunView) -> Plan {
     plan::expand(plan, &|name| items(plan, view, name))
 }
 
-fn items(plan: &Plan, view: &RunView, name: &StepName) -> Option<Vec<Item>> {
+/// What a step runs for, once that is known.
+pub(crate) fn items(plan: &Plan, view: &RunView, name: &StepName) -> Option<Vec<Item>> {
     let recorded = view.steps.get(name).and_then(|step| step.items.clone());
     recorded.or_else(|| plan.step(name)?.each.as_ref().and_then(plan::static_items))
 }

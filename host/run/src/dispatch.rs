@@ -1,7 +1,7 @@
 //! Starts runs and drives them to their end. One dispatcher a process: it is what keeps two runs from giving a model the same
 //! version number, or from committing the same rows of a source twice.
 
-use crate::course::{committed, expanded};
+use crate::course::{committed, expanded, items};
 use crate::drive::Drive;
 use crate::{CancelToken, Observer, RunEvent, RunView};
 use plan::Plan;
@@ -88,6 +88,11 @@ impl StoredPlan {
     /// The plan as a run carries it out: with the items of its steps, as far as they are known.
     pub fn expanded(&self, view: &RunView) -> Plan {
         expanded(&self.plan, view)
+    }
+
+    /// What a step runs for, once that is known; none of a step that runs once, or for the items of another.
+    pub fn items(&self, view: &RunView, step: &StepName) -> Option<Vec<Item>> {
+        items(&self.plan, view, step)
     }
 }
 

@@ -42,6 +42,7 @@ pub use course::{Course, Ended, Event, Now, Order, Turn};
 pub use decide::{Action, Circumstances, decide, ready_steps};
 pub use dispatch::{BY_CHARS_MAX, Begin, Begun, Dispatcher, StoredPlan};
 pub use event::{Observer, OutputSummary, RunEvent};
+pub use own::winner;
 pub use share::{Share, Ticket};
 pub use source::source_of;
 pub use view::{Choice, Failure, RunView, Status, StepView};

@@ -157,8 +157,8 @@ pub(crate) fn with_winner(plan: &Plan, view: &RunView, step: &PlannedStep) -> Pl
     step
 }
 
-/// Of a choice among several models, the output that it chose.
-fn winner<'p>(plan: &'p Plan, view: &RunView, model: &OutputRef) -> Option<&'p OutputRef> {
+/// Of a choice among several models, the output that it chose; the model is the one that the choice gave.
+pub fn winner<'p>(plan: &'p Plan, view: &RunView, model: &OutputRef) -> Option<&'p OutputRef> {
     let Work::Best { parts, .. } = &plan.step(&model.step)?.work else { return None };
     let chosen = view.output(model).map(Artifact::digest)?;
     parts.iter().map(|(part, _)| part).find(|part| view.output(part).map(Artifact::digest) == Some(chosen))

@@ -29,6 +29,8 @@ pub struct StepView {
     pub status: Status,
     /// The number of the last attempt; 0 before the first.
     pub attempts: u32,
+    /// When each attempt began, by its number; one that never began, for want of an input say, is not among them.
+    pub begun: BTreeMap<u32, i64>,
     /// In order; those that were retried too.
     pub failures: Vec<Failure>,
     /// A collector's pages of this run that count.
@@ -161,6 +163,11 @@ impl RunView {
         self.steps.get(step).map_or(&Status::Waiting, |view| &view.status)
     }
 
+    /// Whether a step was left as it was when the run ended: it waits for nothing any more.
+    pub fn is_left(&self, step: &StepName) -> bool {
+        self.ended.is_some() && !self.status(step).is_final()
+    }
+
     /// What a step committed.
     pub fn commit(&self, step: &StepName) -> Option<&StepCommit> {
         match self.status(step) {
@@ -196,6 +203,7 @@ impl StepView {
     fn start(&mut self, attempt: Attempt, at_us: i64) {
         self.status = Status::Running { attempt };
         self.attempts = self.attempts.max(attempt.0);
+        self.begun.insert(attempt.0, at_us);
         self.started_us.get_or_insert(at_us);
     }
 

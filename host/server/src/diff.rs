@@ -155,7 +155,7 @@ fn planned(step: &PlannedStep, say: &mut dyn FnMut(About, String, Value)) {
 }
 
 fn done(step: &PlannedStep, view: &RunView, say: &mut dyn FnMut(About, String, Value)) {
-    let (state, because) = state_of(view.status(&step.name));
+    let (state, because) = crate::reads::standing(view, step);
     say(About::Step, "state".to_owned(), json!(state));
     if let Some(because) = because {
         say(About::Step, "because".to_owned(), json!(because));

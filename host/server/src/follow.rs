@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
-use types::Fault;
+use types::{Attempt, Fault, StepName};
 
 /// A run's file ends here; what comes later is heard live, and counted.
 const LOG_BYTES_MAX: u64 = 64 << 20;
@@ -140,13 +140,31 @@ impl Follow {
     }
 
     pub(crate) fn past(log: &Path) -> Self {
-        let file = File::options().read(true).custom_flags(NOFOLLOW).open(log);
-        // One that came with a project may be of any length; none of ours is longer.
-        let lines = file.into_iter().flat_map(|file| BufReader::new(file.take(LOG_BYTES_MAX)).lines());
         // A crash can leave half a line at the end, and a stranger anything.
         let event = |line: String| serde_json::to_string(&serde_json::from_str::<RunEvent>(&line).ok()?).ok();
-        Self::Past(Box::new(lines.map_while(Result::ok).filter_map(event).map(Arc::from)))
+        Self::Past(Box::new(lines(log).filter_map(event).map(Arc::from)))
     }
+}
+
+/// A point of a series that a step told: step, attempt, name, value and index.
+pub(crate) type Point = (StepName, Attempt, String, Option<f64>, u64);
+
+/// The points of all series that a run's file holds, in the order in which they were told.
+pub(crate) fn points(log: &Path) -> impl Iterator<Item = Point> {
+    lines(log).filter_map(|line| {
+        // Most lines are of another kind; they are not worth reading.
+        match line.starts_with("{\"event\":\"metric\"").then(|| serde_json::from_str(&line).ok())?? {
+            RunEvent::Metric { step, attempt, name, value, index } => Some((step, attempt, name, value, index)),
+            _ => None,
+        }
+    })
+}
+
+fn lines(log: &Path) -> impl Iterator<Item = String> + use<> {
+    let file = File::options().read(true).custom_flags(NOFOLLOW).open(log);
+    // One that came with a project may be of any length; none of ours is longer.
+    let lines = file.into_iter().flat_map(|file| BufReader::new(file.take(LOG_BYTES_MAX)).lines());
+    lines.map_while(Result::ok)
 }
 
 impl Iterator for Follow {
@@ -170,7 +188,7 @@ impl Iterator for Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{Attempt, RunId, RunState};
+    use types::{RunId, RunState};
 
     #[test]
     fn a_flood_of_words_is_bounded_in_bytes_and_what_counts_is_kept() {

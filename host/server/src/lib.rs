@@ -31,6 +31,7 @@ mod document;
 mod endpoints;
 mod examine;
 mod exposition;
+mod fan;
 mod fire;
 mod folder;
 mod follow;
@@ -91,6 +92,7 @@ pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, p
 pub use diff::{About, DiffRow, RunDiff};
 pub use difference::{Differs, How};
 pub use endpoints::{EndpointDetail, EndpointInfo, Readiness, ShadowLine, TrafficShare};
+pub use fan::{Best, Candidate, Family, FamilyItem, ItemOf, families, number};
 pub use fire::Fired;
 pub use folder::{Folder, LockedBy, now_us};
 pub use follow::Follow;
@@ -109,6 +111,7 @@ pub use reads::{
 };
 pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promoted, Promotion, TagChange, Unalias};
 pub use replay::{Replayed, ReplayedOutput};
+pub use report::{cause_in_words, state as step_state, taken_in_words};
 pub use retention::Keep;
 pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};

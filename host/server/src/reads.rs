@@ -1,15 +1,17 @@
 //! What people ask about: runs, their steps and tables. Serializable twins of what the store holds.
 
 use crate::diff::state_of;
+use crate::fan::{self, Best, ItemOf};
 use crate::{Error, Server};
 use ports::{Blobs, Journal};
 use run::Choice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use types::{
-    Against, Artifact, Cause, Device, DeviceChoice, Digest, Fault, Field, Grants, Id, Limits, ModelName, OutputRef,
-    PipelineName, PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName, Taken,
-    TenantId,
+    Against, Artifact, Cause, Deployment, Device, DeviceChoice, Digest, Fault, Field, Grants, Id, Limits, ModelName,
+    OutputRef, PipelineName, PortName, ProjectName, Receipt, RunHead, RunId, RunState, Settings, StepCommit, StepName,
+    Taken, TenantId,
 };
 
 /// The most rows of a table that are shown at once.
@@ -81,6 +83,12 @@ pub struct RunDetail {
     pub by: Option<String>,
     /// The deployed version that ran; none of a run of a folder.
     pub deployment: Option<u32>,
+    /// That version: what it is of, and what was set for the tenant.
+    #[serde(default)]
+    pub deployed: Option<Deployment>,
+    /// The project's folder, or where a deployed version was unpacked: what its grants are relative to.
+    #[serde(default)]
+    pub folder: PathBuf,
     /// What was set for this run alone.
     pub overrides: Settings,
     /// Names the version of the pipeline: equal digest, equal steps, wiring, plugins and settings.
@@ -91,7 +99,7 @@ pub struct RunDetail {
     /// Versions that it registered.
     pub registered: Vec<Registration>,
     /// A page for people, once the run has ended.
-    pub report: Option<std::path::PathBuf>,
+    pub report: Option<PathBuf>,
 }
 
 /// A version that a run registered.
@@ -123,12 +131,15 @@ pub struct StepDetail {
     pub device_asked: Option<DeviceChoice>,
     pub grants: Grants,
     pub inputs: Vec<StepInput>,
-    /// `waiting`, `running`, `committed`, `failed`, `skipped`.
+    /// `waiting`, `running`, `committed`, `failed`, `skipped`; of a run that ended, `not_run` or `cut_off` where the step had not.
     pub state: String,
     pub started_us: Option<i64>,
     pub ended_us: Option<i64>,
     /// How many attempts began.
     pub attempts: u32,
+    /// When each of them did, by its number.
+    #[serde(default)]
+    pub begun: BTreeMap<u32, i64>,
     /// Those that ended, in order.
     pub ended_attempts: Vec<AttemptDetail>,
     pub outputs: BTreeMap<PortName, Artifact>,
@@ -139,9 +150,15 @@ pub struct StepDetail {
     pub taken: Option<Taken>,
     /// What it ran for, where that is more than once.
     pub items: Vec<String>,
+    /// Which item of which step it is, where it is one.
+    #[serde(default)]
+    pub item: Option<ItemOf>,
+    /// Of a step that takes the best of several items: which it took and why.
+    #[serde(default)]
+    pub best: Option<Best>,
     /// The registered version that it answers with, once it was looked up.
     pub answers_with: Option<Against>,
-    /// Why it failed or was skipped.
+    /// Why it failed, was skipped or did not run.
     pub because: Option<String>,
 }
 
@@ -195,16 +212,33 @@ impl Server {
         // Forgotten meanwhile, it has no records.
         self.summary(tenant, run)?;
         let stored = run::StoredPlan::load(self.store.as_ref(), tenant, summary.head.plan)?;
-        let planned = stored.expanded(&view);
-        let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
-        let steps: Vec<_> = planned.steps.iter().map(|step| detail(step, &view)).collect();
+        let steps = details(&stored, &view);
         let registered = self.registered(tenant, &steps)?;
-        let line = line(summary, self.is_live(tenant, run));
-        let (because, report) = (view.because, None);
-        let mut detail =
-            RunDetail { line, logical_time_us, by, deployment, overrides, plan, steps, because, registered, report };
+        let deployed = self.deployed_as(tenant, &summary.head)?;
+        let RunHead { logical_time_us, by, deployment, overrides, plan, .. } = summary.head.clone();
+        let mut detail = RunDetail {
+            line: line(summary, self.is_live(tenant, run)),
+            logical_time_us,
+            by,
+            deployment,
+            deployed,
+            folder: stored.project_dir,
+            overrides,
+            plan,
+            steps,
+            because: view.because,
+            registered,
+            report: None,
+        };
         detail.report = self.report(tenant, &detail);
         Ok(detail)
+    }
+
+    /// The deployed version that a run is of.
+    fn deployed_as(&self, tenant: &TenantId, head: &RunHead) -> Result<Option<Deployment>, Error> {
+        let Some(version) = head.deployment else { return Ok(None) };
+        let history = self.store.deployment_history(tenant, &head.project)?;
+        Ok(history.into_iter().find(|deployment| deployment.version == version))
     }
 
     fn registered(&self, tenant: &TenantId, steps: &[StepDetail]) -> Result<Vec<Registration>, Error> {
@@ -257,10 +291,22 @@ fn line(run: store::RunSummary, live: bool) -> RunLine {
     }
 }
 
+/// The steps of a run, with their items as far as these are known.
+pub(crate) fn details(stored: &run::StoredPlan, view: &run::RunView) -> Vec<StepDetail> {
+    let expanded = stored.expanded(view);
+    let items = fan::items(stored, &expanded, view);
+    let related = |step: &plan::PlannedStep| StepDetail {
+        item: items.get(&step.name).cloned(),
+        best: fan::best(&expanded, step, view, &items),
+        ..detail(step, view)
+    };
+    expanded.steps.iter().map(related).collect()
+}
+
 fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
     let (commit, seen) = (view.commit(&step.name), view.steps.get(&step.name));
     let plugin = step.work.plugin();
-    let (state, because) = state_of(view.status(&step.name));
+    let (state, because) = standing(view, step);
     let ended_attempts = ended_attempts(seen, commit);
     let input = |from: &OutputRef| {
         let artifact = view.output(from).map(run::OutputSummary::of);
@@ -291,14 +337,35 @@ fn detail(step: &plan::PlannedStep, view: &run::RunView) -> StepDetail {
         started_us: seen.and_then(|seen| seen.started_us),
         ended_us: seen.and_then(|seen| seen.ended_us),
         attempts: seen.map_or(0, |seen| seen.attempts),
+        begun: seen.map(|seen| seen.begun.clone()).unwrap_or_default(),
         outputs: commit.map(|commit| commit.outputs.clone()).unwrap_or_default(),
         receipt: ended_attempts.last().map(|last| last.receipt.clone()),
         ended_attempts,
         key: commit.and_then(|commit| commit.key),
         taken: commit.and_then(|commit| commit.taken),
         items: seen.and_then(|seen| seen.items.as_ref()).into_iter().flatten().map(label).collect(),
+        item: None,
+        best: None,
         answers_with,
         because: because.map(str::to_owned),
+    }
+}
+
+/// Where a step stands, in a word, and why it did not commit. What a run left when it ended waits for nothing any more.
+pub(crate) fn standing<'v>(view: &'v run::RunView, step: &plan::PlannedStep) -> (&'static str, Option<&'v str>) {
+    if !view.is_left(&step.name) {
+        return state_of(view.status(&step.name));
+    }
+    let was_cancelled = view.ended == Some(RunState::Cancelled);
+    let has_begun = |step: &StepName| view.steps.get(step).is_some_and(|seen| seen.attempts > 0);
+    // A step stands for its items.
+    let parts = if let plan::Work::Gather { parts, .. } = &step.work { parts.as_slice() } else { &[] };
+    let began = has_begun(&step.name) || parts.iter().any(has_begun);
+    match (began, was_cancelled) {
+        (false, true) => ("not_run", Some("the run was cancelled before it began")),
+        (false, false) => ("not_run", Some("the run ended before it began")),
+        (true, true) => ("cut_off", Some("the run was cancelled before it was done")),
+        (true, false) => ("cut_off", Some("the run ended before it was done")),
     }
 }
 

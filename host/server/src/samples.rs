@@ -12,16 +12,16 @@ pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T 
     text.parse().expect("a name")
 }
 
-fn of(step: &str, port: &str) -> OutputRef {
+pub(crate) fn of(step: &str, port: &str) -> OutputRef {
     OutputRef { step: name(step), port: name(port) }
 }
 
-fn plugin(text: &str) -> PlannedPlugin {
+pub(crate) fn plugin(text: &str) -> PlannedPlugin {
     let (component, parameters) = (Digest::of(text.as_bytes()), json!({ "depth": 3 }));
     PlannedPlugin { name: name(text), component, parameters, imports: Vec::new() }
 }
 
-fn step(text: &str, work: Work) -> PlannedStep {
+pub(crate) fn step(text: &str, work: Work) -> PlannedStep {
     PlannedStep {
         name: name(text),
         work,

@@ -78,6 +78,14 @@ impl Artifact {
         }
     }
 
+    /// The measures that it is, or that a trainer gave with its model.
+    pub fn measures(&self) -> &[Measure] {
+        match self {
+            Self::Measures { measures } | Self::Model { measures, .. } => measures,
+            _ => &[],
+        }
+    }
+
     /// Every blob that it points at.
     pub fn blobs(&self) -> Vec<Digest> {
         match self {

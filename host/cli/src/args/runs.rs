@@ -22,7 +22,7 @@ pub(crate) enum Runs {
         #[arg(long, default_value_t = 50, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
     },
-    /// A run: its steps, what they used and gave, its verdict
+    /// A run: its steps, what they used and gave, its items and its verdict, and where its page lies
     Show { run: u64 },
     /// What a run's gate decided and why: each requirement, on all rows and on each slice
     Verdict {

@@ -1,6 +1,5 @@
 //! Two runs beside each other: how they differ, whether a replay came out the same; and what `gc` removed.
 
-use super::detail::caused;
 use super::{BAD, GOOD, bytes, duration, instant, styled, table, tame};
 use serde_json::Value;
 use server::{About, Collected, DiffRow, Replayed, ReplayedOutput, RunDiff};
@@ -55,9 +54,8 @@ fn name(row: &DiffRow) -> String {
 
 fn words(row: &DiffRow, value: &Value) -> String {
     match (row.about, row.name.as_str()) {
-        (About::Run, "cause") => {
-            serde_json::from_value(value.clone()).map_or_else(|_| shown(value), |cause| caused(&cause))
-        }
+        (About::Run, "cause") => serde_json::from_value(value.clone())
+            .map_or_else(|_| shown(value), |cause| server::cause_in_words(&cause, None)),
         (About::Run, "logical_time_us") => value.as_i64().map_or_else(|| shown(value), instant),
         (About::Run, "duration_ms") => {
             value.as_u64().map_or_else(|| shown(value), |ms| duration(ms.saturating_mul(1000)))
@@ -187,7 +185,7 @@ mod tests {
             (row(About::Key, "when", json!(long), json!(format!("{long}y"))), ["when", &changed[..14], &changed, ""]),
             (
                 row(About::Run, "cause", json!({ "cause": "manual" }), scheduled),
-                ["cause", "somebody asked for it", "scheduled for 1970-01-01 00:00:00 UTC", ""],
+                ["cause", "asked for by hand", "scheduled for 1970-01-01 00:00:00 UTC", ""],
             ),
             (
                 row(About::Run, "logical_time_us", json!(0), json!(60_000_000)),

@@ -1,13 +1,18 @@
 //! Runs and tables, whole.
 
-use super::progress::{delivered, from, measures};
+use super::family::families;
+use super::progress::{delivered, measures};
 use super::{day, duration, instant, precisely, table, tame, tame_lines};
-use server::{RunDetail, RunLine, StepDetail, TableRows};
+use server::{RunDetail, RunLine, StepDetail, TableRows, step_state, taken_in_words};
 use std::collections::BTreeMap;
 use types::{
-    Against, Artifact, Cause, DataType, Device, DeviceChoice, Field, Finding, Requirement, RunState, Series, StepName,
-    Verdict, VerdictLine,
+    Against, Artifact, Cause, DataType, Device, DeviceChoice, Field, Finding, LimitKind, Requirement, RunState, Series,
+    Share, StepName, Verdict, VerdictLine,
 };
+
+/// Items of a family that are shown; at the end of a run only these many.
+const ITEMS_MAX: usize = 1_000;
+const ITEMS_AT_END_MAX: usize = 20;
 
 /// Runs, a line each.
 pub(crate) fn run_list(runs: &[RunLine], all: bool) -> String {
@@ -42,21 +47,34 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     text += &began(run);
     text += &run.because.as_ref().map(|because| format!("{}\n\n", tame(because))).unwrap_or_default();
     let head = ["step", "does", "plugin", "state", "tries", "gave", "took"];
-    text += &table(&head, run.steps.iter().map(step_row).collect());
+    text += &table(&head, alone(run).map(|step| step_row(run, step)).collect());
     text += &used(&run.steps);
-    for step in &run.steps {
+    text += &not_run(run);
+    for step in alone(run) {
         text += &step_notes(step);
     }
+    text += &families(run, ITEMS_MAX);
     if let Some(report) = &run.report {
         text += &format!("\nreport: {}\n", report.display());
     }
     text
 }
 
+/// The steps that are no item's: these stand together, a line each.
+fn alone(run: &RunDetail) -> impl Iterator<Item = &StepDetail> {
+    run.steps.iter().filter(|step| step.item.is_none())
+}
+
 /// Why a run began and what was set for it, where there is something to tell.
 fn began(run: &RunDetail) -> String {
-    let mut lines: Vec<_> = (run.line.cause != Cause::Manual).then(|| caused(&run.line.cause)).into_iter().collect();
-    lines.extend(run.deployment.map(|version| format!("deployed version {version}")));
+    let mut lines = Vec::new();
+    if run.line.cause != Cause::Manual || run.by.is_some() {
+        lines.push(tame(&server::cause_in_words(&run.line.cause, run.by.as_deref())));
+    }
+    lines.extend(run.deployment.map(|version| {
+        let content = run.deployed.as_ref().map(|deployed| format!(" ({})", deployed.content.short()));
+        format!("deployed version {version}{}", content.unwrap_or_default())
+    }));
     let set = run.overrides.iter().map(|(name, value)| format!("set: {} = {}", tame(name), tame(&value.to_string())));
     lines.extend(set);
     if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
@@ -75,20 +93,6 @@ fn cell(column: &Field, value: Option<&serde_json::Value>) -> String {
     }
 }
 
-/// Why a run began.
-pub(super) fn caused(cause: &Cause) -> String {
-    match cause {
-        Cause::Manual => "somebody asked for it".to_owned(),
-        Cause::Rerun { of, from } => format!("run {of} again from `{from}` on"),
-        Cause::Replay { of } => format!("replays run {of}"),
-        Cause::Upstream { pipeline, run } => format!("after run {run} of `{pipeline}`"),
-        Cause::Data { what, .. } => format!("new data: {}", tame(what)),
-        Cause::Event { source, id } => format!("event {} of {}", tame(id), tame(source)),
-        Cause::Schedule { at_us } => format!("scheduled for {} UTC", instant(*at_us)),
-        Cause::Backfill { backfill, at_us } => format!("backfill {backfill}, for {} UTC", instant(*at_us)),
-    }
-}
-
 /// What a step does, and where, if the pipeline says anything of that: `train on cuda:0`, `train on cpu (auto)`.
 pub(crate) fn does(work: &str, device: Device, asked: Option<DeviceChoice>) -> String {
     match (device, asked) {
@@ -98,7 +102,8 @@ pub(crate) fn does(work: &str, device: Device, asked: Option<DeviceChoice>) -> S
     }
 }
 
-fn step_row(step: &StepDetail) -> Vec<String> {
+fn step_row(run: &RunDetail, step: &StepDetail) -> Vec<String> {
+    let items = run.steps.iter().filter(|other| other.item.as_ref().is_some_and(|item| item.step == step.step)).count();
     let outputs = step.outputs.iter().map(|(port, artifact)| match artifact {
         Artifact::Table(found) => format!("{port} {} rows", found.rows),
         other if other.kind() == port.to_string() => port.to_string(),
@@ -107,62 +112,90 @@ fn step_row(step: &StepDetail) -> Vec<String> {
     let wall_us = step.receipt.as_ref().map_or(0, |receipt| receipt.wall_us);
     vec![
         step.step.to_string(),
-        does(&step.work, step.device, step.device_asked),
+        match items {
+            0 => does(&step.work, step.device, step.device_asked),
+            items => format!("for each of {items}"),
+        },
         step.plugin.clone().unwrap_or_default(),
-        if step.taken.is_some() { "taken".to_owned() } else { step.state.clone() },
+        step_state(step).to_owned(),
         step.attempts.to_string(),
         outputs.collect::<Vec<_>>().join(", "),
         if wall_us > 0 { duration(wall_us) } else { String::new() },
     ]
 }
 
-/// What each step used of its limits.
+/// What each step used of its limits; of the items of a step, the most that any of them did.
 fn used(steps: &[StepDetail]) -> String {
-    let row = |step: &StepDetail| {
-        let shares = step.receipt.iter().flat_map(|receipt| receipt.used());
-        let mut shares: Vec<_> = shares.map(|(kind, share)| format!("{} {}", kind.key(), share.shown(kind))).collect();
-        let dropped = step.receipt.as_ref().map_or(0, |receipt| receipt.log_lines_dropped);
-        if dropped > 0 {
-            shares.push(format!("{dropped} lines of log dropped"));
+    let mut most: Vec<(&StepName, BTreeMap<LimitKind, Share>, u64)> = Vec::new();
+    for (step, receipt) in steps.iter().filter_map(|step| Some((step, step.receipt.as_ref()?))) {
+        let name = step.item.as_ref().map_or(&step.step, |item| &item.step);
+        let at = most.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
+            most.push((name, BTreeMap::new(), 0));
+            most.len() - 1
+        });
+        for (kind, share) in receipt.used() {
+            let known = most[at].1.entry(kind).or_insert(share);
+            *known = if share.used > known.used { share } else { *known };
         }
-        (!shares.is_empty()).then(|| vec![step.step.to_string(), shares.join(", ")])
+        most[at].2 = most[at].2.saturating_add(receipt.log_lines_dropped);
+    }
+    let row = |(name, shares, dropped): &(&StepName, BTreeMap<LimitKind, Share>, u64)| {
+        let shares = shares.iter().map(|(kind, share)| format!("{} {}", kind.key(), share.shown(*kind)));
+        let dropped = (*dropped > 0).then(|| format!("{dropped} lines of log dropped"));
+        let shares: Vec<_> = shares.chain(dropped).collect();
+        (!shares.is_empty()).then(|| vec![name.to_string(), shares.join(", ")])
     };
-    let rows: Vec<_> = steps.iter().filter_map(row).collect();
+    let rows: Vec<_> = most.iter().filter_map(row).collect();
     if rows.is_empty() { String::new() } else { format!("\n{}", table(&["step", "used / limit"], rows)) }
 }
 
-/// What the evaluators of a run measured.
+/// What the evaluators of a run measured, those of items together.
 pub(crate) fn run_measures(run: &RunDetail) -> String {
-    let artifacts = run.steps.iter().flat_map(|step| step.outputs.values().map(move |artifact| (step, artifact)));
+    let alone = alone(run).filter(|step| !is_about_items(step));
+    let artifacts = alone.flat_map(|step| step.outputs.values().map(move |artifact| (step, artifact)));
     let measured = artifacts.filter_map(|(step, artifact)| match artifact {
         Artifact::Measures { measures: found } => Some((step, found)),
         _ => None,
     });
-    measured
-        .map(|(step, found)| {
-            format!("\n`{}` measured, with confidence intervals:\n{}\n", step.step, measured_table(found))
-        })
-        .collect()
+    let told = measured.map(|(step, found)| {
+        format!("\n`{}` measured, with confidence intervals:\n{}", step.step, measured_table(found))
+    });
+    let told: String = told.chain([families(run, ITEMS_AT_END_MAX)]).collect();
+    if told.is_empty() { told } else { format!("{told}\n") }
+}
+
+/// Whether its measures are the items': they stand in the items' table.
+fn is_about_items(step: &StepDetail) -> bool {
+    step.work == "gather" || step.best.is_some()
 }
 
 pub(super) fn measured_table(found: &[types::Measure]) -> String {
     table(&["measure", "of", "value"], measures(found))
 }
 
+/// The steps that a run left when it ended, in a line.
+fn not_run(run: &RunDetail) -> String {
+    let left: Vec<_> = alone(run).filter(|step| step.state == "not_run").collect();
+    let names: Vec<_> = left.iter().map(|step| format!("`{}`", step.step)).collect();
+    let because = left.first().and_then(|step| step.because.as_deref());
+    because.map(|because| format!("\n{} not run: {}\n", names.join(", "), tame(because))).unwrap_or_default()
+}
+
 fn step_notes(step: &StepDetail) -> String {
     let mut text = String::new();
     if let Some(taken) = step.taken {
-        text += &format!("\n`{}` was taken: {}\n", step.step, from(taken));
+        text += &format!("\n`{}` was taken: {}\n", step.step, taken_in_words(taken));
     }
     if let Some(Against { model, alias, version: Some(version) }) = &step.answers_with {
         text += &format!("\n`{}` answered with version {version} of model `{model}` (`{}`)\n", step.step, tame(alias));
     }
-    if let Some(because) = &step.because {
-        text += &format!("\n`{}` {}: {}\n", step.step, step.state, tame_lines(because));
+    if let Some(because) = step.because.as_ref().filter(|_| step.state != "not_run") {
+        text += &format!("\n`{}` {}: {}\n", step.step, step_state(step), tame_lines(because));
     }
     text += &step.receipt.as_ref().map(|receipt| told(&step.step, &receipt.series)).unwrap_or_default();
     for artifact in step.outputs.values() {
         match artifact {
+            Artifact::Measures { .. } if is_about_items(step) => {}
             Artifact::Measures { measures: found } => {
                 text += &format!("\n`{}` measured:\n{}", step.step, measured_table(found));
             }
@@ -174,7 +207,7 @@ fn step_notes(step: &StepDetail) -> String {
             Artifact::Delivered { location, repeated } => {
                 text += &format!("\n`{}` delivered {}\n", step.step, delivered(location, *repeated));
             }
-            Artifact::Model { measures: found, .. } if !found.is_empty() => {
+            Artifact::Model { measures: found, .. } if !found.is_empty() && step.best.is_none() => {
                 text += &format!("\n`{}` learnt:\n{}", step.step, measured_table(found));
             }
             Artifact::Table(_) | Artifact::State { .. } | Artifact::Model { .. } => {}

@@ -5,6 +5,7 @@ mod comparison;
 mod deployment;
 mod detail;
 mod endpoint;
+mod family;
 mod key;
 mod model;
 mod plugin;

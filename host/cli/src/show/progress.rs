@@ -8,7 +8,7 @@ use server::Replayed;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
-use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Taken, Verdict};
+use types::{Fault, LimitKind, PortName, Receipt, RunId, RunState, StepName, Verdict};
 
 /// Shows a run as it goes.
 pub(crate) struct RunShow {
@@ -107,7 +107,7 @@ impl RunShow {
             RunEvent::VersionChosen { step, model, alias, version } => self.chosen(&step, &model, &alias, version),
             RunEvent::StepTaken { step, taken, outputs, .. } => {
                 self.end(&step);
-                let why = faint(&format!("({})", from(taken)));
+                let why = faint(&format!("({})", server::taken_in_words(taken)));
                 self.say(&format!("{} {}  {}  {why}", faint("="), self.name(&step), gave(&outputs)));
             }
             RunEvent::CacheMissed { step, because } if self.explains => {
@@ -244,15 +244,6 @@ fn gave(outputs: &BTreeMap<PortName, OutputSummary>) -> String {
         None => format!("{port} {}", output.kind),
     };
     outputs.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// Where the outputs of a step are from that did not run.
-pub(super) fn from(taken: Taken) -> String {
-    match taken {
-        Taken::Cache { run } => format!("run {run} did the same work on the same inputs"),
-        Taken::Rerun { run } => format!("as in run {run}"),
-        Taken::Recording { run } => format!("as recorded by run {run}"),
-    }
 }
 
 /// What a run leaves that did not succeed, for its last line.

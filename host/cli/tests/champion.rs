@@ -94,7 +94,7 @@ fn a_candidate_is_judged_beside_the_champion_on_the_same_rows() {
     project.stepwell(&["runs", "verdict", "4", "--svg", picture.to_str().unwrap()]).expect(
         "the picture",
         0,
-        &["failed", "size=small", "not worse by 0.02"],
+        &["failed", "size=small", "not worse by more than 0.02"],
     );
     let svg = project.read("verdict.svg");
     assert!(svg.starts_with("<svg") && svg.matches("<circle").count() == 4, "{svg}");

@@ -176,7 +176,8 @@ fn a_pipeline_follows_another_that_succeeded() {
 
 #[test]
 fn files_that_changed_start_one_run() {
-    let rows = ROWS.replace("data/rows.csv", "incoming/*.csv").replace("[\"data\"]", "[\"incoming\"]");
+    let rows = ROWS.replace("\"data/rows.csv\"", "\"incoming/*.csv\", columns = { a = \"int64\", b = \"text\" }");
+    let rows = rows.replace("[\"data\"]", "[\"incoming\"]");
     let main = format!("[triggers]\nfiles = [\"incoming/*.csv\"]\n{rows}");
     let project = undeployed("", &[("main", &main)]);
     project.write("incoming/rows.csv", "a,b\n1,x\n2,y\n");

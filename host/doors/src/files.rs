@@ -57,7 +57,11 @@ pub(crate) fn list(path: &str, base: &Path, grants: &Grants, authority: &Authori
         return Err(ours(wanted));
     }
     let mut names = Vec::new();
-    for (count, entry) in Dir::read_from(&folder).map_err(failed)?.enumerate() {
+    let entries = Dir::read_from(&folder).map_err(failed)?;
+    let is_here = |entry: &Result<DirEntry, Errno>| {
+        entry.as_ref().is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
+    };
+    for (count, entry) in entries.filter(|entry| !is_here(entry)).enumerate() {
         if count >= LISTED_MAX {
             let message = format!("cannot list `{}`: it has more than {LISTED_MAX} entries", shown(wanted));
             return Err(Fault::invalid(message));
@@ -391,9 +395,11 @@ mod tests {
         assert!(line.contains("files = [\"data\"]"), "{line}");
         let other = list("data", "data", granted("other")).unwrap_err();
         assert!(other.message.contains("policy"), "{other}");
-        for number in 0..=LISTED_MAX {
+        for number in 1..LISTED_MAX {
             std::fs::File::create(base.join(format!("other/{number}"))).unwrap();
         }
+        assert_eq!(list("other", "other", Grants::everything()).unwrap().len(), LISTED_MAX);
+        std::fs::File::create(base.join("other/more")).unwrap();
         let many = list("other", "other", Grants::everything()).unwrap_err();
         assert!(many.message.contains("more than 10000 entries"), "{many}");
     }

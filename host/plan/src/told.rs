@@ -3,13 +3,22 @@
 
 use crate::{Each, PlannedStep, Work};
 use std::collections::BTreeMap;
-use types::{Leniency, Purpose, Quantity, Requirement, Retry};
+use types::{Id, Leniency, OutputRef, Purpose, Quantity, Requirement, Retry};
 
 /// By the keys of the manifest; what a gate requires by the measure too: `require mae`.
 pub fn told(step: &PlannedStep) -> BTreeMap<String, String> {
     let mut lines = Lines::default();
-    lines.all("inputs", &step.work.inputs());
+    inputs(&step.work, &mut lines);
     work(&step.work, &mut lines);
+    if let Some(device) = step.device_asked {
+        lines.say("device", device);
+    }
+    for (port, columns) in &step.outputs {
+        lines.all(
+            &format!("gives {port}"),
+            columns.iter().map(|column| format!("{} {}", column.name, column.data_type)),
+        );
+    }
     lines.all("when", &step.when);
     lines.retry(step.retry);
     if let Some(pool) = &step.pool {
@@ -20,6 +29,54 @@ pub fn told(step: &PlannedStep) -> BTreeMap<String, String> {
         lines.say("each", items(each));
     }
     lines.0
+}
+
+/// By port, as the manifest names them.
+fn inputs(work: &Work, lines: &mut Lines) {
+    let mut takes = |port: &str, output: Option<&OutputRef>| lines.some(&format!("inputs.{port}"), output);
+    match work {
+        Work::Transform { inputs, .. } => inputs.iter().for_each(|(port, output)| takes(port.as_str(), Some(output))),
+        Work::Fit { fit, inputs, .. } => {
+            inputs.iter().for_each(|(port, output)| takes(port.as_str(), Some(output)));
+            lines.some("fit", fit.as_ref());
+        }
+        Work::Check { rows, reference, .. } => {
+            takes("table", Some(rows));
+            takes("reference", reference.as_ref());
+        }
+        Work::Train { train, validation, initial, .. } => {
+            takes("train", Some(train));
+            takes("validation", validation.as_ref());
+            takes("initial", initial.as_ref());
+        }
+        Work::Predict { rows, model, .. } => {
+            takes("rows", Some(rows));
+            takes("model", Some(model));
+        }
+        Work::PredictWith { rows, .. } => takes("rows", Some(rows)),
+        Work::Evaluate { candidate, baseline, .. } => {
+            takes("candidate", Some(candidate));
+            takes("baseline", baseline.as_ref());
+        }
+        Work::Deliver { what, .. } => takes("what", Some(what)),
+        Work::Gate { measures, .. } => takes("measures", Some(measures)),
+        Work::Examine { model, rows, answers, .. } => {
+            takes("model", Some(model));
+            takes("rows", Some(rows));
+            takes("answers", answers.as_ref());
+        }
+        Work::Best { model, measures, .. } => {
+            takes("model", Some(model));
+            takes("measures", Some(measures));
+        }
+        Work::Register { model, verdict, examined, measures, .. } => {
+            takes("model", Some(model));
+            takes("verdict", verdict.as_ref());
+            takes("examined", examined.as_ref());
+            takes("measures", measures.as_ref());
+        }
+        Work::Collect { .. } | Work::Feedback { .. } | Work::Gather { .. } => {}
+    }
 }
 
 fn work(work: &Work, lines: &mut Lines) {
@@ -85,9 +142,10 @@ impl Lines {
         what.into_iter().for_each(|what| self.say(key, what));
     }
 
-    fn all(&mut self, key: &str, what: &[impl ToString]) {
-        if !what.is_empty() {
-            self.say(key, what.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    fn all(&mut self, key: &str, what: impl IntoIterator<Item = impl ToString>) {
+        let listed = types::listed(what);
+        if !listed.is_empty() {
+            self.say(key, listed);
         }
     }
 
@@ -113,7 +171,7 @@ fn items(each: &Each) -> String {
             let values: Vec<_> = values.iter().map(ToString::to_string).collect();
             format!("{param} of {}", values.join(", "))
         }
-        Each::Rows { of, by, .. } => format!("{by} of the rows of {of}"),
+        Each::Rows { port, of, by } => format!("{by} of the rows of {of} at {port}"),
         Each::Like { step } => format!("like {step}"),
     }
 }

@@ -124,6 +124,8 @@ fn facts((head, plan, view): &Known) -> Vec<(Key, Value)> {
     if let Some(end_us) = view.ended_us {
         of_run("duration_ms", json!(end_us.saturating_sub(head.started_us) / 1000));
     }
+    let course = crate::difference::course(plan).into_iter();
+    facts.extend(course.map(|(key, what)| ((About::Key, None, key.to_owned()), json!(what))));
     facts.extend(head.overrides.iter().map(|(name, value)| ((About::Setting, None, name.clone()), value.clone())));
     plan.steps.iter().for_each(|step| {
         let mut say = |about: About, name: String, value: Value| {
@@ -244,6 +246,10 @@ mod tests {
             "limit model cpu",
             "grant model clock",
             "step clean state",
+            "step other because",
+            "step other state",
+            "step sent because",
+            "step sent state",
             "output clean table",
             "output clean table rows",
             "output model measures",

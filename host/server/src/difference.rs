@@ -1,7 +1,7 @@
 //! Two contents of a project -> what the newer one runs, reaches and serves that the older one did not. Pure.
 
 use crate::deploy::Content;
-use manifest::{Notify, Project, Triggers};
+use manifest::{LogSettings, Notify, Project, Triggers};
 use plan::{Plan, PlannedStep, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,11 @@ pub(crate) fn between(old: Option<Side<'_>>, new: Side<'_>) -> Vec<Differs> {
     let endpoints = |side: Side<'_>| -> BTreeMap<_, _> {
         let shown = |endpoint: &manifest::Endpoint| {
             let budget = endpoint.budget.map(|budget| format!(", {budget}")).unwrap_or_default();
-            format!("model `{}`, alias `{}`{}{budget}", endpoint.model, endpoint.alias, endpoint.traffic)
+            let most =
+                endpoint.request_bytes.map(|most| format!(", requests of at most {}", types::Quantity::Bytes(most)));
+            let log = logged(&endpoint.log);
+            let (model, alias, traffic) = (&endpoint.model, &endpoint.alias, &endpoint.traffic);
+            format!("model `{model}`, alias `{alias}`{traffic}{budget}{}{log}", most.unwrap_or_default())
         };
         side.project.endpoints.iter().map(|(name, endpoint)| (name.clone(), shown(endpoint))).collect()
     };
@@ -148,6 +152,7 @@ impl Found {
     }
 
     fn step(&mut self, what: &str, old: &PlannedStep, new: &PlannedStep) {
+        let before = self.0.len();
         self.one(&format!("{what}: plugin"), plugin(&old.work), plugin(&new.work));
         self.one(&format!("{what}: does"), Some(does(&old.work)), Some(does(&new.work)));
         let parameters = |step: &PlannedStep| -> BTreeMap<String, String> {
@@ -157,6 +162,9 @@ impl Found {
         self.each(&format!("{what}: parameter"), &parameters(old), &parameters(new), String::clone);
         self.grants(what, &old.grants, &new.grants);
         self.each(&format!("{what}:"), &keys(old), &keys(new), String::clone);
+        if self.0.len() == before && old != new {
+            self.say(How::Changed, format!("{what}: what it has from other steps"));
+        }
     }
 
     fn grants(&mut self, what: &str, old: &Grants, new: &Grants) {
@@ -175,14 +183,23 @@ impl Found {
 fn keys(step: &PlannedStep) -> BTreeMap<String, String> {
     let mut keys = plan::told(step);
     keys.insert("seed".to_owned(), step.seed.to_string());
-    keys.insert("device".to_owned(), step.device.to_string());
     let limits = LimitsPatch::from(step.limits).named().into_iter();
     keys.extend(limits.map(|(key, most)| (format!("limits.{key}"), most.to_string())));
     keys
 }
 
+/// How predictions are kept, where that is not as by default.
+fn logged(log: &LogSettings) -> String {
+    let LogSettings { sample, keep_ms, bytes } = log;
+    let (keep, most) = (types::Quantity::Milliseconds(*keep_ms), types::Quantity::Bytes(*bytes));
+    match *log == LogSettings::default() {
+        true => String::new(),
+        false => format!(", {} % of its predictions kept for {keep}, at most {most}", sample * 100.0),
+    }
+}
+
 /// What a whole pipeline may take, and before whom it begins.
-fn course(plan: &Plan) -> BTreeMap<&'static str, String> {
+pub(crate) fn course(plan: &Plan) -> BTreeMap<&'static str, String> {
     let timeout = plan.timeout_ms.map(|most| ("timeout", types::Quantity::Milliseconds(most).to_string()));
     let priority = (plan.priority != 0).then(|| ("priority", plan.priority.to_string()));
     timeout.into_iter().chain(priority).collect()

@@ -110,9 +110,9 @@ impl Server {
     }
 
     /// Told by a run's thread when it has ended, or stands still.
-    pub(crate) fn ended(&self, tenant: &TenantId, run: RunId, state: RunState) {
+    pub(crate) fn ended(&self, tenant: &TenantId, run: RunId, state: RunState, why: Option<String>) {
         if state != RunState::Running && self.triggers.are_kept() {
-            self.triggers.ended(tenant, run);
+            self.triggers.ended(tenant, run, why);
         }
         self.bell.ring();
     }

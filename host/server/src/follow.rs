@@ -39,6 +39,8 @@ struct Said {
     file_bytes: u64,
     /// How many wait for the next word: to wake nobody takes a system call, too.
     listeners: usize,
+    /// The first step that was given up and why, or why the run ended, where no step is to blame.
+    why: Option<String>,
     /// Its end was told; its report may be yet to come.
     finished: bool,
     ended: bool,
@@ -50,14 +52,15 @@ impl LiveRun {
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
         let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
-        let (events, event_bytes, listeners, finished, ended, more, over) = Default::default();
-        let said = Said { events, event_bytes, file: Some(file), file_bytes, listeners, finished, ended };
+        let (events, event_bytes, listeners, why, finished, ended, more, over) = Default::default();
+        let said = Said { events, event_bytes, file: Some(file), file_bytes, listeners, why, finished, ended };
         Ok(Self { said: Mutex::new(said), more, over, cancel })
     }
 
     pub(crate) fn say(&self, event: &RunEvent) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.keep(event);
+        said.note(event);
         let (is_awaited, finishes) = (said.listeners > 0, matches!(event, RunEvent::RunFinished { .. }));
         said.finished |= finishes;
         drop(said);
@@ -67,6 +70,11 @@ impl LiveRun {
         if finishes {
             self.over.notify_all();
         }
+    }
+
+    /// Why the run failed, if it did.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
 
     pub(crate) fn end(&self) {
@@ -89,6 +97,19 @@ impl LiveRun {
 }
 
 impl Said {
+    fn note(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::StepFailed { step, fault, retry_at_us: None, .. } if self.why.is_none() => {
+                // Most faults name their step.
+                let named = fault.message.starts_with(&format!("step `{step}`"));
+                let message = types::sentence(fault.message.clone());
+                self.why = Some(if named { message } else { format!("step `{step}`: {message}") });
+            }
+            RunEvent::RunFinished { because: Some(because), .. } => self.why = Some(because.clone()),
+            _ => {}
+        }
+    }
+
     fn keep(&mut self, event: &RunEvent) {
         // Events are plain data, which always has a JSON form; one without would only be missing from the file.
         let mut line = serde_json::to_string(event).unwrap_or_default();

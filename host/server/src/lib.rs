@@ -211,7 +211,7 @@ pub struct Server {
     notifier: notify::Notifier,
     metrics: metrics::Metrics,
     tally: tally::Tally,
-    asking: watch::Asking,
+    asking: Mutex<watch::Asking>,
     /// Held by whoever forgets runs and sweeps.
     collecting: Mutex<()>,
     /// Wakes the loop that keeps canaries.

@@ -117,6 +117,7 @@ impl Server {
         }
         let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
         self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
+        self.ended(tenant, run, RunState::Cancelled, None);
         Ok(())
     }
 
@@ -200,7 +201,7 @@ impl Server {
                 RunState::Running
             });
             // Before anybody can see that it is over: who looks then finds it among those that ended.
-            server.ended(&key.0, run, state);
+            server.ended(&key.0, run, state, live.why());
             locked(&server.live).remove(&key);
             live.end();
         };

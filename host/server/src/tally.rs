@@ -3,12 +3,12 @@
 //! A series is a pipeline of a tenant's project. A tenant has so many and no more: what further ones did is counted together.
 
 use crate::exposition::{Histogram, Page};
-use crate::{Error, Server, locked, triggers};
+use crate::{Server, locked};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::RunSummary;
-use types::{RunState, TenantId};
+use types::{Cause, RunState, TenantId};
 
 /// Pipelines of a tenant that are counted by themselves.
 const PIPELINES_MAX: usize = 200;
@@ -20,6 +20,8 @@ const TIMES_MS: [u64; 14] = [
 /// Lines about a tenant's failed runs in a minute.
 const LINES_MAX: u32 = 10;
 const MINUTE_US: i64 = 60_000_000;
+/// So much of why it failed stands there; `stepwell runs show` has all of it.
+const WHY_CHARS_MAX: usize = 500;
 
 const ENDED: [RunState; 4] = [RunState::Succeeded, RunState::Rejected, RunState::Failed, RunState::Cancelled];
 
@@ -109,8 +111,11 @@ impl Tally {
 }
 
 impl Server {
-    /// Counts a run that has ended; one that failed is told of in the log.
-    pub(crate) fn take_note(&self, tenant: &TenantId, run: &RunSummary) {
+    /// Counts a run that has ended; one that failed is told of in the log. One that is run again to be compared is nobody's news.
+    pub(crate) fn take_note(&self, tenant: &TenantId, run: &RunSummary, why: Option<&str>) {
+        if matches!(run.head.cause, Cause::Replay { .. }) {
+            return;
+        }
         self.tally.add(tenant, run);
         if run.state != RunState::Failed {
             return;
@@ -119,28 +124,22 @@ impl Server {
         if line == Line::Untold {
             return;
         }
-        self.triggers.say(self.failure(tenant, run));
+        self.triggers.say(failure(tenant, run, why));
         if line == Line::Last {
             self.triggers.say(format!("further runs of tenant `{tenant}` that fail are not told of for a minute"));
         }
     }
+}
 
-    /// Who failed and why, in a line.
-    fn failure(&self, tenant: &TenantId, run: &RunSummary) -> String {
-        let whose = if tenant.is_default() { String::new() } else { format!(" of tenant `{tenant}`") };
-        let head = &run.head;
-        let what = format!("run {} of `{}/{}`{whose} failed", head.run, head.project, head.pipeline);
-        match self.run(tenant, head.run) {
-            Ok(detail) => {
-                let failed = detail.steps.iter().find(|step| step.state == "failed");
-                let step =
-                    failed.map(|step| format!("step `{}`: {}", step.step, step.because.clone().unwrap_or_default()));
-                format!("{what}: {}", detail.because.or(step).unwrap_or_default())
-            }
-            Err(Error::NotFound(_)) => what,
-            Err(error) => format!("{what}, and its record cannot be read: {}", triggers::in_words(&error)),
-        }
-    }
+/// Who failed and why, as one line.
+fn failure(tenant: &TenantId, run: &RunSummary, why: Option<&str>) -> String {
+    let whose = if tenant.is_default() { String::new() } else { format!(" of tenant `{tenant}`") };
+    let head = &run.head;
+    let why = why.map(|why| {
+        let line = why.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!(": {}", line.chars().take(WHY_CHARS_MAX).collect::<String>())
+    });
+    format!("run {} of `{}/{}`{whose} failed{}", head.run, head.project, head.pipeline, why.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -208,6 +207,17 @@ mod tests {
             "{own}"
         );
         assert!(succeeded.iter().any(|line| line.contains("pipeline=\"p0\"") && line.ends_with(" 2")), "{own}");
+    }
+
+    #[test]
+    fn why_a_run_failed_is_one_line() {
+        let run = ended("train", RunState::Failed);
+        let what = format!("run 7 of `{}/train`", run.head.project);
+        let said = failure(&tenant("acme"), &run, Some("step `rows`:\n\n  no\tgood\n"));
+        assert_eq!(said, format!("{what} of tenant `acme` failed: step `rows`: no good"));
+        assert_eq!(failure(&TenantId::default_tenant(), &run, None), format!("{what} failed"));
+        let long = failure(&TenantId::default_tenant(), &run, Some(&"é\n".repeat(20_000)));
+        assert_eq!(long.chars().count(), what.chars().count() + " failed: ".len() + WHY_CHARS_MAX);
     }
 
     #[test]

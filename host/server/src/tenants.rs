@@ -232,7 +232,6 @@ impl Server {
         let _nobody_collects = crate::locked(&self.collecting);
         crate::locked(&self.endpoints).retain(|key, _| key.0 != *tenant);
         self.forget_series();
-        self.tally.forget(tenant);
         self.pool.forget(tenant);
         self.predictions.forget(tenant);
         let elsewhere = folder::elsewhere(&self.options, tenant);
@@ -249,6 +248,7 @@ impl Server {
             self.keys.forget(tenant);
             self.admission.forget(tenant);
             self.described.forget(tenant);
+            self.tally.forget(tenant);
         }
         deleted.map_err(Fault::from)?;
         folder::remove_all(&elsewhere)?;

@@ -32,8 +32,8 @@ pub(crate) struct Triggers {
     say: OnceLock<Say>,
     is_leaving: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Runs that nobody has looked at since they ended.
-    ended: Mutex<Vec<(TenantId, RunId)>>,
+    /// Runs that nobody has looked at since they ended, and why they failed.
+    ended: Mutex<Vec<(TenantId, RunId, Option<String>)>>,
     keeping: Mutex<Keeping>,
     /// Runs that stand still, and since when or when they were last gone on with.
     standing: Mutex<BTreeMap<(TenantId, RunId), i64>>,
@@ -69,8 +69,8 @@ impl Triggers {
         self.say.set(Box::new(say)).is_ok()
     }
 
-    pub(crate) fn ended(&self, tenant: &TenantId, run: RunId) {
-        locked(&self.ended).push((tenant.clone(), run));
+    pub(crate) fn ended(&self, tenant: &TenantId, run: RunId, why: Option<String>) {
+        locked(&self.ended).push((tenant.clone(), run, why));
     }
 
     /// The tenant was suspended and is not any more: what stands still because of that stood long enough.
@@ -147,9 +147,9 @@ impl Server {
     pub(crate) fn look(self: &Arc<Self>) -> Option<i64> {
         let mut keeping = locked(&self.triggers.keeping);
         let ended = std::mem::take(&mut *locked(&self.triggers.ended));
-        for (tenant, run) in ended {
+        for (tenant, run, why) in ended {
             // What could not be followed up is found by catching up.
-            if self.follow_up_run(&tenant, run).is_err() {
+            if self.follow_up_run(&tenant, run, why).is_err() {
                 keeping.caught_up.remove(&tenant);
             }
         }
@@ -202,9 +202,9 @@ impl Server {
         ended.filter(recent).try_for_each(|run| self.follow_up(tenant, &run))
     }
 
-    fn follow_up_run(self: &Arc<Self>, tenant: &TenantId, run: RunId) -> Result<(), Error> {
+    fn follow_up_run(self: &Arc<Self>, tenant: &TenantId, run: RunId, why: Option<String>) -> Result<(), Error> {
         let Some(run) = self.store.run(tenant, run)? else { return Ok(()) };
-        self.take_note(tenant, &run);
+        self.take_note(tenant, &run, why.as_deref());
         self.follow_up(tenant, &run)
     }
 

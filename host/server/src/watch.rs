@@ -38,9 +38,20 @@ pub(crate) struct Watches {
     told: BTreeMap<Whose, String>,
 }
 
+impl Watches {
+    /// Forgets what nobody watches any more.
+    fn keep(&mut self, is_there: impl Fn(&Whose) -> bool) {
+        self.files.retain(|whose, _| is_there(whose));
+        self.asked.retain(|whose, _| is_there(whose));
+        self.told.retain(|whose, _| is_there(whose));
+    }
+}
+
 /// What is known of the files of a pipeline.
 #[derive(Default)]
 pub(crate) struct Looked {
+    /// What is watched.
+    watch: String,
     /// How they were found by the last look.
     last: Option<Digest>,
     /// How they were when a run last began for them, or when it was seen that nothing is new since; none where that is not known.
@@ -50,14 +61,20 @@ pub(crate) struct Looked {
 /// Files by their names: size, seconds and nanoseconds of the last change.
 type Files = BTreeMap<String, (i64, i64, u64)>;
 
-/// Pipelines whose source is being asked.
-pub(crate) type Asking = Mutex<BTreeSet<Whose>>;
+/// Sources that are being asked, and what was told of whose fault, so that it is told once.
+#[derive(Default)]
+pub(crate) struct Asking {
+    under_way: BTreeSet<Whose>,
+    told: BTreeMap<Whose, String>,
+}
 
 impl Server {
     pub(crate) fn keep_watches(self: &Arc<Self>) {
         let mut watches = Watches::default();
         while !self.triggers.is_leaving() {
-            for tenant in self.store.tenants() {
+            let tenants = self.store.tenants();
+            watches.keep(|(tenant, ..)| tenants.contains(tenant));
+            for tenant in tenants {
                 if self.active(&tenant).is_ok() {
                     self.watch_all(&tenant, &mut watches);
                 }
@@ -69,22 +86,37 @@ impl Server {
     /// Looks at all that a tenant's pipelines watch.
     pub(crate) fn watch_all(self: &Arc<Self>, tenant: &TenantId, watches: &mut Watches) {
         // A version that cannot be read is told of by the loop that keeps schedules.
-        for deployed in self.all_deployed(tenant).unwrap_or_default() {
+        let all = self.all_deployed(tenant).unwrap_or_default();
+        let is_there = |(of, project, pipeline): &Whose| {
+            let is_its = |deployed: &Arc<Deployed>| {
+                deployed.project.name == *project && deployed.content.plans.contains_key(pipeline)
+            };
+            of != tenant || all.iter().any(is_its)
+        };
+        watches.keep(is_there);
+        for deployed in &all {
             for pipeline in deployed.content.plans.keys() {
                 let whose = (tenant.clone(), deployed.project.name.clone(), pipeline.clone());
-                let looked = self.watch_files(&whose, &deployed, &mut watches.files);
-                self.tell_once(&whose, looked, &mut watches.told);
-                self.ask_source_if_due(&whose, &deployed, &mut watches.asked);
+                let looked = self.watch_files(&whose, deployed, &mut watches.files);
+                self.tell_once("files", "are not watched", &whose, looked, &mut watches.told);
+                self.ask_source_if_due(&whose, deployed, &mut watches.asked);
             }
         }
     }
 
-    fn tell_once(&self, whose: &Whose, looked: Result<(), Error>, told: &mut BTreeMap<Whose, String>) {
+    fn tell_once(
+        &self,
+        what: &str,
+        suffers: &str,
+        whose: &Whose,
+        looked: Result<(), Error>,
+        told: &mut BTreeMap<Whose, String>,
+    ) {
         let Err(error) = looked else { return drop(told.remove(whose)) };
         let text = in_words(&error);
         if told.get(whose) != Some(&text) {
             let (tenant, project, pipeline) = whose;
-            self.triggers.say(format!("tenant `{tenant}`: files of `{project}/{pipeline}` are not watched: {text}"));
+            self.triggers.say(format!("tenant `{tenant}`: {what} of `{project}/{pipeline}` {suffers}: {text}"));
             told.insert(whose.clone(), text);
         }
     }
@@ -112,6 +144,9 @@ impl Server {
             seen: now,
         };
         let looked = before.entry(whose.clone()).or_default();
+        if looked.watch != watch {
+            *looked = Looked { watch: watch.clone(), ..Looked::default() };
+        }
         let is_stable = looked.last.replace(now) == Some(now);
         match self.store.watched(tenant, project, pipeline, &watch)? {
             // The first look only takes note of what is there.
@@ -166,20 +201,18 @@ impl Server {
         let (now_us, every_us) = (self.now_us(), i64::try_from(every_ms).unwrap_or(i64::MAX).saturating_mul(1_000));
         // Also after the clock went back.
         let is_due = asked.get(whose).is_none_or(|&last| !(last..last.saturating_add(every_us)).contains(&now_us));
-        if !is_due || !locked(&self.asking).insert(whose.clone()) {
+        if !is_due || !locked(&self.asking).under_way.insert(whose.clone()) {
             return;
         }
         asked.insert(whose.clone(), now_us);
         let (server, whose, deployed) = (Arc::clone(self), whose.clone(), Arc::clone(deployed));
         std::thread::spawn(move || {
-            if let Err(error) = server.ask_source(&whose, &deployed, &step)
-                && !server.triggers.is_leaving()
-            {
-                let (tenant, project, pipeline) = &whose;
-                let why = in_words(&error);
-                server.triggers.say(format!("tenant `{tenant}`: source of `{project}/{pipeline}`: {why}"));
+            let asked = server.ask_source(&whose, &deployed, &step);
+            let mut asking = locked(&server.asking);
+            asking.under_way.remove(&whose);
+            if !server.triggers.is_leaving() {
+                server.tell_once("source", "is not asked for more", &whose, asked, &mut asking.told);
             }
-            locked(&server.asking).remove(&whose);
         });
     }
 

@@ -1,4 +1,4 @@
-//! Two long texts beside each other, cut to where they differ.
+//! Texts that are to be told apart: two long ones beside each other, the elements of a list.
 
 /// What stands before the place where the texts begin to differ, in characters.
 const BEFORE: usize = 12;
@@ -23,6 +23,15 @@ fn part(text: &str, begin: usize, most: usize) -> String {
     let (taken, after) = if rest > room { (room - 2, "..") } else { (rest, "") };
     let middle: String = text.chars().skip(begin).take(taken).collect();
     format!("{before}{middle}{after}")
+}
+
+/// Elements one behind another, with commas between them; where one has a comma itself, all are quoted.
+pub fn listed(elements: impl IntoIterator<Item = impl ToString>) -> String {
+    let elements: Vec<String> = elements.into_iter().map(|element| element.to_string()).collect();
+    match elements.iter().any(|element| element.contains([',', '"'])) {
+        true => elements.iter().map(|element| format!("{element:?}")).collect::<Vec<_>>().join(", "),
+        false => elements.join(", "),
+    }
 }
 
 #[cfg(test)]
@@ -55,5 +64,13 @@ mod tests {
             let [shown, other] = beside([&a, &b], 48);
             assert!(shown != other && [&shown, &other].iter().all(|text| text.chars().count() <= 48), "{at}: {shown}");
         }
+    }
+
+    #[test]
+    fn elements_of_a_list_stay_apart() {
+        assert_eq!(listed(["p", "q"]), "p, q");
+        assert_eq!(listed(["p, q", "r"]), "\"p, q\", \"r\"");
+        assert_ne!(listed(["p, q", "r"]), listed(["p", "q, r"]));
+        assert_eq!(listed([0; 0]), "");
     }
 }

@@ -32,7 +32,7 @@ mod schema;
 mod tenant;
 
 pub use artifact::{Artifact, OutputRef, SavedFile, TableRef};
-pub use beside::beside;
+pub use beside::{beside, listed};
 pub use bounds::{
     COLUMNS_MAX, CURSOR_BYTES_MAX, FILES_MAX, FINDINGS_MAX, MEASURES_MAX, NAME_BYTES_MAX, SENTENCE_CHARS_MAX, sentence,
 };

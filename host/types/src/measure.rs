@@ -186,7 +186,7 @@ impl Requirement {
             demand += ", less being better";
         }
         if !self.slices.is_empty() {
-            demand += &format!(", also in each slice of {}", self.slices.join(", "));
+            demand += &format!(", also in each slice of {}", crate::listed(&self.slices));
         }
         demand
     }

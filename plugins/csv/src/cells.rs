@@ -96,29 +96,37 @@ pub(crate) fn readable(name: &str, parameter: &str) -> Result<DataType> {
     }
 }
 
-/// The records as one column a field. A cell that does not parse is an error that says where it stands.
-pub(crate) fn columns(
-    path: &str,
-    fields: &[Field],
-    records: &[Record],
-    nulls: &BTreeSet<String>,
-) -> Result<Vec<AnyColumn>> {
-    for record in records {
-        let (expected, got) = (fields.len(), record.cells.len());
-        if expected != got {
-            return Err(Error::invalid(path, format!("line {}: expected {expected} cells, got {got}", record.line)));
+/// Records of one file.
+pub(crate) struct Part {
+    pub(crate) path: String,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Part {
+    /// Whether each record has so many cells.
+    pub(crate) fn expect_cells(&self, expected: usize) -> Result<()> {
+        match self.records.iter().find(|record| record.cells.len() != expected) {
+            None => Ok(()),
+            Some(Record { line, cells }) => {
+                let got = cells.len();
+                Err(Error::invalid(&self.path, format!("line {line}: expected {expected} cells, got {got}")))
+            }
         }
     }
-    let column = |(position, field)| Reader { path, field, position, records, nulls }.column();
+}
+
+/// The records of all parts as one column a field. A cell that does not parse is an error that says where it stands.
+pub(crate) fn columns(fields: &[Field], parts: &[Part], nulls: &BTreeSet<String>) -> Result<Vec<AnyColumn>> {
+    parts.iter().try_for_each(|part| part.expect_cells(fields.len()))?;
+    let column = |(position, field)| Reader { field, position, parts, nulls }.column();
     fields.iter().enumerate().map(column).collect()
 }
 
 /// Reads one column out of the records.
 struct Reader<'a> {
-    path: &'a str,
     field: &'a Field,
     position: usize,
-    records: &'a [Record],
+    parts: &'a [Part],
     nulls: &'a BTreeSet<String>,
 }
 
@@ -136,14 +144,15 @@ impl Reader<'_> {
     }
 
     fn parse<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<Option<T>>> {
-        let value = |record: &Record| {
+        let value = |(path, record): (&str, &Record)| {
             let cell = &record.cells[self.position];
             if self.is_null(cell) {
                 return Ok(None);
             }
-            parse(&cell.text).map(Some).ok_or_else(|| self.error(record.line, &cell.text))
+            parse(&cell.text).map(Some).ok_or_else(|| self.error(path, record.line, &cell.text))
         };
-        self.records.iter().map(value).collect()
+        let records = self.parts.iter().flat_map(|part| part.records.iter().map(|record| (part.path.as_str(), record)));
+        records.map(value).collect()
     }
 
     /// A quoted text is a text, even the empty one.
@@ -151,10 +160,10 @@ impl Reader<'_> {
         self.nulls.contains(&cell.text) && !(cell.quoted && self.field.data_type == DataType::Text)
     }
 
-    fn error(&self, line: u64, cell: &str) -> Error {
+    fn error(&self, path: &str, line: u64, cell: &str) -> Error {
         let (column, expected) = (&self.field.name, self.field.data_type.name());
         let shown: String = cell.chars().take(60).collect();
-        Error::invalid(self.path, format!("line {line}, column `{column}`: expected `{expected}`, got `{shown}`"))
+        Error::invalid(path, format!("line {line}, column `{column}`: expected `{expected}`, got `{shown}`"))
     }
 }
 
@@ -266,10 +275,14 @@ mod tests {
         }
     }
 
+    fn part(records: Vec<Record>) -> Part {
+        Part { path: "f.csv".to_owned(), records }
+    }
+
     #[test]
     fn a_broken_cell_says_where_it_stands() {
         let fields = [Field::new("a", DataType::Int64), Field::new("b", DataType::Boolean)];
-        let fails = |cells: &[&str]| columns("f.csv", &fields, &[record(7, cells)], &nulls()).unwrap_err();
+        let fails = |cells: &[&str]| columns(&fields, &[part(vec![record(7, cells)])], &nulls()).unwrap_err();
         assert_eq!(fails(&["1"]), Error::invalid("f.csv", "line 7: expected 2 cells, got 1"));
         let wrong = Error::invalid("f.csv", "line 7, column `b`: expected `boolean`, got `yes`");
         assert_eq!(fails(&["1", "yes"]), wrong);
@@ -279,9 +292,10 @@ mod tests {
     fn only_an_unquoted_empty_text_is_null() {
         let mut records = vec![record(1, &[""]), record(2, &[""])];
         records[1].cells[0].quoted = true;
-        let texts = columns("f", &[Field::new("a", DataType::Text)], &records, &nulls()).unwrap();
+        let parts = [part(records)];
+        let texts = columns(&[Field::new("a", DataType::Text)], &parts, &nulls()).unwrap();
         assert_eq!(texts, [vec![None, Some(String::new())].into()]);
-        let numbers = columns("f", &[Field::new("a", DataType::Float64)], &records, &nulls()).unwrap();
+        let numbers = columns(&[Field::new("a", DataType::Float64)], &parts, &nulls()).unwrap();
         assert_eq!(numbers, [vec![None::<f64>, None].into()]);
     }
 

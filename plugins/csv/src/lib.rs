@@ -183,17 +183,6 @@ impl<S: Source> Csv<S> {
         Ok(Cursor { version: 1, place, row: 0, unterminated, columns })
     }
 
-    /// The cursor before the first row of a file that is to have the columns of others.
-    fn begin(&self, columns: &[(String, String)]) -> Result<Cursor> {
-        let (names, records) = self.header()?;
-        let expected: Vec<&String> = columns.iter().map(|(name, _)| name).collect();
-        if !names.iter().eq(expected.iter().copied()) {
-            return Err(self.error(format!("expected the columns {expected:?} of the files before it, got {names:?}")));
-        }
-        let (place, unterminated, columns) = (records.place(), records.unterminated(), columns.to_vec());
-        Ok(Cursor { version: 1, place, row: 0, unterminated, columns })
-    }
-
     /// A broken cell would silently make a column of numbers one of texts.
     fn refuse_odd(&self, names: &[String], sample: &[Record]) -> Result<()> {
         for (position, name) in names.iter().enumerate().filter(|(_, name)| !self.params.columns.contains_key(*name)) {
@@ -235,11 +224,13 @@ impl<S: Source> Csv<S> {
         let fields = cursor.fields()?;
         let mut records = self.records(cursor.place);
         let rows = take(&mut records, self.params.page_rows()?)?;
-        let columns = cells::columns(&self.params.path, &fields, &rows, &self.params.null_values)?;
+        let count = rows.len() as u64;
+        let part = cells::Part { path: self.params.path.clone(), records: rows };
+        let columns = cells::columns(&fields, &[part], &self.params.null_values)?;
         let more = records.peek()?.is_some();
         let place = records.place();
         let unterminated = if place == cursor.place { cursor.unterminated } else { records.unterminated() };
-        let next = Cursor { place, row: cursor.row + rows.len() as u64, unterminated, ..cursor };
+        let next = Cursor { place, row: cursor.row + count, unterminated, ..cursor };
         Ok((fields.into_iter().zip(columns).collect(), next, more))
     }
 }
@@ -267,12 +258,6 @@ impl Source for File {
     fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>> {
         File::read(self, offset, length)
     }
-}
-
-/// The columns of a page without rows.
-fn no_rows(fields: Vec<Field>) -> Result<Columns> {
-    let columns = cells::columns("", &fields, &[], &BTreeSet::new())?;
-    Ok(fields.into_iter().zip(columns).collect())
 }
 
 /// A granted folder.
@@ -326,7 +311,7 @@ impl Collector for Plug {
     fn discover() -> Result<Vec<Field>> {
         match open()? {
             Named::File(csv) => csv.start()?.fields(),
-            Named::Folder(folder) => folder.start()?.fields(),
+            Named::Folder(folder) => folder.fields(),
         }
     }
 

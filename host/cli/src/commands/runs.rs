@@ -92,7 +92,7 @@ async fn cancel(args: &Args, client: &mut api::Client, run: u64) -> Result<u8, F
         RunState::Running => format!("run {run} was told to stop, and its attempts take their time\n"),
         state => format!("run {run} {} before it could be cancelled\n", state.ended()),
     };
-    told(args, &serde_json::json!({ "cancelled": run, "state": state }), &text)
+    told(args, &serde_json::json!({ "run": run, "state": state }), &text)
 }
 
 /// A run that goes on from what another one has.

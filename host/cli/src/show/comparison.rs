@@ -1,6 +1,6 @@
 //! Two runs beside each other: how they differ, whether a replay came out the same; and what `gc` removed.
 
-use super::{BAD, GOOD, bytes, duration, instant, styled, table, tame};
+use super::{BAD, GOOD, bytes, duration, instant, precisely, styled, table, tame};
 use serde_json::Value;
 use server::{About, Collected, DiffRow, Replayed, ReplayedOutput, RunDiff};
 use types::{Digest, Id, LimitKind, RunId, StepName};
@@ -35,7 +35,7 @@ fn sides(row: &DiffRow) -> [String; 2] {
     };
     let [mut a, mut b] = told(&|value| words(row, value));
     if a == b && !row.same {
-        [a, b] = told(&shown);
+        [a, b] = told(&|value| exactly(row, value));
     }
     types::beside([&a, &b], VALUE_CHARS_MAX)
 }
@@ -65,6 +65,14 @@ fn words(row: &DiffRow, value: &Value) -> String {
         }
         (About::Measure, _) => value.as_f64().map_or_else(|| shown(value), |value| format!("{value:.4}")),
         _ => shown(value),
+    }
+}
+
+/// To the last digit.
+fn exactly(row: &DiffRow, value: &Value) -> String {
+    match value.as_i64().filter(|_| row.name == "logical_time_us") {
+        Some(us) => precisely(us),
+        None => shown(value),
     }
 }
 
@@ -190,6 +198,10 @@ mod tests {
             (
                 row(About::Run, "logical_time_us", json!(0), json!(60_000_000)),
                 ["logical time", "1970-01-01 00:00:00", "1970-01-01 00:01:00", "+60.0 s"],
+            ),
+            (
+                row(About::Run, "logical_time_us", json!(7), json!(250_000)),
+                ["logical time", "1970-01-01 00:00:00.000007", "1970-01-01 00:00:00.25", "+249 ms"],
             ),
             (row(About::Run, "duration_ms", json!(2500), json!(40)), ["duration", "2.5 s", "40 ms", "-2.5 s"]),
             (row(About::Limit, "memory", json!(1 << 30), json!(2_u64 << 30)), ["memory", "1 GiB", "2 GiB", "+1 GiB"]),

@@ -251,9 +251,10 @@ fn a_run_that_failed_is_told_of_in_the_log_and_counted() {
         let run = house.server.store.next_run(&tenant()).unwrap();
         let head = RunHead { run, plan, ..house.head(Cause::Manual) };
         let because = because.map(str::to_owned);
-        let ended = Record::RunFinished { run, state, at_us: house.server.now_us() + 3_000_000, because };
+        let at_us = house.server.now_us() + 3_000_000;
+        let ended = Record::RunFinished { run, state, at_us, because: because.clone() };
         house.server.store.append(&tenant(), &[Record::RunStarted(head), ended]).unwrap();
-        house.server.ended(&tenant(), run, state);
+        house.server.ended(&tenant(), run, state, because);
         house.look();
     };
     ends(RunState::Cancelled, None);

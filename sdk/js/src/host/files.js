@@ -27,7 +27,8 @@ export function open(path) {
 
 export function listFiles(folder) {
     const regular = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.startsWith("."));
-    return regular.map((entry) => entry.name).sort();
+    // By bytes, as the host does.
+    return regular.map((entry) => entry.name).sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
 }
 
 export class NewFile {

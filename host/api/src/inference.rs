@@ -462,11 +462,14 @@ async fn answered<T>(
     let (tell, told) = oneshot::channel();
     let answering = Arc::clone(took);
     // Where nobody waits for it any more the turn ends with the work, and it is counted.
-    request.ask(move |served| {
+    let waiting = request.ask(move |served| {
         served.iter().for_each(|served| answering.inferred(served));
         drop(answering);
         drop(tell.send((served, turn)));
     });
+    // All that has come by now is read first: only who is alone then is answered on this thread.
+    tokio::task::yield_now().await;
+    waiting.answer_here();
     let ended = |_| Fault::host("the thread of a serving worker ended before it answered");
     let (served, _turn) = told.await.map_err(ended).map_err(server::Error::from)?;
     let served = served?;

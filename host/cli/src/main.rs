@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         };
     }
     memory::keep_little();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             anstream::eprintln!("error: cannot start: {error}");
@@ -42,6 +42,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Half of the processors' worth of threads: the rest are the workers', and a runtime that has threads to spare wakes a second one for
+/// all that it hears.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 /// What was typed. An error quotes it, so it is read once more without what a terminal would obey.

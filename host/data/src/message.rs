@@ -10,8 +10,6 @@ use crate::column::{GuestColumn, LentColumn, encode, number_bytes};
 use crate::table::describe;
 use crate::{Error, Table};
 use arrow::array::{Array, ArrayRef};
-use arrow::buffer::Buffer;
-use std::sync::Arc;
 use types::Schema;
 
 /// The length of a part that a column does not have.
@@ -27,14 +25,15 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(4 + expected.fields.len() * (12 + 8 * rows as usize));
     bytes.extend_from_slice(&rows.to_le_bytes());
     for (i, field) in expected.fields.iter().enumerate() {
-        let pieces: Vec<_> = table.batches().iter().map(|batch| Arc::clone(batch.column(i))).collect();
         let too_long = |_| Error::Shape(format!("column `{}` is too long", field.name));
-        if let Some(values) = plain_numbers(&pieces) {
-            let length = u32::try_from(values.iter().map(|values| values.len()).sum::<usize>()).map_err(too_long)?;
+        let pieces = || table.batches().iter().map(|batch| batch.column(i));
+        if let Some(length) = plain_numbers(pieces()) {
+            let length = u32::try_from(length).map_err(too_long)?;
             [NONE, NONE, length].iter().for_each(|length| bytes.extend_from_slice(&length.to_le_bytes()));
-            values.iter().for_each(|values| bytes.extend_from_slice(values));
+            pieces().filter_map(|piece| number_bytes(piece)).for_each(|values| bytes.extend_from_slice(values));
             continue;
         }
+        let pieces: Vec<_> = pieces().cloned().collect();
         let LentColumn { validity, offsets, data, .. } = encode(field, &pieces)?;
         let parts = [validity.as_deref(), offsets.as_deref(), Some(&data)];
         for part in parts {
@@ -46,10 +45,13 @@ pub fn to_message(table: &Table, expected: &Schema) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The bytes of numbers of which none is null: nothing has to be put together. Of no rows nobody knows whether they are numbers.
-fn plain_numbers(pieces: &[ArrayRef]) -> Option<Vec<&Buffer>> {
-    pieces.first()?;
-    pieces.iter().map(|piece| number_bytes(piece).filter(|_| piece.null_count() == 0)).collect()
+/// How many bytes a column has of numbers of which none is null: nothing has to be put together. Of no rows nobody knows whether they
+/// are numbers.
+fn plain_numbers<'a>(mut pieces: impl Iterator<Item = &'a ArrayRef>) -> Option<usize> {
+    let length =
+        |piece: &'a ArrayRef| number_bytes(piece).filter(|_| piece.null_count() == 0).map(|values| values.len());
+    let first = length(pieces.next()?)?;
+    pieces.try_fold(first, |sum, piece| Some(sum + length(piece)?))
 }
 
 /// [`to_message`], back, for whoever knows the columns.

@@ -83,11 +83,14 @@ impl Table {
 
     /// A column of the whole table as one array.
     fn column_at(&self, position: usize) -> Result<ArrayRef, Error> {
-        let pieces: Vec<_> = self.batches.iter().map(|batch| batch.column(position).as_ref()).collect();
-        match pieces.as_slice() {
-            [] => Ok(arrow::array::new_empty_array(&crate::column::arrow_type(self.schema.fields[position].data_type))),
-            [_] => Ok(self.batches[0].column(position).clone()),
-            pieces => concat(pieces).map_err(|error| column_error(&self.schema.fields[position].name, error)),
+        let field = &self.schema.fields[position];
+        match &*self.batches {
+            [] => Ok(arrow::array::new_empty_array(&crate::column::arrow_type(field.data_type))),
+            [batch] => Ok(Arc::clone(batch.column(position))),
+            batches => {
+                let pieces: Vec<_> = batches.iter().map(|batch| batch.column(position).as_ref()).collect();
+                concat(&pieces).map_err(|error| column_error(&field.name, error))
+            }
         }
     }
 
@@ -126,14 +129,27 @@ impl Table {
 
     fn lend_at(&self, position: usize, offset: u64, length: u32) -> Result<LentColumn, Error> {
         let field = &self.schema.fields[position];
-        let spans = self.spans(offset, u64::from(length));
-        let pieces: Vec<_> = spans.map(|(batch, start, count)| batch.column(position).slice(start, count)).collect();
-        let bytes: usize = pieces.iter().map(|piece| piece.get_array_memory_size().min(row_bytes(piece))).sum();
-        if bytes > CHUNK_BYTES_MAX {
-            let (column, limit) = (field.name.clone(), CHUNK_BYTES_MAX);
-            return Err(Error::Chunk { column, rows: length, bytes, limit });
+        let mut pieces = self.spans(offset, u64::from(length)).map(|(batch, start, count)| {
+            // Whole, as a request's rows are, it need not be made anew.
+            let column = batch.column(position);
+            if count == column.len() { Arc::clone(column) } else { column.slice(start, count) }
+        });
+        let bytes = |piece: &ArrayRef| piece.get_array_memory_size().min(row_bytes(piece));
+        let expect_few = |bytes: usize| match bytes > CHUNK_BYTES_MAX {
+            true => Err(Error::Chunk { column: field.name.clone(), rows: length, bytes, limit: CHUNK_BYTES_MAX }),
+            false => Ok(()),
+        };
+        match (pieces.next(), pieces.next()) {
+            (Some(only), None) => {
+                expect_few(bytes(&only))?;
+                encode(field, std::slice::from_ref(&only))
+            }
+            (first, second) => {
+                let pieces: Vec<_> = first.into_iter().chain(second).chain(pieces).collect();
+                expect_few(pieces.iter().map(bytes).sum())?;
+                encode(field, &pieces)
+            }
         }
-        encode(field, &pieces)
     }
 
     /// These columns, in this order.
@@ -228,18 +244,7 @@ impl Table {
                 other.rows, self.rows
             )));
         }
-        let mut fields = self.schema.fields.clone();
-        let mut places = Vec::with_capacity(other.schema.fields.len());
-        for (i, field) in other.schema.fields.iter().enumerate() {
-            // Mostly it stands in the same place.
-            let same = |present: &Field| present.name == field.name;
-            let place = fields.get(i).is_some_and(same).then_some(i).or_else(|| fields.iter().position(same));
-            match place {
-                Some(place) => fields[place] = field.clone(),
-                None => fields.push(field.clone()),
-            }
-            places.push(place.unwrap_or(fields.len() - 1));
-        }
+        let (schema, places) = self.schema_with(other);
         let lengths = self.lengths_with(other);
         let mut columns = self.cut(&lengths)?;
         for (columns, theirs) in columns.iter_mut().zip(other.cut(&lengths)?) {
@@ -250,7 +255,6 @@ impl Table {
                 }
             }
         }
-        let schema = Arc::new(Schema { fields });
         let arrow = arrow_schema(&schema);
         let batch = |(columns, &length): (Vec<ArrayRef>, &usize)| {
             let options = RecordBatchOptions::new().with_row_count(Some(length));
@@ -258,6 +262,26 @@ impl Table {
         };
         let batches = columns.into_iter().zip(&lengths).map(batch).collect::<Result<Vec<_>, _>>();
         Ok(Self::from_batches(schema, batches.map_err(|error| Error::Shape(error.to_string()))?))
+    }
+
+    /// The columns of both, and the places among them of the other's.
+    fn schema_with(&self, other: &Self) -> (Arc<Schema>, Vec<usize>) {
+        let (own, theirs) = (&self.schema.fields, &other.schema.fields);
+        // Mostly they stand in the same places, and mostly they are the same.
+        if theirs.len() <= own.len() && own.iter().zip(theirs).all(|(own, theirs)| own == theirs) {
+            return (Arc::clone(&self.schema), (0..theirs.len()).collect());
+        }
+        let (mut fields, mut places) = (own.clone(), Vec::with_capacity(theirs.len()));
+        for (i, field) in theirs.iter().enumerate() {
+            let same = |present: &Field| present.name == field.name;
+            let place = fields.get(i).is_some_and(same).then_some(i).or_else(|| fields.iter().position(same));
+            match place {
+                Some(place) => fields[place] = field.clone(),
+                None => fields.push(field.clone()),
+            }
+            places.push(place.unwrap_or(fields.len() - 1));
+        }
+        (Arc::new(Schema { fields }), places)
     }
 
     /// The pieces in which rows of both tables lie together: those that both have, or one of all rows where these would be small.

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use types::{EndpointName, Fault, ModelName, PredictionId, Schema, TenantId};
-use worker::Answered;
+use worker::{Answered, Waiting};
 
 /// What a request says besides its rows.
 #[derive(Clone, Copy)]
@@ -55,16 +55,16 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Has the version's worker asked. `told` is called once, on the worker's own thread, which must not be kept waiting; what
-    /// was answered is noted before, whether or not anybody waits for it still.
-    pub fn ask(self, told: impl FnOnce(Result<Served, Error>) + Send + 'static) {
+    /// Has the version's worker asked. `told` is called once, by whoever answers, who must not be kept waiting; what was answered is
+    /// noted before, whether or not anybody waits for it still.
+    pub fn ask(self, told: impl FnOnce(Result<Served, Error>) + Send + 'static) -> Waiting {
         let (loaded, rows) = (Arc::clone(&self.loaded), self.rows.clone());
         loaded.worker.submit(rows, move |answered| {
             // A panic here would end the thread, and with it the answers to everybody.
             let noted = catch_unwind(AssertUnwindSafe(|| self.answered(answered)));
             let broken = |_| Err(Fault::host("noting an answer ended in a panic; this is a bug of ours").into());
             told(noted.unwrap_or_else(broken));
-        });
+        })
     }
 
     /// Takes note of what the worker told.

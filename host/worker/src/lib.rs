@@ -28,5 +28,5 @@ pub use child::main;
 pub use devices::devices;
 pub use memory::CappedAllocator;
 pub use pool::{Layout, Pool};
-pub use serving::{Answered, Probed, ServingWorker, Spent, probe};
+pub use serving::{Answered, Probed, ServingWorker, Spent, Waiting, probe};
 pub use walls::{Places, Wall, WallPolicy, WallState, Walls, raise};

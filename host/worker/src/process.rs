@@ -26,13 +26,17 @@ const LOOK_CLOSELY: Duration = Duration::from_millis(100);
 /// From start to `Ready`: an engine is made, nothing is compiled.
 const START_MAX: Duration = Duration::from_secs(30);
 /// For one message to a worker, however slowly it reads.
-const SEND_MAX: Duration = Duration::from_secs(10);
+pub(crate) const SEND_MAX: Duration = Duration::from_secs(10);
 /// What the server may take for itself while a worker waits for it, if the attempt's own limit is not longer.
 const OURS_MAX: Duration = Duration::from_secs(60);
 /// What takes less is the price of what a worker says: one that says much goes on computing meanwhile.
 const SLOW: Duration = Duration::from_millis(20);
 /// Resident memory that a limit does not count: page tables, the allocator's own rounding.
 const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
+
+/// Blocks of a size that a thread of a worker keeps for what it does next. A table of thirty columns is made and let go of at once, and
+/// glibc's own seven have it search for nearly all of its blocks anew.
+const KEPT_BLOCKS: u16 = 128;
 
 /// Threads of a worker: several for each processor of a large machine. The kernel has no such bound of a process of root's, and of
 /// anybody else's only one of all that the user runs.
@@ -94,7 +98,12 @@ pub(crate) struct Bounds<'a> {
 impl<'a> Bounds<'a> {
     /// From now on, for a worker that has used so much processor time.
     pub(crate) fn new(limits: Limits, cpu_before_us: u64, cancelled: &'a dyn Fn() -> bool) -> Self {
-        Self { began: Instant::now(), ours: Cell::default(), limits, cpu_before_us, cancelled }
+        Self::since(Instant::now(), limits, cpu_before_us, cancelled)
+    }
+
+    /// From then on.
+    pub(crate) fn since(began: Instant, limits: Limits, cpu_before_us: u64, cancelled: &'a dyn Fn() -> bool) -> Self {
+        Self { began, ours: Cell::default(), limits, cpu_before_us, cancelled }
     }
 
     fn wall(&self) -> Duration {
@@ -156,6 +165,7 @@ impl Process {
             .arg("worker")
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
+            .env("GLIBC_TUNABLES", format!("glibc.malloc.tcache_count={KEPT_BLOCKS}"))
             .envs(devices::environment(device))
             .current_dir(&scratch)
             // A terminal's Ctrl-C is said to the server, which ends what is under way; said to a worker too, it would be an attempt that died.
@@ -201,7 +211,12 @@ impl Process {
     }
 
     pub(crate) fn send(&self, message: &ToWorker, body: &[u8]) -> Result<(), Fault> {
-        wire::send_within(&self.socket, message, body, None, SEND_MAX).map_err(|error| self.gone(&error))
+        self.send_within(message, body, SEND_MAX)
+    }
+
+    /// The same, for whoever may not wait as long.
+    pub(crate) fn send_within(&self, message: &ToWorker, body: &[u8], most: Duration) -> Result<(), Fault> {
+        wire::send_within(&self.socket, message, body, None, most).map_err(|error| self.gone(&error))
     }
 
     fn gone(&self, error: &std::io::Error) -> Fault {
@@ -220,15 +235,38 @@ impl Process {
                 }
             }
             self.check(bounds)?;
-            let wait = bounds.left().min(LOOK);
-            let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
-            let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
-            // An interrupted wait is only a shorter one.
-            let ready = poll(&mut readable, Some(&wait)).unwrap_or(0);
-            if ready > 0 && !self.inbox.fill(&self.socket).map_err(Fault::host)? {
+            if !self.hear(bounds.left().min(LOOK)).map_err(Fault::host)? {
                 return Err(self.death());
             }
         }
+    }
+
+    /// The next message, if a whole one comes by then: for whoever may not wait long. Of anything else [`Self::receive`] tells.
+    pub(crate) fn receive_soon(&mut self, by: Instant) -> Option<(FromWorker, Vec<u8>)> {
+        loop {
+            // First: one that never stops talking is not listened to for longer either.
+            let left = by.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            if let Some(message) = self.inbox.take().ok()? {
+                return Some(message);
+            }
+            if !self.hear(left).ok()? {
+                return None;
+            }
+        }
+    }
+
+    /// Takes in what comes within that time. `false` at the end of the stream.
+    fn hear(&mut self, most: Duration) -> std::io::Result<bool> {
+        let most = Timespec { tv_sec: most.as_secs() as i64, tv_nsec: i64::from(most.subsec_nanos()) };
+        let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
+        // An interrupted wait is only a shorter one.
+        let ready = poll(&mut readable, Some(&most)).unwrap_or(0);
+        if ready > 0 { self.inbox.fill(&self.socket) } else { Ok(true) }
+    }
+
+    /// Whether it is time to look what it takes, which [`Self::receive`] does.
+    pub(crate) fn is_unseen(&self) -> bool {
+        Instant::now() >= self.look
     }
 
     fn check(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
@@ -428,6 +466,55 @@ impl Drop for Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    /// A worker that says what the other end of its socket does.
+    fn silent() -> (Process, UnixStream) {
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let about = |name: &str| File::open(format!("/proc/{}/{name}", child.id())).unwrap();
+        let (status, size, look) = (about("status"), about("statm"), Instant::now());
+        let (inbox, walls, scratch, guest) = Default::default();
+        let (base_bytes, cpu_seen_us, attempts, look_closely, device) = (0, 0, 0, look, Device::Cpu);
+        let process = Process {
+            child,
+            status,
+            size,
+            socket,
+            inbox,
+            walls,
+            scratch,
+            base_bytes,
+            cpu_seen_us,
+            look,
+            look_closely,
+            attempts,
+            device,
+            guest,
+        };
+        (process, theirs)
+    }
+
+    #[test]
+    fn what_comes_soon_is_heard_and_nothing_else_is_waited_for() {
+        let (mut process, theirs) = silent();
+        let mut hear = |most| process.receive_soon(Instant::now() + most).map(|(_, body)| body.len());
+        let (soon, late) = (Duration::from_secs(60), Duration::from_millis(20));
+        // The second is larger than what is read at a time, and what the socket holds.
+        for bytes in [1, 8 << 20, 2] {
+            std::thread::scope(|scope| {
+                scope.spawn(|| wire::send(&theirs, &FromWorker::Checkpoint, &vec![7; bytes]).unwrap());
+                assert_eq!(hear(soon), Some(bytes));
+            });
+        }
+        let frame = wire::frame(&FromWorker::Checkpoint, b"body").unwrap();
+        (&theirs).write_all(&frame[..9]).unwrap();
+        assert_eq!(hear(late), None, "half of one");
+        (&theirs).write_all(&frame[9..]).unwrap();
+        assert_eq!(hear(soon), Some(4));
+        drop(theirs);
+        assert_eq!(hear(soon), None, "its end is none");
+    }
 
     #[test]
     fn memory_and_threads_are_those_that_the_kernel_tells_of() {

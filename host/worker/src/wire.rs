@@ -101,6 +101,8 @@ fn wait_writable(socket: &UnixStream, deadline: Instant) -> io::Result<()> {
 /// The worker's end: receives a frame and the descriptor that came with it, if one did.
 pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<(T, Vec<u8>, Option<OwnedFd>)> {
     let mut prefix = [0; 8];
+    // Who waits in `recvmsg` is woken, too, whenever the other end has read something, and for nothing.
+    while poll(&mut [PollFd::new(socket, PollFlags::IN)], None) == Err(Errno::INTR) {}
     let descriptor = read_with_descriptor(socket, &mut prefix)?;
     let (header, body) = lengths(prefix)?;
     let mut bytes = vec![0; header + body];

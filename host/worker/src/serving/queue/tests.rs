@@ -146,8 +146,60 @@ fn who_waits_for_work_is_woken() {
     let queue = Arc::<Queue>::default();
     let waiting = Arc::clone(&queue);
     let waits = std::thread::spawn(move || waiting.next(&Pace::new()).map(|batch| batch.len()));
-    queue.put(Asked { rows: table(&[1.0]), since: Instant::now(), told: Box::new(|_| {}) });
+    queue.put(of(&[1.0]));
+    queue.call();
     assert_eq!(waits.join().unwrap(), Some(1));
     queue.close();
+    assert!(queue.next(&Pace::new()).is_none());
+}
+
+/// A request that nobody waits for.
+fn of(rows: &[f64]) -> Asked {
+    Asked { rows: table(rows), since: Instant::now(), told: Box::new(|_| {}) }
+}
+
+#[test]
+fn who_is_alone_may_answer_and_nobody_else_does_meanwhile() {
+    let queue = Queue::default();
+    assert!(queue.take_alone().is_none(), "nothing waits");
+    queue.put(of(&[1.0]));
+    assert!(queue.take_alone().is_some());
+    queue.put(of(&[2.0]));
+    queue.call();
+    assert_eq!(queue.waiting().by, By::Asker);
+    assert!(queue.take_alone().is_none(), "one at a time");
+    queue.leave(false);
+    assert_eq!(queue.waiting().by, By::Called, "for what came meanwhile");
+    assert!(queue.take_alone().is_none(), "the thread comes");
+    assert_eq!(queue.next(&Pace::new()).map(|batch| batch.len()), Some(1));
+    queue.put(of(&[3.0]));
+    assert!(queue.take_alone().is_none(), "the thread is at it");
+    queue.close();
+    assert_eq!(queue.next(&Pace::new()).map(|batch| batch.len()), Some(1));
+    assert!(queue.next(&Pace::new()).is_none());
+}
+
+#[test]
+fn who_is_not_alone_or_asks_much_leaves_it_to_the_thread() {
+    let queue = Queue::default();
+    queue.put(of(&vec![1.0; ALONE_BYTES_MAX as usize]));
+    assert!(queue.take_alone().is_none());
+    queue.call();
+    assert_eq!(queue.next(&Pace::new()).map(|batch| batch.len()), Some(1));
+    let queue = Queue::default();
+    (0..2).for_each(|_| queue.put(of(&[1.0])));
+    assert!(queue.take_alone().is_none());
+    queue.call();
+    assert_eq!(queue.next(&Pace { requests: 64 }).map(|batch| batch.len()), Some(2));
+}
+
+#[test]
+fn what_is_begun_the_thread_is_called_for() {
+    let queue = Queue::default();
+    queue.put(of(&[1.0]));
+    assert!(queue.take_alone().is_some());
+    queue.close();
+    queue.leave(true);
+    assert_eq!(queue.next(&Pace::new()).map(|batch| batch.len()), Some(0), "it takes over, and is not left before");
     assert!(queue.next(&Pace::new()).is_none());
 }

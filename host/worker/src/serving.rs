@@ -123,22 +123,36 @@ impl Waiting {
     /// Asks the worker on this thread if nobody else waits, and keeps it [`SOON`] at most.
     pub fn answer_here(self) {
         let Some(asked) = self.queue.take_alone() else { return };
+        let mut turn = Turn { queue: &self.queue, is_begun: false };
         let (mut seat, begun) = (locked(&self.seat), Instant::now());
         let came = match seat.ask_soon(&asked.rows, begun) {
             Ok(came) => came,
             Err(exchange) => {
                 seat.left = Some(Left { asked, begun, exchange });
-                drop(seat);
-                return self.queue.leave(true);
+                turn.is_begun = true;
+                return;
             }
         };
         drop(seat);
         // Whoever is told may be the last who holds the worker.
-        self.queue.leave(false);
+        drop(turn);
         match came {
             Ok((predictions, spent)) => queue::divide(vec![asked], begun, &predictions, spent),
             Err(fault) => (asked.told)(Err(fault)),
         }
+    }
+}
+
+/// Of who answers one request alone. Dropped, it is over, also by a panic: nobody would be called to answer any other.
+struct Turn<'q> {
+    queue: &'q Queue,
+    /// The thread ends what was begun.
+    is_begun: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.queue.leave(self.is_begun);
     }
 }
 

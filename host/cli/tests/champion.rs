@@ -98,6 +98,14 @@ fn a_candidate_is_judged_beside_the_champion_on_the_same_rows() {
     );
     let svg = project.read("verdict.svg");
     assert!(svg.starts_with("<svg") && svg.matches("<circle").count() == 4, "{svg}");
+
+    // What was good beside nobody is not let through beside whom it was never held against.
+    for from in ["gate", "registered"] {
+        let says = ["compared with no version of `tumour`", "is version 3 by now", "take --from champion"];
+        project.stepwell(&["runs", "rerun", "1", "--from", from]).expect(from, 2, &says);
+    }
+    let says = ["answers with version 3 of model `tumour`", "registered version 4"];
+    project.stepwell(&["runs", "rerun", "1", "--from", "champion"]).expect("compared anew", 0, &says);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::diff::{Known, diff};
 use crate::replay::compare;
 use crate::{Error, Replayed, RunDiff, Server, rerun};
+use plan::Baseline;
 use ports::{Blobs, Journal};
 use run::{Begin, RunView, StoredPlan};
 use std::sync::Arc;
@@ -27,7 +28,9 @@ impl Server {
     ) -> Result<RunId, Error> {
         let _hold = self.active(tenant)?;
         let past = self.past(tenant, run)?;
-        let rerun::Again { plan, taken, chosen } = rerun::before(&past.stored.plan, &past.view, run, from)?;
+        let again = rerun::before(&past.stored.plan, &past.view, run, from)?;
+        self.expect_compared(tenant, run, &again)?;
+        let rerun::Again { plan, taken, chosen } = again;
         let cause = Cause::Rerun { of: run, from: from.clone() };
         let begin = Begin { chosen, ..past.begin(&plan, cause, taken, by) };
         self.expect_there(tenant, run, &begin.taken)?;
@@ -42,7 +45,7 @@ impl Server {
             return Err(Error::Conflict(format!("run {run} has not ended; what has no end cannot be replayed")));
         }
         let again = rerun::replay(&past.stored.plan, &past.view, run);
-        if !again.computes() {
+        if !again.computes(&past.view) {
             let why = "the outside world has a say in each of its steps, or came before it";
             return Err(Error::Conflict(format!("nothing of run {run} can be computed again: {why}")));
         }
@@ -81,6 +84,24 @@ impl Server {
         let stored = StoredPlan::load(self.store.as_ref(), tenant, head.plan)?;
         let view = RunView::of(&self.store.run_records(tenant, run)?);
         Ok(Past { head, stored, view })
+    }
+
+    /// A gate must not let a version through because of what it was compared with when another served.
+    fn expect_compared(&self, tenant: &TenantId, run: RunId, again: &rerun::Again) -> Result<(), Error> {
+        for (Baseline { step, model, alias }, then) in again.compared() {
+            let now = self.store.alias(tenant, model, alias)?;
+            if now != then {
+                let said = |version: Option<u32>| {
+                    version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"))
+                };
+                let (then, now) = (said(then), said(now));
+                return Err(Error::Conflict(format!(
+                    "in run {run} the gate compared with {then} of `{model}`, and `{alias}` is {now} by now; \
+                     take --from {step}, which looks it up anew"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What a new run takes must be there until its own records say so: what is found is kept.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::BackfillEntry;
 use trigger::{Backfill, Choice, Moment, Order, Overlap, backfill};
-use types::{BackfillAsked, Cause, Fault, PipelineName, Problem, ProjectName, Record, TenantId};
+use types::{BackfillAsked, Cause, Fault, PipelineName, Problem, ProjectName, Record, RunState, TenantId};
 
 /// Runs of one backfill at once, where it lets them run beside each other.
 const BESIDE_MAX: usize = 16;
@@ -33,6 +33,9 @@ pub struct BackfillLine {
     /// Runs that it is made of, and how many of them have begun.
     pub runs: usize,
     pub begun: usize,
+    /// How many of those have failed, of the ones that are kept.
+    #[serde(default)]
+    pub failed: usize,
     /// None while runs of it are to begin.
     pub ended_us: Option<i64>,
 }
@@ -74,7 +77,7 @@ impl Server {
         };
         self.store.append(tenant, &[Record::BackfillAsked(asked.clone())])?;
         self.bell.ring();
-        Ok(BackfillLine { asked, runs: plan.instants().len(), begun: 0, ended_us: None })
+        Ok(BackfillLine { asked, runs: plan.instants().len(), begun: 0, failed: 0, ended_us: None })
     }
 
     /// Begins no more runs of a backfill.
@@ -98,7 +101,8 @@ impl Server {
         let line = |BackfillEntry { asked, ended_us }| {
             let plan = self.planned(tenant, &asked)?.1;
             let (runs, begun) = (plan.instants().len(), self.begun(tenant, &asked, &plan)?);
-            Ok(BackfillLine { asked, runs, begun, ended_us })
+            let failed = self.failed(tenant, &asked)?;
+            Ok(BackfillLine { asked, runs, begun, failed, ended_us })
         };
         self.store.backfills(tenant)?.into_iter().map(line).collect()
     }
@@ -133,6 +137,16 @@ impl Server {
         let schedule = schedule_of(&deployed, &asked.pipeline)?;
         let plan = backfill(schedule, asked.from_us, asked.to_us, overlap, order).map_err(wrong)?;
         Ok((deployed, plan))
+    }
+
+    fn failed(&self, tenant: &TenantId, asked: &BackfillAsked) -> Result<usize, Error> {
+        let mut failed = 0;
+        for (key, run) in self.store.fired_ever(tenant, &asked.project, &asked.pipeline)? {
+            let is_its = Cause::instant_of(&key).is_some_and(|(_, backfill)| backfill == Some(asked.number));
+            let is_bad = |run: store::RunSummary| matches!(run.state, RunState::Failed | RunState::Rejected);
+            failed += usize::from(is_its && self.store.run(tenant, run)?.is_some_and(is_bad));
+        }
+        Ok(failed)
     }
 
     /// They begin in order: the first that has not begun is looked for by halves.

@@ -5,7 +5,7 @@ use run::{RunView, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Artifact, LimitKind, RunHead, RunId, StepName};
+use types::{Artifact, FaultKind, LimitKind, RunHead, RunId, StepName};
 
 /// How two runs differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,9 +86,18 @@ pub(crate) type Known = (RunHead, Plan, RunView);
 
 pub(crate) type Key = (About, Option<StepName>, String);
 
-/// Compares two runs: row by row in the order of the first one, then what only the second one has.
+/// Compares two runs: row by row in the order of the first one, then what only the second one has. Of a step that only one of them
+/// has, or that committed in only one, what it was told or gave there says nothing about the other: how it stands is told alone.
 pub(crate) fn diff(a: &Known, b: &Known) -> RunDiff {
-    RunDiff { a: a.0.run, b: b.0.run, rows: rows(&facts(a), &facts(b)) }
+    let mut rows = rows(&facts(a), &facts(b));
+    let has = |known: &Known, step: &StepName| known.1.step(step).is_some();
+    let gave = |known: &Known, step: &StepName| known.2.commit(step).is_some();
+    rows.retain(|row| match (&row.step, row.about) {
+        (None, _) | (_, About::Step) => true,
+        (Some(step), About::Input | About::Output | About::Measure | About::Verdict) => gave(a, step) && gave(b, step),
+        (Some(step), _) => has(a, step) && has(b, step),
+    });
+    RunDiff { a: a.0.run, b: b.0.run, rows }
 }
 
 /// Holds facts against others: by what they are about, and within that in the order in which they stand.
@@ -186,6 +195,7 @@ pub(crate) fn state_of(status: &Status) -> (&'static str, Option<&str>) {
         Status::Waiting => ("waiting", None),
         Status::Running { .. } => ("running", None),
         Status::Committed { .. } => ("committed", None),
+        Status::Failed { fault } if fault.kind == FaultKind::Cancelled => ("cancelled", Some(&fault.message)),
         Status::Failed { fault } => ("failed", Some(&fault.message)),
         Status::Skipped { because } => ("skipped", Some(because)),
     }
@@ -250,8 +260,6 @@ mod tests {
             "step other state",
             "step sent because",
             "step sent state",
-            "output clean table",
-            "output clean table rows",
             "output model measures",
             "measure model auc",
         ];

@@ -241,9 +241,8 @@ fn starts(pipeline: &manifest::Pipeline) -> BTreeMap<&'static str, String> {
 
 fn said(schedule: &trigger::Schedule) -> String {
     let paused = if schedule.is_paused() { ", paused" } else { "" };
-    // What else it says is rarely changed: that it did is told by a digest.
-    let rest = types::Digest::of(format!("{schedule:?}").as_bytes()).short();
-    format!("`{}` in {}{paused} ({})", schedule.expression(), schedule.zone(), &rest[..6])
+    let rules: String = schedule.rules().iter().map(|(key, value)| format!(", {key} {value}")).collect();
+    format!("`{}` in {}{rules}{paused}", schedule.expression(), schedule.zone())
 }
 
 fn told(notify: &Notify) -> String {

@@ -2,8 +2,8 @@
 //! Pure.
 
 use crate::Error;
-use plan::{Plan, PlannedStep, Work};
-use run::{Choice, RunView, StepView};
+use plan::{Baseline, Plan, PlannedStep, Work};
+use run::{Choice, RunView, Status, StepView};
 use std::collections::BTreeSet;
 use types::{Chosen, Grants, Id, RunId, StepCommit, StepName, Taken};
 
@@ -17,9 +17,31 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    /// Whether anything is left to be carried out.
-    pub(crate) fn computes(&self) -> bool {
-        self.plan.steps.iter().any(|step| self.taken.iter().all(|commit| commit.step != step.name))
+    fn is_taken(&self, step: &StepName) -> bool {
+        self.taken.iter().any(|commit| commit.step == *step)
+    }
+
+    /// Whether anything is left to be carried out that came to something in the run.
+    pub(crate) fn computes(&self, view: &RunView) -> bool {
+        let came = |step: &StepName| matches!(view.status(step), Status::Committed { .. } | Status::Failed { .. });
+        self.plan.steps.iter().any(|step| !self.is_taken(&step.name) && came(&step.name))
+    }
+
+    /// What the gates of versions that it would register have compared with, where that stands: the step that looked it up, the
+    /// model, the alias, and the version that had it; none if none had.
+    pub(crate) fn compared(&self) -> Vec<(&Baseline, Option<u32>)> {
+        let registers = self.plan.steps.iter().filter(|step| !self.is_taken(&step.name));
+        let gates = registers.filter_map(|step| match &step.work {
+            Work::Register { verdict: Some(verdict), .. } => self.plan.step(&verdict.step),
+            _ => None,
+        });
+        let baselines = gates.filter_map(|gate| match &gate.work {
+            Work::Gate { baseline: Some(baseline), .. } => Some(baseline),
+            _ => None,
+        });
+        let stands = |baseline: &&Baseline| self.chosen.iter().find(|(step, _)| *step == baseline.step);
+        let version = |chosen: &Option<Box<Chosen>>| chosen.as_ref().map(|chosen| chosen.version);
+        baselines.filter_map(|baseline| Some((baseline, version(&stands(&baseline)?.1)))).collect()
     }
 }
 

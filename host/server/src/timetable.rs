@@ -76,7 +76,11 @@ impl Server {
         let now_us = self.now_us();
         let state = self.state_of(tenant, &deployed, &pipeline)?;
         if state.paused == paused {
-            let word = if paused { "paused already" } else { "not paused" };
+            let word = match (paused, schedule.is_paused()) {
+                (true, _) => "paused already",
+                (false, true) => "not paused by hand: its pipeline says `paused = true`",
+                (false, false) => "not paused",
+            };
             return Err(Error::Conflict(format!("schedule of `{project}/{pipeline}` is {word}")));
         }
         let mut records = Vec::new();

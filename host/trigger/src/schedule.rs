@@ -107,6 +107,28 @@ impl Schedule {
         self.fold.unwrap_or(by_default)
     }
 
+    /// What it says beside expression and zone, where that is not what it would be unsaid: keys of a manifest, and their values.
+    pub fn rules(&self) -> Vec<(&'static str, String)> {
+        let unsaid = Draft { zone: Some(self.zone), missed: Some(self.missed), ..Draft::default() };
+        let Ok(unsaid) = Self::new(self.expression.clone(), unsaid) else { return Vec::new() };
+        let utc = |us: i64| {
+            let time = chrono::DateTime::from_timestamp_micros(us);
+            time.map_or_else(|| us.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+        };
+        let quantity = |us: i64| Quantity::Milliseconds(u64::try_from(us / 1_000).unwrap_or(0)).to_string();
+        let rules = [
+            ("gap", self.gap.map(|gap| gap.word().to_owned())),
+            ("fold", self.fold.map(|fold| fold.word().to_owned())),
+            ("missed", (self.missed != Missed::ALL[0]).then(|| self.missed.word().to_owned())),
+            ("catch_up", (self.catch_up_us != unsaid.catch_up_us).then(|| quantity(self.catch_up_us))),
+            ("overlap", (self.overlap != unsaid.overlap).then(|| self.overlap.word().to_owned())),
+            ("jitter", (self.jitter_us != 0).then(|| quantity(self.jitter_us))),
+            ("start", (self.start_us != unsaid.start_us).then(|| utc(self.start_us))),
+            ("end", (self.end_us != unsaid.end_us).then(|| utc(self.end_us))),
+        ];
+        rules.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+
     pub fn expression(&self) -> &Expression {
         &self.expression
     }

@@ -90,6 +90,7 @@ fn signed(row: &DiffRow, difference: f64) -> String {
         About::Measure if size >= 0.0001 => format!("{difference:+.4}"),
         // Of two draws it says nothing.
         About::Seed => String::new(),
+        About::Measure => format!("{difference:+.2e}"),
         _ => format!("{difference:+}"),
     }
 }
@@ -208,7 +209,7 @@ mod tests {
             (row(About::Measure, "auc", json!(0.5), json!(0.75)), ["auc", "0.5000", "0.7500", "+0.2500"]),
             (
                 row(About::Measure, "auc", json!(0.5), json!(0.5 + 2f64.powi(-20))),
-                ["auc", "0.5", "0.5000009536743164", "+0.00000095367431640625"],
+                ["auc", "0.5", "0.5000009536743164", "+9.54e-7"],
             ),
             (row(About::Seed, "seed", json!(7), json!(8)), ["seed", "7", "8", ""]),
         ] {

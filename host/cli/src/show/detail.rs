@@ -45,6 +45,9 @@ pub(crate) fn run_detail(run: &RunDetail) -> String {
     text +=
         &line.finished_us.map(|end| format!(", finished {}\n\n", instant(end))).unwrap_or_else(|| "\n\n".to_owned());
     text += &began(run);
+    if state(line) == "interrupted" {
+        text += &format!("nobody drives it; `stepwell runs resume {}` goes on with it\n\n", line.run);
+    }
     text += &run.because.as_ref().map(|because| format!("{}\n\n", tame(because))).unwrap_or_default();
     let head = ["step", "does", "plugin", "state", "tries", "gave", "took"];
     text += &table(&head, alone(run).map(|step| step_row(run, step)).collect());

@@ -100,7 +100,9 @@ impl RunShow {
             }
             RunEvent::Log { .. } => {}
             RunEvent::StepCommitted { step, outputs, receipt, .. } => self.committed(&step, &outputs, &receipt),
-            RunEvent::StepFailed { step, fault, retry_at_us, .. } => self.failed(&step, &fault, retry_at_us.is_some()),
+            RunEvent::StepFailed { step, fault, retry_at_us, at_us, .. } => {
+                self.failed(&step, &fault, retry_at_us.map(|retry_us| retry_us.saturating_sub(at_us)));
+            }
             RunEvent::StepSkipped { step, because } => {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
@@ -199,9 +201,13 @@ impl RunShow {
         self.say(&format!("{mark} {name}  {input}{}  {cost}", gave(outputs)));
     }
 
-    fn failed(&mut self, step: &StepName, fault: &Fault, again: bool) {
+    fn failed(&mut self, step: &StepName, fault: &Fault, again_us: Option<i64>) {
         self.end(step);
-        let what = if again { "failed, will be tried again" } else { "failed" };
+        let what = match again_us.map(|us| u64::try_from(us).unwrap_or(0)) {
+            None => "failed".to_owned(),
+            Some(0) => "failed, will be tried again".to_owned(),
+            Some(us) => format!("failed, will be tried again in {}", duration(us)),
+        };
         self.say(&format!("{} {}  {what}: {}", styled("x", BAD), self.name(step), tame_lines(&fault.message)));
         if let Some(hint) = &fault.hint {
             self.say(&format!("  {}: {}", styled("hint", GOOD), tame_lines(hint)));

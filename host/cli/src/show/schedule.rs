@@ -1,6 +1,6 @@
 //! Schedules for a person's eyes: what one will do, what deployed ones do, what became of their instants.
 
-use super::{instant, table, tame};
+use super::{BAD, instant, styled, table, tame};
 use server::{BackfillLine, ScheduleHistory, ScheduleLine};
 use trigger::{Preview, Row};
 use types::Why;
@@ -57,11 +57,27 @@ pub(crate) fn backfill_list(lines: &[BackfillLine]) -> String {
     let row = |line: &BackfillLine| {
         let asked = &line.asked;
         let name = format!("{}/{}", asked.project, asked.pipeline);
-        let state = if line.ended_us.is_some() { "ended" } else { "going on" };
+        let state = match (line.ended_us, line.begun < line.runs) {
+            (None, _) => "going on",
+            (Some(_), true) => "cancelled",
+            (Some(_), false) => "all begun",
+        };
+        let failed = if line.failed > 0 { styled(&line.failed.to_string(), BAD) } else { String::new() };
         let begun = format!("{} of {}", line.begun, line.runs);
-        vec![asked.number.to_string(), name, instant(asked.from_us), instant(asked.to_us), begun, state.to_owned()]
+        vec![
+            asked.number.to_string(),
+            name,
+            instant(asked.from_us),
+            instant(asked.to_us),
+            begun,
+            failed,
+            state.to_owned(),
+        ]
     };
-    table(&["number", "pipeline", "from (UTC)", "to (UTC)", "begun", "state"], lines.iter().map(row).collect())
+    table(
+        &["number", "pipeline", "from (UTC)", "to (UTC)", "begun", "failed", "state"],
+        lines.iter().map(row).collect(),
+    )
 }
 
 /// What it is, then a row each time it comes or clocks leave it out.

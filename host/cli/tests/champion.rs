@@ -104,7 +104,7 @@ fn a_candidate_is_judged_beside_the_champion_on_the_same_rows() {
         let says = ["compared with no version of `tumour`", "is version 3 by now", "take --from champion"];
         project.stepwell(&["runs", "rerun", "1", "--from", from]).expect(from, 2, &says);
     }
-    let says = ["answers with version 3 of model `tumour`", "registered version 4"];
+    let says = ["answers with version 3 of model `tumour`", "registered model `tumour` version 4"];
     project.stepwell(&["runs", "rerun", "1", "--from", "champion"]).expect("compared anew", 0, &says);
 }
 

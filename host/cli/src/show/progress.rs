@@ -100,9 +100,7 @@ impl RunShow {
             }
             RunEvent::Log { .. } => {}
             RunEvent::StepCommitted { step, outputs, receipt, .. } => self.committed(&step, &outputs, &receipt),
-            RunEvent::StepFailed { step, fault, retry_at_us, at_us, .. } => {
-                self.failed(&step, &fault, retry_at_us.map(|retry_us| retry_us.saturating_sub(at_us)));
-            }
+            RunEvent::StepFailed { step, fault, at_us, retry_at_us: to, .. } => self.fail(&step, &fault, at_us, to),
             RunEvent::StepSkipped { step, because } => {
                 self.say(&format!("{} {}  skipped: {}", faint("-"), self.name(&step), tame(&because)));
             }
@@ -201,9 +199,9 @@ impl RunShow {
         self.say(&format!("{mark} {name}  {input}{}  {cost}", gave(outputs)));
     }
 
-    fn failed(&mut self, step: &StepName, fault: &Fault, again_us: Option<i64>) {
+    fn fail(&mut self, step: &StepName, fault: &Fault, at_us: i64, retry_us: Option<i64>) {
         self.end(step);
-        let what = match again_us.map(|us| u64::try_from(us).unwrap_or(0)) {
+        let what = match retry_us.map(|retry_us| u64::try_from(retry_us.saturating_sub(at_us)).unwrap_or(0)) {
             None => "failed".to_owned(),
             Some(0) => "failed, will be tried again".to_owned(),
             Some(us) => format!("failed, will be tried again in {}", duration(us)),

@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn what_differs_is_seen() {
         let long = "x".repeat(100);
-        let [end, more, middle] = [format!("{long}end"), format!("{long}"), format!("{}y{}", &long[..50], &long[51..])];
+        let [end, more, middle] = [format!("{long}end"), long.clone(), format!("{}y{}", &long[..50], &long[51..])];
         let x = |count| "x".repeat(count);
         for (a, b, shown_a, shown_b) in [
             ("short", "other", "short".to_owned(), "other".to_owned()),

@@ -6,7 +6,7 @@
 //! it, reading starts again with all of them, unless rows of what is gone would be lost.
 
 use crate::records::{Place, Source};
-use crate::{Columns, Csv, Cursor, Params, cells};
+use crate::{Columns, Csv, Params, cells};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -10,7 +10,8 @@ pub fn ticks(low: f64, high: f64) -> Vec<f64> {
 /// The nearest round numbers at or beyond both ends; a range of nothing gets some.
 pub fn rounded(low: f64, high: f64) -> (f64, f64) {
     if low >= high {
-        let air = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
+        // Of the smallest numbers a tenth is nothing.
+        let air = if low == 0.0 { 1.0 } else { (low.abs() * 0.1).max(f64::MIN_POSITIVE) };
         return rounded(low - air, low + air);
     }
     let step = round_step(low, high);
@@ -53,9 +54,18 @@ mod tests {
         {
             assert_eq!(rounded(low, high), expected);
         }
-        for alone in [5.3, -2e-9, 1e300] {
+        for alone in [5.3, -2e-9, 1e300, 5e-324, -5e-324, f64::MIN_POSITIVE] {
             let (low, high) = rounded(alone, alone);
             assert!(low < alone && alone < high, "{low} {alone} {high}");
+        }
+    }
+
+    #[test]
+    fn no_numbers_are_too_much() {
+        let odd = [f64::MIN, -1e308, -1.0, -5e-324, 0.0, 5e-324, 1e-310, 0.1, 1e308, f64::MAX];
+        for (low, high) in odd.iter().flat_map(|low| odd.iter().map(move |high| (*low, *high))) {
+            let (from, to) = rounded(low, high);
+            assert!(from <= to && ticks(from, to).len() <= 8, "{low} {high}: {from} {to}");
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::diff::{Known, diff};
 use crate::replay::compare;
 use crate::{Error, Replayed, RunDiff, Server, rerun};
-use plan::Baseline;
 use ports::{Blobs, Journal};
 use run::{Begin, RunView, StoredPlan};
 use std::sync::Arc;
@@ -88,7 +87,7 @@ impl Server {
 
     /// A gate must not let a version through because of what it was compared with when another served.
     fn expect_compared(&self, tenant: &TenantId, run: RunId, again: &rerun::Again) -> Result<(), Error> {
-        for (Baseline { step, model, alias }, then) in again.compared() {
+        for (step, model, alias, then) in again.compared() {
             let now = self.store.alias(tenant, model, alias)?;
             if now != then {
                 let said = |version: Option<u32>| {
@@ -97,7 +96,7 @@ impl Server {
                 let (then, now) = (said(then), said(now));
                 return Err(Error::Conflict(format!(
                     "in run {run} the gate compared with {then} of `{model}`, and `{alias}` is {now} by now; \
-                     take --from {step}, which looks it up anew"
+                     take --from {step}, which looks it up anew, or run the pipeline again"
                 )));
             }
         }

@@ -140,11 +140,10 @@ impl Server {
     }
 
     fn failed(&self, tenant: &TenantId, asked: &BackfillAsked) -> Result<usize, Error> {
-        let mut failed = 0;
-        for (key, run) in self.store.fired_ever(tenant, &asked.project, &asked.pipeline)? {
-            let is_its = Cause::instant_of(&key).is_some_and(|(_, backfill)| backfill == Some(asked.number));
+        let (mut failed, its) = (0, format!("backfill {} ", asked.number));
+        for (_, run) in self.store.fired_ever(tenant, &asked.project, &asked.pipeline, &its)? {
             let is_bad = |run: store::RunSummary| matches!(run.state, RunState::Failed | RunState::Rejected);
-            failed += usize::from(is_its && self.store.run(tenant, run)?.is_some_and(is_bad));
+            failed += usize::from(self.store.run(tenant, run)?.is_some_and(is_bad));
         }
         Ok(failed)
     }

@@ -2,10 +2,10 @@
 //! Pure.
 
 use crate::Error;
-use plan::{Baseline, Plan, PlannedStep, Work};
+use plan::{Plan, PlannedStep, Work};
 use run::{Choice, RunView, Status, StepView};
 use std::collections::BTreeSet;
-use types::{Chosen, Grants, Id, RunId, StepCommit, StepName, Taken};
+use types::{Chosen, Grants, Id, ModelName, RunId, StepCommit, StepName, Taken};
 
 /// A plan some of whose steps are not carried out, because what they gave is there.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,24 +24,31 @@ impl Again {
     /// Whether anything is left to be carried out that came to something in the run.
     pub(crate) fn computes(&self, view: &RunView) -> bool {
         let came = |step: &StepName| matches!(view.status(step), Status::Committed { .. } | Status::Failed { .. });
-        self.plan.steps.iter().any(|step| !self.is_taken(&step.name) && came(&step.name))
+        // Of a step's items some may have come to something where the step did not.
+        let is_left = |step: &StepName| self.plan.step(step).is_some() && !self.is_taken(step);
+        view.steps.keys().any(|step| is_left(&whole(step)) && came(step))
     }
 
-    /// What the gates of versions that it would register have compared with, where that stands: the step that looked it up, the
-    /// model, the alias, and the version that had it; none if none had.
-    pub(crate) fn compared(&self) -> Vec<(&Baseline, Option<u32>)> {
-        let registers = self.plan.steps.iter().filter(|step| !self.is_taken(&step.name));
-        let gates = registers.filter_map(|step| match &step.work {
-            Work::Register { verdict: Some(verdict), .. } => self.plan.step(&verdict.step),
-            _ => None,
+    /// What gates have compared with, behind which it would give a version an alias, where that stands: the step that looked the
+    /// version up, the model and the alias that it asked for, and the version that had it; none if none had.
+    pub(crate) fn compared(&self) -> Vec<(&StepName, &ModelName, &str, Option<u32>)> {
+        let moves = |step: &&PlannedStep| matches!(&step.work, Work::Register { alias: Some(_), .. });
+        let registers = self.plan.steps.iter().filter(moves).filter(|step| !self.is_taken(&step.name));
+        let before: BTreeSet<_> = registers.flat_map(|step| upstream(&self.plan, &step.name)).collect();
+        let compares = |step: &&PlannedStep| match &step.work {
+            Work::Gate { require, .. } => require.iter().any(|asked| asked.bound.is_relative()),
+            _ => false,
+        };
+        let gates = self.plan.steps.iter().filter(|step| before.contains(&step.name)).filter(compares);
+        let held: BTreeSet<_> = gates.flat_map(|gate| upstream(&self.plan, &gate.name)).collect();
+        let stands =
+            |step: &StepName| self.chosen.iter().find(|(chosen, _)| chosen == step).map(|(_, version)| version);
+        let looked_up = self.plan.steps.iter().filter(|step| held.contains(&step.name)).filter_map(|step| {
+            let Work::PredictWith { model, alias, .. } = &step.work else { return None };
+            let version = stands(&step.name)?.as_ref().map(|chosen| chosen.version);
+            Some((&step.name, model, alias.as_str(), version))
         });
-        let baselines = gates.filter_map(|gate| match &gate.work {
-            Work::Gate { baseline: Some(baseline), .. } => Some(baseline),
-            _ => None,
-        });
-        let stands = |baseline: &&Baseline| self.chosen.iter().find(|(step, _)| *step == baseline.step);
-        let version = |chosen: &Option<Box<Chosen>>| chosen.as_ref().map(|chosen| chosen.version);
-        baselines.filter_map(|baseline| Some((baseline, version(&stands(&baseline)?.1)))).collect()
+        looked_up.collect()
     }
 }
 

@@ -116,8 +116,15 @@ impl Server {
             return Err(Error::Conflict(format!("run {run} {} already", found.state.ended())));
         }
         let log = LiveRun::new(&self.log_file(tenant, run), CancelToken::default())?;
-        self.dispatcher.cancel(tenant, run, &|event| log.say(event))?;
-        self.ended(tenant, run, RunState::Cancelled, None);
+        let is_ended_here = std::cell::Cell::new(false);
+        self.dispatcher.cancel(tenant, run, &|event| {
+            is_ended_here.set(true);
+            log.say(event);
+        })?;
+        // It may have gone on and ended meanwhile.
+        if is_ended_here.get() {
+            self.ended(tenant, run, RunState::Cancelled, None);
+        }
         Ok(())
     }
 

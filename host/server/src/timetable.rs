@@ -102,7 +102,7 @@ impl Server {
         self.known(tenant)?;
         let (deployed, pipeline) = self.scheduled(tenant, pipeline)?;
         let project = deployed.deployment.project.clone();
-        let fired = self.store.fired_ever(tenant, &project, &pipeline)?.into_iter();
+        let fired = self.store.fired_ever(tenant, &project, &pipeline, "")?.into_iter();
         let mut fired: Vec<_> = fired.filter_map(|(key, run)| Some((run, Cause::instant_of(&key)?))).collect();
         fired.sort_by_key(|(run, _)| Reverse(*run));
         fired.truncate(RUNS_MAX);

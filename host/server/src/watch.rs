@@ -38,6 +38,27 @@ pub(crate) struct Watches {
     told: BTreeMap<Whose, String>,
 }
 
+/// A fault in words, if it was not told of last time.
+fn news(
+    what: &str,
+    suffers: &str,
+    whose: &Whose,
+    looked: Result<(), Error>,
+    told: &mut BTreeMap<Whose, String>,
+) -> Option<String> {
+    let Err(error) = looked else {
+        told.remove(whose);
+        return None;
+    };
+    let text = in_words(&error);
+    if told.get(whose) == Some(&text) {
+        return None;
+    }
+    told.insert(whose.clone(), text.clone());
+    let (tenant, project, pipeline) = whose;
+    Some(format!("tenant `{tenant}`: {what} of `{project}/{pipeline}` {suffers}: {text}"))
+}
+
 impl Watches {
     /// Forgets what nobody watches any more.
     fn keep(&mut self, is_there: impl Fn(&Whose) -> bool) {
@@ -86,7 +107,7 @@ impl Server {
     /// Looks at all that a tenant's pipelines watch.
     pub(crate) fn watch_all(self: &Arc<Self>, tenant: &TenantId, watches: &mut Watches) {
         // A version that cannot be read is told of by the loop that keeps schedules.
-        let all = self.all_deployed(tenant).unwrap_or_default();
+        let Ok(all) = self.all_deployed(tenant) else { return };
         let is_there = |(of, project, pipeline): &Whose| {
             let is_its = |deployed: &Arc<Deployed>| {
                 deployed.project.name == *project && deployed.content.plans.contains_key(pipeline)
@@ -94,30 +115,15 @@ impl Server {
             of != tenant || all.iter().any(is_its)
         };
         watches.keep(is_there);
+        locked(&self.asking).told.retain(|whose, _| is_there(whose));
         for deployed in &all {
             for pipeline in deployed.content.plans.keys() {
                 let whose = (tenant.clone(), deployed.project.name.clone(), pipeline.clone());
                 let looked = self.watch_files(&whose, deployed, &mut watches.files);
-                self.tell_once("files", "are not watched", &whose, looked, &mut watches.told);
+                let news = news("files", "are not watched", &whose, looked, &mut watches.told);
+                news.into_iter().for_each(|news| self.triggers.say(news));
                 self.ask_source_if_due(&whose, deployed, &mut watches.asked);
             }
-        }
-    }
-
-    fn tell_once(
-        &self,
-        what: &str,
-        suffers: &str,
-        whose: &Whose,
-        looked: Result<(), Error>,
-        told: &mut BTreeMap<Whose, String>,
-    ) {
-        let Err(error) = looked else { return drop(told.remove(whose)) };
-        let text = in_words(&error);
-        if told.get(whose) != Some(&text) {
-            let (tenant, project, pipeline) = whose;
-            self.triggers.say(format!("tenant `{tenant}`: {what} of `{project}/{pipeline}` {suffers}: {text}"));
-            told.insert(whose.clone(), text);
         }
     }
 
@@ -210,9 +216,9 @@ impl Server {
             let asked = server.ask_source(&whose, &deployed, &step);
             let mut asking = locked(&server.asking);
             asking.under_way.remove(&whose);
-            if !server.triggers.is_leaving() {
-                server.tell_once("source", "is not asked for more", &whose, asked, &mut asking.told);
-            }
+            let news = news("source", "is not asked for more", &whose, asked, &mut asking.told);
+            drop(asking);
+            news.into_iter().for_each(|news| server.triggers.say(news));
         });
     }
 

@@ -100,15 +100,16 @@ impl Store {
         cause.key().map_or(Ok(None), |key| self.look(tenant, &key::fired(project, pipeline, &key)))
     }
 
-    /// The causes that may start one run of a deployed pipeline only and have, by [`Cause::key`], each with its run. What is
-    /// forgotten of a run is not that it was.
+    /// The causes that may start one run of a deployed pipeline only and have, each with its run: what follows such a beginning
+    /// of their [`Cause::key`]. What is forgotten of a run is not that it was.
     pub fn fired_ever(
         &self,
         tenant: &TenantId,
         project: &ProjectName,
         pipeline: &PipelineName,
+        beginning: &str,
     ) -> Result<Vec<(String, RunId)>, Fault> {
-        let entries = self.keyed(tenant, &key::fired(project, pipeline, ""), key::text_of)?;
+        let entries = self.keyed(tenant, &key::fired(project, pipeline, beginning), key::text_of)?;
         Ok(entries.into_iter().map(|(cause, run)| Ok((cause, decode(&run)?))).collect::<Result<_>>()?)
     }
 

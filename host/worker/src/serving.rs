@@ -249,7 +249,7 @@ impl Seat {
     /// The same for who may not wait. If that is not soon over an error has what it began.
     fn ask_soon(&mut self, rows: &Table, begun: Instant) -> Result<Came, Option<Box<Exchange>>> {
         let is_ready = self.process.as_ref().is_some_and(|process| !process.is_unseen());
-        if !is_ready || self.took > SOON {
+        if !is_ready || self.took > SOON / 2 {
             return Err(None);
         }
         let mut exchange = match self.send(rows, SOON) {

@@ -117,7 +117,7 @@ fn picture(step: &str, name: &str, lines: &[Line<'_>]) -> Option<String> {
     let (first, last) =
         points.iter().flatten().fold((u64::MAX, 0), |(first, last), (index, _)| (first.min(*index), last.max(*index)));
     // Numbers of rounds, not measures: their axis ends where they do.
-    let x = Scale { low: first as f64, high: (last.max(first + 1)) as f64, from: 56.0, to: WIDTH - 10.0 };
+    let x = Scale { low: first as f64, high: last.max(first.saturating_add(1)) as f64, from: 56.0, to: WIDTH - 10.0 };
     let title = match lines.len() {
         1 => format!("{name} of {step}"),
         count => format!("{name} of the {count} items of {step}"),

@@ -144,7 +144,8 @@ fn set_for_all(items: &[&StepDetail]) -> Vec<(String, String)> {
     let Some((first, others)) = items.split_first() else { return Vec::new() };
     let others: Vec<_> = others.iter().map(|item| set(item)).collect();
     let for_all = |(at, (name, words)): (usize, (String, String))| {
-        let is_same = others.iter().all(|other| other.get(at).is_some_and(|(_, other)| *other == words));
+        let is_same =
+            others.iter().all(|other| other.get(at).is_some_and(|other| (&other.0, &other.1) == (&name, &words)));
         (name, if is_same { words } else { "another for each item".to_owned() })
     };
     set(first).into_iter().enumerate().map(for_all).collect()

@@ -399,6 +399,21 @@ fn a_page_of_many_items_is_folded_and_small() {
     }
 }
 
+/// A guest says what it likes.
+#[test]
+fn odd_numbers_are_drawn_all_the_same() {
+    let numbers = [f64::MIN, -5e-324, 0.0, 5e-324, f64::MAX];
+    for (index, value) in [0, 1, u64::MAX].into_iter().flat_map(|index| numbers.map(|value| (index, value))) {
+        let found = run(&plan(&depths(2)), whole(&[value, value]));
+        let mut curves = Curves::new();
+        let curve = curves.entry((name("model@0"), "loss".to_owned())).or_default();
+        (0..2).for_each(|_| curve.add(1, (index, value)));
+        // What has no scale has no picture.
+        let (page, drawn) = (html(&found, &curves, START), ["loss of model"]);
+        assert_says(&page, if value.abs() < 1.0 { &drawn } else { &["Told while they worked"] });
+    }
+}
+
 #[test]
 fn curves_of_items_share_a_picture_in_which_the_taken_one_is_strong() {
     let mut found = run(&plan(&depths(3)), whole(&[3.5, 1.25, 2.0]));

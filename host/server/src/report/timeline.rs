@@ -12,6 +12,8 @@ use types::FaultKind;
 const ROWS_MAX: usize = 120;
 /// Bars of a row that say what they are; of more the colours must do.
 const TOLD_MAX: usize = 60;
+/// And so many of a colour are drawn.
+const BARS_MAX: usize = 5_000;
 const LANES_MAX: usize = 12;
 const NAME_CHARS_MAX: usize = 26;
 const LEFT: f64 = 190.0;
@@ -168,6 +170,7 @@ fn draw_bars(svg: &mut String, row: &Row, top: f64, x: impl Fn(i64) -> f64) {
     }
     for class in CLASSES {
         let bars = row.bars.iter().filter(|(_, bar)| bar.class == class).map(|(lane, bar)| place(*lane, bar));
+        let bars = bars.take(BARS_MAX);
         let bars: String =
             bars.map(|(x, y, width)| format!("M{x:.1} {y:.1}h{width:.1}v{thick}h-{width:.1}z")).collect();
         let _ = write!(svg, "<path class=\"{class}\" d=\"{bars}\"/>");

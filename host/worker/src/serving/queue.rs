@@ -100,10 +100,14 @@ impl Queue {
     }
 
     fn call_if(&self, mut waiting: MutexGuard<'_, Waiting>, is_begun: bool) {
-        let is_due = waiting.by == By::Nobody && (is_begun || !waiting.asked.is_empty());
-        if is_due {
+        let is_free = waiting.by == By::Nobody;
+        if is_free && (is_begun || !waiting.asked.is_empty()) {
             waiting.by = By::Called;
-            drop(waiting);
+        }
+        // The thread of a queue that is closed waits for who answers, to end.
+        let is_called = waiting.by == By::Called || is_free && waiting.is_closed;
+        drop(waiting);
+        if is_called {
             self.called.notify_one();
         }
     }

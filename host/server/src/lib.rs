@@ -111,7 +111,7 @@ pub use reads::{
 };
 pub use registry::{Held, ModelDetail, ModelList, MoveBack, Promoted, Promotion, TagChange, Unalias};
 pub use replay::{Replayed, ReplayedOutput};
-pub use report::{cause_in_words, state as step_state, taken_in_words};
+pub use report::{cause_in_words, instant, state as step_state, taken_in_words};
 pub use retention::Keep;
 pub use rollouts::{RolloutChange, RolloutVerb};
 pub use runs::{Resumed, RunOptions};

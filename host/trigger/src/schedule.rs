@@ -176,3 +176,44 @@ fn micros(ms: u64) -> i64 {
     // What is beyond the bounds is a clash already.
     i64::try_from(ms.min(CATCH_UP_MS_MAX)).unwrap_or(0) * 1_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_says_otherwise_is_told() {
+        let rules = |draft: Draft| Schedule::new(Expression::parse("30 2 * * *").unwrap(), draft).unwrap().rules();
+        assert_eq!(rules(Draft::default()), []);
+        // What is said as it would be unsaid is no news, but for what hangs on the kind of schedule.
+        let unsaid = Draft {
+            missed: Some(Missed::Latest),
+            overlap: Some(Overlap::Skip),
+            jitter_ms: Some(0),
+            ..Draft::default()
+        };
+        assert_eq!(rules(unsaid), []);
+        let draft = Draft {
+            gap: Some(Gap::Skip),
+            fold: Some(Fold::Twice),
+            missed: Some(Missed::All),
+            catch_up_ms: Some(3_600_000),
+            overlap: Some(Overlap::Allow),
+            jitter_ms: Some(30_000),
+            start: Some(Moment::parse("2026-03-01").unwrap()),
+            ..Draft::default()
+        };
+        let expected = [
+            ("gap", "skip"),
+            ("fold", "twice"),
+            ("missed", "all"),
+            ("catch_up", "1 h"),
+            ("overlap", "allow"),
+            ("jitter", "30 s"),
+            ("start", "2026-03-01 00:00:00 UTC"),
+        ];
+        assert_eq!(rules(draft), expected.map(|(key, value)| (key, value.to_owned())));
+        // Where all are made up for they wait for each other, unless it says otherwise.
+        assert_eq!(rules(Draft { missed: Some(Missed::All), ..Draft::default() }), [("missed", "all".to_owned())]);
+    }
+}

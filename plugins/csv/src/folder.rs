@@ -1,7 +1,7 @@
 //! Files of a folder as one source: in the order of their names, each as far as it goes.
 //!
 //! The parameter `columns` says names and types of all columns: what a file among others has cannot be inferred from whichever
-//! stands first today. Every file has those columns, in any order; one without bytes is not there yet. A file that is new is read,
+//! stands first today. Every file has those columns, in any order; one without a line is not there yet. A file that is new is read,
 //! one that has grown is read on, and what is gone keeps the rows that it brought. If a file no longer begins with what was read of
 //! it, reading starts again with all of them, unless rows of what is gone would be lost.
 
@@ -226,12 +226,9 @@ struct Header {
 }
 
 impl<S: Source> Csv<S> {
-    /// Of a file that is to have these columns, in any order; none of one without bytes.
+    /// Of a file that is to have these columns, in any order; none of one without any line.
     fn header_of(&self, fields: &[Field]) -> Result<Option<Header>> {
-        if self.records(Place::START).peek()?.is_none() {
-            return Ok(None);
-        }
-        let (names, records) = self.header()?;
+        let Some((names, records)) = self.header()? else { return Ok(None) };
         let position = |field: &Field| names.iter().position(|name| *name == field.name);
         let positions: Option<Vec<_>> = fields.iter().map(position).collect();
         match positions.filter(|positions| positions.len() == names.len()) {

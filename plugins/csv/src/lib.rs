@@ -145,13 +145,11 @@ impl<S: Source> Csv<S> {
         Error::invalid(&self.params.path, reason)
     }
 
-    /// The names of the columns, and the records after them.
-    fn header(&self) -> Result<(Vec<String>, Records<'_, S>)> {
+    /// The names of the columns, and the records after them; none of a file without any line.
+    fn header(&self) -> Result<Option<(Vec<String>, Records<'_, S>)>> {
         let mut records = self.records(Place::START);
         records.skip_byte_order_mark()?;
-        let Some(header) = records.next_record()? else {
-            return Err(self.error("expected a first line that names the columns, got an empty file"));
-        };
+        let Some(header) = records.next_record()? else { return Ok(None) };
         let names: Vec<String> = header.cells.into_iter().map(|cell| cell.text).collect();
         let mut distinct = BTreeSet::new();
         for (position, name) in names.iter().enumerate() {
@@ -160,12 +158,13 @@ impl<S: Source> Csv<S> {
                 return Err(self.error(format!("column {position}: expected a name of its own, got `{name}`")));
             }
         }
-        Ok((names, records))
+        Ok(Some((names, records)))
     }
 
     /// The cursor before the first row: it says the columns.
     fn start(&self) -> Result<Cursor> {
-        let (names, mut records) = self.header()?;
+        let empty = || self.error("expected a first line that names the columns, got an empty file");
+        let (names, mut records) = self.header()?.ok_or_else(empty)?;
         let (place, unterminated) = (records.place(), records.unterminated());
         if let Some(name) = self.params.columns.keys().find(|name| !names.contains(name)) {
             let reason = format!("expected one of the file's columns {names:?}, got `{name}`");

@@ -35,6 +35,8 @@ pub(crate) use table::table;
 pub(crate) use tenant::{deletion, quotas, tenant_detail, tenant_list};
 pub(crate) use trigger::trigger_list;
 
+pub(crate) use server::instant;
+
 use anstyle::{AnsiColor, Style};
 use types::Measure;
 
@@ -76,12 +78,6 @@ pub(crate) fn bytes(count: u64) -> String {
         1_048_576..=1_073_741_823 => format!("{:.1} MiB", count as f64 / 1_048_576.0),
         _ => format!("{:.1} GiB", count as f64 / 1_073_741_824.0),
     }
-}
-
-/// A point in time, in UTC.
-pub(crate) fn instant(us: i64) -> String {
-    let time = chrono::DateTime::from_timestamp_micros(us);
-    time.map_or_else(|| us.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// The same to the microsecond, where it is not a whole second.

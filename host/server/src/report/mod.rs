@@ -12,7 +12,7 @@ mod tests;
 mod timeline;
 mod words;
 
-pub use words::{cause_in_words, state, taken_in_words};
+pub use words::{cause_in_words, instant, state, taken_in_words};
 
 use crate::reads::RunDetail;
 use crate::{Server, folder};

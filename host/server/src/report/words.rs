@@ -36,7 +36,7 @@ pub fn taken_in_words(taken: Taken) -> String {
 }
 
 /// A point in time, in UTC.
-pub(super) fn instant(us: i64) -> String {
+pub fn instant(us: i64) -> String {
     let time = chrono::DateTime::from_timestamp_micros(us);
     time.map_or_else(|| us.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }

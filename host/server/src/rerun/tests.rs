@@ -1,8 +1,8 @@
 //! A pipeline of a collector, a transformer, a trainer and a sink, and what runs from its middle take.
 
 use super::*;
-use crate::samples::{committed, name, plan, view};
-use types::{Attempt, Fault, Record};
+use crate::samples::{committed, name, of, plan, plugin, step, view};
+use types::{Attempt, Bound, Condition, Fault, Record, Requirement};
 
 const RUN: RunId = RunId(4);
 
@@ -86,4 +86,58 @@ fn what_the_recording_lacks_is_left_out_with_all_behind_it() {
     // Likewise of a step that was skipped then.
     let recorded = after(&["rows", "other"]);
     assert!(!replay(&plan(), &recorded, RUN).computes(&recorded));
+}
+
+/// `champion` answers, `joined` makes something of its answers, `measured` compares, `gate` judges, `registered` moves the alias if the
+/// gate says so, by its condition alone.
+fn judged(bound: Bound, alias: Option<&str>) -> Plan {
+    let champion = Work::PredictWith {
+        rows: of("rows", "table"),
+        model: name("shop"),
+        alias: "champion".to_owned(),
+        chosen: None,
+    };
+    let joined = Work::Transform { plugin: plugin("sql"), inputs: [(name("rows"), of("champion", "table"))].into() };
+    let (candidate, baseline) = (of("clean", "table"), Some(of("joined", "table")));
+    let measured = Work::Evaluate { plugin: plugin("regression"), candidate, baseline, slices: Vec::new() };
+    let require = vec![Requirement::new("mae", bound)];
+    let gate =
+        Work::Gate { measures: of("measured", "measures"), require, baseline: None, leniency: Default::default() };
+    let registered = Work::Register {
+        model: of("model", "model"),
+        verdict: None,
+        examined: None,
+        measures: None,
+        name: name("shop"),
+        alias: alias.map(str::to_owned),
+        purpose: Default::default(),
+        served: Default::default(),
+    };
+    let mut registered = step("registered", registered);
+    registered.when = vec![Condition::Passed { of: of("gate", "verdict"), passed: true }];
+    let mut plan = plan();
+    plan.steps.extend([step("champion", champion), step("joined", joined), step("measured", measured)]);
+    plan.steps.extend([step("gate", gate), registered]);
+    plan
+}
+
+#[test]
+fn what_a_gate_compared_with_is_known_wherever_it_was_looked_up() {
+    let looked_up = Record::VersionChosen { run: RUN, step: name("champion"), chosen: None };
+    let all = ["rows", "other", "clean", "model", "sent", "champion", "joined", "measured", "gate", "registered"];
+    let records = [looked_up].into_iter().chain(all.map(|step| committed(RUN, step))).collect();
+    let view = view(RUN, records);
+    let compared = |plan: &Plan, from: &str| {
+        let again = before(plan, &view, RUN, &name(from)).unwrap();
+        again.compared().into_iter().map(|(step, .., version)| (step.to_string(), version)).collect::<Vec<_>>()
+    };
+    let plan = judged(Bound::BetterBy(0.0), Some("champion"));
+    for from in ["joined", "measured", "gate", "registered"] {
+        assert_eq!(compared(&plan, from), [("champion".to_owned(), None)], "{from}");
+    }
+    for from in ["champion", "rows"] {
+        assert_eq!(compared(&plan, from), [], "{from}: it is looked up anew");
+    }
+    assert_eq!(compared(&judged(Bound::AtMost(3.0), Some("champion")), "gate"), [], "it compares with nobody");
+    assert_eq!(compared(&judged(Bound::BetterBy(0.0), None), "gate"), [], "nothing is moved");
 }

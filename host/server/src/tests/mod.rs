@@ -213,7 +213,10 @@ impl House {
 
     /// Of a run of the deployed pipeline `main` that begins now.
     fn head(&self, cause: Cause) -> RunHead {
-        let logical_time_us = if let Cause::Schedule { at_us } = cause { at_us } else { 0 };
+        let logical_time_us = match cause {
+            Cause::Schedule { at_us } | Cause::Backfill { at_us, .. } => at_us,
+            _ => 0,
+        };
         RunHead {
             run: RunId(0),
             project: project(),
@@ -229,8 +232,12 @@ impl House {
     }
 
     fn end(&self, run: RunId) {
+        self.end_as(run, RunState::Succeeded);
+    }
+
+    fn end_as(&self, run: RunId, state: RunState) {
         let at_us = self.server.now_us();
-        let ended = Record::RunFinished { run, state: RunState::Succeeded, at_us, because: None };
+        let ended = Record::RunFinished { run, state, at_us, because: None };
         self.server.store.append(&tenant(), &[ended]).unwrap();
     }
 

@@ -168,10 +168,15 @@ fn a_backfill_runs_all_of_its_span_in_order_and_goes_on_after_a_restart() {
     let second = house.server.ask_backfill(&tenant(), &ask("2026-03-01", "2026-03-01", "oldest")).unwrap();
     assert_eq!((second.asked.number, second.runs), (2, 144));
     house.look();
+    let next = house.under_way(Cause::Backfill { backfill: 2, at_us: house.at_us(10 - 24 * 60) });
+    house.end_as(next, types::RunState::Failed);
+    let failed: Vec<_> =
+        house.server.backfills(&tenant()).unwrap().iter().map(|line| (line.begun, line.failed)).collect();
+    assert_eq!(failed, [(3, 0), (2, 1)]);
     house.server.end_backfill(&tenant(), 2).unwrap();
     assert!(house.server.end_backfill(&tenant(), 2).is_err(), "it has ended");
     house.look();
-    assert_eq!(house.minutes().len(), 4);
+    assert_eq!(house.minutes().len(), 5);
     for (from, to, order) in [("2026-03-01", "2026-02-01", "oldest"), ("soon", "2026-03-01", "oldest")] {
         assert!(house.server.ask_backfill(&tenant(), &ask(from, to, order)).is_err(), "{from} {to}");
     }

@@ -194,7 +194,7 @@ fn logged(log: &LogSettings) -> String {
     let (keep, most) = (types::Quantity::Milliseconds(*keep_ms), types::Quantity::Bytes(*bytes));
     match *log == LogSettings::default() {
         true => String::new(),
-        false => format!(", {} % of its predictions kept for {keep}, at most {most}", sample * 100.0),
+        false => format!(", {} % of its predictions kept for {keep}, at most {most}", (sample * 1e5).round() / 1e3),
     }
 }
 

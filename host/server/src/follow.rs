@@ -18,6 +18,9 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 const EVENTS_MAX: usize = 200_000;
 const EVENT_BYTES_MAX: usize = 64 << 20;
 
+/// So much of why a run failed is kept for the server's log; `stepwell runs show` has all of it.
+const WHY_CHARS_MAX: usize = 500;
+
 /// How long whoever follows lets words gather at first, and at most, unless the run's end is among them: to be woken for each would cost a
 /// short run more than its steps, and what goes on for long is not looked at that closely.
 const GATHERING: Duration = Duration::from_millis(2);
@@ -102,7 +105,7 @@ impl Said {
             RunEvent::StepFailed { step, fault, retry_at_us: None, .. } if self.why.is_none() => {
                 // Most faults name their step.
                 let named = fault.message.starts_with(&format!("step `{step}`"));
-                let message = types::sentence(fault.message.clone());
+                let message: String = fault.message.chars().take(WHY_CHARS_MAX).collect();
                 self.why = Some(if named { message } else { format!("step `{step}`: {message}") });
             }
             RunEvent::RunFinished { because: Some(because), .. } => self.why = Some(because.clone()),
@@ -210,6 +213,24 @@ impl Iterator for Follow {
 mod tests {
     use super::*;
     use types::{RunId, RunState};
+
+    #[test]
+    fn why_a_run_failed_is_its_first_step_that_was_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let live = LiveRun::new(&folder.path().join("1.ndjson"), run::CancelToken::default()).unwrap();
+        let failed = |message: &str, retry_at_us| {
+            let (step, fault, receipt) = ("fit".parse().unwrap(), Fault::guest(message), Default::default());
+            live.say(&RunEvent::StepFailed { step, attempt: Attempt(1), fault, receipt, retry_at_us, at_us: 0 });
+            live.why()
+        };
+        assert_eq!(failed("it will be tried again", Some(5)), None);
+        let first = failed(&"é".repeat(20_000), None).unwrap();
+        assert_eq!((first.chars().count(), first.starts_with("step `fit`: é")), (12 + WHY_CHARS_MAX, true));
+        assert_eq!(failed("a later one", None), Some(first));
+        let (state, because) = (RunState::Failed, Some("it took longer than 2 h".to_owned()));
+        live.say(&RunEvent::RunFinished { run: RunId(1), state, at_us: 0, because: because.clone() });
+        assert_eq!(live.why(), because);
+    }
 
     #[test]
     fn a_flood_of_words_is_bounded_in_bytes_and_what_counts_is_kept() {

@@ -1,7 +1,7 @@
 //! Damage that no crash explains: in a journal an error with its place, in an index a quarantine and equal reads.
 
 use super::records::story;
-use super::{copied, everything, folder, last_segment, open, tenant, written};
+use super::{copied, everything, folder, last_segment, once_let_go, open, tenant, written};
 use crate::index::{Index, Op, SledIndex, Walls};
 use crate::{Error, Store};
 use std::fs;
@@ -176,7 +176,7 @@ fn a_panic_within_the_index_is_an_error_and_the_last_word() {
 #[test]
 fn an_index_that_is_open_elsewhere_is_left_alone() {
     let data = written(&story());
-    let _other = SledIndex::open(&data.path().join("index")).expect("opened");
+    let _other = once_let_go(|| SledIndex::open(&data.path().join("index")));
     assert!(matches!(Store::open(data.path()), Err(Error::Busy { .. })));
     assert!(!data.path().join("quarantine-1").exists());
 }

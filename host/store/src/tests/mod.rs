@@ -48,12 +48,17 @@ pub(super) fn create(store: &Store, name: &str) {
 }
 
 pub(super) fn reopen(data: &Path) -> (Store, Recovery) {
-    // sled's threads hold its lock for a moment after a drop in the same process.
+    once_let_go(|| Store::open(data))
+}
+
+/// What is opened once whoever had it just now has let it go: sled's threads hold its lock for a moment after a drop in the same
+/// process.
+pub(super) fn once_let_go<T>(open: impl Fn() -> Result<T, Error>) -> T {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        match Store::open(data) {
+        match open() {
             Err(Error::Busy { .. }) if std::time::Instant::now() < deadline => std::thread::yield_now(),
-            opened => return opened.expect("the store opens"),
+            opened => return opened.expect("it opens"),
         }
     }
 }

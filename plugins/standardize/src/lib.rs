@@ -65,23 +65,32 @@ struct Standardize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Scale {
     column: String,
+    #[serde(flatten)]
+    spread: Spread,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Spread {
     mean: f64,
     /// The standard deviation, or 1 for a constant column.
     scale: f64,
 }
 
-impl Scale {
-    fn apply(&self, value: f64) -> f64 {
+impl Spread {
+    fn apply(self, value: f64) -> f64 {
         (value - self.mean) / self.scale
     }
 
     /// Whether a number is one no longer once it is scaled: a column's type holds numbers up to `largest`.
-    fn outgrows(&self, value: f64, largest: f64) -> bool {
-        value.is_finite() && self.apply(value).abs() > largest
+    fn outgrows(self, value: f64, largest: f64) -> bool {
+        // Both sides are looked at: without a branch several numbers are gone through at once.
+        value.is_finite() & (self.apply(value).abs() > largest)
     }
+}
 
+impl Scale {
     fn outgrown(&self, value: f64) -> Error {
-        let Self { column, mean, scale } = self;
+        let Self { column, spread: Spread { mean, scale } } = self;
         let reason =
             format!("expected numbers that are finite once {mean:e} is taken off and they are divided by {scale:e}");
         Error::invalid(column, format!("{reason}, got {value:e}; leave it out, or divide the column before fitting"))
@@ -104,7 +113,7 @@ impl Scale {
     /// Of so many values with this mean and sum of squared distances from it.
     fn of(column: &str, count: f64, mean: f64, squares: f64) -> Result<Self> {
         if count == 0.0 {
-            return Ok(Self { column: column.into(), mean: 0.0, scale: 1.0 });
+            return Ok(Self { column: column.into(), spread: Spread { mean: 0.0, scale: 1.0 } });
         }
         let variance = squares / count;
         if !mean.is_finite() || !variance.is_finite() {
@@ -115,7 +124,7 @@ impl Scale {
         // scikit-learn's bound: a variance that rounding alone can make is none.
         let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
         let scale = if variance <= rounding { 1.0 } else { variance.sqrt() };
-        Ok(Self { column: column.into(), mean, scale })
+        Ok(Self { column: column.into(), spread: Spread { mean, scale } })
     }
 }
 
@@ -137,9 +146,10 @@ impl RowWise for Standardize {
         let (fields, outgrown) = (rows.schema(), Cell::new(false));
         let scaling = self.scales.iter().map(|scale| {
             let (largest, outgrown) = (largest(&fields, &scale.column), &outgrown);
+            let spread = scale.spread;
             (&scale.column, move |value: f64| {
-                outgrown.set(outgrown.get() || scale.outgrows(value, largest));
-                scale.apply(value)
+                outgrown.set(outgrown.get() | spread.outgrows(value, largest));
+                spread.apply(value)
             })
         });
         let scaled = rows.map_f64(&scaling.collect::<Vec<_>>())?;
@@ -156,7 +166,7 @@ impl Standardize {
     fn check(&self, rows: &Table, fields: &[Field]) -> Result<()> {
         self.scales.iter().try_for_each(|scale| {
             let largest = largest(fields, &scale.column);
-            let outgrows = |value: &f64| scale.outgrows(*value, largest);
+            let outgrows = |value: &f64| scale.spread.outgrows(*value, largest);
             let found = rows.fold_f64(&scale.column, None, |found, value| found.or(Some(value).filter(outgrows)))?;
             found.map_or(Ok(()), |value| Err(scale.outgrown(value)))
         })
@@ -204,14 +214,14 @@ mod tests {
     fn mean_and_scale_are_scikit_learns() {
         // python: s = StandardScaler().fit([[1.5], [2.25], [-3.0], [10.125]]); s.mean_, s.scale_   (scikit-learn 1.9)
         let learnt = scale(&[1.5, 2.25, -3.0, 10.125]);
-        assert_eq!(learnt.mean, 2.71875);
-        assert!((learnt.scale - 4.723921007754046).abs() < 1e-15, "{learnt:?}");
+        assert_eq!(learnt.spread.mean, 2.71875);
+        assert!((learnt.spread.scale - 4.723921007754046).abs() < 1e-15, "{learnt:?}");
     }
 
     #[test]
     fn a_constant_or_empty_column_has_scale_one() {
-        assert_eq!(scale(&[0.1; 7]).scale, 1.0);
-        assert_eq!(scale(&[]), Scale { column: "a".into(), mean: 0.0, scale: 1.0 });
+        assert_eq!(scale(&[0.1; 7]).spread.scale, 1.0);
+        assert_eq!(scale(&[]), Scale { column: "a".into(), spread: Spread { mean: 0.0, scale: 1.0 } });
     }
 
     #[test]
@@ -225,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_number_that_scaling_makes_infinite_is_refused() {
-        let scale = |scale| Scale { column: "a".into(), mean: -1e300, scale };
+        let scale = |scale| Scale { column: "a".into(), spread: Spread { mean: -1e300, scale } };
         for (value, divisor, largest, outgrows) in [
             (1e308, 1e-10, f64::MAX, true),
             (-1e308, 1e-10, f64::MAX, true),
@@ -237,7 +247,7 @@ mod tests {
             (f64::INFINITY, 1.0, f64::MAX, false),
             (f64::NAN, 1.0, f64::MAX, false),
         ] {
-            assert_eq!(scale(divisor).outgrows(value, largest), outgrows, "{value} / {divisor}");
+            assert_eq!(scale(divisor).spread.outgrows(value, largest), outgrows, "{value} / {divisor}");
         }
         let error = format!("{:?}", scale(1e-10).outgrown(1e308));
         assert!(error.contains("\"a\"") && error.contains("1e-10") && error.contains("got 1e308"), "{error}");

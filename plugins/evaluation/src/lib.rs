@@ -42,7 +42,8 @@ pub fn resamples() -> u32 {
     1_000
 }
 
-/// With the ports of every evaluator; `columns` are those that it reads on each. `baseline` is optional, so it is named only where it
+/// With the ports of every evaluator; `columns` are those that it reads on each, one perhaps for several ends, as a quantile that is
+/// an interval's end too. `baseline` is optional, so it is named only where it
 /// is wired, or a person asks. Of columns that are unknown before the run, as those of a model that learns its classes are,
 /// nothing is said: the rows themselves are held against the parameters, in the run.
 pub fn described(
@@ -61,12 +62,14 @@ pub fn described(
     Ok(descriptor)
 }
 
-/// The columns with their types, among those of a port.
+/// The columns with their types, each once, among those of a port.
 fn read(fields: &[Field], columns: &[String]) -> Result<Vec<Field>> {
     if fields.is_empty() {
         return Ok(Vec::new());
     }
-    columns.iter().map(|name| field::require(fields, name).cloned()).collect()
+    let first = |(at, name): &(usize, &String)| !columns[..*at].contains(name);
+    let once = columns.iter().enumerate().filter(first);
+    once.map(|(_, name)| field::require(fields, name).cloned()).collect()
 }
 
 /// Measures all rows, then each slice. What is undefined over some rows is left out, with a warning in the log.
@@ -193,6 +196,13 @@ mod tests {
         assert_eq!(read(&[]), Ok(Vec::new()));
         assert_eq!(read(&[p.clone(), y.clone()]), Ok(vec![y.clone(), p]));
         assert_eq!(read(&[y]), Err(Error::invalid("probability", "expected a column of this name, got `y`")));
+    }
+
+    #[test]
+    fn a_column_that_is_read_for_two_ends_is_described_once() {
+        let [y, low] = ["y", "p10"].map(|name| Field::new(name, stepwell::DataType::Float64));
+        let asked = ["y", "p10", "y", "p10"].map(String::from);
+        assert_eq!(read(&[low.clone(), y.clone()], &asked), Ok(vec![y, low]));
     }
 
     #[test]

@@ -50,3 +50,27 @@ fn one_column_may_be_read_for_two_ends() {
         assert!((got - expected).abs() < 1e-12, "{params}: {got}");
     }
 }
+
+/// Rows with a number of their own, two classes and what is predicted of them.
+fn classes(order: impl Iterator<Item = u64>) -> String {
+    order.fold("sample,y,prediction,probability\n".to_owned(), |mut rows, sample| {
+        let (class, said) = (["no", "yes"][usize::from(sample % 3 == 0)], ["no", "yes"][usize::from(sample % 4 == 0)]);
+        writeln!(rows, "{sample},{class},{said},0.{}", 10 + sample).unwrap();
+        rows
+    })
+}
+
+/// The labels are equal row by row, and yet no difference of these rows would be paired.
+#[test]
+fn a_baseline_that_was_shuffled_within_its_classes_is_refused() {
+    let steps = "inputs.baseline = \"others.table\"\nparams = { label = \"y\" }\n\n[steps.others]\nplugin = \"csv\"\n\
+                 params = { path = \"data/others.csv\" }\ngrants = { files = [\"data\"] }\n";
+    let project = measured("classification", steps, &classes(0..60));
+    project.write("data/others.csv", classes(0..60));
+    project.stepwell(&["run"]).succeeded();
+    // Three further on is one of the same class.
+    project.write("data/others.csv", classes((0..60).map(|sample| (sample + 3) % 60)));
+    let said = project.stepwell(&["run"]);
+    let expected = "in the candidate's order, got them in another: `sample` differs first, in row 0";
+    assert!(!said.status.success() && said.stdout.contains(expected), "{said:#?}");
+}

@@ -115,12 +115,14 @@ impl Evaluator for Classification {
         let params = stepwell::params::<Params>()?.checked()?;
         let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let judged = params.judge(candidate)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(judged.positive(), baseline.positive(), &params.label)?;
+        let other = baseline.map(|baseline| params.judge(baseline)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(judged.positive(), other.positive(), &params.label)?;
+            let predicted = |name: &str| [&params.prediction, &params.probability].iter().any(|known| *known == name);
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 

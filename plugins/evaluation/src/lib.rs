@@ -10,9 +10,11 @@
 //! - Every slice draws from a stream of its own, so one slice more moves no other but by the correction.
 
 mod bootstrap;
+mod pairs;
 mod slices;
 
 pub use bootstrap::{Bootstrap, Estimate, UNITS_MIN, estimate};
+pub use pairs::same_order;
 pub use slices::{SLICE_VALUES_MAX, Slices};
 
 use stepwell::{Descriptor, Error, Field, Inputs, Interval, Measure, Result, Rng, field, report};

@@ -7,7 +7,7 @@ use stepwell::{Error, Result, Table};
 pub const SLICE_VALUES_MAX: usize = 100;
 
 /// What stands between the columns of a cross, and between its values.
-const CROSS: &str = " x ";
+pub(crate) const CROSS: &str = " x ";
 
 /// The slices of some rows, by name: `region=eu`, or `region=eu x plan=pro` of a cross.
 #[derive(Clone, Debug, Default, PartialEq)]

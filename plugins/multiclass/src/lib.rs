@@ -112,12 +112,14 @@ impl Evaluator for Multiclass {
         let classes = params.classes(&tables)?;
         let with_scores = !params.scored(candidate).is_empty();
         let judged = params.judge(candidate, &classes, with_scores)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline, &classes, with_scores)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(&judged.label, &baseline.label, &params.label)?;
+        let other = baseline.map(|baseline| params.judge(baseline, &classes, with_scores)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(&judged.label, &other.label, &params.label)?;
+            let predicted = |name: &str| name == params.prediction || name.starts_with(&params.probability);
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 

@@ -74,3 +74,16 @@ fn a_baseline_that_was_shuffled_within_its_classes_is_refused() {
     let expected = "in the candidate's order, got them in another: `sample` differs first, in row 0";
     assert!(!said.status.success() && said.stdout.contains(expected), "{said:#?}");
 }
+
+/// A gate knows which way is better without being told.
+#[test]
+fn a_gate_asks_for_f_beta() {
+    let gate = "[steps.gate]\nbuiltin = \"gate\"\ninputs.measures = \"measured.measures\"\n\
+                require = [{ measure = \"fbeta@2\", at_least = 0.25 }]\n";
+    let keys = format!("params = {{ label = \"y\", beta = 2, resamples = 0 }}\n\n{gate}");
+    let project = measured("classification", &keys, &classes(0..60));
+    project.stepwell(&["check"]).succeeded();
+    project.stepwell(&["run"]).succeeded();
+    // Of 60 rows 20 are positive, 15 are predicted to be and 5 are both.
+    assert!((value(&project, "fbeta@2") - 25.0 / 95.0).abs() < 1e-12);
+}

@@ -160,6 +160,14 @@ pub fn checked_probabilities(name: &str, values: Vec<f64>) -> Result<Vec<f64>> {
     }
 }
 
+/// An error unless a parameter `beta` of F-beta, where it is set, is one.
+pub fn checked_beta(beta: Option<f64>) -> Result<()> {
+    match beta.filter(|beta| !(*beta > 0.0 && *beta <= 1000.0)) {
+        None => Ok(()),
+        Some(got) => Err(Error::invalid("beta", format!("expected more than 0 and at most 1000, got {got}"))),
+    }
+}
+
 /// For each row the number of its group, counted from 0 in the order in which they first come; and how many there are.
 pub fn groups(table: &stepwell::Table, name: &str) -> Result<(Vec<usize>, usize)> {
     let mut numbers = std::collections::BTreeMap::new();

@@ -223,6 +223,7 @@ fn a_model_of_few_trees_shows_that_its_loss_fell() {
         project.stepwell(&["run"]).succeeded();
         let verdict = project.answer(&["runs", "verdict", "1"])["examined"].clone();
         let says = verdict["sentence"].as_str().unwrap_or_else(|| panic!("{verdict}"));
-        assert!(says.starts_with("passed") && says.contains("`loss` fell from"), "{trees} trees: {says}");
+        assert!(says.starts_with("passed: all ") && says.contains("`loss` fell from"), "{trees} trees: {says}");
+        assert!(says.contains(" numbers of its JSON files are finite"), "its trees are looked at: {says}");
     }
 }

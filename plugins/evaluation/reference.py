@@ -56,7 +56,7 @@ def classification():
         "ece": np.sum(rows * np.abs(true - said)) / len(y),
         "brier_reliability": np.sum(rows * (true - said) ** 2) / len(y),
         "brier_resolution": np.sum(rows * (true - y.mean()) ** 2) / len(y),
-    } | line(y, p)
+    } | line(y, p) | {f"fbeta@{beta}": m.fbeta_score(y, d, beta=beta) for beta in [2, 0.5]}
 
 
 def multiclass():
@@ -76,6 +76,7 @@ def multiclass():
     for mean in ["macro", "weighted"]:
         scores = m.precision_recall_fscore_support(y, d, average=mean, zero_division=0)
         values |= {f"{kind}_{mean}": score for kind, score in zip(["precision", "recall", "f1"], scores)}
+        values[f"fbeta_{mean}@2"] = m.fbeta_score(y, d, beta=2, average=mean, zero_division=0)
     aucs = {c: m.roc_auc_score(y == c, p[:, i]) for i, c in enumerate("abc")}
     values |= {
         "log_loss": m.log_loss(y, p, labels=classes),
@@ -87,6 +88,8 @@ def multiclass():
     scores = m.precision_recall_fscore_support(y, d, labels=["a", "b", "c"], zero_division=0)
     for i, c in enumerate("abc"):
         values |= {f"{kind}:{c}": scores[j][i] for j, kind in enumerate(["precision", "recall", "f1"])}
+    scores = m.fbeta_score(y, d, beta=2, labels=["a", "b", "c"], average=None, zero_division=0)
+    values |= {f"fbeta@2:{c}": score for c, score in zip("abc", scores)}
     return values | {f"roc_auc:{c}": auc for c, auc in aucs.items()}
 
 

@@ -217,6 +217,14 @@ fn weights_that_are_no_numbers_are_named_and_nothing_is_registered() {
     said.expect("and its loss", 4, &["`loss` did not fall: 74 at first, no finite number at last"]);
     project.stepwell(&["runs", "verdict", "1"]).expect("line by line", 0, &["bad_weights", first]);
     project.stepwell(&["model", "history", "line"]).expect("nothing", 5, &["line"]);
+    // The same where weights are kept as text, as those of trees.
+    let kept = "\"trees.json\": encodeText('[[{\"leaf\": 1.5}], [{\"leaf\": 2}, {\"leaf\": 1e999}]]')";
+    project.write("line.js", DIVERGES.replace("\"weights.safetensors\": file", kept));
+    toolchain::build(&project.path("line.js"), Path::new(&project.path("line.wasm")), &tools).unwrap();
+    project.stepwell(&["check", "--update-lock"]);
+    let said = project.stepwell(&["run"]);
+    let first = "`[1][1].leaf` in `trees.json` of step `model` is 1e999";
+    said.expect("numbers beyond float64", 4, &[first, "it was not asked anything"]);
 }
 
 #[test]

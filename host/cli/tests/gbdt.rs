@@ -212,3 +212,18 @@ fn training_stops_when_the_validation_rows_say_so() {
     let said = project.stepwell(&["check"]);
     assert!(said.stderr.contains("expected a table on the port `validation`"), "before anything runs: {said:#?}");
 }
+
+/// One that tells its loss every tenth round only would have nothing to show.
+#[test]
+fn a_model_of_few_trees_shows_that_its_loss_fell() {
+    for trees in [1, 2, 13] {
+        let examined = "\n[steps.examined]\nbuiltin = \"examine\"\nloss = \"loss\"\n\
+                        inputs = { model = \"model.model\", rows = \"rows.table\" }\n";
+        let project = project(&dip(), &format!("params = {{ trees = {trees} }}\n{examined}"));
+        project.stepwell(&["run"]).succeeded();
+        let verdict = project.answer(&["runs", "verdict", "1"])["examined"].clone();
+        let says = verdict["sentence"].as_str().unwrap_or_else(|| panic!("{verdict}"));
+        assert!(says.starts_with("passed: all ") && says.contains("`loss` fell from"), "{trees} trees: {says}");
+        assert!(says.contains(" numbers of its JSON files are finite"), "its trees are looked at: {says}");
+    }
+}

@@ -5,11 +5,16 @@
 
 use types::{Bound, Budget, Outcome, Quantity, Requirement, Series, Verdict, VerdictLine};
 
-/// What stands in the files of a model and of the fitted steps before it, as far as they are tensors.
+/// What stands in the files of a model and of the fitted steps before it, as far as they are tensors or JSON.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Weights {
     pub tensors: u64,
+    /// In tensors.
     pub numbers: u64,
+    /// Numbers in JSON files.
+    pub written: u64,
+    /// Files of other kinds, into which nobody looked.
+    pub unread: Vec<String>,
     /// Those that are no finite number.
     pub bad: u64,
     /// Where the first one stands and what it is: "`w`[0, 3] in `weights.safetensors` of step `model` is NaN".
@@ -84,11 +89,20 @@ fn line(measure: &str, most: f64, value: Option<f64>, passed: bool, found: Strin
     }
 }
 
-fn of_weights(Weights { tensors, numbers, bad, first }: &Weights) -> VerdictLine {
-    let found = match (first, tensors) {
+fn of_weights(weights: &Weights) -> VerdictLine {
+    let Weights { tensors, numbers, written, unread, bad, first } = weights;
+    let looked = match (tensors, written) {
+        _ if first.is_some() => String::new(),
+        (0, 0) => "there were no weights to look at".to_owned(),
+        (0, _) => format!("all {written} numbers of its JSON files are finite"),
+        (_, 0) => format!("all {numbers} numbers of its {tensors} tensors are finite"),
+        _ => format!("all {numbers} numbers of its {tensors} tensors and {written} of its JSON files are finite"),
+    };
+    let found = match (first, &unread[..]) {
         (Some(first), _) => format!("{first}{}", of_many(*bad, "numbers of its weights that are not finite")),
-        (None, 0) => "it keeps no tensors".to_owned(),
-        (None, _) => format!("all {numbers} numbers of its {tensors} tensors are finite"),
+        (_, []) => looked,
+        (_, [file]) => format!("{looked}, and nobody looked into `{file}`"),
+        (_, [file, more @ ..]) => format!("{looked}, and nobody looked into `{file}` and {} more", more.len()),
     };
     line("bad_weights", 0.0, Some(*bad as f64), *bad == 0, found)
 }

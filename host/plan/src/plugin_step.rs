@@ -317,15 +317,28 @@ fn evaluate(mut asked: Asked<'_, '_>) -> Result<Known, Vec<Problem>> {
     let candidate = asked.required("candidate")?;
     let columns = asked.table("candidate").map_or(&[][..], |taken| taken.columns);
     let slices = asked.step.slices.clone();
-    let missing = slices.iter().enumerate().filter(|_| !columns.is_empty()).flat_map(|(index, slice)| {
-        let column = |name| wiring::column(asked.step, &["slices", &index.to_string()], &candidate, columns, name);
-        // A column of this very name, or those that it crosses.
-        match columns.iter().any(|field| field.name == *slice) {
-            true => Vec::new(),
-            false => slice.split(" x ").filter_map(|name| column(name).err()).collect(),
-        }
-    });
-    stop(missing.collect())?;
+    let unknown = slices.iter().enumerate().filter(|_| !columns.is_empty());
+    let wrong = unknown.flat_map(|(index, slice)| sliced(asked.step, index, slice, &candidate, columns));
+    stop(wrong.collect())?;
     let work = Work::Evaluate { plugin, candidate, baseline: asked.optional("baseline"), slices };
     Ok(known(work, [("measures", Given::other(Kind::Measures))]))
+}
+
+/// What is wrong with a slice: a column of this very name, or those that it crosses.
+fn sliced(step: &Step, index: usize, slice: &str, from: &OutputRef, columns: &[Field]) -> Vec<Problem> {
+    if columns.iter().any(|field| field.name == slice) {
+        return Vec::new();
+    }
+    let index = index.to_string();
+    let path = ["slices", index.as_str()];
+    let crossed: Vec<&str> = slice.split(" x ").collect();
+    let mut wrong: Vec<Problem> =
+        crossed.iter().filter_map(|name| wiring::column(step, &path, from, columns, name).err()).collect();
+    let twice = crossed.iter().enumerate().find(|(at, name)| crossed[..*at].contains(name));
+    wrong.extend(twice.map(|(_, name)| {
+        let message = format!("step `{}` crosses column `{name}` with itself in the slice `{slice}`", step.name);
+        let hint = format!("write `{name}` for its own slices, or cross it with another column");
+        Problem::new(message).at(step.place_of(&path)).hinted(hint)
+    }));
+    wrong
 }

@@ -41,7 +41,10 @@ fn weights(store: &Store, tenant: &TenantId, candidate: &Candidate) -> Result<We
         for file in &step.state {
             let opened = File::open(store.path(tenant, file.digest)?).map_err(Fault::host)?;
             let found = tensors::finiteness(&mut BufReader::new(opened)).map_err(Fault::host)?;
-            add(&mut seen, found.unwrap_or_default(), step, file);
+            match found {
+                Some(found) => add(&mut seen, found, step, file),
+                None => seen.unread.push(told(&file.name)),
+            }
         }
     }
     Ok(seen)
@@ -50,13 +53,17 @@ fn weights(store: &Store, tenant: &TenantId, candidate: &Candidate) -> Result<We
 fn add(seen: &mut Weights, found: tensors::Finiteness, step: &ServedStep, file: &SavedFile) {
     seen.tensors += found.tensors;
     seen.numbers += found.numbers;
+    seen.written += found.written;
     seen.bad += found.bad;
     if let (None, Some(first)) = (&seen.first, found.first) {
-        let tensors::NotFinite { tensor, at, value } = first;
-        let at: Vec<String> = at.iter().map(u64::to_string).collect();
-        let name: String = file.name.chars().take(80).collect();
-        seen.first = Some(format!("`{tensor}`[{}] in `{name}` of step `{}` is {value}", at.join(", "), step.step));
+        let tensors::NotFinite { place, value } = first;
+        seen.first = Some(format!("{place} in `{}` of step `{}` is {value}", told(&file.name), step.step));
     }
+}
+
+/// A file's name, which a plugin chose.
+fn told(name: &str) -> String {
+    name.chars().take(80).collect()
 }
 
 /// Asks, and holds what comes against what came before.

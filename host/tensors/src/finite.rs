@@ -1,21 +1,23 @@
-//! The bytes of a safetensors file -> whether all of its numbers are finite, read a piece at a time: what a file holds may be larger
-//! than memory.
+//! The bytes of a file in which weights are kept, safetensors or JSON -> whether all of its numbers are finite, read a piece at a time:
+//! what a file holds may be larger than memory.
 
 use crate::saved::{HEADER_BYTES_MAX, LENGTH_BYTES};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::io::{self, Read};
 
 /// Bytes that are looked at together; whole numbers of every type.
-const PIECE_BYTES: usize = 64 << 10;
-/// Characters of a tensor's name that are told.
-const NAME_CHARS_MAX: usize = 80;
+pub(crate) const PIECE_BYTES: usize = 64 << 10;
+/// Characters of a place and of a value that are told.
+pub(crate) const NAME_CHARS_MAX: usize = 80;
 
 /// What was found in a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Finiteness {
     pub tensors: u64,
-    /// Of types that have numbers which are not finite.
+    /// In tensors, of types that have numbers which are not finite.
     pub numbers: u64,
+    /// Those that are written in a JSON file.
+    pub written: u64,
     pub bad: u64,
     pub first: Option<NotFinite>,
 }
@@ -23,22 +25,33 @@ pub struct Finiteness {
 /// A number that is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotFinite {
-    pub tensor: String,
-    /// Along each dimension.
-    pub at: Vec<u64>,
-    pub value: f32,
+    /// "`w`[0, 3]" of a tensor, "`[3][5].leaf`" of a JSON file.
+    pub place: String,
+    pub value: String,
 }
 
-/// Looks through a file; none if it is no whole safetensors file. Complex numbers and those of 8 bits are not looked at.
+/// Looks through a file; none if it is neither a whole safetensors file nor JSON. Complex numbers and those of 8 bits are not looked
+/// at.
 pub fn finiteness(file: &mut impl Read) -> io::Result<Option<Finiteness>> {
-    match looked_through(file) {
+    let mut head = Vec::new();
+    file.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut head)?;
+    // No text begins with so small a number.
+    let length = head.first_chunk::<LENGTH_BYTES>().map(|&bytes| u64::from_le_bytes(bytes));
+    let found = match length.filter(|length| *length <= HEADER_BYTES_MAX) {
+        Some(length) => looked_through(length, file),
+        None => crate::written::looked_through(&mut head.chain(file)),
+    };
+    match found {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         found => found,
     }
 }
 
-fn looked_through(file: &mut impl Read) -> io::Result<Option<Finiteness>> {
-    let Some(metadata) = header(file)? else { return Ok(None) };
+/// A safetensors file behind the length of its header.
+fn looked_through(length: u64, file: &mut impl Read) -> io::Result<Option<Finiteness>> {
+    let mut header = Vec::new();
+    file.by_ref().take(length).read_to_end(&mut header)?;
+    let Ok(metadata) = serde_json::from_slice::<Metadata>(&header) else { return Ok(None) };
     let mut found = Finiteness::default();
     for name in metadata.offset_keys() {
         let Some(info) = metadata.info(&name) else { continue };
@@ -46,16 +59,6 @@ fn looked_through(file: &mut impl Read) -> io::Result<Option<Finiteness>> {
         look(file, &name, info, &mut found)?;
     }
     Ok(Some(found))
-}
-
-fn header(file: &mut impl Read) -> io::Result<Option<Metadata>> {
-    let mut head = Vec::new();
-    file.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut head)?;
-    let length = head.first_chunk::<LENGTH_BYTES>().map(|&bytes| u64::from_le_bytes(bytes));
-    let Some(length) = length.filter(|length| *length <= HEADER_BYTES_MAX) else { return Ok(None) };
-    let mut header = Vec::new();
-    file.by_ref().take(length).read_to_end(&mut header)?;
-    Ok(serde_json::from_slice(&header).ok())
 }
 
 /// One tensor, which begins where the file is now.
@@ -69,10 +72,10 @@ fn look(file: &mut impl Read, name: &str, info: &TensorInfo, found: &mut Finiten
         for value in values(info.dtype, piece) {
             if !value.is_finite() {
                 found.bad += 1;
-                found.first.get_or_insert_with(|| NotFinite {
-                    tensor: name.chars().take(NAME_CHARS_MAX).collect(),
-                    at: position(&info.shape, index),
-                    value,
+                found.first.get_or_insert_with(|| {
+                    let at: Vec<String> = position(&info.shape, index).iter().map(u64::to_string).collect();
+                    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+                    NotFinite { place: format!("`{name}`[{}]", at.join(", ")), value: value.to_string() }
                 });
             }
             index += 1;

@@ -42,6 +42,7 @@ mod table;
 mod tensor;
 mod unary;
 mod variable;
+mod written;
 
 pub use convolution::Convolution;
 pub use device::{CUDA, Device};

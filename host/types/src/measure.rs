@@ -89,7 +89,7 @@ const BETTER_LOW: [&str; 16] = [
 ];
 
 /// And of which more is.
-const BETTER_HIGH: [&str; 23] = [
+const BETTER_HIGH: [&str; 26] = [
     "accuracy",
     "balanced_accuracy",
     "precision",
@@ -98,6 +98,9 @@ const BETTER_HIGH: [&str; 23] = [
     "precision_macro",
     "recall_macro",
     "f1_macro",
+    "fbeta",
+    "fbeta_macro",
+    "fbeta_weighted",
     "precision_weighted",
     "recall_weighted",
     "f1_weighted",
@@ -319,9 +322,13 @@ mod tests {
 
     #[test]
     fn a_measure_says_which_way_is_better() {
-        for (name, low) in
-            [("log_loss", Some(true)), ("ndcg@10", Some(false)), ("recall:benign", Some(false)), ("bias", None)]
-        {
+        for (name, low) in [
+            ("log_loss", Some(true)),
+            ("ndcg@10", Some(false)),
+            ("recall:benign", Some(false)),
+            ("fbeta@2:benign", Some(false)),
+            ("bias", None),
+        ] {
             assert_eq!(Measure::is_better_low(name), low, "{name}");
         }
     }

@@ -24,6 +24,7 @@ const PARAMETERS: &str = r#"{
         "probability": {"type": "string", "default": "probability", "description": "Column of the positive class's probability."},
         "positive": {"type": ["string", "boolean", "integer"], "description": "The positive class; by default the greater."},
         "threshold": {"type": "number", "minimum": 0, "maximum": 1, "description": "Predict the positive class from this probability on, instead of reading `prediction`."},
+        "beta": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000, "description": "Measures F-beta too, as `fbeta@BETA`: in it recall counts this many times as much as precision."},
         "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
         "resamples": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 1000, "description": "Of the bootstrap; 0 gives no intervals."}
     }
@@ -39,6 +40,7 @@ struct Params {
     probability: String,
     positive: Option<Class>,
     threshold: Option<f64>,
+    beta: Option<f64>,
     #[serde(default = "evaluation::confidence")]
     confidence: f64,
     #[serde(default = "evaluation::resamples")]
@@ -55,12 +57,11 @@ fn probability() -> String {
 
 impl Params {
     fn checked(self) -> Result<Self> {
-        match self.threshold {
-            Some(got) if !(0.0..=1.0).contains(&got) => {
-                Err(Error::invalid("threshold", format!("expected 0 to 1, got {got}")))
-            }
-            _ => Ok(self),
+        if let Some(got) = self.threshold.filter(|got| !(0.0..=1.0).contains(got)) {
+            return Err(Error::invalid("threshold", format!("expected 0 to 1, got {got}")));
         }
+        evaluation::checked_beta(self.beta)?;
+        Ok(self)
     }
 
     /// The columns read on each port.
@@ -82,7 +83,8 @@ impl Params {
             Some(predictions) => predictions.iter().map(|class| *class == positive).collect(),
             None => probabilities.iter().map(|probability| Some(*probability) >= self.threshold).collect(),
         };
-        Ok(Judged::new(labels.iter().map(|class| *class == positive).collect(), predicted, probabilities))
+        let labels = labels.iter().map(|class| *class == positive).collect();
+        Ok(Judged::new(labels, predicted, probabilities, self.beta))
     }
 
     /// The positive class among the labels and predictions, which have at most two between them.
@@ -115,12 +117,14 @@ impl Evaluator for Classification {
         let params = stepwell::params::<Params>()?.checked()?;
         let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let judged = params.judge(candidate)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(judged.positive(), baseline.positive(), &params.label)?;
+        let other = baseline.map(|baseline| params.judge(baseline)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(judged.positive(), other.positive(), &params.label)?;
+            let predicted = |name: &str| [&params.prediction, &params.probability].iter().any(|known| *known == name);
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn parameters_out_of_range_are_refused() {
-        for wrong in [r#"{}"#, r#"{"label": "y", "threshold": 1.5}"#] {
+        for wrong in [r#"{}"#, r#"{"label": "y", "threshold": 1.5}"#, r#"{"label": "y", "beta": 0}"#] {
             assert!(params(wrong).is_err(), "{wrong}");
         }
     }

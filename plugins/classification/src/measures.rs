@@ -5,7 +5,7 @@
 use crate::calibration::{line, logit};
 use evaluation::{Sample, ratio};
 
-/// What is measured, in this order everywhere.
+/// What is always measured, in this order everywhere; F-beta follows where it is asked for.
 pub(crate) const NAMES: [&str; 17] = [
     "accuracy",
     "precision",
@@ -26,9 +26,6 @@ pub(crate) const NAMES: [&str; 17] = [
     "calibration_intercept",
 ];
 
-/// A value for each of [`NAMES`]; none where it is undefined, as the recall of no positives.
-type Values = [Option<f64>; NAMES.len()];
-
 /// Bins of equal width in which probabilities are held against what came true.
 const BINS: usize = 10;
 
@@ -42,15 +39,17 @@ pub(crate) struct Judged {
     logit: Vec<f64>,
     /// The rows by rising probability.
     order: Vec<usize>,
+    /// How much recall counts beside precision in F-beta, if it is measured.
+    beta: Option<f64>,
 }
 
 impl Judged {
-    /// The three must have one length.
-    pub(crate) fn new(positive: Vec<bool>, predicted: Vec<bool>, probability: Vec<f64>) -> Self {
+    /// The three columns must have one length.
+    pub(crate) fn new(positive: Vec<bool>, predicted: Vec<bool>, probability: Vec<f64>, beta: Option<f64>) -> Self {
         let mut order: Vec<usize> = (0..positive.len()).collect();
         order.sort_by(|a, b| probability[*a].total_cmp(&probability[*b]));
         let logit = probability.iter().map(|probability| logit(*probability)).collect();
-        Self { positive, predicted, probability, logit, order }
+        Self { positive, predicted, probability, logit, order, beta }
     }
 
     /// The label of each row.
@@ -58,8 +57,8 @@ impl Judged {
         &self.positive
     }
 
-    /// The measures with row i counted `counts[i]` times.
-    fn values(&self, counts: &[u32]) -> Values {
+    /// The measures with row i counted `counts[i]` times; none where one is undefined, as the recall of no positives.
+    fn values(&self, counts: &[u32]) -> Vec<Option<f64>> {
         // True and false positives, false and true negatives.
         let (mut tp, mut fp, mut fnn, mut tn) = (0.0, 0.0, 0.0, 0.0);
         let (mut loss, mut squares) = (0.0, 0.0);
@@ -81,11 +80,15 @@ impl Judged {
         let (recall, tnr) = (ratio(tp, tp + fnn), ratio(tn, tn + fp));
         let [ece, reliability, resolution] = self.calibration(counts, tp + fnn, all);
         let [slope, intercept] = self.line(counts).map_or([None; 2], |line| line.map(Some));
-        [
+        let fbeta = |beta: f64| {
+            let right = (1.0 + beta * beta) * tp;
+            ratio(right, right + beta * beta * fnn + fp)
+        };
+        let always: [_; NAMES.len()] = [
             ratio(tp + tn, all),
             ratio(tp, tp + fp),
             recall,
-            ratio(2.0 * tp, 2.0 * tp + fp + fnn),
+            fbeta(1.0),
             ratio(self.pairs_in_order(counts), (tp + fnn) * (fp + tn)),
             ratio(loss, all),
             ratio(squares, all),
@@ -99,7 +102,8 @@ impl Judged {
             resolution,
             slope,
             intercept,
-        ]
+        ];
+        always.into_iter().chain(self.beta.map(fbeta)).collect()
     }
 
     /// Slope and intercept of the calibration (Cox, 1958).
@@ -172,7 +176,8 @@ fn bin(probability: f64) -> usize {
 
 impl Sample for Judged {
     fn names(&self) -> Vec<String> {
-        NAMES.map(String::from).into()
+        let fbeta = self.beta.map(|beta| format!("fbeta@{beta}"));
+        NAMES.map(String::from).into_iter().chain(fbeta).collect()
     }
 
     fn units(&self) -> usize {
@@ -182,11 +187,11 @@ impl Sample for Judged {
     fn pick(&self, rows: &[usize]) -> Self {
         let pick = |values: &[bool]| rows.iter().map(|row| values[*row]).collect();
         let probability = rows.iter().map(|row| self.probability[*row]).collect();
-        Self::new(pick(&self.positive), pick(&self.predicted), probability)
+        Self::new(pick(&self.positive), pick(&self.predicted), probability, self.beta)
     }
 
     fn measure(&self, counts: &[u32]) -> Vec<Option<f64>> {
-        self.values(counts).into()
+        self.values(counts)
     }
 }
 
@@ -199,7 +204,7 @@ mod tests {
 
     fn judged(labels: [u8; 10]) -> Judged {
         let predicted = PROBABILITIES.iter().map(|probability| *probability >= 0.5).collect();
-        Judged::new(labels.iter().map(|label| *label == 1).collect(), predicted, PROBABILITIES.to_vec())
+        Judged::new(labels.iter().map(|label| *label == 1).collect(), predicted, PROBABILITIES.to_vec(), None)
     }
 
     fn close(got: Vec<Option<f64>>, expected: &[f64]) {
@@ -233,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn f_beta_is_scikit_learns() {
+        for (beta, name, expected) in [
+            (2.0, "fbeta@2", 0.7692307692307693),
+            (0.5, "fbeta@0.5", 0.6896551724137931),
+            (1.0, "fbeta@1", 0.7272727272727273),
+        ] {
+            let judged = Judged { beta: Some(beta), ..judged(LABELS) };
+            assert_eq!(judged.names().last().unwrap(), name);
+            close(judged.measure(&[1; 10])[NAMES.len()..].to_vec(), &[expected]);
+        }
+    }
+
+    #[test]
     fn a_sure_mistake_is_clipped_as_by_scikit_learn() {
         // y[8] = 0; log_loss(y, p)
         let labels = [0, 0, 1, 1, 1, 0, 1, 0, 0, 0];
@@ -251,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_has_no_value_has_none() {
-        let one_class = Judged::new(vec![false; 2], vec![false; 2], vec![0.1, 0.2]).measure(&[1; 2]);
+        let one_class = Judged::new(vec![false; 2], vec![false; 2], vec![0.1, 0.2], None).measure(&[1; 2]);
         let undefined: Vec<_> = NAMES.into_iter().zip(one_class).filter(|(_, value)| value.is_none()).collect();
         let names: Vec<_> = undefined.into_iter().map(|(name, _)| name).collect();
         assert_eq!(
@@ -268,6 +286,6 @@ mod tests {
                 "calibration_intercept"
             ]
         );
-        assert_eq!(Judged::new(vec![], vec![], vec![]).measure(&[]), [None; NAMES.len()]);
+        assert_eq!(Judged::new(vec![], vec![], vec![], None).measure(&[]), [None; NAMES.len()]);
     }
 }

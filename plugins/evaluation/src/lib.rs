@@ -10,9 +10,11 @@
 //! - Every slice draws from a stream of its own, so one slice more moves no other but by the correction.
 
 mod bootstrap;
+mod pairs;
 mod slices;
 
 pub use bootstrap::{Bootstrap, Estimate, UNITS_MIN, estimate};
+pub use pairs::same_order;
 pub use slices::{SLICE_VALUES_MAX, Slices};
 
 use stepwell::{Descriptor, Error, Field, Inputs, Interval, Measure, Result, Rng, field, report};
@@ -42,7 +44,8 @@ pub fn resamples() -> u32 {
     1_000
 }
 
-/// With the ports of every evaluator; `columns` are those that it reads on each. `baseline` is optional, so it is named only where it
+/// With the ports of every evaluator; `columns` are those that it reads on each, one perhaps for several ends, as a quantile that is
+/// an interval's end too. `baseline` is optional, so it is named only where it
 /// is wired, or a person asks. Of columns that are unknown before the run, as those of a model that learns its classes are,
 /// nothing is said: the rows themselves are held against the parameters, in the run.
 pub fn described(
@@ -61,12 +64,14 @@ pub fn described(
     Ok(descriptor)
 }
 
-/// The columns with their types, among those of a port.
+/// The columns with their types, each once, among those of a port.
 fn read(fields: &[Field], columns: &[String]) -> Result<Vec<Field>> {
     if fields.is_empty() {
         return Ok(Vec::new());
     }
-    columns.iter().map(|name| field::require(fields, name).cloned()).collect()
+    let first = |(at, name): &(usize, &String)| !columns[..*at].contains(name);
+    let once = columns.iter().enumerate().filter(first);
+    once.map(|(_, name)| field::require(fields, name).cloned()).collect()
 }
 
 /// Measures all rows, then each slice. What is undefined over some rows is left out, with a warning in the log.
@@ -155,6 +160,14 @@ pub fn checked_probabilities(name: &str, values: Vec<f64>) -> Result<Vec<f64>> {
     }
 }
 
+/// An error unless a parameter `beta` of F-beta, where it is set, is one.
+pub fn checked_beta(beta: Option<f64>) -> Result<()> {
+    match beta.filter(|beta| !(*beta > 0.0 && *beta <= 1000.0)) {
+        None => Ok(()),
+        Some(got) => Err(Error::invalid("beta", format!("expected more than 0 and at most 1000, got {got}"))),
+    }
+}
+
 /// For each row the number of its group, counted from 0 in the order in which they first come; and how many there are.
 pub fn groups(table: &stepwell::Table, name: &str) -> Result<(Vec<usize>, usize)> {
     let mut numbers = std::collections::BTreeMap::new();
@@ -193,6 +206,13 @@ mod tests {
         assert_eq!(read(&[]), Ok(Vec::new()));
         assert_eq!(read(&[p.clone(), y.clone()]), Ok(vec![y.clone(), p]));
         assert_eq!(read(&[y]), Err(Error::invalid("probability", "expected a column of this name, got `y`")));
+    }
+
+    #[test]
+    fn a_column_that_is_read_for_two_ends_is_described_once() {
+        let [y, low] = ["y", "p10"].map(|name| Field::new(name, stepwell::DataType::Float64));
+        let asked = ["y", "p10", "y", "p10"].map(String::from);
+        assert_eq!(read(&[low.clone(), y.clone()], &asked), Ok(vec![y, low]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use stepwell::{Error, Result, Table};
 pub const SLICE_VALUES_MAX: usize = 100;
 
 /// What stands between the columns of a cross, and between its values.
-const CROSS: &str = " x ";
+pub(crate) const CROSS: &str = " x ";
 
 /// The slices of some rows, by name: `region=eu`, or `region=eu x plan=pro` of a cross.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,7 +21,7 @@ impl Slices {
         for slice in asked {
             let columns: Vec<&str> = match known.contains(slice) {
                 true => vec![slice.as_str()],
-                false => slice.split(CROSS).collect(),
+                false => crossed(slice)?,
             };
             let mut values = Vec::new();
             for column in &columns {
@@ -55,6 +55,18 @@ impl Slices {
     }
 }
 
+/// The columns of a cross; one with itself would be its own slices under longer names, and count twice among them.
+fn crossed(slice: &str) -> Result<Vec<&str>> {
+    let columns: Vec<&str> = slice.split(CROSS).collect();
+    match columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+        None => Ok(columns),
+        Some((_, twice)) => Err(Error::invalid(
+            "slices",
+            format!("expected a cross of different columns, got `{twice}` twice in `{slice}`"),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +88,15 @@ mod tests {
         let slices = Slices::of(&["region", "plan"], &columns).unwrap();
         let names: Vec<&str> = slices.all().iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["region=eu x plan=free", "region=eu x plan=pro", "region=us x plan=pro"]);
+    }
+
+    #[test]
+    fn a_column_is_not_crossed_with_itself() {
+        assert_eq!(crossed("region"), Ok(vec!["region"]));
+        assert_eq!(crossed("region x plan"), Ok(vec!["region", "plan"]));
+        for wrong in ["region x region", "region x plan x region"] {
+            assert!(crossed(wrong).unwrap_err().to_string().contains(&format!("got `region` twice in `{wrong}`")));
+        }
     }
 
     #[test]

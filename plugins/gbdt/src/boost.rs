@@ -10,7 +10,8 @@ use stepwell::tensor::{Comparison, ElementType::Float64};
 use stepwell::trees::{Binned, Growth};
 use stepwell::{Error, Result, Rng, Table, Tensor, checkpoint, finite, report};
 
-/// Rounds between two points of the loss curve.
+/// Rounds between two points of the loss curve, which begins before the first round and has the first and the last one too: a model
+/// of few trees must show that its loss fell.
 const WATCH_EVERY: u64 = 10;
 
 /// Rows with what they are to be predicted as, and what they are so far.
@@ -86,6 +87,7 @@ impl Boosting<'_> {
         let outputs = self.header.objective.outputs();
         let begun = self.header.objective.loss(&self.learning.scores, &self.learning.targets)?;
         finite::check(&format!("the loss of the label `{}` before the first tree", self.header.label), begun)?;
+        report::metric("loss", begun, 0);
         let known = self.saved()?;
         let (mut trees, mut best): (Vec<Tree>, Option<Best>) = (Vec::new(), None);
         let mut rounds = 0;
@@ -118,6 +120,12 @@ impl Boosting<'_> {
         let loss = self.header.objective.loss(&self.learning.scores, &self.learning.targets)?;
         let judged = self.judged.as_ref();
         let validation_loss = judged.map(|side| self.header.objective.loss(&side.scores, &side.targets)).transpose()?;
+        if !watched(rounds) {
+            report::progress(rounds, Some(self.params.trees));
+            report::metric("loss", loss, rounds);
+            let untold = validation_loss.filter(|_| self.params.early_stopping.is_none());
+            untold.into_iter().for_each(|loss| report::metric("validation_loss", loss, rounds));
+        }
         let last = (rounds, loss, validation_loss);
         let (kept, loss, validation_loss) =
             best.map_or(last, |best| (best.rounds, best.loss, Some(best.validation_loss)));
@@ -216,7 +224,7 @@ impl Boosting<'_> {
 
     /// Says how it goes, and whether the validation rows have had enough.
     fn stops(&self, rounds: u64, best: &mut Option<Best>) -> Result<bool> {
-        let watched = rounds.is_multiple_of(WATCH_EVERY);
+        let watched = watched(rounds);
         let loss = |side: &Side| self.header.objective.loss(&side.scores, &side.targets);
         if watched {
             report::progress(rounds, Some(self.params.trees));
@@ -233,6 +241,11 @@ impl Boosting<'_> {
         }
         Ok(best.is_some_and(|best| rounds - best.rounds >= patience))
     }
+}
+
+/// Whether the losses are told after so many rounds; after the last they are in any case.
+fn watched(rounds: u64) -> bool {
+    rounds == 1 || rounds.is_multiple_of(WATCH_EVERY)
 }
 
 /// Gradients say how far the label is from what is predicted so far: too large ones are the label's.

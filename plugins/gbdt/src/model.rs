@@ -239,6 +239,26 @@ mod tests {
         assert!(broken(|model| model.trees.push(Tree::default())));
     }
 
+    /// JSON has no word for them: who writes one writes `null`, which no check of numbers can tell from a value that is meant to lack.
+    #[test]
+    fn numbers_that_are_none_are_refused() {
+        let saved = model().save().unwrap();
+        let trees = String::from_utf8(saved.read(TREES).unwrap().to_vec()).unwrap();
+        for (what, number) in [("a leaf", "0.30000000000000004"), ("a threshold", "1e-7"), ("a gain", "2.5")] {
+            for none in ["null", "1e999", "NaN"] {
+                let broken = trees.replacen(number, none, 1);
+                assert_ne!(broken, trees, "{what}");
+                let mut files = saved.clone();
+                files
+                    .0
+                    .iter_mut()
+                    .filter(|file| file.name == TREES)
+                    .for_each(|file| file.content = broken.clone().into());
+                assert!(Model::load(&files).is_err(), "{what} that is {none}");
+            }
+        }
+    }
+
     #[test]
     fn probabilities_do_not_overflow() {
         assert_eq!((sigmoid(0.0), sigmoid(800.0), sigmoid(-800.0)), (0.5, 1.0, 0.0));

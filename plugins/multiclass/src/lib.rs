@@ -22,6 +22,7 @@ const PARAMETERS: &str = r#"{
         "prediction": {"type": "string", "default": "prediction", "description": "Column of the predicted class."},
         "probability": {"type": "string", "default": "probability_", "description": "What the columns of the classes' probabilities begin with."},
         "top": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "maxItems": 10, "default": [], "description": "Numbers k of top@k, the share of rows whose class is among the k likeliest."},
+        "beta": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000, "description": "Measures F-beta too, as `fbeta_macro@BETA`, `fbeta_weighted@BETA` and `fbeta@BETA:CLASS`: in it recall counts this many times as much as precision."},
         "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
         "resamples": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 1000, "description": "Of the bootstrap; 0 gives no intervals."}
     }
@@ -40,6 +41,7 @@ struct Params {
     probability: String,
     #[serde(default)]
     top: Vec<usize>,
+    beta: Option<f64>,
     #[serde(default = "evaluation::confidence")]
     confidence: f64,
     #[serde(default = "evaluation::resamples")]
@@ -98,7 +100,7 @@ impl Params {
             true => Some(Scores::new(classes.iter().map(of_class).collect::<Result<_>>()?, &label, self.top.clone())),
             false => None,
         };
-        Ok(Judged { classes: classes.to_vec(), label, predicted, scores })
+        Ok(Judged { classes: classes.to_vec(), label, predicted, scores, beta: self.beta })
     }
 }
 
@@ -107,17 +109,20 @@ struct Multiclass;
 impl Evaluator for Multiclass {
     fn evaluate(candidate: &Table, baseline: Option<&Table>, slice_columns: &[String]) -> Result<Vec<Measure>> {
         let params = stepwell::params::<Params>()?;
+        evaluation::checked_beta(params.beta)?;
         let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let tables: Vec<&Table> = [candidate].into_iter().chain(baseline).collect();
         let classes = params.classes(&tables)?;
         let with_scores = !params.scored(candidate).is_empty();
         let judged = params.judge(candidate, &classes, with_scores)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline, &classes, with_scores)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(&judged.label, &baseline.label, &params.label)?;
+        let other = baseline.map(|baseline| params.judge(baseline, &classes, with_scores)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(&judged.label, &other.label, &params.label)?;
+            let predicted = |name: &str| name == params.prediction || name.starts_with(&params.probability);
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 

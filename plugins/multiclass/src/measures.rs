@@ -12,6 +12,8 @@ pub(crate) struct Judged {
     pub(crate) label: Vec<usize>,
     pub(crate) predicted: Vec<usize>,
     pub(crate) scores: Option<Scores>,
+    /// How much recall counts beside precision in F-beta, if it is measured.
+    pub(crate) beta: Option<f64>,
 }
 
 /// What follows from the probabilities.
@@ -99,9 +101,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn values(self) -> [Option<f64>; 3] {
+    /// Precision, recall and F1, and F-beta where it is measured.
+    fn values(self, beta: Option<f64>) -> impl Iterator<Item = Option<f64>> {
         let Self { right, labelled, predicted } = self;
-        [ratio(right, predicted), ratio(right, labelled), ratio(2.0 * right, labelled + predicted)]
+        let f = |beta: f64| {
+            let square = beta * beta;
+            ratio((1.0 + square) * right, square * labelled + predicted)
+        };
+        [ratio(right, predicted), ratio(right, labelled), f(1.0)].into_iter().chain(beta.map(f))
     }
 }
 
@@ -127,29 +134,38 @@ impl Judged {
     }
 }
 
-/// Precision, recall and F1 as means over the classes that were seen, then weighted by how often each is the label.
-fn averages(tallies: &[Tally]) -> [Option<f64>; 6] {
+/// What is measured of a class as means over the classes that were seen, then weighted by how often each is the label.
+fn averages(tallies: &[Tally], beta: Option<f64>) -> Vec<Option<f64>> {
     let seen: Vec<&Tally> = tallies.iter().filter(|tally| tally.labelled + tally.predicted > 0.0).collect();
     let labelled: f64 = seen.iter().map(|tally| tally.labelled).sum();
-    let mean = |of: usize, weight: fn(&Tally) -> f64, all: f64| {
-        ratio(seen.iter().map(|tally| weight(tally) * tally.values()[of].unwrap_or(0.0)).sum(), all)
+    let means = |weight: fn(&Tally) -> f64, all: f64| {
+        let mut sums = vec![0.0; Tally::default().values(beta).count()];
+        for tally in &seen {
+            let values = sums.iter_mut().zip(tally.values(beta));
+            values.for_each(|(sum, value)| *sum += weight(tally) * value.unwrap_or(0.0));
+        }
+        sums.into_iter().map(move |sum| ratio(sum, all))
     };
-    let plain = |of| mean(of, |_| 1.0, seen.len() as f64);
-    let weighted = |of| mean(of, |tally| tally.labelled, labelled);
-    [plain(0), plain(1), plain(2), weighted(0), weighted(1), weighted(2)]
+    means(|_| 1.0, seen.len() as f64).chain(means(|tally| tally.labelled, labelled)).collect()
 }
 
 impl Sample for Judged {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = ["accuracy", "balanced_accuracy"].map(String::from).into();
-        let kinds = ["precision", "recall", "f1"];
-        names.extend(["macro", "weighted"].iter().flat_map(|mean| kinds.map(|kind| format!("{kind}_{mean}"))));
+        let plain = ["precision", "recall", "f1"].map(|kind| (kind, String::new()));
+        let fbeta = self.beta.map(|beta| ("fbeta", format!("@{beta}")));
+        let kinds: Vec<(&str, String)> = plain.into_iter().chain(fbeta).collect();
+        for mean in ["macro", "weighted"] {
+            names.extend(kinds.iter().map(|(kind, detail)| format!("{kind}_{mean}{detail}")));
+        }
         if let Some(scores) = &self.scores {
             names.extend(["log_loss", "ece", "roc_auc_macro"].map(String::from));
             names.extend(scores.top.iter().map(|k| format!("top@{k}")));
         }
         let classes = || self.classes.iter();
-        names.extend(classes().flat_map(|class| kinds.map(|kind| format!("{kind}:{class}"))));
+        for class in classes() {
+            names.extend(kinds.iter().map(|(kind, detail)| format!("{kind}{detail}:{class}")));
+        }
         if self.scores.is_some() {
             names.extend(classes().map(|class| format!("roc_auc:{class}")));
         }
@@ -164,16 +180,16 @@ impl Sample for Judged {
         let pick = |places: &[usize]| rows.iter().map(|row| places[*row]).collect::<Vec<usize>>();
         let (label, predicted) = (pick(&self.label), pick(&self.predicted));
         let scores = self.scores.as_ref().map(|scores| scores.pick(rows, &label));
-        Self { classes: self.classes.clone(), label, predicted, scores }
+        Self { classes: self.classes.clone(), label, predicted, scores, beta: self.beta }
     }
 
     fn measure(&self, counts: &[u32]) -> Vec<Option<f64>> {
         let tallies = self.tallies(counts);
         let all: f64 = tallies.iter().map(|tally| tally.labelled).sum();
-        let recalls: Vec<f64> = tallies.iter().filter_map(|tally| tally.values()[1]).collect();
+        let recalls: Vec<f64> = tallies.iter().filter_map(|tally| ratio(tally.right, tally.labelled)).collect();
         let right: f64 = tallies.iter().map(|tally| tally.right).sum();
         let mut values = vec![ratio(right, all), ratio(recalls.iter().sum(), recalls.len() as f64)];
-        values.extend(averages(&tallies));
+        values.extend(averages(&tallies, self.beta));
         let classes = 0..self.classes.len();
         let aucs: Option<Vec<_>> = self
             .scores
@@ -189,7 +205,7 @@ impl Sample for Judged {
             };
             values.extend(scores.top.iter().map(among));
         }
-        values.extend(tallies.iter().flat_map(|tally| tally.values()));
+        values.extend(tallies.iter().flat_map(|tally| tally.values(self.beta)));
         values.extend(aucs.into_iter().flatten());
         values
     }

@@ -69,13 +69,15 @@ impl Evaluator for Ranking {
         let params = stepwell::params::<Params>()?;
         let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let judged = params.judge(candidate)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(&judged.relevances(), &baseline.relevances(), &params.label)?;
-            evaluation::same(judged.groups(), baseline.groups(), &params.group)?;
+        let other = baseline.map(|baseline| params.judge(baseline)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(&judged.relevances(), &other.relevances(), &params.label)?;
+            evaluation::same(judged.groups(), other.groups(), &params.group)?;
+            let predicted = |name: &str| name == params.prediction;
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 

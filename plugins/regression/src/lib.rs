@@ -76,11 +76,16 @@ impl Params {
         }
     }
 
-    /// The columns that are read.
+    /// The columns that are read; some perhaps twice.
     fn columns(&self) -> Vec<String> {
-        let ends = self.interval.iter().flat_map(|ends| [&ends.low, &ends.high]);
-        let own = [&self.label, &self.prediction].into_iter().chain(self.quantiles.keys()).chain(ends);
+        let own = [&self.label].into_iter().chain(self.predicted());
         own.chain(&self.scale).chain(&self.time).chain(&self.group).cloned().collect()
+    }
+
+    /// Those of them that were predicted.
+    fn predicted(&self) -> impl Iterator<Item = &String> {
+        let ends = self.interval.iter().flat_map(|ends| [&ends.low, &ends.high]);
+        [&self.prediction].into_iter().chain(self.quantiles.keys()).chain(ends)
     }
 
     fn judge(&self, table: &Table) -> Result<Judged> {
@@ -129,12 +134,14 @@ impl Evaluator for Regression {
         let params = stepwell::params::<Params>()?.checked()?;
         let bootstrap = Bootstrap::new(params.confidence, params.resamples)?;
         let judged = params.judge(candidate)?;
-        let baseline = baseline.map(|baseline| params.judge(baseline)).transpose()?;
-        if let Some(baseline) = &baseline {
-            evaluation::same(&judged.truths(), &baseline.truths(), &params.label)?;
+        let other = baseline.map(|baseline| params.judge(baseline)).transpose()?;
+        if let (Some(table), Some(other)) = (baseline, &other) {
+            evaluation::same(&judged.truths(), &other.truths(), &params.label)?;
+            let predicted = |name: &str| params.predicted().any(|known| known == name);
+            evaluation::same_order((candidate, table), &params.label, predicted, slice_columns)?;
         }
         let (slices, rng) = (Slices::read(candidate, slice_columns)?, Rng::from_seed(stepwell::seed()));
-        Ok(evaluation::evaluate(&judged, baseline.as_ref(), &slices, bootstrap, &rng))
+        Ok(evaluation::evaluate(&judged, other.as_ref(), &slices, bootstrap, &rng))
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// One with which nothing is wrong.
 fn sound() -> (Weights, Conduct) {
-    let weights = Weights { tensors: 2, numbers: 11, bad: 0, first: None };
+    let weights = Weights { tensors: 2, numbers: 11, ..Weights::default() };
     let took_ms = (1..=100).map(f64::from).collect();
     let answering = Conduct { rows: 8, recorded: true, took_ms, memory_bytes: 30 << 20, ..Conduct::default() };
     (weights, answering)
@@ -52,9 +52,33 @@ fn what_nobody_asks_for_is_not_judged() {
     assert_eq!(verdict.lines.len(), 3);
     let none = Weights::default();
     let answering = Conduct { recorded: false, ..answering };
-    let sentence = "passed: it keeps no tensors; all numbers in 8 answers are finite; 8 requests are answered the same alone \
+    let sentence = "passed: there were no weights to look at; all numbers in 8 answers are finite; 8 requests are answered the same alone \
                     and together";
     says(&examine(&none, None, Some(&answering), Budget::default()), true, sentence);
+}
+
+/// That nobody looked is not to be read as that all is well.
+#[test]
+fn what_was_looked_at_is_told() {
+    let unread = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    for (weights, expected) in [
+        (Weights { written: 70, ..Weights::default() }, "all 70 numbers of its JSON files are finite"),
+        (
+            Weights { tensors: 2, numbers: 11, written: 70, ..Weights::default() },
+            "all 11 numbers of its 2 tensors and 70 of its JSON files are finite",
+        ),
+        (
+            Weights { written: 4, unread: unread(&["weights.bin"]), ..Weights::default() },
+            "all 4 numbers of its JSON files are finite, and nobody looked into `weights.bin`",
+        ),
+        (
+            Weights { unread: unread(&["weights.bin", "b", "c"]), ..Weights::default() },
+            "there were no weights to look at, and nobody looked into `weights.bin` and 2 more",
+        ),
+    ] {
+        let verdict = examine(&weights, None, Some(&sound().1), Budget::default());
+        assert_eq!(verdict.lines[0].found.as_deref(), Some(expected));
+    }
 }
 
 #[test]
@@ -96,7 +120,12 @@ fn what_is_wrong_is_said_first() {
 #[test]
 fn a_candidate_with_bad_weights_is_not_asked() {
     let first = Some("`w`[0, 3] in `weights.safetensors` of step `model` is NaN".to_owned());
-    let verdict = examine(&Weights { tensors: 2, numbers: 11, bad: 5, first }, None, None, Budget::default());
+    let verdict = examine(
+        &Weights { tensors: 2, numbers: 11, bad: 5, first, ..Weights::default() },
+        None,
+        None,
+        Budget::default(),
+    );
     says(
         &verdict,
         false,

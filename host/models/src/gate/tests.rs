@@ -119,7 +119,7 @@ fn the_same_predictions_are_not_worse() {
 }
 
 #[test]
-fn every_slice_counts_and_those_that_agree_are_told_together() {
+fn every_slice_counts_and_those_that_pass_are_counted() {
     let slices = vec!["region".to_owned()];
     let requirement = Requirement { slices, ..Requirement::new("auc", Bound::NotWorseBy(0.01)) };
     let measures = [
@@ -134,8 +134,28 @@ fn every_slice_counts_and_those_that_agree_are_told_together() {
     assert_eq!((verdict.outcome(), verdict.passed, verdict.lines.len()), (Outcome::Fail, false, 5));
     let expected = "failed: auc (region=asia) 0.85 beside 0.9 of version 3 of spam, -0.05 [-0.0800, -0.0200], is worse \
                     by more than 0.01; auc (region=oz) is undefined there; auc 0.91 beside 0.9 of version 3 of spam, \
-                    +0.01 [0.0000, 0.0200], is not worse by more than 0.01; auc is not worse by more than 0.01 in 2 of \
-                    4 slices";
+                    +0.01 [0.0000, 0.0200], is not worse by more than 0.01; and 2 more (2 passed), see the table";
+    assert_eq!(verdict.sentence, expected);
+}
+
+/// A reader in a hurry has the worst of them; the table has each.
+#[test]
+fn of_many_slices_the_worst_two_are_told_and_the_others_counted() {
+    let requirement = |bound| Requirement { slices: vec!["region".to_owned()], ..Requirement::new("auc", bound) };
+    let require = [requirement(Bound::NotWorseBy(0.01)), requirement(Bound::AtLeast(0.8))];
+    // The later, the worse: seven fail beside the baseline, one is unclear there, and one falls below 0.8.
+    let of = |slice: u32| {
+        let (name, difference) = (format!("region={slice}"), 0.04 - f64::from(slice) / 75.0);
+        compared("auc", Some(&name), difference, Some((difference - 0.01, difference + 0.01)))
+    };
+    let measures: Vec<Measure> =
+        [compared("auc", None, 0.0, Some((-0.005, 0.005)))].into_iter().chain((0..12).map(of)).collect();
+    let verdict = gate(&require, &measures, champion(Some(3)), Leniency::default());
+    assert_eq!(verdict.lines.len(), 26, "the table is whole");
+    let expected = "failed: auc (region=11) 0.7933 beside 0.9 of version 3 of spam, -0.1067 [-0.1167, -0.0967], is worse by \
+                    more than 0.01; auc (region=10) 0.8067 beside 0.9 of version 3 of spam, -0.0933 [-0.1033, -0.0833], is \
+                    worse by more than 0.01; auc 0.9 beside 0.9 of version 3 of spam, +0 [-0.0050, 0.0050], is not worse by \
+                    more than 0.01; and 23 more (6 failed, 1 inconclusive, 16 passed), see the table";
     assert_eq!(verdict.sentence, expected);
 }
 

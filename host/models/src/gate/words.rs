@@ -1,10 +1,21 @@
-//! A verdict in a sentence: what decided it stands first, and slices that agree are told together.
+//! A verdict in a sentence for a reader in a hurry: what decided it stands first, the worst slices among it, and what the table has
+//! beyond that is counted.
 
 use std::cmp::Reverse;
 use types::{Against, Bound, Interval, Outcome, Requirement, VerdictLine};
 
-/// Slices of a requirement that are told one by one.
+/// Parts of a sentence.
+const PARTS_TOLD: usize = 3;
+/// Slices among them that are told one by one.
 const SLICES_TOLD: usize = 2;
+
+/// Something that a sentence may tell, of some lines of the verdict.
+struct Part {
+    outcome: Outcome,
+    of_slice: bool,
+    lines: usize,
+    words: String,
+}
 
 type Asked<'a> = [(&'a Requirement, Vec<VerdictLine>)];
 
@@ -17,13 +28,35 @@ pub(super) fn sentence(passed: bool, outcome: Outcome, asked: &Asked, against: O
         (false, Outcome::Inconclusive) => "inconclusive, more rows are needed to tell".to_owned(),
         (false, _) => "failed".to_owned(),
     };
-    let mut told: Vec<(Outcome, String)> = asked.iter().flat_map(|(_, lines)| of_requirement(lines, against)).collect();
-    told.sort_by_key(|(outcome, _)| Reverse(*outcome));
-    let told: Vec<String> = told.into_iter().map(|(_, words)| words).collect();
-    match told.is_empty() {
-        true => format!("{verdict}: nothing was required"),
-        false => format!("{verdict}: {}", told.join("; ")),
+    let mut parts: Vec<Part> = asked.iter().flat_map(|(_, lines)| of_requirement(lines, against)).collect();
+    if parts.is_empty() {
+        return format!("{verdict}: nothing was required");
     }
+    parts.sort_by_key(|part| (Reverse(part.outcome), part.of_slice));
+    let (mut told, mut slices) = (Vec::new(), 0);
+    let mut rest = Vec::new();
+    for part in parts {
+        if told.len() == PARTS_TOLD || part.of_slice && slices == SLICES_TOLD {
+            rest.push(part);
+            continue;
+        }
+        slices += usize::from(part.of_slice);
+        told.push(part.words);
+    }
+    told.extend(counted(&rest));
+    format!("{verdict}: {}", told.join("; "))
+}
+
+/// "and 7 more (1 failed, 6 passed), see the table"; none if all was told.
+fn counted(rest: &[Part]) -> Option<String> {
+    let lines = |of: Option<Outcome>| {
+        let these = rest.iter().filter(|part| of.is_none_or(|of| part.outcome == of));
+        these.map(|part| part.lines).sum::<usize>()
+    };
+    let each = [Outcome::Fail, Outcome::Inconclusive, Outcome::NoBaseline, Outcome::Pass];
+    let some = each.into_iter().filter(|outcome| lines(Some(*outcome)) > 0);
+    let each: Vec<String> = some.map(|outcome| format!("{} {}", lines(Some(outcome)), outcome.word())).collect();
+    (!rest.is_empty()).then(|| format!("and {} more ({}), see the table", lines(None), each.join(", ")))
 }
 
 fn nobody(against: Option<&Against>) -> String {
@@ -33,24 +66,39 @@ fn nobody(against: Option<&Against>) -> String {
     }
 }
 
-/// The first line by itself; of its slices those that did not pass, and how many did.
-fn of_requirement(lines: &[VerdictLine], against: Option<&Against>) -> Vec<(Outcome, String)> {
+/// The first line by itself; its slices that did not pass, the worst first, and how many did.
+fn of_requirement(lines: &[VerdictLine], against: Option<&Against>) -> Vec<Part> {
     let Some((whole, slices)) = lines.split_first() else { return Vec::new() };
-    let mut told = vec![(whole.outcome(), words(whole, against))];
-    for outcome in [Outcome::Fail, Outcome::Inconclusive, Outcome::NoBaseline] {
-        let alike: Vec<_> = slices.iter().filter(|line| line.outcome() == outcome).collect();
-        told.extend(alike.iter().take(SLICES_TOLD).map(|line| (outcome, words(line, against))));
-        if let Some(more) = alike.len().checked_sub(SLICES_TOLD).filter(|more| *more > 0) {
-            told.push((outcome, format!("likewise in {more} more of its slices")));
-        }
-    }
-    let good = slices.iter().filter(|line| line.outcome() == Outcome::Pass).count();
-    if good > 0 {
+    let part = |line: &VerdictLine, of_slice| Part {
+        outcome: line.outcome(),
+        of_slice,
+        lines: 1,
+        words: words(line, against),
+    };
+    let (good, mut bad): (Vec<&VerdictLine>, Vec<_>) = slices.iter().partition(|line| line.outcome() == Outcome::Pass);
+    bad.sort_by(|one, other| short_by(other).total_cmp(&short_by(one)));
+    let mut parts = vec![part(whole, false)];
+    parts.extend(bad.into_iter().map(|line| part(line, true)));
+    if !good.is_empty() {
         let measure = &whole.requirement.measure;
         let passed = found(&VerdictLine { outcome: Some(Outcome::Pass), ..whole.clone() });
-        told.push((Outcome::Pass, format!("{measure} {passed} in {good} of {} slices", slices.len())));
+        let words = format!("{measure} {passed} in {} of {} slices", good.len(), slices.len());
+        parts.push(Part { outcome: Outcome::Pass, of_slice: false, lines: good.len(), words });
     }
-    told
+    parts
+}
+
+/// By how much a line lacks what is asked; slices of one requirement are put in order by it. One without a value says the least.
+fn short_by(line: &VerdictLine) -> f64 {
+    let Some(value) = line.value else { return f64::NEG_INFINITY };
+    match line.requirement.bound {
+        Bound::AtLeast(least) => least - value,
+        Bound::AtMost(most) => value - most,
+        Bound::NotWorseBy(_) | Bound::BetterBy(_) => {
+            let gained = line.baseline_value.map_or(0.0, |baseline| value - baseline);
+            if line.requirement.lowest { gained } else { -gained }
+        }
+    }
 }
 
 fn words(line: &VerdictLine, against: Option<&Against>) -> String {

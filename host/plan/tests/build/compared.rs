@@ -55,6 +55,15 @@ fn what_no_run_could_judge_is_refused() {
     );
     with_data(
         &format!(
+            "{MODEL}[steps.e]\nplugin = \"classification\"\ninputs.candidate = \"p.table\"\nslices = [\"city x y\", \"city x y x city\"]\n"
+        ),
+        expect![[r#"
+            19:23: step `e` crosses column `city` with itself in the slice `city x y x city`
+                hint: write `city` for its own slices, or cross it with another column
+        "#]],
+    );
+    with_data(
+        &format!(
             "{MODEL}[steps.e]\nplugin = \"classification\"\ninputs.candidate = \"p.table\"\nslices = [\"city\"]\n\
              [steps.g]\nbuiltin = \"gate\"\ninputs.measures = \"e.measures\"\n\
              require = [{{ measure = \"auc\", better_by = 0, slices = [\"citty\"] }}]\n"

@@ -63,26 +63,47 @@ fn the_first_number_that_is_not_finite_is_named() {
     let half = [0x00_u8, 0x3c, 0x00, 0xfc];
     let brain = [0x80_u8, 0x3f, 0xc0, 0x7f];
     let large = [f64::MAX, f64::MIN, f64::NEG_INFINITY, f64::NAN].map(f64::to_le_bytes).concat();
-    for (dtype, shape, numbers, at, value, bad) in [
-        ("F16", "[2]", &half[..], vec![1], f32::NEG_INFINITY, 1),
-        ("BF16", "[1,2]", &brain, vec![0, 1], f32::NAN, 1),
-        ("F32", "[]", &f32::INFINITY.to_le_bytes(), vec![], f32::INFINITY, 1),
-        ("F64", "[2,1,2]", &large, vec![1, 0, 0], f32::NEG_INFINITY, 2),
+    for (dtype, shape, numbers, place, value, bad) in [
+        ("F16", "[2]", &half[..], "`w`[1]", "-inf", 1),
+        ("BF16", "[1,2]", &brain, "`w`[0, 1]", "NaN", 1),
+        ("F32", "[]", &f32::INFINITY.to_le_bytes(), "`w`[]", "inf", 1),
+        ("F64", "[2,1,2]", &large, "`w`[1, 0, 0]", "-inf", 2),
     ] {
         let Finiteness { tensors, bad: got, first, .. } = found(&holding(dtype, shape, numbers)).unwrap();
         let first = first.unwrap_or_else(|| panic!("{dtype}: nothing found"));
-        assert_eq!((tensors, got, first.tensor.as_str(), &first.at), (1, bad, "w", &at), "{dtype}");
-        assert_eq!(first.value.to_bits() & 0x7fff_ffff, value.to_bits() & 0x7fff_ffff, "{dtype}");
+        assert_eq!((tensors, got, first.place.as_str(), first.value.as_str()), (1, bad, place, value), "{dtype}");
     }
     // What lies beyond the first piece is found too.
     let mut many = vec![0.5_f32; 40_000];
     many[39_999] = f32::NAN;
     let bytes: Vec<u8> = many.iter().flat_map(|number| number.to_le_bytes()).collect();
-    assert_eq!(found(&holding("F32", "[400,100]", &bytes)).unwrap().first.unwrap().at, [399, 99]);
+    assert_eq!(found(&holding("F32", "[400,100]", &bytes)).unwrap().first.unwrap().place, "`w`[399, 99]");
     let whole = found(&holding("I64", "[1]", &[0xff; 8])).unwrap();
     assert_eq!((whole.tensors, whole.numbers, whole.bad), (1, 0, 0));
-    for other in [&b"{}"[..], b"", &holding("F32", "[2]", &[0; 8])[..60], &[0xff; 32]] {
+    for other in [&b""[..], b"weights", &holding("F32", "[2]", &[0; 8])[..60], &[0xff; 32]] {
         assert_eq!(found(other), None);
+    }
+}
+
+/// As trees are kept, a node being a leaf or a split.
+#[test]
+fn the_first_number_of_a_json_file_that_is_not_finite_is_named() {
+    let found = |file: &str| finiteness(&mut file.as_bytes()).unwrap();
+    for (file, written, bad, first) in [
+        ("[[{\"leaf\":0.5},{\"leaf\":1e999}],[{\"leaf\":NaN}]]", 3, 2, Some(("`[0][1].leaf`", "1e999"))),
+        ("{\"trees\": [1, {\"at\\\"most\": -Infinity}]}", 2, 1, Some(("`trees[1].at\"most`", "-Infinity"))),
+        ("{\"a\":\"NaN, [1e999\",\"b\":[null,true,-1.5e-7],\n\"c\":{}}\n", 1, 0, None),
+        ("[]", 0, 0, None),
+    ] {
+        let got = found(file).unwrap_or_else(|| panic!("no JSON: {file}"));
+        let named = got.first.as_ref().map(|first| (first.place.as_str(), first.value.as_str()));
+        assert_eq!((got.tensors, got.written, got.bad, named), (0, written, bad, first), "{file}");
+    }
+    // Over the edges of pieces.
+    let many = format!("[{}NaN]", "0.125, ".repeat(30_000));
+    assert_eq!(found(&many).unwrap().first.unwrap().place, "`[30000]`");
+    for other in ["1e999", "\"NaN\"", "[1", "[1}", "[1]]", "[one]", "{\"a\" 1}x", &"[".repeat(129), "tree=1\n"] {
+        assert_eq!(found(other), None, "{other}");
     }
 }
 

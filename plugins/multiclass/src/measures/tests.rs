@@ -35,7 +35,7 @@ fn judged() -> Judged {
     let label = places("aabbbccabcab");
     let column = |class: usize| PROBABILITIES.iter().map(|row| row[class]).collect();
     let scores = Some(Scores::new((0..4).map(column).collect(), &label, vec![1, 2]));
-    Judged { classes, label, predicted: places("ababbcaaccad"), scores }
+    Judged { classes, label, predicted: places("ababbcaaccad"), scores, beta: None }
 }
 
 #[test]
@@ -70,6 +70,26 @@ fn values_are_scikit_learns() {
     // Nobody has class d, and one row is predicted to.
     expected.extend([("precision:d", 0.0), ("f1:d", 0.0)]);
     assert_expected(&judged(), &expected);
+}
+
+#[test]
+fn f_beta_is_measured_where_it_is_asked_for() {
+    let judged = Judged { beta: Some(2.0), ..judged() };
+    let values = judged.measure(&[1; 12]);
+    let named: Vec<(String, Option<f64>)> = judged.names().into_iter().zip(values).collect();
+    for (name, expected) in [
+        ("f1_macro", 0.45833333333333326),
+        ("fbeta_macro@2", 0.4539337474120083),
+        ("fbeta_weighted@2", 0.5859213250517598),
+        ("f1:b", 0.5),
+        ("fbeta@2:a", 0.7142857142857143),
+        ("fbeta@2:b", 0.43478260869565216),
+        ("fbeta@2:c", 0.6666666666666666),
+        ("roc_auc:a", 0.90625),
+    ] {
+        let found = named.iter().find(|(known, _)| known == name).and_then(|(_, found)| *found);
+        assert!(found.is_some_and(|found| (found - expected).abs() < 1e-12), "{name}: {found:?} beside {expected}");
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub use owner::Owner;
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use predictions::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel, PredictionLog};
-pub use project::{CheckedPipeline, CheckedStep, schedule};
+pub use project::{CheckedPipeline, CheckedStep, schedule, wrong_with};
 pub use reads::{
     AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
 };

@@ -215,8 +215,22 @@ fn a_version_travels_as_a_file_and_answers_alike_elsewhere() {
     elsewhere.stepwell(&["model", "card", "other"]).expect(
         "card",
         0,
-        &["of another installation, where it was tumour 1"],
+        &[
+            "of another installation, where it was tumour 1",
+            "Imported from a file: its measures, verdict, purpose and lineage are the word of whoever made the file",
+            "As its file says; nothing of this was measured here.",
+            "Its file says: the gate",
+        ],
     );
+    let page = elsewhere.stepwell(&["model", "card", "other", "--html", "card.html"]);
+    page.expect("card", 0, &[]);
+    assert!(elsewhere.read("card.html").contains("Its file says: the gate"));
+    let says =
+        ["from a file;", "are the word of whoever made the file", "measured, as its file says", "its file says: gate"];
+    elsewhere.stepwell(&["model", "show", "other"]).expect("show", 0, &says);
+    let own = project.stepwell(&["model", "card", "tumour"]);
+    own.expect("card", 0, &["The gate"]);
+    assert!(!own.out.contains("file says"), "{}", own.out);
     elsewhere.stepwell(&["audit", "verify"]).expect("audit", 0, &["sound"]);
     let rows = project.rows(1, "parts.test");
     let expected: Vec<_> =

@@ -86,7 +86,7 @@ pub use answering::{InFlight, Sender, Served};
 pub use audit::audit_folder;
 pub use backfills::{BackfillLine, BackfillRequest};
 pub use bundle::{ExportRequest, ImportRequest};
-pub use card::{CardTable, ModelCard, card_html, card_markdown};
+pub use card::{CardTable, ModelCard, OF_ITS_FILE, card_html, card_markdown};
 pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use diff::{About, DiffRow, RunDiff};

@@ -225,7 +225,11 @@ pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Req
         false => public.of_tenant(tenant)?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
+    let only = request.extensions_mut().remove::<crate::guard::Only>();
     request.extensions_mut().clear();
+    if let Some(only) = only {
+        request.extensions_mut().insert(only);
+    }
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(public).oneshot(request).await {
         Ok(response) => Ok(response),

@@ -156,7 +156,7 @@ impl Table {
     pub fn gaps(&self) -> Vec<(&Field, u64)> {
         let first = |column: usize| {
             let mut before = 0;
-            for batch in &self.batches {
+            for batch in self.batches.iter() {
                 let values = batch.column(column);
                 if let Some(row) = (0..values.len()).find(|row| values.is_null(*row)) {
                     return Some(before + row as u64);

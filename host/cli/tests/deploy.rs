@@ -97,8 +97,10 @@ fn each_tenant_has_its_own_versions() {
 fn what_is_served_needs_no_pipeline_to_be_sound() {
     let project = Project::new();
     project.run();
-    let (pipeline, examine) =
-        (project.read(harness::TRAIN), "\n[steps.seen]\nbuiltin = \"examine\"\nendpoint = \"tumour\"\n");
+    let (pipeline, examine) = (
+        project.read(harness::TRAIN),
+        "\n[steps.seen]\nbuiltin = \"examine\"\nendpoint = \"tumour\"\ninputs = { model = \"model.model\", rows = \"parts.test\" }\n",
+    );
     for (broken, says) in [("nonsense".to_owned(), "train.toml:1:"), (format!("{pipeline}{examine}"), "which has none")]
     {
         project.write(harness::TRAIN, broken);

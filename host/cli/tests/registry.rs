@@ -108,13 +108,9 @@ fn a_version_that_asks_for_other_columns_is_promoted_with_a_warning() {
     project.edit(TRAIN, "\"scaled.test\"", "\"parts.test\"");
     project.run();
     let promote = |version: &str| project.stepwell(&["model", "promote", "tumour", version, "--why", "x"]);
-    promote("2").expect("back", 0, &["warning: its requests have `mean_area` (float64, may be null) besides"]);
+    promote("2").expect("back", 0, &["warning: its requests have `mean_area` (float64) besides"]);
     promote("3").expect("again", 0, &["warning: its requests have no `mean_area`"]);
-    project.stepwell(&["model", "rollback", "tumour"]).expect(
-        "rollback",
-        0,
-        &["`mean_area` (float64, may be null) besides"],
-    );
+    project.stepwell(&["model", "rollback", "tumour"]).expect("rollback", 0, &["`mean_area` (float64) besides"]);
     let alike = promote("1");
     alike.expect("alike", 0, &["is version 1 now"]);
     assert!(!alike.err.contains("warning"), "{alike:?}");

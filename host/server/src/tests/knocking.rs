@@ -133,7 +133,10 @@ fn a_key_may_do_what_it_says_and_no_more() {
     assert_eq!(house.predict(Some(&few), None), keyed(&tenant()));
     let none = Barred::NoEndpoint { name: "other".to_owned() };
     assert_eq!(house.knock(Some(&few), None, Scope::Predict, Some("other")), Err(none));
-    assert_eq!(house.knock(Some(&few), None, Scope::Predict, None), keyed(&tenant()));
+    // What tells of any endpoint is to know of which it may.
+    let only = ["tumour".parse().unwrap()].into();
+    let told = keyed(&tenant()).map(|caller| Caller { only, ..caller });
+    assert_eq!(house.knock(Some(&few), None, Scope::Predict, None), told);
     for scope in [Scope::Metrics, Scope::Manage] {
         let barred = Barred::OutOfScope { key: name("few"), scope, of_endpoints: scope == Scope::Manage };
         assert_eq!(house.knock(Some(&few), None, scope, None), Err(barred));

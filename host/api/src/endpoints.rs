@@ -32,7 +32,7 @@ pub(crate) async fn list(
     Json(asked): Json<EndpointsRequest>,
 ) -> Answer<Vec<EndpointDetail>> {
     let listed = move || {
-        server.name_endpoints(&tenant, &asked.folder)?;
+        server.name_endpoints(&tenant, &asked.folder, None)?;
         let endpoints = server.endpoints(&tenant)?;
         endpoints.iter().map(|endpoint| server.endpoint_detail(&tenant, &endpoint.endpoint)).collect()
     };
@@ -45,7 +45,7 @@ pub(crate) async fn show(
     Json(asked): Json<EndpointsRequest>,
 ) -> Answer<EndpointDetail> {
     let shown = move || {
-        server.name_endpoints(&tenant, &asked.folder)?;
+        server.name_endpoints(&tenant, &asked.folder, Some(&endpoint))?;
         server.endpoint_detail(&tenant, &endpoint)
     };
     Ok(Json(off_thread(shown).await?))
@@ -57,7 +57,7 @@ pub(crate) async fn change(
     Json(asked): Json<RolloutRequest>,
 ) -> Answer<RolloutMove> {
     let changed = move || {
-        server.name_endpoints(&tenant, &asked.folder)?;
+        server.name_endpoints(&tenant, &asked.folder, Some(&endpoint))?;
         server.change_rollout(&tenant, &endpoint, &asked.change)
     };
     Ok(Json(off_thread(changed).await?))

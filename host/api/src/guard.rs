@@ -17,12 +17,17 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use server::{Barred, Caller, Knock};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use types::{Id, Scope};
+use types::{EndpointName, Id, Scope};
 
 /// Told to all, for whoever watches over processes: it says nothing of any tenant but whether the one at the root is ready.
 const OPEN: [&str; 2] = ["/v2/health/live", "/v2/health/ready"];
+
+/// The endpoints that a key is for, where it is for some: with a request that may tell of any.
+#[derive(Clone)]
+pub(crate) struct Only(pub(crate) Arc<BTreeSet<EndpointName>>);
 
 /// Hands on what is let in. Who speaks gRPC is refused in its words.
 pub(crate) async fn let_in(State(public): State<Public>, request: Request, next: Next) -> Result<Response, Refused> {
@@ -35,8 +40,11 @@ pub(crate) async fn let_in(State(public): State<Public>, request: Request, next:
 
 async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<Response, Refused> {
     expect_plain_path(request.uri().path())?;
+    if is_page(request.uri().path()) && [Method::GET, Method::HEAD].contains(request.method()) {
+        return Ok(crate::openapi::page().await);
+    }
     let caller = if is_open(request.uri().path()) {
-        Caller { tenant: None, has_key: false }
+        Caller { tenant: None, has_key: false, only: BTreeSet::new() }
     } else {
         public.server.knock(&public.tenant, knock(&request)?).map_err(Refused::Barred)?
     };
@@ -44,6 +52,9 @@ async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<R
         (caller.has_key, &caller.tenant, request.extensions().get::<Arc<Place>>())
     {
         place.is_of(tenant);
+    }
+    if !caller.only.is_empty() {
+        request.extensions_mut().insert(Only(Arc::new(caller.only)));
     }
     if !caller.has_key && !public.server.requires_keys() {
         expect_host(request.uri(), request.headers())?;
@@ -85,6 +96,13 @@ fn is_open(path: &str) -> bool {
     OPEN.contains(&path) || is_hook(path)
 }
 
+/// The page about the routes, at the root or beneath any name: the same for all, whether or not there is such a tenant. A browser has
+/// no key to bring.
+fn is_page(path: &str) -> bool {
+    let (tenant, rest) = named(path);
+    rest == "docs" && (tenant.is_some() || path == "/docs")
+}
+
 /// The tenant that a path names, and the path beneath it.
 fn named(path: &str) -> (Option<&str>, &str) {
     match path.strip_prefix("/tenants/") {
@@ -104,7 +122,8 @@ fn knock(request: &Request) -> Result<Knock<'_>, Refused> {
     }
     let (tenant, rest) = named(request.uri().path());
     let (scope, endpoint) = asked(rest);
-    let of_all = endpoint.is_none() && (rest.starts_with("v2/models") || rest == "openapi.json");
+    // The document tells of as many as the key is for.
+    let of_all = endpoint.is_none() && rest.starts_with("v2/models");
     Ok(Knock { key: key(request.headers())?, tenant, scope, endpoint, of_all })
 }
 
@@ -264,6 +283,18 @@ mod tests {
             "evil.example@other",
         ] {
             assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_known_by_its_path() {
+        for path in ["/docs", "/tenants/acme/docs", "/tenants/nobody/docs"] {
+            assert!(is_page(path), "{path}");
+        }
+        for path in
+            ["/", "/docs/", "//docs", "/openapi.json", "/predict/docs", "/tenants/docs", "/tenants/acme/v2/docs"]
+        {
+            assert!(!is_page(path), "{path}");
         }
     }
 

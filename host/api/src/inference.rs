@@ -225,7 +225,11 @@ pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Req
         false => public.of_tenant(tenant)?,
     };
     // What the path named so far is kept there, and would count as what the inner one names.
+    let only = request.extensions_mut().remove::<crate::guard::Only>();
     request.extensions_mut().clear();
+    if let Some(only) = only {
+        request.extensions_mut().insert(only);
+    }
     let routes = crate::endpoints().fallback(no_route).method_not_allowed_fallback(no_method);
     match routes.with_state(public).oneshot(request).await {
         Ok(response) => Ok(response),
@@ -472,11 +476,22 @@ async fn answered<T>(
     waiting.answer_here();
     let ended = |_| Fault::host("the thread of a serving worker ended before it answered");
     let (served, _turn) = told.await.map_err(ended).map_err(server::Error::from)?;
-    let served = served?;
+    let served = served.map_err(|error| with_gaps(error, &asked))?;
     let predictions = (served.predictions.rows(), served.predictions.held_bytes());
     let answer = written((&public.room, &public.turns), predictions, || Ok(write(&served, &asked)?)).await?;
     took.wrote();
     Ok(answer)
+}
+
+/// Why rows were refused, with all that they lack: a step stops at the first value that it misses.
+fn with_gaps(error: server::Error, asked: &Asked) -> server::Error {
+    match error {
+        server::Error::Fault(fault) if fault.kind == FaultKind::Invalid => match asked.gaps() {
+            Some(gaps) => Fault { message: format!("{}; {gaps}", fault.message), ..fault }.into(),
+            None => fault.into(),
+        },
+        other => other,
+    }
 }
 
 /// Writes an answer of so many rows and bytes. Until it is written they take their place of the room, and large ones are written in

@@ -1,35 +1,62 @@
 //! The public routes as an OpenAPI 3.1 document, each endpoint's columns as its schemas, and a page that shows it.
+//!
+//! The page is the same for everybody and has nothing of any tenant in it: it is told to all, so that a browser, which sends no key by
+//! itself, can show it. The document is told as anything else about endpoints, and to a key for some of them of these alone.
+
+mod schemas;
 
 use crate::error::off_thread;
+use crate::guard::Only;
 use crate::inference::{Answer, Public, told};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use schemas::{columns, object, tensors};
 use serde_json::{Map, Value, json};
 use serve::ROWS_MAX;
 use server::EndpointInfo;
-use types::{DataType, Field};
+use types::Scope;
 
 /// The page asks this server and nobody else.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 
-pub(crate) async fn document(State(public): State<Public>) -> Answer {
+/// What the document tells of.
+struct Told {
+    endpoints: Vec<EndpointInfo>,
+    /// Whether these are all: else what tells of all is left out.
+    are_all: bool,
+    /// Whether nobody is let in without a key.
+    need_key: bool,
+}
+
+pub(crate) async fn document(State(public): State<Public>, only: Option<Extension<Only>>) -> Answer {
     let (room, _turn) = (public.room.clone(), public.turns.about().await?);
-    let document = off_thread(move || Ok(described(&public.server.endpoints(&public.tenant)?)));
+    let document = off_thread(move || {
+        let (server, tenant) = (&public.server, &public.tenant);
+        let mut endpoints = server.endpoints(tenant)?;
+        if let Some(Extension(Only(only))) = &only {
+            endpoints.retain(|info| only.contains(&info.endpoint));
+        }
+        let (are_all, need_key) = (only.is_none(), server.needs_key(tenant));
+        Ok(described(&Told { endpoints, are_all, need_key }))
+    });
     told(&room, &document.await?)
 }
 
-pub(crate) async fn page() -> impl IntoResponse {
+pub(crate) async fn page() -> Response {
     let head = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-    (head, include_str!("openapi.html"))
+    (head, include_str!("openapi.html")).into_response()
 }
 
-fn described(endpoints: &[EndpointInfo]) -> Value {
-    let (mut paths, mut schemas) = (of_server(), Map::new());
+fn described(told: &Told) -> Value {
+    let mut schemas = Map::new();
     schemas.insert("error".to_owned(), object(json!({ "error": { "type": "string" } })));
-    for endpoint in endpoints {
-        of_endpoint(endpoint, &mut paths, &mut schemas);
+    let mut routes = of_server(told.are_all);
+    for endpoint in &told.endpoints {
+        routes.extend(of_endpoint(endpoint, &mut schemas));
     }
+    let routes = routes.into_iter().map(|(path, method, operation)| (path, json!({ method: operation.written(told) })));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -39,43 +66,181 @@ fn described(endpoints: &[EndpointInfo]) -> Value {
         },
         // From where this document lies: another tenant's routes are beneath its name.
         "servers": [{ "url": "./" }],
-        "paths": paths,
-        "components": { "schemas": schemas },
+        "paths": routes.collect::<Map<_, _>>(),
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { KEY: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key, `Authorization: Bearer KEY`; `stepwell key create NAME` makes one. What a route asks of it is its scope.",
+            } },
+        },
     })
 }
 
-/// The routes that are the same whatever is served.
-fn of_server() -> Map<String, Value> {
-    let any = json!({ "type": "object" });
-    let list = json!({ "type": "array", "items": any });
-    let get = |summary: &str, schema: &Value| json!({ "get": operation("server", summary, None, schema) });
-    let controlled = |summary: &str| {
-        let mut operation = operation("server", summary, None, &any);
-        operation["parameters"] =
-            json!([{ "name": "endpoint", "in": "path", "required": true, "schema": { "type": "string" } }]);
-        json!({ "post": operation })
-    };
-    let index = json!({ "type": "object", "properties": { "ready": { "type": "boolean", "default": false } } });
-    let paths = [
-        ("/v2", get("What the server is", &any)),
-        ("/v2/health/live", get("Whether the server answers", &any)),
-        ("/v2/health/ready", get("Whether every endpoint has a version", &any)),
-        ("/v2/models/stats", get("What became of the requests of each endpoint", &any)),
-        (
-            "/v2/repository/index",
-            json!({ "post": operation("server", "Which endpoints there are", Some(&index), &list) }),
-        ),
-        ("/v2/repository/models/{endpoint}/load", controlled("Loads the endpoint's version")),
-        ("/v2/repository/models/{endpoint}/unload", controlled("Ends the endpoint's worker until it is loaded again")),
-    ];
-    paths.into_iter().map(|(path, item)| (path.to_owned(), item)).collect()
+/// What the document calls an API key.
+const KEY: &str = "key";
+
+/// Path, method, and what is done there.
+type Route = (String, &'static str, Operation);
+
+/// What is asked and answered at a route.
+struct Operation {
+    tag: String,
+    summary: String,
+    /// What a key needs for it; none: it is told to all.
+    scope: Option<Scope>,
+    /// Names in the path that the caller chooses, with their types.
+    parameters: Vec<(&'static str, &'static str)>,
+    request: Option<Value>,
+    answer: Value,
+    /// Of the answer.
+    media: &'static str,
 }
 
-fn of_endpoint(info: &EndpointInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
+impl Operation {
+    fn new(tag: &str, summary: impl Into<String>, scope: Option<Scope>) -> Self {
+        let (parameters, request, answer) = (Vec::new(), None, json!({ "type": "object" }));
+        Self {
+            tag: tag.to_owned(),
+            summary: summary.into(),
+            scope,
+            parameters,
+            request,
+            answer,
+            media: "application/json",
+        }
+    }
+
+    fn with(self, name: &'static str, kind: &'static str) -> Self {
+        let mut parameters = self.parameters;
+        parameters.push((name, kind));
+        Self { parameters, ..self }
+    }
+
+    fn asking(self, request: Value) -> Self {
+        Self { request: Some(request), ..self }
+    }
+
+    fn answering(self, answer: Value) -> Self {
+        Self { answer, ..self }
+    }
+
+    fn as_text(self, media: &'static str) -> Self {
+        Self { media, ..self.answering(json!({ "type": "string" })) }
+    }
+
+    fn written(&self, told: &Told) -> Value {
+        let of = |media: &str, schema: &Value| json!({ media: { "schema": schema } });
+        let why = of("application/json", &json!({ "$ref": "#/components/schemas/error" }));
+        let security = match self.scope {
+            Some(scope) if told.need_key => json!([{ KEY: [scope.word()] }]),
+            // Either will do.
+            Some(scope) => json!([{}, { KEY: [scope.word()] }]),
+            None => json!([]),
+        };
+        let mut operation = json!({
+            "tags": [self.tag],
+            "summary": self.summary,
+            "security": security,
+            "responses": {
+                "200": { "description": "The answer", "content": of(self.media, &self.answer) },
+                "default": { "description": "Why there is no answer", "content": why },
+            },
+        });
+        if !self.parameters.is_empty() {
+            let parameter = |(name, kind): &(&str, &str)| json!({ "name": name, "in": "path", "required": true, "schema": { "type": kind } });
+            operation["parameters"] = self.parameters.iter().map(parameter).collect();
+        }
+        if let Some(request) = &self.request {
+            operation["requestBody"] = json!({ "required": true, "content": of("application/json", request) });
+        }
+        operation
+    }
+}
+
+/// The routes that are the same whatever is served; those that tell of all endpoints only where all are told of.
+fn of_server(all: bool) -> Vec<Route> {
+    let operation = |summary: &str, scope| Operation::new("server", summary, scope);
+    let (predict, manage) = (Some(Scope::Predict), Some(Scope::Manage));
+    let mut routes: Vec<(&str, &'static str, Operation)> = vec![
+        ("/v2", "get", operation("What the server is", predict)),
+        ("/v2/health/live", "get", operation("Whether the server answers", None)),
+        ("/v2/health/ready", "get", operation("Whether every endpoint has a version", None)),
+        ("/openapi.json", "get", operation("This document", predict)),
+        ("/docs", "get", operation("A page that shows it", None).as_text("text/html")),
+    ];
+    if all {
+        let index = json!({ "type": "object", "properties": { "ready": { "type": "boolean", "default": false } } });
+        let list = json!({ "type": "array", "items": { "type": "object" } });
+        let controlled = |summary: &str| operation(summary, manage).with("endpoint", "string");
+        let call = operation("Starts a deployed pipeline's run; signed as Standard Webhooks says, by no key", None);
+        let (metrics, text) = ("What endpoints and runs did, for Prometheus", "text/plain");
+        routes.extend([
+            ("/metrics", "get", operation(metrics, Some(Scope::Metrics)).as_text(text)),
+            ("/v2/models/stats", "get", operation("What became of the requests of each endpoint", predict)),
+            (
+                "/v2/repository/index",
+                "post",
+                operation("Which endpoints there are", manage).asking(index).answering(list),
+            ),
+            ("/v2/repository/models/{endpoint}/load", "post", controlled("Loads the endpoint's version")),
+            (
+                "/v2/repository/models/{endpoint}/unload",
+                "post",
+                controlled("Ends the endpoint's worker until it is loaded again"),
+            ),
+            (
+                "/hooks/{project}/{pipeline}",
+                "post",
+                call.with("project", "string").with("pipeline", "string").asking(json!({})),
+            ),
+        ]);
+    }
+    routes.into_iter().map(|(path, method, operation)| (path.to_owned(), method, operation)).collect()
+}
+
+fn of_endpoint(info: &EndpointInfo, schemas: &mut Map<String, Value>) -> Vec<Route> {
     let name = info.endpoint.to_string();
-    let schema = |part: &str| json!({ "$ref": format!("#/components/schemas/{name}.{part}") });
-    let rows = json!({ "type": "array", "minItems": 1, "maxItems": ROWS_MAX, "items": schema("row") });
-    let predictions = json!({ "type": "array", "items": schema("prediction") });
+    for (part, made) in parts(info, &name) {
+        schemas.insert(format!("{name}.{part}"), made);
+    }
+    let get = |summary: &str| ("get", Operation::new(&name, summary, Some(Scope::Predict)));
+    let post = |summary: &str, scope, request: &str, answer: &str| {
+        let operation = Operation::new(&name, summary, Some(scope));
+        ("post", operation.asking(part(&name, request)).answering(part(&name, answer)))
+    };
+    let plain = format!("Predictions for rows, by model `{}`, the version `{}`", info.model, info.alias);
+    let (model, infer) = (format!("/v2/models/{name}"), "The same for tensors, a tensor a column");
+    let mut routes = vec![
+        (format!("/predict/{name}"), post(&plain, Scope::Predict, "request", "answer")),
+        (format!("/labels/{name}"), post("What became of predicted rows", Scope::Label, "labels", "label-answer")),
+    ];
+    let of_model = |model: &str| {
+        [
+            (format!("{model}/infer"), post(infer, Scope::Predict, "tensors", "tensor-answer")),
+            (model.to_owned(), get("The columns that it reads and answers")),
+            (format!("{model}/ready"), get("Whether it has a version to answer with")),
+            (format!("{model}/stats"), get("What became of its requests")),
+            (format!("{model}/config"), get("Its columns as a Triton configuration")),
+        ]
+    };
+    routes.extend(of_model(&model));
+    let of_version = of_model(&format!("{model}/versions/{{version}}")).map(|(path, (method, operation))| {
+        let summary = format!("{}; of a version that gets requests", operation.summary);
+        (path, (method, Operation { summary, ..operation }.with("version", "integer")))
+    });
+    routes.extend(of_version);
+    routes.into_iter().map(|(path, (method, operation))| (path, method, operation)).collect()
+}
+
+fn part(endpoint: &str, part: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{endpoint}.{part}") })
+}
+
+/// The schemas of an endpoint.
+fn parts(info: &EndpointInfo, name: &str) -> [(&'static str, Value); 8] {
+    let rows = json!({ "type": "array", "minItems": 1, "maxItems": ROWS_MAX, "items": part(name, "row") });
     let ids = json!({ "type": "array", "items": { "type": "string" } });
     let answer = json!({
         "type": "object",
@@ -83,119 +248,36 @@ fn of_endpoint(info: &EndpointInfo, paths: &mut Map<String, Value>, schemas: &mu
             "model": { "type": "string" },
             "version": { "type": "integer" },
             "prediction_ids": ids,
-            "predictions": predictions,
+            "predictions": { "type": "array", "items": part(name, "prediction") },
         },
         "required": ["model", "version", "prediction_ids", "predictions"],
     });
-    for (part, made) in [
+    let label = json!({
+        "type": "object",
+        "properties": {
+            "prediction_id": { "type": "string" },
+            "label": { "type": ["string", "number", "boolean"] },
+            "at": { "type": "string", "format": "date-time" },
+        },
+        "required": ["prediction_id", "label"],
+        "additionalProperties": false,
+    });
+    [
         ("row", columns(&info.request)),
         ("prediction", columns(&info.response)),
         ("request", object(json!({ "rows": rows }))),
         ("answer", answer),
-        ("tensors", tensors("inputs", &info.request)),
-        ("tensor-answer", tensors("outputs", &info.response)),
-    ] {
-        schemas.insert(format!("{name}.{part}"), made);
-    }
-    let (any, model) = (json!({ "type": "object" }), format!("/v2/models/{name}"));
-    let get = |summary: &str| json!({ "get": operation(&name, summary, None, &any) });
-    let post = |summary: &str, request: &str, answer: &str| json!({ "post": operation(&name, summary, Some(&schema(request)), &schema(answer)) });
-    let plain = format!("Predictions for rows, by model `{}`, the version `{}`", info.model, info.alias);
-    for (path, item) in [
-        (format!("/predict/{name}"), post(&plain, "request", "answer")),
-        (format!("{model}/infer"), post("The same for tensors, a tensor a column", "tensors", "tensor-answer")),
-        (model.clone(), get("The columns that it reads and answers")),
-        (format!("{model}/ready"), get("Whether it has a version to answer with")),
-        (format!("{model}/stats"), get("What became of its requests")),
-        (format!("{model}/config"), get("Its columns as a Triton configuration")),
-    ] {
-        paths.insert(path, item);
-    }
-}
-
-fn operation(tag: &str, summary: &str, request: Option<&Value>, answer: &Value) -> Value {
-    let of = |schema: &Value| json!({ "application/json": { "schema": schema } });
-    let error = json!({ "description": "Why there is no answer", "content": of(&json!({ "$ref": "#/components/schemas/error" })) });
-    let mut operation = json!({
-        "tags": [tag],
-        "summary": summary,
-        "responses": { "200": { "description": "The answer", "content": of(answer) }, "default": error },
-    });
-    if let Some(request) = request {
-        operation["requestBody"] = json!({ "required": true, "content": of(request) });
-    }
-    operation
-}
-
-/// An object that has all of these and nothing else.
-fn object(properties: Value) -> Value {
-    let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-}
-
-/// A row of the plain route.
-fn columns(fields: &[Field]) -> Value {
-    let properties: Map<_, _> = fields.iter().map(|field| (field.name.clone(), column(field))).collect();
-    let required: Vec<_> = fields.iter().filter(|field| !field.nullable).map(|field| &field.name).collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-}
-
-fn column(field: &Field) -> Value {
-    let (kind, mut more) = value(field.data_type);
-    more["type"] = if field.nullable { json!([kind, "null"]) } else { json!(kind) };
-    more
-}
-
-/// The JSON type of a value of a column, and what else a schema says of it.
-fn value(data_type: DataType) -> (&'static str, Value) {
-    match data_type {
-        DataType::Boolean => ("boolean", json!({})),
-        DataType::Int64 => ("integer", json!({ "format": "int64" })),
-        DataType::Timestamp => ("integer", json!({ "format": "int64", "description": "microseconds since 1970" })),
-        DataType::Date => ("integer", json!({ "format": "int32", "description": "days since 1970" })),
-        DataType::Float32 => ("number", json!({ "format": "float" })),
-        DataType::Float64 => ("number", json!({ "format": "double" })),
-        DataType::Text => ("string", json!({})),
-        DataType::Bytes => {
-            ("string", json!({ "description": "bytes in hex; a request brings them as a binary tensor" }))
-        }
-        DataType::Vector(length) => {
-            let items = json!({ "type": "number", "format": "float" });
-            ("array", json!({ "items": items, "minItems": length, "maxItems": length }))
-        }
-    }
-}
-
-/// A request or an answer of the protocol: a tensor a column.
-fn tensors(list: &str, fields: &[Field]) -> Value {
-    let tensor = |field: &Field| {
-        let (kind, shape) = match field.data_type {
-            DataType::Vector(length) => ("number", json!([{ "type": "integer" }, { "const": length }])),
-            other => (value(other).0, json!([{ "type": "integer" }])),
-        };
-        json!({
-            "type": "object",
-            "required": ["name", "datatype", "shape", "data"],
-            "properties": {
-                "name": { "const": field.name },
-                "datatype": { "type": "string", "default": serve::Datatype::of(field.data_type).name() },
-                "shape": { "type": "array", "prefixItems": shape, "description": "the number of rows, and of a vector its length" },
-                "data": { "type": "array", "items": { "type": kind } },
-            },
-        })
-    };
-    let one_of: Vec<_> = fields.iter().map(tensor).collect();
-    json!({
-        "type": "object",
-        "required": [list],
-        "properties": { "id": { "type": "string" }, list: { "type": "array", "items": { "oneOf": one_of } } },
-    })
+        ("tensors", tensors("inputs", &info.request, true)),
+        ("tensor-answer", tensors("outputs", &info.response, false)),
+        ("labels", object(json!({ "labels": { "type": "array", "items": label } }))),
+        ("label-answer", object(json!({ "accepted": { "type": "integer" }, "unknown": ids }))),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{EndpointName, Id, ModelName};
+    use types::{DataType, EndpointName, Field, Id, ModelName};
 
     fn endpoint() -> EndpointInfo {
         let field = |name: &str, data_type, nullable| Field { name: name.to_owned(), data_type, nullable };
@@ -211,9 +293,49 @@ mod tests {
         }
     }
 
+    fn whole() -> Value {
+        described(&Told { endpoints: vec![endpoint()], are_all: true, need_key: true })
+    }
+
+    /// A route that is added is to be told of.
+    #[test]
+    fn every_route_is_told_of() {
+        let routes = include_str!("lib.rs").split("fn endpoints()").nth(1).unwrap();
+        let routes: Vec<_> = routes.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(routes.contains(&"/docs") && routes.contains(&"/labels/{endpoint}"), "{routes:?}");
+        let said = whole();
+        for route in routes {
+            let of_one = route.replace("{endpoint}", "iris");
+            let told = |path: &str| said["paths"].get(path).is_some();
+            assert!(told(route) || told(&of_one), "{route}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_asked_for_where_it_is_needed() {
+        let one = |need_key| described(&Told { endpoints: vec![endpoint()], are_all: false, need_key });
+        let security = |said: &Value, path: &str, method: &str| said["paths"][path][method]["security"].clone();
+        let (needed, not) = (one(true), one(false));
+        assert_eq!(security(&needed, "/predict/iris", "post"), json!([{ "key": ["predict"] }]));
+        assert_eq!(security(&not, "/labels/iris", "post"), json!([{}, { "key": ["label"] }]));
+        assert_eq!(security(&needed, "/docs", "get"), json!([]));
+        assert_eq!(needed["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+        for of_all in ["/metrics", "/v2/models/stats", "/v2/repository/index"] {
+            assert_eq!(needed["paths"].get(of_all), None, "{of_all}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_request_brings_every_column() {
+        let tensors = &whole()["components"]["schemas"]["iris.tensors"]["properties"]["inputs"];
+        assert_eq!((&tensors["minItems"], &tensors["maxItems"]), (&json!(2), &json!(2)));
+        let kinds = [0, 1].map(|at| tensors["items"]["oneOf"][at]["properties"]["data"]["items"]["type"].clone());
+        assert_eq!(kinds, [json!(["integer", "null"]), json!("number")]);
+    }
+
     #[test]
     fn columns_are_schemas() {
-        let said = described(&[endpoint()]);
+        let said = whole();
         assert_eq!(
             said["components"]["schemas"]["iris.row"],
             json!({
@@ -242,7 +364,7 @@ mod tests {
                 _ => {}
             }
         }
-        let said = described(&[endpoint()]);
+        let said = whole();
         let mut found = Vec::new();
         references(&said, &mut found);
         assert!(found.len() > 10, "{found:?}");

@@ -244,7 +244,8 @@ pub(crate) enum Command {
     /// Speaks the Open Inference Protocol v2, over gRPC too: `GET /v2/models/NAME`, `POST /v2/models/NAME/infer`; and plainly
     /// `POST /predict/NAME` with {"rows": [{..}]}. `/docs` shows all of it in a browser. Those are the tenant `default`'s; another's
     /// lie beneath `/tenants/NAME`. Requests are JSON and say so (`Content-Type: application/json`). Resumes runs that a crash
-    /// interrupted. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second one at once.
+    /// interrupted. What is wrong with the project's pipelines is told and stops nothing; a deployed project is served as it was
+    /// deployed, whatever became of the folder. Ctrl-C or SIGTERM ends it, once what is under way is answered or after 10 s; a second one at once.
     Serve {
         /// Where; port 0 takes a free one. An address beyond loopback needs --require-keys
         #[arg(long, default_value = "127.0.0.1:8080")]

@@ -1,6 +1,6 @@
 //! The installation behind a data folder: its owner's socket if one answers, else this process becomes the owner.
 
-use crate::args::{Args, Walls};
+use crate::args::{Args, Command, Walls};
 use crate::outcome::Failure;
 use crate::show;
 use api::Client;
@@ -8,7 +8,12 @@ use server::{Folder, LockedBy, Options, Owner, Server, WallPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use types::TenantId;
+
+/// How long a server that does not listen yet is waited for: it compiles plugins at its first start. And how often it is looked for.
+const SERVER_WAIT: Duration = Duration::from_secs(20);
+const SERVER_LOOK: Duration = Duration::from_millis(100);
 
 /// What a command works with.
 pub(crate) struct Installation {
@@ -144,17 +149,24 @@ pub(crate) fn own(args: &Args) -> Result<Arc<Server>, Failure> {
     let data = data(args)?;
     match Folder::lock(&data)? {
         LockedBy::Us(folder) => {
-            let (server, recovery) = Server::open(folder, options(args, &data)?).map_err(refused)?;
-            if !recovery.is_clean() {
-                anstream::eprintln!("{recovery}");
+            if matches!(args.command, Command::Serve { .. }) {
+                folder.tell_serving()?;
             }
-            if args.command.has_plugins_run() {
-                look_at_walls(&server)?;
-            }
-            Ok(server)
+            opened(args, &data, folder)
         }
         LockedBy::Another(owner) => Err(taken(&data, &owner)),
     }
+}
+
+fn opened(args: &Args, data: &Path, folder: Folder) -> Result<Arc<Server>, Failure> {
+    let (server, recovery) = Server::open(folder, options(args, data)?).map_err(refused)?;
+    if !recovery.is_clean() {
+        anstream::eprintln!("{recovery}");
+    }
+    if args.command.has_plugins_run() {
+        look_at_walls(&server)?;
+    }
+    Ok(server)
 }
 
 /// Warns of each wall that this machine does not have; fails where all are required.
@@ -216,7 +228,10 @@ pub(crate) fn scratch(args: &Args) -> Result<Scratch, Failure> {
 
 fn taken(data: &Path, owner: &Owner) -> Failure {
     let message = format!("the data folder `{}` is in use by {owner}", data.display());
-    Failure::user(message).hinted("wait until it ends; or keep `stepwell serve` running, which all commands can share")
+    Failure::user(message).hinted(match owner.serves() {
+        true => "try again once it says that it listens, or has ended",
+        false => "wait until it ends; or keep `stepwell serve` running, which all commands can share",
+    })
 }
 
 fn refused(error: server::Error) -> Failure {
@@ -229,11 +244,25 @@ fn refused(error: server::Error) -> Failure {
 /// The owner's client: over its socket, or in this process.
 pub(crate) async fn installation(args: &Args) -> Result<Installation, Failure> {
     let data = data(args)?;
-    if Folder::has_socket(&data)
-        && let Ok(client) = Client::there(&Folder::socket(&data)).await
-    {
-        return Ok(Installation { client, server: None });
+    let (begun, mut is_told) = (Instant::now(), false);
+    loop {
+        if Folder::has_socket(&data)
+            && let Ok(client) = Client::there(&Folder::socket(&data)).await
+        {
+            return Ok(Installation { client, server: None });
+        }
+        match Folder::lock(&data)? {
+            LockedBy::Us(folder) => {
+                let server = opened(args, &data, folder)?;
+                return Ok(Installation { client: Client::here(Arc::clone(&server)), server: Some(server) });
+            }
+            LockedBy::Another(owner) if owner.serves() && begun.elapsed() < SERVER_WAIT => {
+                if !std::mem::replace(&mut is_told, true) {
+                    anstream::eprintln!("waiting for {owner} ..");
+                }
+                tokio::time::sleep(SERVER_LOOK).await;
+            }
+            LockedBy::Another(owner) => return Err(taken(&data, &owner)),
+        }
     }
-    let server = own(args)?;
-    Ok(Installation { client: Client::here(Arc::clone(&server)), server: Some(server) })
 }

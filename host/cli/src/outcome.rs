@@ -50,11 +50,16 @@ impl Failure {
     }
 
     /// The same of a project that was to be run.
-    pub(crate) fn in_project(mut self, folder: &std::path::Path) -> Self {
+    pub(crate) fn in_project(self, folder: &std::path::Path) -> Self {
+        self.in_folder(folder).so("nothing was run")
+    }
+
+    /// Says what comes of the problems, if there are any.
+    pub(crate) fn so(mut self, what: &str) -> Self {
         if !self.problems.is_empty() {
-            self.message = format!("{} in the project; nothing was run", counted(&self.problems));
+            self.message = format!("{} in the project; {what}", counted(&self.problems));
         }
-        self.in_folder(folder)
+        self
     }
 
     pub(crate) fn in_folder(mut self, folder: &std::path::Path) -> Self {
@@ -81,7 +86,7 @@ impl Failure {
     }
 }
 
-fn counted(problems: &[Problem]) -> String {
+pub(crate) fn counted(problems: &[Problem]) -> String {
     match problems.len() {
         1 => "1 problem".to_owned(),
         n => format!("{n} problems"),

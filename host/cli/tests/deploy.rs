@@ -48,6 +48,9 @@ fn life(project: &Project, before: u32) {
     project.write(harness::TRAIN, "nonsense");
     says(&["run", "train"], 2, &["1 problem in the project"]);
     says(&["deploy"], 2, &["1 problem in the project"]);
+    says(&["deploy", "history"], 0, &[&format!("version {} again", before + 2)]);
+    says(&["deploy", "show"], 0, &["the current one"]);
+    says(&["endpoint", "list"], 0, &[]);
     project.write(harness::TRAIN, ROWS.replace("data/rows.csv", "data/nowhere.csv"));
     says(&["run", "--deployed", "train"], 0, &["succeeded"]);
     says(&["run", "--deployed", "other"], 5, &["has no pipeline `other`"]);
@@ -87,6 +90,60 @@ fn each_tenant_has_its_own_versions() {
     project.stepwell(&["tenant", "suspend", "acme"]).expect("suspend", 0, &[]);
     project.stepwell(&["--tenant", "acme", "deploy", "--yes"]).expect("suspended", 2, &["is suspended"]);
     project.stepwell(&["--tenant", "nobody", "deploy"]).expect("nobody", 5, &["there is no tenant `nobody`"]);
+}
+
+/// A pipeline, or what it says of `stepwell.toml`, is none of an endpoint's business.
+#[test]
+fn what_is_served_needs_no_pipeline_to_be_sound() {
+    let project = Project::new();
+    project.run();
+    let (pipeline, examine) = (
+        project.read(harness::TRAIN),
+        "\n[steps.seen]\nbuiltin = \"examine\"\nendpoint = \"tumour\"\ninputs = { model = \"model.model\", rows = \"parts.test\" }\n",
+    );
+    for (broken, says) in [("nonsense".to_owned(), "train.toml:1:"), (format!("{pipeline}{examine}"), "which has none")]
+    {
+        project.write(harness::TRAIN, broken);
+        let served = |server: &harness::serving::Serving| {
+            assert_eq!(server.get("/v2/models/tumour/ready").status, 200, "{says}");
+            for command in [&["endpoint", "list"][..], &["endpoint", "show", "tumour"]] {
+                project.stepwell(command).expect(says, 0, &["champion"]);
+            }
+        };
+        let server = project.serve();
+        served(&server);
+        let said = server.said();
+        assert!(said.contains(says) && said.contains("what is served needs `stepwell.toml` alone"), "{said}");
+        project.stepwell(&["endpoint", "abort", "tumour"]).expect(says, 2, &["has no canary"]);
+    }
+}
+
+#[test]
+fn what_is_deployed_is_served_whatever_became_of_the_folder() {
+    let project = Project::new();
+    project.run();
+    let sound = project.read("stepwell.toml");
+    let broken = sound.replace("[endpoints.tumour]", "[endpoints.tumour");
+    project.write("stepwell.toml", &broken);
+    let at = ["stepwell.toml:", "1 problem in the project; nothing is served"];
+    project.stepwell(&["serve", "--listen", "127.0.0.1:0"]).expect("nothing else to serve", 2, &at);
+    project.stepwell(&["endpoint", "list"]).expect("nothing else to list", 2, &at[..1]);
+    project.write("stepwell.toml", &sound);
+    project.stepwell(&["deploy", "--yes"]).expect("deploy", 0, &["deployed version 1"]);
+    project.write("stepwell.toml", &broken);
+    let server = project.serve();
+    assert_eq!(server.get("/v2/models/tumour/ready").status, 200, "{}", server.said());
+    assert!(
+        server.said().contains("stepwell.toml:") && server.said().contains("but what is deployed"),
+        "{}",
+        server.said()
+    );
+    project.stepwell(&["endpoint", "show", "tumour"]).expect("beside it", 0, &["champion"]);
+    drop(server);
+    project.stepwell(&["endpoint", "list"]).expect("without it", 0, &["champion"]);
+    std::fs::remove_file(project.path("stepwell.toml")).unwrap();
+    let server = project.serve();
+    assert_eq!(server.get("/v2/models/tumour/ready").status, 200, "{}", server.said());
 }
 
 #[test]

@@ -282,7 +282,11 @@ fn a_page_that_is_gone_or_altered_fails_the_run_that_needs_it() {
     fs::copy(&kept, &file).unwrap();
     disk.runs_again("a run with its page");
     alter(&file);
-    disk.stepwell(&["run"]).expect("a run with an altered page", 3, &["was altered", &name[2..]]);
+    disk.stepwell(&["run"]).expect(
+        "a run with an altered page",
+        3,
+        &["was altered", &name[2..], "the data folder is damaged"],
+    );
     fs::copy(&kept, &file).unwrap();
     disk.runs_again("a run with its page as it was");
     assert_eq!(disk.states(), ["succeeded", "failed", "succeeded", "failed", "succeeded"]);
@@ -300,7 +304,7 @@ fn an_output_that_is_gone_or_altered_is_not_shown() {
     let rows = || disk.stepwell(&["runs", "rows", "1", "scaled.test", "--limit", "1"]);
     rows().expect("rows as they are", 0, &["1 of 5000 rows"]);
     alter(&file);
-    rows().expect("altered rows", 1, &["was altered", &name[2..]]);
+    rows().expect("altered rows", 1, &["was altered", &name[2..], "`stepwell audit verify`"]);
     fs::remove_file(&file).unwrap();
     rows().expect("rows that are gone", 1, &["has no blob", &name]);
     // A run makes them anew.

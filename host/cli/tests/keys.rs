@@ -84,6 +84,35 @@ fn a_key_lets_its_holder_in_and_nobody_else() {
     }
 }
 
+/// A browser brings no key: the page is told to all, and asks for one. What it shows is told to who has one.
+#[test]
+fn the_page_is_open_and_the_document_tells_a_key_of_its_endpoints() {
+    let project = Project::new();
+    project.run();
+    project.edit("stepwell.toml", "[endpoints.tumour]", "[endpoints.other]\nmodel = \"tumour\"\n\n[endpoints.tumour]");
+    let all = key(&project, "default", "all", &["--scope", "predict,metrics"]);
+    let some = key(&project, "default", "some", &["--endpoint", "tumour"]);
+    let serving = project.serve();
+    let pages = ["/docs", "/tenants/default/docs", "/tenants/nobody/docs"].map(|path| {
+        let page = serving.get(path);
+        assert_eq!(page.status, 200, "{path}");
+        page.body
+    });
+    assert!(pages.iter().all(|page| *page == pages[0]), "it tells nobody who is there");
+    assert!(!pages[0].contains("tumour"), "{}", pages[0]);
+    assert!(error(&serving.get("/openapi.json"), 401).contains("a key is needed"));
+    let paths = |key: &str| {
+        let document = serving.ask("GET", "/openapi.json", &bearer(key), "").good();
+        assert_eq!(document["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+        document["paths"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let (all, some) = (paths(&all), paths(&some));
+    for (path, is_all) in [("/predict/other", true), ("/metrics", true), ("/predict/tumour", false), ("/v2", false)] {
+        let told = [&all, &some].map(|paths| paths.iter().any(|told| told == path));
+        assert_eq!(told, [true, !is_all], "{path}");
+    }
+}
+
 #[test]
 fn who_asks_too_often_is_told_when_to_go_on() {
     let project = Project::cold();

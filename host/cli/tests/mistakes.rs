@@ -6,8 +6,9 @@ mod harness;
 use harness::{Project, Said, TRAIN};
 use serde_json::json;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{BufRead, BufReader, Seek, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 /// A way to spoil a project.
 enum Spoil<'a> {
@@ -378,6 +379,16 @@ fn a_data_folder_has_one_owner() {
         let says = ["data folder", ".stepwell", &in_use, "stepwell serve"];
         refused(arguments).expect(&arguments.join(" "), 2, &says);
     }
+    // One that is to listen is waited for; it ends here before it does.
+    write!(lock, " serve").unwrap();
+    let mut waiting = harness::command(&project.path(""), &["runs", "list"]);
+    let mut waiting = waiting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("waiting for `stepwell serve`") && told.contains("does not listen yet"), "{told}");
+    lock.unlock().unwrap();
+    assert!(waiting.wait().unwrap().success());
+    lock.lock().unwrap();
     // As a killed server's children have it, until they begin their own program.
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();

@@ -108,13 +108,9 @@ fn a_version_that_asks_for_other_columns_is_promoted_with_a_warning() {
     project.edit(TRAIN, "\"scaled.test\"", "\"parts.test\"");
     project.run();
     let promote = |version: &str| project.stepwell(&["model", "promote", "tumour", version, "--why", "x"]);
-    promote("2").expect("back", 0, &["warning: its requests have `mean_area` (float64, may be null) besides"]);
+    promote("2").expect("back", 0, &["warning: its requests have `mean_area` (float64) besides"]);
     promote("3").expect("again", 0, &["warning: its requests have no `mean_area`"]);
-    project.stepwell(&["model", "rollback", "tumour"]).expect(
-        "rollback",
-        0,
-        &["`mean_area` (float64, may be null) besides"],
-    );
+    project.stepwell(&["model", "rollback", "tumour"]).expect("rollback", 0, &["`mean_area` (float64) besides"]);
     let alike = promote("1");
     alike.expect("alike", 0, &["is version 1 now"]);
     assert!(!alike.err.contains("warning"), "{alike:?}");
@@ -215,8 +211,22 @@ fn a_version_travels_as_a_file_and_answers_alike_elsewhere() {
     elsewhere.stepwell(&["model", "card", "other"]).expect(
         "card",
         0,
-        &["of another installation, where it was tumour 1"],
+        &[
+            "of another installation, where it was tumour 1",
+            "Imported from a file: its measures, verdict, purpose and lineage are the word of whoever made the file",
+            "As its file says; nothing of this was measured here.",
+            "Its file says: the gate",
+        ],
     );
+    let page = elsewhere.stepwell(&["model", "card", "other", "--html", "card.html"]);
+    page.expect("card", 0, &[]);
+    assert!(elsewhere.read("card.html").contains("Its file says: the gate"));
+    let says =
+        ["from a file;", "are the word of whoever made the file", "measured, as its file says", "its file says: gate"];
+    elsewhere.stepwell(&["model", "show", "other"]).expect("show", 0, &says);
+    let own = project.stepwell(&["model", "card", "tumour"]);
+    own.expect("card", 0, &["The gate"]);
+    assert!(!own.out.contains("file says"), "{}", own.out);
     elsewhere.stepwell(&["audit", "verify"]).expect("audit", 0, &["sound"]);
     let rows = project.rows(1, "parts.test");
     let expected: Vec<_> =

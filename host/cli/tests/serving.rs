@@ -99,7 +99,12 @@ fn what_the_caller_gets_wrong_is_the_callers_fault() {
     refused("nothing", &serving.post(INFER, ""), 400, "cannot read the request");
     refused("no UTF-8", &serving.post(INFER, [0xff, 0xfe]), 400, "cannot read the request");
     refused("a list", &serving.post(INFER, "[]"), 400, "");
-    refused("no inputs", &serving.post(INFER, "{\"inputs\": []}"), 400, "`mean_radius` (FP64) is missing");
+    refused(
+        "no inputs",
+        &serving.post(INFER, "{\"inputs\": []}"),
+        400,
+        "30 inputs are missing: `mean_radius` (FP64), ",
+    );
     let missing = infer(&|body| drop(body["inputs"].as_array_mut().unwrap().remove(3)));
     refused("a missing column", &missing, 400, "input `mean_area` (FP64) is missing");
     let twice = infer(&|body| body["inputs"][3]["name"] = json!("mean_radius"));
@@ -143,6 +148,9 @@ fn the_plain_route_and_the_paths_refuse_alike() {
     };
     refused("no JSON", &serving.post("/predict/tumour", "{\"rows\": "), 400, "cannot read the request");
     refused("no rows", &serving.post("/predict/tumour", "{\"rows\": []}"), 400, "row");
+    let expected = "30 columns are missing: `mean_radius` (float64, row 0), ";
+    refused("an empty row", &serving.post("/predict/tumour", "{\"rows\": [{}]}"), 400, expected);
+    refused("a null", &plain(&|row| row["worst_concavity"] = json!(null)), 400, "`worst_concavity` is null");
     refused("no row", &plain(&|row| *row = json!(7)), 400, "");
     refused("a text", &plain(&|row| row["mean_area"] = json!("large")), 400, "mean_area");
     refused("an unknown column", &plain(&|row| row["size"] = json!(1)), 400, "size");
@@ -285,20 +293,20 @@ fn the_openapi_document_tells_of_routes_that_are_there() {
     let (project, serving) = served();
     let document = serving.get("/openapi.json").good();
     let columns = &document["components"]["schemas"]["tumour.row"]["properties"];
-    assert_eq!(
-        columns["mean_radius"],
-        json!({ "type": ["number", "null"], "format": "double" }),
-        "a file may lack any value"
-    );
+    // A file may lack any value; the model takes no row without one.
+    assert_eq!(columns["mean_radius"], json!({ "type": "number", "format": "double" }));
+    let required = document["components"]["schemas"]["tumour.row"]["required"].as_array().unwrap();
+    assert_eq!(required.len(), 30, "{required:?}");
     let paths = document["paths"].as_object().unwrap();
     for (path, _) in paths.iter().filter(|(_, methods)| methods.get("get").is_some()) {
-        serving.get(path).good();
+        let answer = serving.get(&path.replace("{version}", "1"));
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
     }
     let rows = serving.plain_body(&project.rows(1, "parts.test")[..1]);
     let posts: Vec<_> =
         paths.keys().filter(|path| path.contains("tumour") && paths[*path].get("post").is_some()).collect();
-    assert_eq!(posts, ["/predict/tumour", INFER]);
-    serving.post(posts[0], rows.to_string()).good();
+    assert_eq!(posts, ["/labels/tumour", "/predict/tumour", INFER, "/v2/models/tumour/versions/{version}/infer"]);
+    serving.post(posts[1], rows.to_string()).good();
     let page = serving.get("/docs");
     assert!(page.status == 200 && page.body.starts_with("<!doctype html>"), "{page:?}");
     // Nothing of it comes from elsewhere.

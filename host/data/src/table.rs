@@ -3,7 +3,7 @@
 use crate::column::{GuestColumn, LentColumn, decode_all, encode};
 use crate::schemas::{arrow_schema, sound};
 use crate::{CHUNK_BYTES_MAX, Error};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::compute::{concat, interleave, take};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -150,6 +150,23 @@ impl Table {
                 encode(field, &pieces)
             }
         }
+    }
+
+    /// The columns that lack a value somewhere, each with the first row that does.
+    pub fn gaps(&self) -> Vec<(&Field, u64)> {
+        let first = |column: usize| {
+            let mut before = 0;
+            for batch in self.batches.iter() {
+                let values = batch.column(column);
+                if let Some(row) = (0..values.len()).find(|row| values.is_null(*row)) {
+                    return Some(before + row as u64);
+                }
+                before += values.len() as u64;
+            }
+            None
+        };
+        let fields = self.schema.fields.iter().enumerate();
+        fields.filter_map(|(column, field)| Some((field, first(column)?))).collect()
     }
 
     /// These columns, in this order.

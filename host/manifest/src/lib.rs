@@ -84,6 +84,20 @@ fn sound(folder: &Path, mut project: Project) -> Result<Project, Vec<Problem>> {
     }
 }
 
+/// What `stepwell.toml` says, the project without its pipelines: what it is called and what it serves. What is wrong with a pipeline,
+/// or between the two, does not stop it.
+pub fn load_alone(folder: &Path) -> Result<Project, Vec<Problem>> {
+    let text = sources::project_text(folder).map_err(|problem| vec![problem])?;
+    let mut head = project_file::read(&text, &Settings::new());
+    match head.project {
+        Some(project) if head.problems.is_empty() => Ok(project),
+        _ => {
+            sort(&mut head.problems);
+            Err(head.problems)
+        }
+    }
+}
+
 /// Checks a project's texts. Pure: the same texts, the same answer, wherever they came from.
 pub fn check(sources: &Sources) -> Result<Project, Vec<Problem>> {
     check_with(sources, &Settings::new())

@@ -29,13 +29,9 @@ impl Sources {
     pub fn read(folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut sources = Self::default();
-        match text_beneath(folder, PROJECT_FILE) {
+        match project_text(folder) {
             Ok(text) => sources.project = text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let problem = Problem::new(format!("there is no `{PROJECT_FILE}` in `{}`", folder.display()));
-                problems.push(problem.hinted("go to the project's folder"));
-            }
-            Err(error) => problems.push(unreadable(PROJECT_FILE, &error)),
+            Err(problem) => problems.push(problem),
         }
         for stem in stems(&folder.join("pipelines"), &mut problems) {
             let name = format!("pipelines/{stem}.toml");
@@ -46,6 +42,15 @@ impl Sources {
         }
         if problems.is_empty() { Ok(sources) } else { Err(problems) }
     }
+}
+
+/// The text of `stepwell.toml`.
+pub(crate) fn project_text(folder: &Path) -> Result<String, Problem> {
+    text_beneath(folder, PROJECT_FILE).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Problem::new(format!("there is no `{PROJECT_FILE}` in `{}`", folder.display()))
+            .hinted("go to the project's folder"),
+        _ => unreadable(PROJECT_FILE, &error),
+    })
 }
 
 fn stems(folder: &Path, problems: &mut Vec<Problem>) -> Vec<String> {

@@ -29,16 +29,16 @@ pub fn version(plan: &Plan, register: &StepName, committed: Committed, origin: O
     let Artifact::Model { signature, measures: own, .. } = artifact(committed, model)? else {
         return Err(unexpected(committed, model, "a model"));
     };
-    let Candidate { path, predictor, .. } = candidate(plan, model, served, committed)?;
+    let Candidate { path, predictor, request, .. } = candidate(plan, model, served, committed)?;
     let trainer = planned(plan, trainer(model, served))?;
     Ok(ModelVersion {
         model: name.clone(),
         version: origin.number,
-        digest: version_digest(&path, &predictor, &served.request),
+        digest: version_digest(&path, &predictor, &request),
         data: learnt_from(plan, trainer, &served.steps, committed)?,
         predictor,
         path,
-        request: served.request.clone(),
+        request,
         signature: signature.clone(),
         measures: measures.as_ref().map_or_else(|| Ok(own.clone()), |from| shown_measures(committed, from))?,
         verdict: verdict.as_ref().map(|from| shown_verdict(committed, from)).transpose()?,
@@ -63,12 +63,30 @@ pub fn candidate(
         return Err(unexpected(committed, model, "a model"));
     };
     let reads = signature.inputs.iter().map(|field| field.name.clone()).collect();
+    let trainer = planned(plan, trainer(model, served))?;
     Ok(Candidate {
         path: path(plan, &served.steps, committed)?,
-        predictor: served_step(planned(plan, trainer(model, served))?, files, reads)?,
-        request: served.request.clone(),
+        predictor: served_step(trainer, files, reads)?,
+        request: request(&trainer.work, served, &signature.inputs, committed),
         response: signature.outputs.clone(),
     })
+}
+
+/// The columns that a request must bring. What the steps on its way need the plan knows; what the model needs is known once it is
+/// trained: a column that comes to it as it was brought, and that it does not take without a value, no request may leave out.
+fn request(trainer: &Work, served: &ServedPath, needs: &[Field], committed: Committed) -> Vec<Field> {
+    let learnt = match trainer {
+        Work::Train { train, .. } => committed(train),
+        _ => None,
+    };
+    let learnt = match learnt {
+        Some(Artifact::Table(table)) => table.schema.fields.as_slice(),
+        _ => &[],
+    };
+    let of = |fields: &[Field], name: &str| fields.iter().find(|field| field.name == name).map(|field| field.nullable);
+    let is_needed = |name: &str| (of(learnt, name), of(needs, name)) == (Some(true), Some(false));
+    let brought = |field: &Field| Field { nullable: field.nullable && !is_needed(&field.name), ..field.clone() };
+    served.request.iter().map(brought).collect()
 }
 
 /// The step that trained a model.

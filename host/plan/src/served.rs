@@ -42,8 +42,8 @@ pub(crate) fn path(
         );
         return Err(refuse(&model.step, message, "register only models whose training columns are known"));
     }
-    let reads: Vec<&[Field]> = fitted.iter().rev().map(|fitted| fitted.known.reads.as_slice()).collect();
-    let brought = |field: &Field| Field { nullable: field.nullable && may_lack(&reads, &field.name), ..field.clone() };
+    let steps: Vec<_> = fitted.iter().rev().map(|fitted| (fitted.known.reads.as_slice(), fitted.after)).collect();
+    let brought = |field: &Field| Field { nullable: field.nullable && may_lack(&steps, &field.name), ..field.clone() };
     let request: Vec<Field> = collected.iter().filter(|field| needed.contains(&field.name)).map(brought).collect();
     if let Some(name) = needed.iter().find(|name| request.iter().all(|field| field.name != **name)) {
         let message = format!("the model needs column `{name}`, which `{source}` does not give");
@@ -98,11 +98,19 @@ fn way<'k>(
     }
 }
 
-/// Whether the first step on a request's way that looks at a column takes a row without its value. A caller who leaves it out is
-/// told so by the server then, and not, in the words of the plugin's author, by the step.
-fn may_lack(reads: &[&[Field]], column: &str) -> bool {
-    let first = reads.iter().find_map(|reads| reads.iter().find(|field| field.name == column));
-    first.is_none_or(|field| field.nullable)
+/// Whether the steps on a request's way, each with the columns that it reads and those that it gives, take a row without the column's
+/// value: all that look at it before one fills it in or drops it. A caller who leaves it out is told so by the server then, and not,
+/// in the words of the plugin's author, by the step.
+fn may_lack(steps: &[(&[Field], &[Field])], column: &str) -> bool {
+    let of = |fields: &[Field]| fields.iter().find(|field| field.name == column).map(|field| field.nullable);
+    for (reads, gives) in steps {
+        match (of(reads), of(gives)) {
+            (Some(false), _) => return false,
+            (_, Some(true)) => {}
+            (_, Some(false) | None) => return true,
+        }
+    }
+    true
 }
 
 /// The columns that a request must bring, walking back over the fitted steps. The label is never among them.
@@ -138,19 +146,25 @@ mod tests {
     use types::DataType;
 
     #[test]
-    fn the_first_step_that_looks_says_whether_a_value_may_lack() {
-        let read = |name: &str, nullable| vec![Field { name: name.to_owned(), data_type: DataType::Float64, nullable }];
-        let [fills, computes, other] = [read("rate", true), read("rate", false), read("age", false)];
-        let [fills, computes, other] = [&fills, &computes, &other].map(Vec::as_slice);
-        for (reads, expected) in [
-            (&[other][..], true),
+    fn the_steps_that_look_before_it_is_filled_in_say_whether_a_value_may_lack() {
+        let column =
+            |name: &str, nullable| vec![Field { name: name.to_owned(), data_type: DataType::Float64, nullable }];
+        let [may, must, other] = [column("rate", true), column("rate", false), column("age", false)];
+        let [may, must, other] = [&may, &must, &other].map(Vec::as_slice);
+        let (fills, scales, computes) = ((may, must), (may, may), (must, must));
+        let (drops, passes) = ((may, other), (other, may));
+        for (steps, expected) in [
+            (&[passes][..], true),
             (&[fills], true),
             (&[computes], false),
-            (&[other, fills, computes], true),
+            (&[passes, fills, computes], true),
             (&[computes, fills], false),
+            (&[scales, passes, computes], false),
+            (&[scales, fills, computes], true),
+            (&[drops, computes], true),
             (&[], true),
         ] {
-            assert_eq!(may_lack(reads, "rate"), expected, "{reads:?}");
+            assert_eq!(may_lack(steps, "rate"), expected, "{steps:?}");
         }
     }
 }

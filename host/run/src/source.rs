@@ -49,7 +49,12 @@ pub(crate) fn open(step: &PlannedStep, table: &TableRef, tenant: &TenantId, blob
     let paths: HashMap<Digest, PathBuf> = located.collect::<Result<_, Fault>>()?;
     let path_of = |part: &Digest| paths.get(part).cloned().unwrap_or_default();
     data::open(table, path_of).map_err(|error| match error {
-        data::Error::Io { .. } => Fault::host(format!("{}: {error}", who(step))),
+        data::Error::Io { .. } => Fault::damaged(format!("{}: {error}", who(step))),
+        // Whoever wrote it may have written it so; if not, the folder is damaged.
+        data::Error::Damaged(_) => {
+            let damaged = Fault::damaged(format!("{}: table {}: {error}", who(step), table.digest.short()));
+            Fault { kind: FaultKind::Guest, ..damaged }
+        }
         _ => Fault::guest(format!("{}: table {}: {error}", who(step), table.digest.short())),
     })
 }

@@ -85,7 +85,11 @@ impl Instance {
 
     /// Opens a stored table for the host's own eyes.
     pub(crate) fn open(&self, reference: &TableRef) -> Result<Table, Fault> {
-        data::open(reference, |digest| self.store.data().doors.blob(digest)).map_err(Fault::host)
+        let table = data::open(reference, |digest| self.store.data().doors.blob(digest));
+        table.map_err(|error| match error {
+            data::Error::Damaged(_) | data::Error::Io { .. } => Fault::damaged(error),
+            error => Fault::host(error),
+        })
     }
 
     /// Hands the columns that the guest declared to read, and no others.
@@ -160,7 +164,8 @@ impl Instance {
             .iter()
             .map(|file| {
                 let content = stored(&state.doors.blob(&file.digest), &file.digest)
-                    .map_err(|why| Fault::host(format!("cannot read stored file `{}`: {why}", file.name)))?;
+                    .map_err(|why| format!("cannot read stored file `{}`, blob {}: {why}", file.name, file.digest))
+                    .map_err(Fault::damaged)?;
                 Ok(wit_step::SavedFile { name: file.name.clone(), content })
             })
             .collect()

@@ -89,11 +89,29 @@ struct Problems {
 impl Problems {
     /// More than a person reads at once, and a bound on what an error may cost.
     const TOLD_MAX: usize = 20;
+    /// As many of what is missing are named.
+    const NAMED_MAX: usize = 10;
 
     fn push(&mut self, problem: String) {
         match self.told.len() < Self::TOLD_MAX {
             true => self.told.push(problem),
             false => self.untold += 1,
+        }
+    }
+
+    /// What is missing of a kind, as one problem: who forgot one column has often forgotten them all.
+    fn missing<T>(&mut self, kind: &str, missing: &[T], name: impl Fn(&T) -> String, mend: &str) {
+        let names: Vec<String> = missing.iter().take(Self::NAMED_MAX).map(name).collect();
+        match missing.len() {
+            0 => {}
+            1 => self.push(format!("{kind} {} is missing: {mend} for it", names.concat())),
+            count => {
+                let more = match count - names.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                self.push(format!("{count} {kind}s are missing: {}{more}: {mend} for each", names.join(", ")));
+            }
         }
     }
 

@@ -76,8 +76,50 @@ mod tests {
             plain_table(request, &columns()).unwrap_err().to_string(),
             "column `colour` is unknown, the model does not read it (row 1); \
              column `age` is 4.5, no INT64 (row 0); column `score` is the text `x`, no FP64 (row 0); \
-             column `name` (text) is missing (row 0); column `near` is a list of 1, expected vector(2) (row 0)"
+             column `near` is a list of 1, expected vector(2) (row 0); \
+             column `name` (text, row 0) is missing: every row is to bring a value for it"
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_told_as_one_problem() {
+        let columns = |count| {
+            let column = |i| Field { name: format!("c{i}"), data_type: DataType::Float64, nullable: false };
+            (0..count).map(column).collect::<Vec<_>>()
+        };
+        for (request, count, expected) in [
+            (
+                r#"{"rows": [{"c0": 1, "c1": null}, {"c2": 2}]}"#,
+                3,
+                "column `c1` is null, which the column does not allow (row 0); 2 columns are missing: \
+                 `c0` (float64, row 1), `c2` (float64, row 0): every row is to bring a value for each",
+            ),
+            (
+                r#"{"rows": [{}]}"#,
+                30,
+                "30 columns are missing: `c0` (float64, row 0), `c1` (float64, row 0), `c2` (float64, row 0), \
+                 `c3` (float64, row 0), `c4` (float64, row 0), `c5` (float64, row 0), `c6` (float64, row 0), \
+                 `c7` (float64, row 0), `c8` (float64, row 0), `c9` (float64, row 0) and 20 more: \
+                 every row is to bring a value for each",
+            ),
+        ] {
+            assert_eq!(plain_table(request.as_bytes(), &columns(count)).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn where_a_request_has_no_value_is_said_of_a_dozen_columns() {
+        let column = |i| Field { name: format!("c{i}"), data_type: DataType::Float64, nullable: true };
+        let columns: Vec<_> = (0..12).map(column).collect();
+        let gaps = |request: &str| crate::Asked::of(plain_table(request.as_bytes(), &columns).unwrap()).gaps();
+        let full: Vec<_> = (0..12).map(|i| format!("\"c{i}\": 1")).collect();
+        let full = full.join(", ");
+        assert_eq!(gaps(&format!(r#"{{"rows": [{{{full}}}]}}"#)), None);
+        let said =
+            gaps(&format!(r#"{{"rows": [{{{full}}}, {{{}}}]}}"#, full.replace("\"c3\": 1", "\"c3\": null"))).unwrap();
+        assert!(said.contains("for `c3` (row 1): send"), "{said}");
+        let said = gaps(r#"{"rows": [{}]}"#).unwrap();
+        assert!(said.contains("for `c0` (row 0), ") && said.contains("`c9` (row 0) and 2 more: send"), "{said}");
     }
 
     #[test]
@@ -125,7 +167,7 @@ mod tests {
         // A name counts once.
         let request = format!(r#"{{"rows": [{0}, {0}]}}"#, row(1000));
         let error = plain_table(request.as_bytes(), &columns()).unwrap_err().to_string();
-        assert!(error.ends_with("and 983 more problems"), "{error}");
+        assert!(error.ends_with("and 981 more problems"), "{error}");
         assert!(error.len() < 10_000, "{}", error.len());
         let more = format!(r#"{{"rows": [{}, and no JSON"#, row(1001));
         let error = plain_table(more.as_bytes(), &columns()).unwrap_err().to_string();

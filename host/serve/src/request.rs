@@ -27,6 +27,20 @@ impl Asked {
     pub fn of(rows: Table) -> Self {
         Self { id: None, rows, outputs: Outputs::default() }
     }
+
+    /// Where its rows have no value, for who sent them and was refused by the model: what that says is about one column, in the words
+    /// of whoever wrote it.
+    pub fn gaps(&self) -> Option<String> {
+        let gaps = self.rows.gaps();
+        let named = |(field, row): &(&Field, u64)| format!("`{}` (row {row})", field.name);
+        let named: Vec<_> = gaps.iter().take(Problems::NAMED_MAX).map(named).collect();
+        let more = match gaps.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = named.join(", ");
+        (!gaps.is_empty()).then(|| format!("no value, missing or null, came for {named}{more}: send one in every row"))
+    }
 }
 
 /// The outputs that are wanted.
@@ -143,9 +157,9 @@ fn by_name<'a>(
             found.insert(name, input);
         }
     }
-    for field in columns.iter().filter(|field| !found.contains_key(field.name.as_str())) {
-        problems.push(format!("input `{}` ({}) is missing", field.name, Datatype::of(field.data_type)));
-    }
+    let missing: Vec<_> = columns.iter().filter(|field| !found.contains_key(field.name.as_str())).collect();
+    let name = |field: &&Field| format!("`{}` ({})", field.name, Datatype::of(field.data_type));
+    problems.missing("input", &missing, name, "the request is to bring a tensor");
     found
 }
 

@@ -32,9 +32,18 @@ pub(crate) struct Rows<'a> {
 /// A column so far, or the one problem that is told of it.
 struct Column<'a> {
     field: &'a Field,
-    made: Result<ColumnBuilder<'a>, String>,
+    made: Result<ColumnBuilder<'a>, Wrong>,
     /// The last row it stood in.
     last: Option<usize>,
+}
+
+/// What is wrong with a column first.
+enum Wrong {
+    /// A row leaves it out.
+    Missing {
+        row: usize,
+    },
+    Said(String),
 }
 
 impl<'a> Rows<'a> {
@@ -96,12 +105,16 @@ impl<'a> Rows<'a> {
             problems.push(format!("the request has 0 rows, expected 1 to {ROWS_MAX}"));
         }
         problems.extend(self.problems);
-        let made: Vec<_> = self
-            .columns
-            .into_iter()
-            .filter_map(|column| column.made.map_err(|problem| problems.push(problem)).ok())
-            .map(ColumnBuilder::finish)
-            .collect();
+        let (mut made, mut missing) = (Vec::with_capacity(self.columns.len()), Vec::new());
+        for Column { field, made: column, .. } in self.columns {
+            match column {
+                Ok(column) => made.push(column.finish()),
+                Err(Wrong::Missing { row }) => missing.push((field, row)),
+                Err(Wrong::Said(problem)) => problems.push(problem),
+            }
+        }
+        let name = |(field, row): &(&Field, usize)| format!("`{}` ({}, row {row})", field.name, field.data_type);
+        problems.missing("column", &missing, name, "every row is to bring a value");
         problems.check()?;
         Ok(Table::from_columns(data::schema(self.fields), made)?)
     }
@@ -132,7 +145,7 @@ impl Column<'_> {
             (None, _) => builder.push(cells, Datatype::of(data_type)),
         };
         if let Err(why) = taken {
-            self.made = Err(format!("column `{}` {why} (row {row})", self.field.name));
+            self.made = Err(Wrong::Said(format!("column `{}` {why} (row {row})", self.field.name)));
         }
     }
 
@@ -140,10 +153,7 @@ impl Column<'_> {
     fn miss(&mut self, row: usize) {
         match self.field.nullable {
             true => self.take(row, None, &[Cell::Null]),
-            false if self.made.is_ok() => {
-                let (name, data_type) = (&self.field.name, self.field.data_type);
-                self.made = Err(format!("column `{name}` ({data_type}) is missing (row {row})"));
-            }
+            false if self.made.is_ok() => self.made = Err(Wrong::Missing { row }),
             false => {}
         }
     }

@@ -33,6 +33,8 @@ const RECORD_BYTES_MAX: u64 = 8 << 20;
 const BLOB_BYTES_MAX: u64 = 4 << 30;
 /// Of golden requests, and of their answers: they are read whole.
 const GOLDEN_BYTES_MAX: u64 = 64 << 20;
+/// Characters of a name that are shown: as long as a blob's.
+const NAME_SHOWN: usize = 80;
 /// Steps of a served path.
 const STEPS_MAX: usize = 100;
 
@@ -114,7 +116,7 @@ impl Server {
             // What a disk made of it since is not passed on as if it were the version.
             let got = Digest::of_reader(&file).map_err(Fault::host)?;
             if got != digest {
-                return Err(Fault::host(format!("blob {digest} is damaged: its bytes have digest {got}")).into());
+                return Err(Fault::damaged(format!("blob {digest} is damaged: its bytes have digest {got}")).into());
             }
             file.rewind().map_err(Fault::host)?;
             let length = file.metadata().map_err(Fault::host)?.len();
@@ -221,8 +223,8 @@ fn record(entry: Entry<'_, impl Read>) -> Result<Content, Error> {
     }
     let mut json = Vec::new();
     entry.take(RECORD_BYTES_MAX).read_to_end(&mut json).map_err(broken)?;
-    let content: Content =
-        serde_json::from_slice(&json).map_err(|error| refused(&format!("`{RECORD}` cannot be read: {error}")))?;
+    let content: Content = serde_json::from_slice(&json)
+        .map_err(|error| refused(&format!("`{RECORD}` cannot be read: {}", unread(&error))))?;
     let Content { format, version, .. } = &content;
     if !FORMATS.contains(format) {
         let (first, last) = FORMATS.into_inner();
@@ -258,11 +260,23 @@ fn record(entry: Entry<'_, impl Read>) -> Result<Content, Error> {
 /// The name of an entry that is a plain file.
 fn name(entry: &Entry<'_, impl Read>) -> Result<String, Error> {
     let kind = entry.header().entry_type();
-    let name = String::from_utf8_lossy(&entry.path_bytes()).chars().take(100).collect();
+    // Ours are of plain characters and shorter; of others a little is enough to see what they are.
+    let name: String = String::from_utf8_lossy(&entry.path_bytes()).chars().take(NAME_SHOWN).collect();
+    let name = name.escape_debug().to_string();
     match kind {
         EntryType::Regular => Ok(name),
         kind => Err(refused(&format!("`{name}` is a {kind:?}, expected a regular file"))),
     }
+}
+
+/// Where a record stops to be one. The parser's own words quote what stands there.
+fn unread(error: &serde_json::Error) -> String {
+    let why = match error.classify() {
+        serde_json::error::Category::Data => "it is no record of a version",
+        serde_json::error::Category::Eof => "it ends too soon",
+        _ => "it is no JSON",
+    };
+    format!("{why}, at line {} column {}", error.line(), error.column())
 }
 
 /// Of a file that is the same whoever writes it, when.
@@ -279,8 +293,15 @@ fn refused(why: &str) -> Error {
     Fault::invalid(message).hinted("nothing was registered; `stepwell model export` makes such files").into()
 }
 
+/// The library's own words quote what it reads: of a file of any other kind, that is its bytes.
 fn broken(error: std::io::Error) -> Error {
-    refused(&error.to_string())
+    match error.kind() {
+        ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            refused("it is no tar archive, or a broken one")
+        }
+        ErrorKind::UnexpectedEof => refused("it ends too soon"),
+        kind => refused(&format!("it cannot be read: {kind}")),
+    }
 }
 
 fn unusable(what: &str, file: &Path, error: &std::io::Error) -> Error {

@@ -6,7 +6,11 @@ use crate::registry::ModelDetail;
 use crate::{Error, Server};
 use ports::Journal;
 use serde::{Deserialize, Serialize};
-use types::{AliasMove, Artifact, Digest, Field, Measure, ModelName, RunHead, ServedStep, TenantId};
+use types::{AliasMove, Artifact, Digest, Field, Measure, ModelName, ModelVersion, RunHead, ServedStep, TenantId};
+
+/// What is to be known of an imported version: its digest covers what answers, and not this.
+pub const OF_ITS_FILE: &str = "its measures, verdict, purpose and lineage are the word of whoever made the file, and nothing here has \
+                               computed or judged them";
 
 /// Everything that is on the card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,8 +90,9 @@ fn blocks(card: &ModelCard, shown: &dyn Fn(i64) -> String) -> Vec<Block> {
             text.clone().unwrap_or_else(|| format!("Nobody said. The key {key} of the step that registers says it.")),
         )
     };
-    let mut blocks = vec![
-        heading("Model"),
+    let mut blocks = vec![heading("Model")];
+    blocks.extend(version.imported.as_ref().map(|_| Block::Text(format!("Imported from a file: {OF_ITS_FILE}."))));
+    blocks.extend([
         Block::Table { head: vec!["what", "value"], rows: about(card, shown) },
         heading("Intended use"),
         said(&version.purpose.intended_use, "intended_use"),
@@ -99,16 +104,9 @@ fn blocks(card: &ModelCard, shown: &dyn Fn(i64) -> String) -> Vec<Block> {
             head: vec!["table", "rows", "columns", "digest"],
             rows: card.data.iter().map(data_row).collect(),
         },
-    ];
-    blocks.extend(measures(&version.measures));
-    blocks.push(heading("Verdict"));
-    blocks.push(Block::Text(match &version.verdict {
-        Some(verdict) => format!("The gate {}.", verdict.sentence),
-        None => "No gate judged it.".to_owned(),
-    }));
-    if let Some(examined) = &version.examined {
-        blocks.push(Block::Text(format!("An examination {}.", examined.sentence)));
-    }
+    ]);
+    blocks.extend(measures(version));
+    blocks.extend(verdict(version));
     blocks.push(heading("Columns"));
     let side = |side: &'static str, fields: &[Field]| {
         let row = |field: &Field| vec![side.to_owned(), field.name.clone(), field.data_type.to_string()];
@@ -168,10 +166,28 @@ fn data_row(table: &CardTable) -> Vec<String> {
     ]
 }
 
+/// What a gate and an examination said, here or, of an imported version, as its file has it.
+fn verdict(version: &ModelVersion) -> Vec<Block> {
+    let [gate, examination] = match version.imported {
+        None => ["The gate", "An examination"],
+        Some(_) => ["Its file says: the gate", "Its file says: an examination"],
+    };
+    let gate = match &version.verdict {
+        Some(verdict) => format!("{gate} {}.", verdict.sentence),
+        None => "No gate judged it.".to_owned(),
+    };
+    let examined = version.examined.as_ref().map(|examined| format!("{examination} {}.", examined.sentence));
+    let said = [gate].into_iter().chain(examined).map(Block::Text);
+    [heading("Verdict")].into_iter().chain(said).collect()
+}
+
 /// Of all rows first, then by slice: where it is worse than elsewhere is what a reader looks for.
-fn measures(measures: &[Measure]) -> Vec<Block> {
-    let (all, sliced): (Vec<_>, Vec<_>) = measures.iter().partition(|measure| measure.slice.is_none());
+fn measures(version: &ModelVersion) -> Vec<Block> {
+    let (all, sliced): (Vec<_>, Vec<_>) = version.measures.iter().partition(|measure| measure.slice.is_none());
     let mut blocks = vec![heading("Measures")];
+    if version.imported.is_some() && !version.measures.is_empty() {
+        blocks.push(Block::Text("As its file says; nothing of this was measured here.".to_owned()));
+    }
     if all.is_empty() && sliced.is_empty() {
         blocks.push(Block::Text("Nothing was measured.".to_owned()));
     }

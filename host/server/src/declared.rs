@@ -4,9 +4,9 @@ use manifest::{Project, Texts};
 use std::path::Path;
 use types::{Problem, ProjectName, Settings};
 
-/// What the project in a folder is called, whatever its settings.
+/// What the project in a folder is called, whatever its settings and its pipelines.
 pub(crate) fn name(folder: &Path) -> Result<ProjectName, Vec<Problem>> {
-    Ok(manifest::load(folder)?.name)
+    Ok(manifest::load_alone(folder)?.name)
 }
 
 /// The project in a folder under these settings, and its texts. What is checked is what the texts say, whatever becomes of

@@ -90,7 +90,8 @@ impl Server {
         notes: Notes<'_>,
     ) -> Result<Prepared, Error> {
         let _hold = self.active(tenant)?;
-        let name = declared::name(folder)?;
+        // Where the name cannot be read, the rest is told as well.
+        let name = declared::name(folder).or_else(|_| manifest::load(folder).map(|project| project.name))?;
         let current = self.current_deployment(tenant, &name)?;
         let settings = changed(current.as_ref().map(|current| &current.deployment.settings), change);
         let (texts, project) = declared::read(folder, &settings)?;

@@ -160,10 +160,10 @@ pub(crate) fn not_served(name: &EndpointName, version: u32) -> Error {
 
 impl Server {
     /// Serves the endpoints that a project names, and loads those that have a version. Gives what each has to say for itself.
-    /// A project that is deployed answers as it was deployed, and its folder does not.
+    /// A project that is deployed answers as it was deployed, and its folder does not. Only `stepwell.toml` has a say in it.
     pub fn serve_project(&self, tenant: &TenantId, folder: &Path) -> Result<Vec<Readiness>, Error> {
         let _hold = self.active(tenant)?;
-        let project = manifest::load(folder)?;
+        let project = manifest::load_alone(folder)?;
         if self.store.deployment(tenant, &project.name)?.is_some() {
             return Ok(Vec::new());
         }
@@ -249,8 +249,16 @@ impl Server {
         }
     }
 
-    /// Names the endpoints of deployed projects and of a folder's, where no server does: to look at, and to move canaries.
-    pub fn name_endpoints(&self, tenant: &TenantId, folder: &Path) -> Result<(), Error> {
+    /// Whether any tenant has a deployed project, which answers whatever becomes of a folder.
+    pub fn has_deployments(&self) -> Result<bool, Error> {
+        let deployed = |tenant: &TenantId| Ok(!self.store.deployments(tenant)?.is_empty());
+        let told: Result<Vec<bool>, Error> = self.store.tenants().iter().map(deployed).collect();
+        Ok(told?.contains(&true))
+    }
+
+    /// Names the endpoints of deployed projects and of a folder's, where no server does: to look at, and to move canaries. A folder
+    /// whose `stepwell.toml` cannot be read is in nobody's way, if the endpoint that is meant, or any, is known without it.
+    pub fn name_endpoints(&self, tenant: &TenantId, folder: &Path, meant: Option<&EndpointName>) -> Result<(), Error> {
         self.known(tenant)?;
         for deployed in self.all_deployed(tenant)? {
             self.serve_deployed(tenant, &deployed);
@@ -258,7 +266,12 @@ impl Server {
         if !folder.join("stepwell.toml").is_file() {
             return Ok(());
         }
-        let project = manifest::load(folder)?;
+        let is_meant = |key: &(TenantId, EndpointName)| key.0 == *tenant && meant.is_none_or(|name| key.1 == *name);
+        let project = match manifest::load_alone(folder) {
+            Ok(project) => project,
+            Err(_) if locked(&self.endpoints).keys().any(is_meant) => return Ok(()),
+            Err(problems) => return Err(problems.into()),
+        };
         if self.store.deployment(tenant, &project.name)?.is_none() {
             for (name, said) in &project.endpoints {
                 let key = (tenant.clone(), name.clone());

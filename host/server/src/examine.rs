@@ -2,6 +2,7 @@
 //! judged by `models::examine`.
 
 use crate::loading::REQUEST_LIMITS;
+use crate::loading::as_requests;
 use data::Table;
 use models::{Conduct, Weights};
 use ports::{Answer, Blobs, Examination, ServedModel, Watch};
@@ -82,7 +83,9 @@ fn answering(
         let message = format!("there are {} answers to {} rows, expected one to each", answers.rows, asked.rows.rows);
         return Err(Fault::invalid(message).hinted("wire as `answers` the predictions for the rows of `rows`"));
     }
-    let rows = first_rows(store, tenant, &asked.rows, &asks)?;
+    let lacks =
+        || Fault::invalid("the rows lack values that a request must bring").hinted("wire `rows` that have them");
+    let rows = as_requests(&first_rows(store, tenant, &asked.rows, &asks)?, &request)?.ok_or_else(lacks)?;
     if rows.rows() == 0 {
         return Err(Fault::invalid("there are no rows to ask about").hinted("wire `rows` that have some"));
     }

@@ -37,7 +37,7 @@ pub(crate) const NOFOLLOW: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::
 #[derive(Debug)]
 pub struct Folder {
     // The lock lasts as long as the file is open.
-    _lock: File,
+    lock: File,
     /// Whether there was nothing in it.
     pub(crate) is_new: bool,
 }
@@ -76,7 +76,12 @@ impl Folder {
         owner::sign(&mut lock).map_err(io)?;
         remove_scratch(data).map_err(io)?;
         let is_new = marks::is_new(data).map_err(io)?;
-        Ok(LockedBy::Us(Self { _lock: lock, is_new }))
+        Ok(LockedBy::Us(Self { lock, is_new }))
+    }
+
+    /// Tells others that whoever has the folder is to listen: they may wait for it.
+    pub fn tell_serving(&self) -> Result<(), Fault> {
+        owner::sign_serving(&self.lock).map_err(Fault::host)
     }
 
     /// Where the owner listens.

@@ -101,6 +101,8 @@ pub struct Caller {
     /// Whose routes are meant; at the root, without a key, nobody says.
     pub tenant: Option<TenantId>,
     pub has_key: bool,
+    /// The endpoints that the key is for, where the path names none; all if empty.
+    pub only: BTreeSet<EndpointName>,
 }
 
 /// Why nobody is let in.
@@ -234,6 +236,11 @@ impl Server {
         self.keys.is_everywhere.load(Ordering::Relaxed)
     }
 
+    /// Whether nobody asks this tenant's endpoints without a key.
+    pub fn needs_key(&self, tenant: &TenantId) -> bool {
+        self.keys.are_needed(Some(tenant), true)
+    }
+
     /// Whether a request is let in, and whose routes it means. `root` is whose routes stand at the root.
     pub fn knock(&self, root: &TenantId, knock: Knock<'_>) -> Result<Caller, Barred> {
         let now_us = self.now_us();
@@ -250,7 +257,8 @@ impl Server {
                     let who = format!("key `{}`", held.key.name);
                     taken.map_err(|retry_after_ms| Barred::TooOften { who, rate, retry_after_ms })?;
                 }
-                Caller { tenant: Some(held.tenant.clone()), has_key: true }
+                let only = if knock.endpoint.is_none() { held.key.endpoints.clone() } else { BTreeSet::new() };
+                Caller { tenant: Some(held.tenant.clone()), has_key: true, only }
             }
             None => {
                 let tenant = named.as_ref().map_or(Some(root), |named| named.as_ref().ok());
@@ -258,7 +266,7 @@ impl Server {
                 if self.keys.are_needed(tenant, is_there) {
                     return Err(Barred::NoKey);
                 }
-                Caller { tenant: named.and_then(Result::ok), has_key: false }
+                Caller { tenant: named.and_then(Result::ok), has_key: false, only: BTreeSet::new() }
             }
         };
         self.expect_seldom(caller.tenant.as_ref().unwrap_or(root), now_us)?;

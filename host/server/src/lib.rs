@@ -86,7 +86,7 @@ pub use answering::{InFlight, Sender, Served};
 pub use audit::audit_folder;
 pub use backfills::{BackfillLine, BackfillRequest};
 pub use bundle::{ExportRequest, ImportRequest};
-pub use card::{CardTable, ModelCard, card_html, card_markdown};
+pub use card::{CardTable, ModelCard, OF_ITS_FILE, card_html, card_markdown};
 pub use changes::{Change, Changes};
 pub use deploy::{DeployedPipeline, DeploymentDetail, Prepared, SettingsChange, project_name};
 pub use diff::{About, DiffRow, RunDiff};
@@ -105,7 +105,7 @@ pub use owner::Owner;
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};
 pub use predictions::{LABELS_MAX, LabelAnswer, LabelRequest, NewLabel, PredictionLog};
-pub use project::{CheckedPipeline, CheckedStep, schedule};
+pub use project::{CheckedPipeline, CheckedStep, schedule, wrong_with};
 pub use reads::{
     AttemptDetail, Registration, RunDetail, RunLine, RunQuery, RunStanding, StepDetail, StepInput, TableRows,
 };

@@ -114,8 +114,13 @@ impl Server {
             Artifact::Table(table) => Some(table),
             _ => None,
         });
+        // What a request must bring a table may lack: its rows are looked at.
+        let is_like = |found: &Field, field: &Field| {
+            (&found.name, found.data_type) == (&field.name, field.data_type) && (found.nullable || !field.nullable)
+        };
         let has = |table: &&TableRef| {
-            table.rows > 0 && version.request.iter().all(|field| table.schema.fields.contains(field))
+            let has = |field| table.schema.fields.iter().any(|found| is_like(found, field));
+            table.rows > 0 && version.request.iter().all(has)
         };
         let Some(table) = tables.find(has) else { return Ok(None) };
         let mut paths = std::collections::BTreeMap::new();
@@ -127,9 +132,20 @@ impl Server {
             }
         }
         let open = data::open(table, |part| paths.get(part).cloned().unwrap_or_default()).map_err(Fault::host)?;
-        let names: Vec<_> = version.request.iter().map(|field| field.name.clone()).collect();
-        Ok(Some(open.slice(0, GOLDEN_ROWS).select(&names).map_err(Fault::host)?))
+        Ok(as_requests(&open.slice(0, GOLDEN_ROWS), &version.request)?)
     }
+}
+
+/// Rows as a request brings them; none if they lack a value that a request must have.
+pub(crate) fn as_requests(rows: &Table, request: &[Field]) -> Result<Option<Table>, Fault> {
+    let gaps = rows.gaps();
+    let lacks = |field: &Field| !field.nullable && gaps.iter().any(|(gap, _)| gap.name == field.name);
+    if request.iter().any(lacks) {
+        return Ok(None);
+    }
+    let names: Vec<_> = request.iter().map(|field| field.name.clone()).collect();
+    let chosen = rows.select(&names).and_then(|rows| rows.renamed(Schema { fields: request.to_vec() }));
+    chosen.map(Some).map_err(Fault::host)
 }
 
 /// Whether two answers are equal, value by value.

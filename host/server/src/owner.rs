@@ -9,13 +9,15 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 /// How long what a dead owner left is waited for, and how often it is looked at.
 const LEFT_MAX: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(5);
-/// More than the digits of a process's number.
+/// Behind the number of a process that is to listen.
+const SERVES: &str = "serve";
+/// More than the digits of a process's number, and the word.
 const TEXT_BYTES_MAX: u64 = 32;
 
 /// Who has a data folder.
@@ -24,6 +26,8 @@ pub struct Owner {
     /// As the lock's file says; none if it says no number.
     process: Option<Pid>,
     lives: bool,
+    /// Whether it says that it is to listen.
+    serves: bool,
 }
 
 impl Owner {
@@ -31,9 +35,15 @@ impl Owner {
         let mut bytes = Vec::new();
         lock.rewind()?;
         lock.take(TEXT_BYTES_MAX).read_to_end(&mut bytes)?;
-        let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+        let mut words = std::str::from_utf8(&bytes).unwrap_or_default().split(' ');
+        let number = words.next().and_then(|text| text.parse().ok());
         let process = number.filter(|number| *number > 0).and_then(Pid::from_raw);
-        Ok(Self { process, lives: process.is_some_and(lives) })
+        Ok(Self { process, lives: process.is_some_and(lives), serves: words.next() == Some(SERVES) })
+    }
+
+    /// Whether it lives and is a server: one that is found by its lock and not by its socket begins, or ends.
+    pub fn serves(&self) -> bool {
+        self.lives && self.serves
     }
 }
 
@@ -41,6 +51,9 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.process, self.lives) {
             (None, _) => f.write_str("a process that has not said its number"),
+            (Some(process), true) if self.serves => {
+                write!(f, "`stepwell serve`, process {process}, which does not listen yet or no longer")
+            }
             (Some(process), true) => write!(f, "process {process}"),
             (Some(process), false) => write!(f, "what process {process}, which is dead, left behind"),
         }
@@ -77,6 +90,12 @@ pub(crate) fn sign(lock: &mut File) -> std::io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     lock.write_all(std::process::id().to_string().as_bytes())
+}
+
+/// Adds that its owner is to listen.
+pub(crate) fn sign_serving(mut lock: &File) -> std::io::Result<()> {
+    lock.seek(SeekFrom::End(0))?;
+    lock.write_all(format!(" {SERVES}").as_bytes())
 }
 
 /// Whether a process runs. One that has ended does not, whether or not anybody asked how.
@@ -122,8 +141,22 @@ mod tests {
         let (path, own) = (folder.path().join("lock"), std::process::id().to_string());
         let _held = held(&path, &own);
         let owner = take_while(&mut open(&path), || panic!("it lives")).expect("looked").expect("held");
-        assert_eq!(owner.to_string(), format!("process {own}"));
+        assert_eq!((owner.to_string(), owner.serves()), (format!("process {own}"), false));
         assert_eq!(std::fs::read_to_string(&path).expect("read"), own);
+    }
+
+    #[test]
+    fn an_owner_says_that_it_is_to_listen() {
+        let folder = tempfile::tempdir().expect("made");
+        let path = folder.path().join("lock");
+        let mut lock = held(&path, "");
+        sign(&mut lock).expect("written");
+        sign_serving(&lock).expect("written");
+        let owner = take_while(&mut open(&path), || panic!("it lives")).expect("looked").expect("held");
+        assert!(owner.serves() && owner.to_string().contains("does not listen yet"), "{owner}");
+        sign(&mut lock).expect("written");
+        let owner = take_while(&mut open(&path), || panic!("it lives")).expect("looked").expect("held");
+        assert!(!owner.serves(), "{owner}");
     }
 
     #[test]

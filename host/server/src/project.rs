@@ -60,15 +60,20 @@ struct Asked {
 type Found = BTreeMap<PluginSource, (Component, Option<LockedPlugin>)>;
 
 /// When a pipeline of the project in a folder is to run by itself; none if it has no schedule. Looks at the project's texts
-/// alone: neither plugins nor the data folder have a say.
+/// alone, and of the pipelines at this one's: neither plugins nor the data folder have a say.
 pub fn schedule(folder: &Path, pipeline: &str) -> Result<(PipelineName, Option<trigger::Schedule>), Error> {
-    let mut project = manifest::load(folder)?;
+    let mut project = manifest::load_one(folder, pipeline)?;
     let name = match project.pipelines.is_empty() {
         true => return Err(no_pipelines()),
         false => find(&project, pipeline)?,
     };
     let schedule = project.pipelines.remove(&name).and_then(|pipeline| pipeline.schedule);
     Ok((name, schedule))
+}
+
+/// What is wrong with the texts of the project in a folder: why a run of it would not begin. Of no account to what is served.
+pub fn wrong_with(folder: &Path) -> Vec<Problem> {
+    manifest::load(folder).err().unwrap_or_default()
 }
 
 impl Server {

@@ -271,8 +271,8 @@ impl Server {
         for part in &reference.parts {
             paths.insert(*part, self.store.path(tenant, *part)?);
         }
-        let table =
-            data::open(reference, |part| paths.get(part).cloned().unwrap_or_default()).map_err(types::Fault::host)?;
+        let table = data::open(reference, |part| paths.get(part).cloned().unwrap_or_default())
+            .map_err(types::Fault::damaged)?;
         let rows = data::shown_rows(&table.slice(0, limit.min(ROWS_MAX))).map_err(types::Fault::host)?;
         Ok(TableRows { columns: reference.schema.fields.clone(), total: reference.rows, rows })
     }

@@ -81,6 +81,7 @@ impl From<Error> for Fault {
             _ => None,
         };
         match error {
+            Error::Digest { .. } => return Fault::damaged(error),
             // Nothing of ours comes near: a guest gave what was to be recorded.
             Error::TooLarge { .. } => return Fault::guest(error.to_string()),
             Error::NoTenant { .. } | Error::Default | Error::Taken { .. } => return Fault::invalid(error.to_string()),

@@ -62,6 +62,14 @@ impl Fault {
         Self::new(FaultKind::Host, message.to_string())
     }
 
+    /// What the data folder kept is no longer what it was.
+    pub fn damaged(message: impl fmt::Display) -> Self {
+        Self::host(message).hinted(
+            "the data folder is damaged: `stepwell audit verify` names every blob that is. Bring its file back from a copy of the \
+             folder; without one remove the file and make it again, by `stepwell run --no-cache` or `stepwell model import --name`",
+        )
+    }
+
     /// A limit was reached.
     pub fn limit(limit: LimitKind, message: impl Into<String>) -> Self {
         let hint = format!("raise `limits.{}` of the step, if the work is meant to need more", limit.key());

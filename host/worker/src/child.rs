@@ -192,10 +192,8 @@ impl Worker {
     fn compile(&self, component: &Digest) -> Result<Answer, Fault> {
         let doors = self.doors();
         // The code is kept under this name beyond the data folder, which may have come with a stranger's project.
-        let bytes = sandbox::stored(&doors.blob(component), component).map_err(|why| {
-            let hint = "if the data folder was changed, remove it and run again";
-            Fault::host(format!("cannot read the stored component: {why}")).hinted(hint)
-        })?;
+        let bytes = sandbox::stored(&doors.blob(component), component)
+            .map_err(|why| Fault::damaged(format!("cannot read the stored component, blob {component}: {why}")))?;
         let compiled = self.sandbox.compile(&bytes)?;
         let file = write(&self.scratch, &compiled.code)?;
         let fingerprint = self.sandbox.fingerprint();

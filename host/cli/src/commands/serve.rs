@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::open;
-use crate::outcome::{CANCELLED, Failure};
+use crate::outcome::{CANCELLED, Failure, counted};
 use crate::show;
 use server::{Folder, Server};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use types::TenantId;
+use types::{Problem, TenantId};
 
 /// Where applications come in, and how.
 pub(crate) struct Door<'a> {
@@ -37,15 +37,7 @@ pub(crate) async fn serve(args: &Args, door: Door<'_>) -> Result<u8, Failure> {
     }
     let tenant = args.tenant.clone();
     resume(&server, &folder);
-    let loading = Arc::clone(&server);
-    let (whose, project) = (tenant.clone(), folder.clone());
-    let loaded =
-        tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
-    let endpoints = loaded.map_err(|error| match error {
-        server::Error::Problems(problems) => Failure::problems(problems).in_project(&folder),
-        error => api::Trouble::from(error).into(),
-    })?;
-    endpoints.iter().for_each(|ready| tell(&tenant, ready));
+    load_folder(&server, &tenant, &folder).await?;
     let deployed = Arc::clone(&server);
     let deployed = tokio::task::spawn_blocking(move || deployed.serve_deployments()).await.map_err(Failure::ours)?;
     deployed.map_err(api::Trouble::from)?.iter().for_each(|(tenant, ready)| tell(tenant, ready));
@@ -77,6 +69,44 @@ pub(crate) async fn serve(args: &Args, door: Door<'_>) -> Result<u8, Failure> {
     tokio::select! {
         served = api::listen(server, TenantId::default_tenant(), &socket, (tcp, tls), stop, say) => served.map(|()| 0).map_err(Failure::from),
         () = times(2) => Ok(CANCELLED),
+    }
+}
+
+/// Serves what the folder's project names. What is wrong with the rest of the folder stops nothing, but whoever starts a server wants
+/// to know; and what is deployed is served whatever became of the folder.
+async fn load_folder(server: &Arc<Server>, tenant: &TenantId, folder: &Path) -> Result<(), Failure> {
+    let loading = Arc::clone(server);
+    let (whose, project) = (tenant.clone(), folder.to_owned());
+    let loaded =
+        tokio::task::spawn_blocking(move || loading.serve_project(&whose, &project)).await.map_err(Failure::ours)?;
+    match loaded {
+        Ok(endpoints) => {
+            warn_of(
+                &server::wrong_with(folder),
+                folder,
+                "no run of it would begin; what is served needs `stepwell.toml` alone",
+            );
+            endpoints.iter().for_each(|ready| tell(tenant, ready));
+            Ok(())
+        }
+        Err(server::Error::Problems(_)) if server.has_deployments().map_err(api::Trouble::from)? => {
+            warn_of(&server::wrong_with(folder), folder, "nothing of it is served but what is deployed");
+            Ok(())
+        }
+        Err(server::Error::Problems(_)) => {
+            Err(Failure::problems(server::wrong_with(folder)).in_folder(folder).so("nothing is served"))
+        }
+        Err(error) => Err(api::Trouble::from(error).into()),
+    }
+}
+
+fn warn_of(problems: &[Problem], folder: &Path, so: &str) {
+    for problem in problems {
+        anstream::eprintln!("{}\n", show::warning(problem, folder));
+    }
+    if !problems.is_empty() {
+        let warning = show::styled("warning", show::BAD);
+        anstream::eprintln!("{warning}: {} in the project's folder: {so}", counted(problems));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::comparison::diff_row;
 use super::detail::measured_table;
 use super::{instant, table, tame};
-use server::{Held, ModelDetail, ModelDiff, ModelList};
+use server::{Held, ModelDetail, ModelDiff, ModelList, OF_ITS_FILE};
 use std::collections::BTreeMap;
 use types::AliasMove;
 
@@ -35,7 +35,7 @@ pub(crate) fn model_version(detail: &ModelDetail) -> String {
         let by = from.by.as_ref().map(|by| format!(" by {}", tame(by))).unwrap_or_default();
         let there = format!("`{}` version {}", from.model, from.version);
         text += &format!(
-            "imported {} UTC{by}; that run is another installation's, where this was {there}\n",
+            "imported {} UTC{by} from a file; that run is another installation's, where this was {there}\n{OF_ITS_FILE}\n",
             instant(from.at_us)
         );
     }
@@ -58,10 +58,12 @@ pub(crate) fn model_version(detail: &ModelDetail) -> String {
     text += &format!("a request brings\n{}\nan answer gives\n", fields(&version.request));
     text += &fields(&version.signature.outputs);
     if !version.measures.is_empty() {
-        text += &format!("\nmeasured\n{}", measured_table(&version.measures));
+        let measured = if version.imported.is_some() { "measured, as its file says" } else { "measured" };
+        text += &format!("\n{measured}\n{}", measured_table(&version.measures));
     }
     if let Some(verdict) = &version.verdict {
-        text += &format!("\ngate {}\n", tame(&verdict.sentence));
+        let gate = if version.imported.is_some() { "its file says: gate" } else { "gate" };
+        text += &format!("\n{gate} {}\n", tame(&verdict.sentence));
     }
     text
 }
@@ -116,7 +118,10 @@ pub(crate) fn imported(detail: &ModelDetail) -> String {
     let version = &detail.version;
     let (model, number) = (&version.model, version.version);
     let hint = format!("`stepwell model promote {model} {number} --why ..` has it answer");
-    format!("registered version {number} of model `{model}` ({}), under no alias; {hint}\n", version.digest.short())
+    format!(
+        "registered version {number} of model `{model}` ({}), under no alias; {hint}\n{OF_ITS_FILE}\n",
+        version.digest.short()
+    )
 }
 
 /// The rows of a difference.

@@ -142,7 +142,11 @@ fn what_does_not_fit_is_refused_with_what_was_expected() {
             of(vec![shared], vec![vec![1]]),
             "`x` asks for the extension shared memory, which is not supported",
         ),
-        (DataType::Int64, of(Vec::new(), Vec::new()), "input `x` (INT64) is missing"),
+        (
+            DataType::Int64,
+            of(Vec::new(), Vec::new()),
+            "input `x` (INT64) is missing: the request is to bring a tensor for it",
+        ),
     ] {
         assert_eq!(rows(&request, column).unwrap_err(), expected);
     }

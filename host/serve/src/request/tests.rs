@@ -143,7 +143,7 @@ fn every_problem_of_a_request_is_told_at_once() {
     assert_eq!(
         rows(&request, &columns).unwrap_err(),
         "`p` asks for the extension classification, which is not supported; input `e` is unknown, the model does not read it; \
-         input `b` stands twice; input `a` (FP64) is missing; input `d` is the text `x`, no FP64 (row 0); \
+         input `b` stands twice; input `a` (FP64) is missing: the request is to bring a tensor for it; input `d` is the text `x`, no FP64 (row 0); \
          input `c` has 3 rows, `b` has 2"
     );
 }

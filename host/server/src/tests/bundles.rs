@@ -88,6 +88,7 @@ impl House {
         std::fs::write(&file, bundle).unwrap();
         let error = self.import(&file, "strange").expect_err(says).to_string();
         assert!(error.starts_with("the file is no exported model: ") && error.contains(says), "{says}: {error}");
+        assert!(!error.contains("hunter2"), "what is no model is not shown: {error}");
         assert!(self.server.versions(&tenant(), &"strange".parse().unwrap()).is_err(), "nothing was registered");
     }
 }
@@ -162,7 +163,10 @@ fn what_a_stranger_made_of_it_is_refused() {
         packed(&parts)
     };
     house.refuses(b"", "it is empty");
-    house.refuses(&[7; 5000], "");
+    house.refuses(&[7; 5000], "it is no tar archive");
+    house.refuses(b"password = \"hunter2\"\n".repeat(500).as_slice(), "it is no tar archive");
+    let bare = with(&|parts| parts[0].1 = b"{\"format\": \"hunter2\"}".to_vec());
+    house.refuses(&bare, "it is no record of a version, at line 1");
     house.refuses(&with(&|parts| parts.reverse()), "it begins with `blobs/");
     house.refuses(&with(&|parts| drop(parts.pop())), "it lacks 1 of the blobs of its record");
     house.refuses(&with(&|parts| parts[1].1[0] ^= 1), "do not have that digest");

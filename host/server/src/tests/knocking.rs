@@ -48,15 +48,19 @@ impl House {
 }
 
 fn keyed(tenant: &TenantId) -> Result<Caller, Barred> {
-    Ok(Caller { tenant: Some(tenant.clone()), has_key: true })
+    Ok(Caller { tenant: Some(tenant.clone()), has_key: true, only: Default::default() })
+}
+
+fn unkeyed() -> Caller {
+    Caller { tenant: None, has_key: false, only: Default::default() }
 }
 
 #[test]
 fn nobody_needs_a_key_before_there_is_one_and_everybody_of_that_tenant_then() {
     let house = House::new();
     let acme = house.acme();
-    assert_eq!(house.predict(None, None), Ok(Caller { tenant: None, has_key: false }));
-    assert_eq!(house.predict(None, Some("nobody")), Ok(Caller { tenant: None, has_key: false }.of("nobody")));
+    assert_eq!(house.predict(None, None), Ok(unkeyed()));
+    assert_eq!(house.predict(None, Some("nobody")), Ok(unkeyed().of("nobody")));
     let key = house.key(&acme, request("app", &[Scope::Predict]));
     assert_eq!(house.predict(None, Some("acme")), Err(Barred::NoKey));
     assert_eq!(house.predict(None, Some("nobody")), Err(Barred::NoKey), "as if it were there");
@@ -129,7 +133,10 @@ fn a_key_may_do_what_it_says_and_no_more() {
     assert_eq!(house.predict(Some(&few), None), keyed(&tenant()));
     let none = Barred::NoEndpoint { name: "other".to_owned() };
     assert_eq!(house.knock(Some(&few), None, Scope::Predict, Some("other")), Err(none));
-    assert_eq!(house.knock(Some(&few), None, Scope::Predict, None), keyed(&tenant()));
+    // What tells of any endpoint is to know of which it may.
+    let only = ["tumour".parse().unwrap()].into();
+    let told = keyed(&tenant()).map(|caller| Caller { only, ..caller });
+    assert_eq!(house.knock(Some(&few), None, Scope::Predict, None), told);
     for scope in [Scope::Metrics, Scope::Manage] {
         let barred = Barred::OutOfScope { key: name("few"), scope, of_endpoints: scope == Scope::Manage };
         assert_eq!(house.knock(Some(&few), None, scope, None), Err(barred));

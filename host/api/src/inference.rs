@@ -257,7 +257,7 @@ pub(crate) async fn live() -> Answer {
     encoded(&Live { live: true })
 }
 
-/// Whether every endpoint that nobody unloaded has a version.
+/// Whether every endpoint that nobody unloaded has a version, and none was loaded in vain.
 pub(crate) async fn is_ready(public: Public) -> Result<bool, Refused> {
     Ok(off_thread(move || public.server.have_versions(&public.tenant)).await?)
 }
@@ -331,7 +331,7 @@ pub(crate) async fn version_ready(
 
 /// Whether an endpoint has something to answer with.
 pub(crate) fn answers(info: &EndpointInfo) -> bool {
-    info.version.is_some() && !info.unloaded
+    info.version.is_some() && !info.unloaded && info.trouble.is_none()
 }
 
 pub(crate) async fn infer(

@@ -288,6 +288,7 @@ mod tests {
             version: Some(3),
             versions: vec![3],
             unloaded: false,
+            trouble: None,
             request: vec![field("age", DataType::Int64, true), field("near", DataType::Vector(2), false)],
             response: vec![field("class", DataType::Text, false)],
         }

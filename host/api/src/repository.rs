@@ -23,10 +23,11 @@ pub(crate) async fn index_of(public: Public, ready_only: bool) -> Result<Vec<Mod
 
 /// A line for each version that gets requests.
 fn indexed(info: &EndpointInfo) -> Vec<ModelIndex> {
-    let (state, reason) = match (info.version, info.unloaded) {
-        (_, true) => ("UNAVAILABLE", "unloaded".to_owned()),
-        (None, false) => ("UNAVAILABLE", format!("model `{}` has no version `{}` yet", info.model, info.alias)),
-        (Some(_), false) => ("READY", String::new()),
+    let (state, reason) = match (info.version, info.unloaded, &info.trouble) {
+        (_, true, _) => ("UNAVAILABLE", "unloaded".to_owned()),
+        (None, ..) => ("UNAVAILABLE", format!("model `{}` has no version `{}` yet", info.model, info.alias)),
+        (_, _, Some(trouble)) => ("UNAVAILABLE", trouble.clone()),
+        _ => ("READY", String::new()),
     };
     let line = |version: String| ModelIndex {
         name: info.endpoint.to_string(),

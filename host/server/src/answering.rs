@@ -7,7 +7,7 @@
 //! one is, [`Server::answers_at_once`] tells.
 
 use crate::endpoints::{Endpoint, Loaded, not_served};
-use crate::metrics::Series;
+use crate::metrics::{Ended, Series};
 use crate::predictions::Noted;
 use crate::traffic::key;
 use crate::{Error, Server};
@@ -15,7 +15,7 @@ use data::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use types::{EndpointName, Fault, ModelName, PredictionId, Schema, TenantId};
+use types::{EndpointName, Fault, Field, ModelName, ModelVersion, PredictionId, Schema, TenantId};
 use worker::{Answered, Waiting};
 
 /// What a request says besides its rows.
@@ -92,7 +92,19 @@ impl InFlight {
 impl Server {
     /// The columns that a request to an endpoint must bring, from the version under its alias: others that answer have the same.
     pub fn request_columns(&self, tenant: &TenantId, name: &EndpointName) -> Result<Arc<Schema>, Error> {
-        Ok(data::schema(&self.stable_loaded(tenant, name)?.version.request))
+        let stable = self.stable_loaded(tenant, name).inspect_err(|error| self.unanswered(tenant, name, error))?;
+        Ok(data::schema(&stable.version.request))
+    }
+
+    /// Takes note of a request for which there was no version.
+    fn unanswered(&self, tenant: &TenantId, name: &EndpointName, error: &Error) {
+        let ended = match error {
+            Error::Fault(fault) => Ended::of(fault),
+            // Whoever asks for what is not there is mistaken.
+            Error::NotFound(_) => return,
+            _ => Ended::Failed,
+        };
+        self.counted(tenant, name, ended);
     }
 
     /// Whether a request to an endpoint waits for no version to be loaded.
@@ -114,17 +126,18 @@ impl Server {
         sender: &Sender<'_>,
     ) -> Result<InFlight, Error> {
         let endpoint = self.find(tenant, name)?;
-        let loaded = self.chosen(tenant, name, &endpoint, &rows, sender)?;
+        let chosen = self.chosen(tenant, name, &endpoint, &rows, sender);
+        let loaded = chosen.inspect_err(|error| self.unanswered(tenant, name, error))?;
         if loaded.version.request != rows.schema().fields {
             // Another version with other columns came between; the caller reads the request again.
             return Err(Error::Conflict(format!(
                 "endpoint `{name}` has just changed its columns; send the request again"
             )));
         }
-        self.admission.check_often(tenant)?;
+        self.admission.check_often(tenant).inspect_err(|_| self.turned_away(tenant, name))?;
         let shadow = self.shadow(tenant, name, &endpoint, loaded.version.version, &rows)?;
         let trace = (sender.header)("traceparent").map(Arc::from);
-        let series = self.metrics.series(tenant, name, loaded.version.version);
+        let series = self.metrics.series(tenant, name, Some(loaded.version.version));
         let (server, tenant, name) = (Arc::clone(self), tenant.clone(), name.clone());
         let (at_us, asked) = (self.now_us(), series.asked());
         Ok(InFlight { server, tenant, name, endpoint, loaded, shadow, rows, trace, series, at_us, asked })
@@ -142,7 +155,11 @@ impl Server {
         let Some(alias) = &endpoint.said.traffic.shadow else { return Ok(None) };
         let shadow = self.store.alias(tenant, &endpoint.said.model, alias)?.filter(|version| *version != answers);
         // Whoever asks gets an answer: what is wrong with the shadow is not told to them.
-        Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, rows)))
+        let like = |shadow: &ModelVersion| match shadow.request == rows.schema().fields {
+            true => Ok(()),
+            false => Err(Fault::invalid("its requests bring other columns than those of the endpoint")),
+        };
+        Ok(shadow.and_then(|version| self.loaded_beside(tenant, name, endpoint, version, like)))
     }
 
     /// The version that answers these rows: the one under the alias, or one that has a share; of these the one that is asked for.
@@ -159,46 +176,59 @@ impl Server {
             return self.version_loaded(tenant, name, endpoint, stable);
         }
         let shares = self.shares(tenant, name, endpoint, Some(stable))?;
+        if shares.is_empty() && sender.version.is_none() {
+            return self.version_loaded(tenant, name, endpoint, stable);
+        }
+        let loaded = self.version_loaded(tenant, name, endpoint, stable)?;
+        let beside = |version| {
+            let like = |beside: &ModelVersion| expect_alike(&loaded.version, beside);
+            self.loaded_beside(tenant, name, endpoint, version, like)
+        };
         if let Some(version) = sender.version {
             let is_share = shares.iter().any(|share| share.version == version);
-            let beside = is_share.then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
-            return beside.ok_or_else(|| not_served(name, version));
+            return is_share.then(|| beside(version)).flatten().ok_or_else(|| not_served(name, version));
         }
-        if !shares.is_empty() {
-            let place =
-                endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());
-            let shares: Vec<_> = shares.iter().map(|share| (share.version, share.percent)).collect();
-            let version = models::choose(stable, &shares, place);
-            let beside =
-                (version != stable).then(|| self.loaded_beside(tenant, name, endpoint, version, rows)).flatten();
-            if let Some(loaded) = beside {
-                return Ok(loaded);
-            }
-        }
-        self.version_loaded(tenant, name, endpoint, stable)
+        let place = endpoint.traffic.place(key(endpoint.said.traffic.sticky.as_ref(), rows, sender.header)?.as_deref());
+        let shares: Vec<_> = shares.iter().map(|share| (share.version, share.percent)).collect();
+        let version = models::choose(stable, &shares, place);
+        Ok((version != stable).then(|| beside(version)).flatten().unwrap_or(loaded))
     }
 
-    /// A version that answers beside the one under the alias, if it can; if not, `endpoint show` says why.
+    /// A version that is asked beside the one under the alias, if it can answer and is one like it; if not, `endpoint show` says why.
     fn loaded_beside(
         &self,
         tenant: &TenantId,
         name: &EndpointName,
         endpoint: &Endpoint,
         version: u32,
-        rows: &Table,
+        like: impl Fn(&ModelVersion) -> Result<(), Fault>,
     ) -> Option<Arc<Loaded>> {
         let now_us = self.now_us();
         // Not by each request.
         if endpoint.traffic.is_troubled(version, now_us) {
             return None;
         }
-        let loaded = self.version_loaded(tenant, name, endpoint, version).and_then(|loaded| {
-            match loaded.version.request == rows.schema().fields {
-                true => Ok(loaded),
-                false => Err(Fault::invalid("its requests bring other columns than those of the endpoint").into()),
-            }
-        });
+        let loaded = self.version_loaded(tenant, name, endpoint, version);
+        let loaded = loaded.and_then(|loaded| Ok(like(&loaded.version).map(|()| loaded)?));
         endpoint.traffic.trouble(version, loaded.as_ref().err().map(ToString::to_string), now_us);
         loaded.ok()
     }
+}
+
+/// Refuses a version that is to answer some of the requests and cannot be taken for the one under the alias: it asks for other
+/// columns, or its answers lack some, which whoever asks counts on. They may have more.
+pub(crate) fn expect_alike(stable: &ModelVersion, beside: &ModelVersion) -> Result<(), Fault> {
+    if beside.request != stable.request {
+        return Err(Fault::invalid("its requests bring other columns than those of the stable version"));
+    }
+    let told = |field: &Field| format!("`{}` ({})", field.name, field.data_type);
+    let (expected, got) = (&stable.signature.outputs, &beside.signature.outputs);
+    let lacking: Vec<_> = expected.iter().filter(|field| !got.contains(field)).map(told).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let got: Vec<_> = got.iter().map(told).collect();
+    let message = format!("its answers lack {}: they have {}", lacking.join(", "), got.join(", "));
+    Err(Fault::invalid(message)
+        .hinted("`model promote` has all requests go to it at once; a shadow may answer otherwise"))
 }

@@ -85,6 +85,11 @@ impl Endpoint {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(&version).cloned()
     }
 
+    /// Why a version does not answer under the alias; none if it does, or was not tried yet.
+    fn in_vain(&self, version: u32) -> Option<String> {
+        self.held(version).is_none().then(|| self.traffic.trouble_of(version)).flatten()
+    }
+
     pub(crate) fn hold(&self, loaded: &Arc<Loaded>) {
         let mut held = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         held.insert(loaded.version.version, Arc::clone(loaded));
@@ -105,6 +110,9 @@ pub struct EndpointInfo {
     /// Whether it answers nothing until it is loaded again.
     #[serde(default)]
     pub unloaded: bool,
+    /// Why the version could not be loaded when that was tried last; none if it could, or was not tried yet.
+    #[serde(default)]
+    pub trouble: Option<String>,
     pub request: Vec<Field>,
     pub response: Vec<Field>,
 }
@@ -293,7 +301,7 @@ impl Server {
         names.iter().map(|name| self.endpoint(tenant, name)).collect()
     }
 
-    /// Whether every endpoint of a tenant that nobody unloaded has a version to answer with.
+    /// Whether every endpoint of a tenant that nobody unloaded has a version to answer with, and none was loaded in vain.
     pub fn have_versions(&self, tenant: &TenantId) -> Result<bool, Error> {
         self.known(tenant)?;
         let endpoints: Vec<_> =
@@ -301,7 +309,7 @@ impl Server {
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_unloaded()) {
             let (model, alias) = (&endpoint.said.model, &endpoint.said.alias);
             let Some(version) = self.store.alias(tenant, model, alias)? else { return Ok(false) };
-            if self.store.version(tenant, model, version)?.is_none() {
+            if self.store.version(tenant, model, version)?.is_none() || endpoint.in_vain(version).is_some() {
                 return Ok(false);
             }
         }
@@ -349,6 +357,7 @@ impl Server {
             model: endpoint.said.model.clone(),
             alias: endpoint.said.alias.clone(),
             unloaded: endpoint.is_unloaded(),
+            trouble: version.as_ref().and_then(|version| endpoint.in_vain(version.version)),
             versions: stable.into_iter().chain(answering).collect(),
             version: version.as_ref().map(|version| version.version),
             request: version.as_ref().map(|version| version.request.clone()).unwrap_or_default(),
@@ -376,6 +385,10 @@ impl Server {
             let version = self.store.alias(tenant, &said.model, &alias)?;
             Ok::<_, Error>(ShadowLine { alias, version, comparison })
         });
+        let wanted = self.wanted(tenant, &endpoint)?;
+        let mut troubles = endpoint.traffic.troubles();
+        let answers = |number: u32| version == Some(number) && endpoint.in_vain(number).is_none();
+        troubles.retain(|number, _| wanted.contains(number) && !answers(*number));
         let mut moves = self.store.rollouts(tenant, name)?;
         moves.drain(..moves.len().saturating_sub(MOVES_SHOWN));
         Ok(EndpointDetail {
@@ -388,7 +401,7 @@ impl Server {
             shares: self.shares(tenant, name, &endpoint, version)?,
             shadow: shadow.transpose()?,
             versions: endpoint.traffic.versions(),
-            troubles: endpoint.traffic.troubles(),
+            troubles,
             moves,
             waits_for: rollout.as_ref().map(waits).transpose()?.flatten(),
         })
@@ -412,10 +425,14 @@ impl Server {
 
     /// Takes note of a request to an endpoint that was turned away before its rows were read.
     pub fn turned_away(&self, tenant: &TenantId, name: &EndpointName) {
+        self.counted(tenant, name, Ended::Busy);
+    }
+
+    /// Takes note of a request that no version came to see; nobody's, if there is no such endpoint.
+    pub(crate) fn counted(&self, tenant: &TenantId, name: &EndpointName, ended: Ended) {
         let Ok(endpoint) = self.find(tenant, name) else { return };
-        if let Ok(stable) = self.stable(tenant, name, &endpoint) {
-            self.metrics.series(tenant, name, stable).end(Ended::Busy);
-        }
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias).ok().flatten();
+        self.metrics.series(tenant, name, stable).end(ended);
     }
 
     /// What the tenant's endpoints and runs did since this process began, in Prometheus' text form.

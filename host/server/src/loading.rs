@@ -43,7 +43,9 @@ impl Server {
         let model = &endpoint.said.model;
         let version = self.store.version(tenant, model, number)?;
         let missing = || Error::NotFound(format!("endpoint `{name}`: model `{model}` has no version {number}"));
-        let loaded = Arc::new(self.load(tenant, version.ok_or_else(missing)?)?);
+        let loaded = self.load(tenant, version.ok_or_else(missing)?);
+        endpoint.traffic.trouble(number, loaded.as_ref().err().map(ToString::to_string), self.now_us());
+        let loaded = Arc::new(loaded?);
         endpoint.hold(&loaded);
         Ok(loaded)
     }

@@ -1,6 +1,6 @@
 //! What requests to endpoints took -> text for Prometheus. Counted where versions answer, so whatever route they came by.
 //!
-//! A series is a version behind an endpoint of a tenant. There are those of endpoints that are served, of each the newest
+//! A series is a version behind an endpoint of a tenant, or what the endpoint was asked while it had none. There are those of endpoints that are served, of each the newest
 //! versions: nobody outside can make one.
 
 use crate::endpoints::VERSIONS_MAX;
@@ -29,6 +29,7 @@ pub(crate) enum Ended {
     Refused,
     /// There were too many others.
     Busy,
+    /// Also where no version could be loaded, or none was there.
     Failed,
 }
 
@@ -47,7 +48,7 @@ impl Ended {
 
 /// All series.
 #[derive(Default)]
-pub(crate) struct Metrics(Mutex<BTreeMap<(TenantId, EndpointName, u32), Arc<Series>>>);
+pub(crate) struct Metrics(Mutex<BTreeMap<(TenantId, EndpointName, Option<u32>), Arc<Series>>>);
 
 /// What one version behind one endpoint did.
 pub(crate) struct Series {
@@ -99,7 +100,7 @@ impl Series {
 
 impl Metrics {
     /// The series of a version behind an endpoint; of the endpoint's oldest versions no more are kept.
-    pub(crate) fn series(&self, tenant: &TenantId, endpoint: &EndpointName, version: u32) -> Arc<Series> {
+    pub(crate) fn series(&self, tenant: &TenantId, endpoint: &EndpointName, version: Option<u32>) -> Arc<Series> {
         let mut all = locked(&self.0);
         let key = (tenant.clone(), endpoint.clone(), version);
         if let Some(series) = all.get(&key) {
@@ -107,7 +108,8 @@ impl Metrics {
         }
         let series = Arc::new(Series::new());
         all.insert(key, Arc::clone(&series));
-        let of_endpoint = (tenant.clone(), endpoint.clone(), 0)..=(tenant.clone(), endpoint.clone(), u32::MAX);
+        let of_endpoint =
+            (tenant.clone(), endpoint.clone(), Some(0))..=(tenant.clone(), endpoint.clone(), Some(u32::MAX));
         let versions: Vec<_> = all.range(of_endpoint).map(|(key, _)| key.clone()).collect();
         let surplus = versions.len().saturating_sub(VERSIONS_MAX);
         versions.iter().filter(|key| key.2 != version).take(surplus).for_each(|key| drop(all.remove(key)));
@@ -126,6 +128,7 @@ impl Metrics {
             .iter()
             .filter(|((tenant, ..), _)| wanted(tenant))
             .map(|((tenant, endpoint, version), series)| {
+                let version = version.map(|version| version.to_string()).unwrap_or_default();
                 // Names are of letters, digits and dashes: nothing is to be escaped.
                 (format!("tenant=\"{tenant}\",endpoint=\"{endpoint}\",version=\"{version}\""), Arc::clone(series))
             })
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn a_request_is_counted_with_its_times() {
         let (metrics, (tenant, endpoint)) = (Metrics::default(), names());
-        let series = metrics.series(&tenant, &endpoint, 3);
+        let series = metrics.series(&tenant, &endpoint, Some(3));
         let spent = worker::Spent { transform: Duration::from_micros(60), predict: Duration::from_millis(3) };
         let predictions = data::Table::empty(types::Schema::default());
         let answered = Answered { predictions, waited: Duration::from_micros(40), spent, requests: 5 };
@@ -211,12 +214,12 @@ mod tests {
     fn series_are_bounded_and_a_tenant_sees_its_own() {
         let (metrics, (tenant, endpoint)) = (Metrics::default(), names());
         for version in 1..=20 {
-            metrics.series(&tenant, &endpoint, version);
+            metrics.series(&tenant, &endpoint, Some(version));
         }
         // What is rolled back to is kept, however old.
-        metrics.series(&tenant, &endpoint, 1);
+        metrics.series(&tenant, &endpoint, Some(1));
         let other = TenantId::parse("other").unwrap();
-        metrics.series(&other, &endpoint, 1);
+        metrics.series(&other, &endpoint, Some(1));
         let versions = |text: &str| text.lines().filter(|line| line.starts_with("stepwell_rows_total")).count();
         assert_eq!(versions(&text(&metrics, |_| true)), VERSIONS_MAX + 1);
         let own = text(&metrics, |whose| *whose == tenant);

@@ -5,6 +5,7 @@
 //!  alias moves, time passes, answers come --models::advance--> record --> shares of requests
 //! ```
 
+use crate::answering::expect_alike;
 use crate::endpoints::Endpoint;
 use crate::predictions::{Loss, Question};
 use crate::registry::{expect_text, who};
@@ -136,9 +137,7 @@ impl Server {
     ) -> Result<(), Error> {
         let candidate = self.version_loaded(tenant, name, endpoint, rollout.candidate)?;
         let stable = self.version_loaded(tenant, name, endpoint, rollout.stable)?;
-        if candidate.version.request != stable.version.request {
-            return Err(Fault::invalid("its requests bring other columns than those of the stable version").into());
-        }
+        expect_alike(&stable.version, &candidate.version)?;
         Ok(expect_labels_fit(rollout, &stable.version, &candidate.version)?)
     }
 

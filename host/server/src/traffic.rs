@@ -135,6 +135,11 @@ impl Traffic {
             .is_some_and(|(since_us, _)| (*since_us..since_us + AGAIN_US).contains(&now_us))
     }
 
+    /// Why a version did not answer when it was tried last.
+    pub(crate) fn trouble_of(&self, version: u32) -> Option<String> {
+        locked(&self.troubles).get(&version).map(|(_, trouble)| trouble.clone())
+    }
+
     pub(crate) fn troubles(&self) -> BTreeMap<u32, String> {
         locked(&self.troubles).iter().map(|(version, (_, trouble))| (*version, trouble.clone())).collect()
     }

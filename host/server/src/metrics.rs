@@ -37,7 +37,7 @@ impl Ended {
     const ALL: [(Self, &str); 4] =
         [(Self::Answered, "answered"), (Self::Refused, "refused"), (Self::Busy, "busy"), (Self::Failed, "failed")];
 
-    fn of(fault: &Fault) -> Self {
+    pub(crate) fn of(fault: &Fault) -> Self {
         match fault.kind {
             FaultKind::Invalid => Self::Refused,
             FaultKind::Busy { .. } => Self::Busy,

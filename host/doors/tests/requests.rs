@@ -219,6 +219,26 @@ fn a_name_of_a_private_address_needs_to_be_meant() {
     denied(walled, "private");
 }
 
+#[test]
+fn a_port_that_is_said_holds_for_any_host_too() {
+    let server = Server::start();
+    let url = server.url("/ok/echo");
+    let of = |allow: String| http(vec![HttpGrant { private: true, ..grant(allow) }]);
+    let (any, here) = (of("* http://*/".to_owned()), of(format!("* http://*:{}/", server.port)));
+    for (granted, policy, reaches) in [
+        (&any, &any, true),
+        (&here, &any, true),
+        (&any, &here, true),
+        (&of("* http://*:9/".to_owned()), &any, false),
+        (&any, &of("* http://*:9/".to_owned()), false),
+        (&of("* http://*:80/".to_owned()), &any, false),
+    ] {
+        let got = fetch(&mut keeper(granted.clone(), policy.clone()), "GET", &url, &[], "");
+        assert_eq!(got.is_ok(), reaches, "{granted:?} {policy:?}");
+        assert_eq!(server.came().len(), usize::from(reaches));
+    }
+}
+
 fn denied_unless(unknown: bool, got: Result<Got, Fault>) {
     match unknown {
         true => assert!(got.is_err()),

@@ -55,10 +55,10 @@ pub(crate) enum Tenant {
         /// Attempts at once, over all its runs; more wait
         #[arg(long, value_name = "NUMBER")]
         attempts: Option<String>,
-        /// CPU time of its workers in a day (UTC), such as 2h
+        /// CPU time of its workers in a day (UTC), such as 2h; whole seconds
         #[arg(long, value_name = "TIME")]
         cpu: Option<String>,
-        /// Time for which its attempts have a GPU in a day (UTC), such as 1h
+        /// Time for which its attempts have a GPU in a day (UTC), such as 1h; whole seconds
         #[arg(long, value_name = "TIME")]
         device: Option<String>,
         /// Bodies of requests both ways in a day (UTC), such as 1GiB

@@ -8,7 +8,8 @@ use types::TenantId;
 pub(crate) enum Secret {
     /// Set a secret to what comes on standard input, without one line end
     ///
-    /// At a terminal it is asked for and not shown. A pipeline names the secrets that travel with a request:
+    /// At a terminal it is asked for and not shown. It has 4 bytes at least: fewer could not be masked where a service echoes
+    /// them, for they stand in answers by chance. A pipeline names the secrets that travel with a request:
     /// http = [{ allow = "POST https://..", secrets = ["NAME"] }].
     Set {
         /// 1 to 64 of `A-Z 0-9 _`, beginning with a letter

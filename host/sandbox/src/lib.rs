@@ -18,6 +18,8 @@ mod probe;
 mod row_wise;
 mod saying;
 mod served;
+#[cfg(test)]
+mod shut;
 mod state;
 mod timing;
 

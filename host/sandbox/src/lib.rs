@@ -14,6 +14,8 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+#[cfg(test)]
+mod mutants;
 mod probe;
 mod row_wise;
 mod saying;

@@ -8,8 +8,9 @@ use types::{Digest, Fault, SavedFile};
 pub(crate) struct Shut;
 
 impl Doors for Shut {
+    /// Its own memory is not the world's.
     fn grow(&mut self, _: u64) -> bool {
-        false
+        true
     }
 
     fn say(&mut self, _: Watched) {}

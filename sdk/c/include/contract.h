@@ -1402,7 +1402,8 @@ extern bool stepwell_platform_files_create(contract_string_t *path, stepwell_pla
 // Imported Functions from `stepwell:platform/http@0.1.0`
 // Sends a request and waits for the whole answer. At most 5 redirects are followed, each held against the grants anew.
 // `denied` when no grant covers it, or when the name resolves to a private, loopback or link-local address that no grant
-// names; `transient` when nobody answers in time, so that a retry of the step may succeed.
+// names; `transient` when nobody answers in time, so that a retry of the step may succeed;
+// `invalid-input` of name `response` when what answers does not speak HTTP.
 extern bool stepwell_platform_http_fetch(stepwell_platform_http_request_t *request, stepwell_platform_http_response_t *ret, stepwell_platform_http_error_t *err);
 
 // Imported Functions from `stepwell:platform/secrets@0.1.0`

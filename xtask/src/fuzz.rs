@@ -48,9 +48,82 @@ fn once(tests: &[&str], seed: u64, target: &str) -> Result<()> {
     let arguments = [&["test", "--quiet", "--workspace"], tests].concat();
     let mut test = shell::cargo(places::root(), &arguments);
     let ended = test.env("CARGO_TARGET_DIR", places::target()?).env("PROPTEST_RNG_SEED", seed.to_string()).output()?;
-    if ended.status.success() {
-        return Ok(());
+    let said = String::from_utf8_lossy(&ended.stdout);
+    match (ended.status.success(), passed(&said)) {
+        // A test that was renamed would be sought for ever, and never fail.
+        (true, 0) => bail!("no test was run by `cargo {}`: expected those of `{target}`", arguments.join(" ")),
+        (true, _) => Ok(()),
+        (false, _) => {
+            eprintln!("{said}{}", String::from_utf8_lossy(&ended.stderr));
+            bail!("failed under the seed {seed}; again with `cargo xtask fuzz {target} --seed {seed}`")
+        }
     }
-    eprintln!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    bail!("failed under the seed {seed}; again with `cargo xtask fuzz {target} --seed {seed}`")
+}
+
+/// How many tests passed, over all binaries that `cargo test` ran.
+fn passed(said: &str) -> u64 {
+    let counts = said.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
+    counts.filter_map(|count| count.parse::<u64>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    #[test]
+    fn tests_that_passed_are_counted_over_all_binaries() {
+        let none = "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out\n";
+        let two = "running 2 tests\n..\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out\n";
+        for (said, expected) in [("", 0), (none, 0), (two, 2)] {
+            assert_eq!(passed(said), expected);
+        }
+        assert_eq!(passed(&[none, two, none, two].concat()), 4);
+    }
+
+    /// Every source below a folder.
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.is_dir() {
+                true => sources(&entry, found),
+                false if entry.extension().is_some_and(|end| end == "rs") => found.push(entry),
+                false => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_target_names_tests_that_there_are() {
+        let mut files = Vec::new();
+        sources(&places::root().join("host"), &mut files);
+        let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let is_named = |name: &str| {
+            let names = |line: &str| {
+                let rest = line.trim_start().trim_start_matches("pub(crate) ");
+                let rest = rest.strip_prefix("fn ").or_else(|| rest.strip_prefix("mod "));
+                rest.is_some_and(|rest| {
+                    rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next().is_some_and(|it| it.contains(name))
+                })
+            };
+            texts.iter().any(|text| text.lines().any(names))
+        };
+        for (target, _, tests) in TARGETS {
+            let (binary, filters) = match tests {
+                ["--lib", filters @ ..] => (None, filters),
+                ["--test", binary, filters @ ..] => (Some(*binary), filters),
+                other => panic!("{target}: {other:?}"),
+            };
+            assert!(binary.is_some() || !filters.is_empty(), "{target} names no test");
+            for binary in binary {
+                let ends = [format!("tests/{binary}.rs"), format!("tests/{binary}/main.rs")];
+                assert!(
+                    files.iter().any(|file| ends.iter().any(|end| file.ends_with(end))),
+                    "{target}: no tests `{binary}`"
+                );
+            }
+            for part in filters.iter().flat_map(|filter| filter.split("::")) {
+                assert!(is_named(part), "{target}: nothing is called `{part}`");
+            }
+        }
+    }
 }

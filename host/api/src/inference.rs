@@ -52,7 +52,7 @@ impl Public {
 
     /// The same for another tenant, once it is known that there is one: before anything is kept under its name.
     pub(crate) fn of_tenant(self, tenant: TenantId) -> Result<Self, server::Error> {
-        self.server.expect_tenant(&tenant)?;
+        self.server.expect_active(&tenant)?;
         let (room, turns) = self.shares.of(&tenant);
         Ok(Self { tenant, room, turns, ..self })
     }
@@ -237,7 +237,9 @@ pub(crate) async fn answer_of(public: Public, tenant: TenantId, mut request: Req
     }
 }
 
-pub(crate) async fn server_metadata() -> Answer {
+/// At the root no path names the tenant, and nobody has looked at it.
+pub(crate) async fn server_metadata(State(public): State<Public>) -> Answer {
+    public.server.expect_active(&public.tenant)?;
     encoded(&serve::server_metadata())
 }
 

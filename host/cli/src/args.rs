@@ -401,7 +401,8 @@ pub(crate) enum Plugin {
           transformer  tables to tables, without state\n  \
           fitted       row by row, with what it learnt; the same code in training and serving\n  \
           trainer      learns a model, and answers with it (the same plugin is the predictor)\n  \
-          evaluator    measures predictions\n\n\
+          evaluator    measures predictions\n  \
+          sink         brings rows, a report or a model out\n\n\
         Example: stepwell plugin new --lang python --role fitted z-score")]
     New {
         /// What it is written in

@@ -15,6 +15,7 @@ const NOT_FOUND: u8 = 5;
 pub(crate) const CANCELLED: u8 = 130;
 
 /// A command that did not do what it was asked.
+#[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
     message: String,

@@ -39,7 +39,7 @@ fn what_a_component_asks_for_is_said_in_words() {
             &["newly imports files", "no longer is a transformer", "newly takes the parameter path"],
         ),
         (&["split", "--diff", "csv"], 0, &["no longer imports files", "newly is a transformer"]),
-        (&["split", "--diff", "split"], 0, &["the same roles, parameters and imports"]),
+        (&["split", "--diff", "split"], 0, &["the same version, roles, parameters, ports and imports"]),
         (&[&hostile], 0, &["grief", "fitted", "computes with tensors", "contract 0.1.0"]),
         (&["spilt"], 2, &["there is no plugin `spilt`", "did you mean `split`?"]),
         (&["./absent.wasm"], 2, &["absent.wasm"]),

@@ -4,6 +4,7 @@
 mod harness;
 
 use harness::stepwell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const RENEW: &str = "0.1.0 is a draft until the first tagged release: `cargo xtask contract --bless` compiles its plugin anew. \
@@ -11,6 +12,19 @@ const RENEW: &str = "0.1.0 is a draft until the first tagged release: `cargo xta
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/tests/contract")
+}
+
+fn named(folder: &Path) -> String {
+    folder.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The versions that any package of the contract has: `wit/PACKAGE@VERSION`.
+fn spoken() -> BTreeSet<String> {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let folders = std::fs::read_dir(wit).unwrap().map(|entry| named(&entry.unwrap().path()));
+    let versions: BTreeSet<String> = folders.map(|name| name.split_once('@').unwrap().1.to_owned()).collect();
+    assert!(versions.contains("0.1.0"), "{versions:?}");
+    versions
 }
 
 /// The folders of versions.
@@ -22,7 +36,9 @@ fn versions() -> Vec<PathBuf> {
 #[test]
 fn a_plugin_of_every_version_is_called_in_every_role() {
     let versions = versions();
-    assert!(!versions.is_empty());
+    let kept: BTreeSet<String> = versions.iter().map(|folder| named(folder)).collect();
+    let lacking: Vec<String> = spoken().difference(&kept).cloned().collect();
+    assert!(lacking.is_empty(), "wit/ has versions without a kept plugin: {lacking:?}; `cargo xtask contract --bless`");
     for version in versions {
         let folder = tempfile::tempdir().unwrap();
         let said = stepwell(folder.path(), &["plugin", "test", version.join("kept.wasm").to_str().unwrap()]);

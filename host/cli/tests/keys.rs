@@ -161,3 +161,21 @@ fn with_keys_required_any_address_and_any_name_will_do() {
     assert!(error(&named(""), 401).contains("a key is needed"));
     assert!(error(&request(to, "GET", "/tenants/nobody/v2", b"").unwrap(), 401).contains("a key is needed"));
 }
+
+#[test]
+fn nothing_of_a_suspended_tenant_answers() {
+    let project = Project::cold();
+    let serving = project.serve();
+    let tenant = |what: &str| project.stepwell(&["tenant", what, "acme"]).expect(what, 0, &[]);
+    tenant("create");
+    serving.get("/tenants/acme/v2").good();
+    tenant("suspend");
+    for path in ["/v2", "/v2/health/ready", "/v2/models/stats", "/v2/models/absent", "/metrics", "/openapi.json"] {
+        let told = error(&serving.get(&format!("/tenants/acme{path}")), 403);
+        assert!(told.contains("tenant `acme` is suspended"), "{path}: {told}");
+    }
+    assert!(error(&serving.post("/tenants/acme/predict/absent", "{}"), 403).contains("is suspended"));
+    serving.get("/v2").good();
+    tenant("resume");
+    serving.get("/tenants/acme/v2").good();
+}

@@ -215,7 +215,16 @@ fn nothing_outside_a_grant_is_read() {
     // What the paths lead to is there: it is the grant that stops them.
     project.write("secret", "not this one");
     std::os::unix::fs::symlink("../secret", project.path().join("data/link")).unwrap();
-    for path in ["secret", "../secret", "data/../secret", "data/link", "/etc/hostname", "/proc/self/environ"] {
+    // Each line can be pasted and opens the path, or says why none does.
+    for (path, says) in [
+        ("secret", r#"grants = { files = ["."] }"#),
+        ("../secret", "no grant opens a path with `..`"),
+        ("data/../secret", "no grant opens a path with `..`"),
+        ("data/link", "grant the folder that the link points to"),
+        ("/etc/hostname", r#"grants = { files = ["/etc"] }"#),
+        ("/proc/self/environ", "no grant opens `/proc`"),
+        (r"kept\u202Ehere/rows.csv", r#"grants = { files = ["kept\u202Ehere"] }"#),
+    ] {
         let parameters = format!(r#"mode = "read_outside", paths = ["{path}"]"#);
         project.write(
             "pipelines/main.toml",
@@ -223,7 +232,10 @@ fn nothing_outside_a_grant_is_read() {
         );
         let output = project.stepwell(&["run"]);
         assert_eq!(output.status.code(), Some(3), "{output:#?}");
-        assert_blames(&output, &format!("reading `{path}` is not granted"));
+        // The terminal shows no mark that turns text.
+        let shown = path.replace(r"\u202E", "\u{fffd}");
+        assert_blames(&output, &format!("reading `{shown}` is not granted"));
+        assert!(output.stdout.contains(says), "{path}, {says}: {output:#?}");
     }
     project.assert_no_worker_left();
 }

@@ -265,7 +265,9 @@ fn secrets_go_in_and_do_not_come_out() {
         assert_eq!(set(&project, "acme", "LONG", &[b'x'; 64 << 10]), Some(0));
         assert_eq!(set(&project, "acme", "LONG", &[b'y'; (64 << 10) + 2]), Some(2));
         assert_eq!(std::fs::read(folder.join("LONG")).unwrap(), [b'x'; 64 << 10]);
-        assert_eq!(set(&project, "acme", "EMPTY", b"\n"), Some(2));
+        for (name, value) in [("EMPTY", "\n"), ("SHORT", "abc\n")] {
+            assert_eq!(set(&project, "acme", name, value.as_bytes()), Some(2), "{name} could not be masked");
+        }
         for name in ["token", "A-B", "../X", "", ".draft"] {
             assert_eq!(set(&project, "acme", name, b"value"), Some(2), "{name}");
         }

@@ -1,6 +1,6 @@
 //! Why a door stays shut, and the exact line that would open it.
 
-use crate::kept;
+use crate::{kept, shown};
 use std::path::Path;
 use types::{Fault, FaultKind, Grants, HttpGrant, policy_command};
 
@@ -52,22 +52,66 @@ fn allow(line: &str) -> String {
     format!("ask whoever runs this installation: {}", policy_command(line))
 }
 
-pub(crate) fn read(path: &str, folder: &str) -> Line {
-    let line = grantable(path).map(|()| format!("files = [{folder:?}]"));
-    Line { what: format!("reading `{path}`"), line }
+pub(crate) fn read(wanted: &Path, folder: &Path) -> Line {
+    let line = grantable(wanted).map(|()| format!("files = [{}]", quoted(&folder.to_string_lossy())));
+    Line { what: format!("reading `{}`", shown(wanted)), line }
 }
 
-pub(crate) fn write(path: &str, folder: &str) -> Line {
-    let line = match kept::is_kept(Path::new(path)) {
+pub(crate) fn write(wanted: &Path, folder: &Path) -> Line {
+    let line = match kept::is_kept(wanted) {
         true => Err("no grant opens what the project is made of: write into a folder of its own, such as `out`"),
-        false => grantable(path).map(|()| format!("files = [{{ path = {folder:?}, write = true }}]")),
+        false => grantable(wanted)
+            .map(|()| format!("files = [{{ path = {}, write = true }}]", quoted(&folder.to_string_lossy()))),
     };
-    Line { what: format!("writing `{path}`"), line }
+    Line { what: format!("writing `{}`", shown(wanted)), line }
 }
+
+/// A link below what is granted and allowed leads out of it, or out of the project: no grant of the path as it was named
+/// changes that. Where it leads is not said, nor whether anything is there: that is not the step's to know.
+pub(crate) fn led_out(line: Line, by_policy: bool) -> Fault {
+    let (told, who) = match by_policy {
+        false => (line.fault(false), "grant"),
+        true => (line.fault(true), "ask whoever runs this installation to allow"),
+    };
+    let message = format!("{}: a link on the way leads out of its folder", told.message);
+    let hint =
+        format!("{who} the folder that the link points to and name the file by its path there, or copy the file");
+    Fault::new(FaultKind::Denied, message).hinted(hint)
+}
+
+/// A TOML string, without a character in it that a terminal would not show as it is.
+fn quoted(text: &str) -> String {
+    let sign = |sign: char| match sign {
+        '"' | '\\' => format!("\\{sign}"),
+        '\'' => sign.to_string(),
+        // What Rust would escape TOML does not read: it has four digits or eight.
+        _ if sign.escape_debug().len() == 1 => sign.to_string(),
+        _ if u32::from(sign) <= 0xffff => format!("\\u{:04X}", u32::from(sign)),
+        _ => format!("\\U{:08X}", u32::from(sign)),
+    };
+    format!("\"{}\"", text.chars().map(sign).collect::<String>())
+}
+
+fn listed(names: &[String]) -> String {
+    format!("[{}]", names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "))
+}
+
+/// Longest path of which the whole is put into a line for pasting.
+const PASTED_BYTES_MAX: usize = 200;
 
 /// Whether any grant could open the path, or what else to do.
-fn grantable(path: &str) -> Result<(), &'static str> {
-    let has = |wanted: &str| Path::new(path).iter().any(|part| part == wanted);
+fn grantable(path: &Path) -> Result<(), &'static str> {
+    let has = |wanted: &str| path.iter().any(|part| part == wanted);
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes.is_empty() {
+        return Err("an empty path names nothing: the project's folder is `.`");
+    }
+    if bytes.contains(&0) {
+        return Err("no grant opens a path with a zero byte: no file has one in its name");
+    }
+    if path.starts_with("/proc") {
+        return Err("no grant opens `/proc`, which tells of running processes");
+    }
     if has(".stepwell") {
         return Err("no grant opens `.stepwell`, which is the installation's own");
     }
@@ -76,19 +120,30 @@ fn grantable(path: &str) -> Result<(), &'static str> {
             "no grant opens a path with `..`: name the file by its path from `/`, and grant its folder by that",
         );
     }
+    if bytes.len() > PASTED_BYTES_MAX {
+        return Err("grant a folder that it lies in");
+    }
     Ok(())
 }
 
 pub(crate) fn request(method: &str, origin: &str, path: &str) -> Line {
     let request = format!("{method} {origin}{path}");
-    Line::new(format!("the request `{request}`"), format!("http = [{request:?}]"))
+    // A grant has no `%`: what lies beneath the folder before it is covered.
+    let granted = match path.find('%').and_then(|at| path[..at].rfind('/')) {
+        Some(at) => &path[..=at],
+        None => path,
+    };
+    Line::new(
+        format!("the request `{request}`"),
+        format!("http = [{}]", quoted(&format!("{method} {origin}{granted}"))),
+    )
 }
 
 /// A grant of requests, as a pipeline and a policy write it.
 fn http(HttpGrant { allow, secrets, private }: &HttpGrant) -> String {
-    let secrets = if secrets.is_empty() { String::new() } else { format!(", secrets = {secrets:?}") };
+    let secrets = if secrets.is_empty() { String::new() } else { format!(", secrets = {}", listed(secrets)) };
     let private = if *private { ", private = true" } else { "" };
-    format!("http = [{{ allow = {:?}{secrets}{private} }}]", allow.to_string())
+    format!("http = [{{ allow = {}{secrets}{private} }}]", quoted(&allow.to_string()))
 }
 
 /// No address of a name is within the reach of the grant that covers the request and of the policy; `both` where these let it go
@@ -129,7 +184,7 @@ pub(crate) fn secret(name: &str, grants: &[HttpGrant]) -> Fault {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     let line = match grants {
         [only] => http(&carrying(only, &name)),
-        _ => format!("http = [{{ allow = \"POST https://api.example.com/\", secrets = [{name:?}] }}]"),
+        _ => format!("http = [{{ allow = \"POST https://api.example.com/\", secrets = [{}] }}]", quoted(&name)),
     };
     Line::new(format!("the secret `{name}`"), line).fault(false)
 }
@@ -153,7 +208,7 @@ pub(crate) fn secret_beyond(name: &str, origin: &str, grant: &HttpGrant) -> Faul
 
 pub(crate) fn variable(name: &str) -> Line {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    Line::new(format!("reading the variable `{name}`"), format!("environment = [{name:?}]"))
+    Line::new(format!("reading the variable `{name}`"), format!("environment = [{}]", quoted(&name)))
 }
 
 pub(crate) fn clock() -> Line {
@@ -178,9 +233,27 @@ mod tests {
     fn a_line_can_be_pasted_or_there_is_none() {
         let shop = grant_of("POST https://shop.example/hook", &["A"], false);
         let open = |name: &str, private| grant_of(name, &[], private);
+        let read = |path: &str, folder: &str| read(Path::new(path), Path::new(folder));
+        let write = |path: &str, folder: &str| write(Path::new(path), Path::new(folder));
+        let long = "x/".repeat(101);
         for (fault, hint) in [
             (read("../shop/x", "../shop").fault(false), "by its path from `/`"),
             (read(".stepwell/x", ".stepwell").fault(true), "no grant opens `.stepwell`"),
+            (read("", "").fault(false), "the project's folder is `.`"),
+            (write("", ".").fault(false), "the project's folder is `.`"),
+            (read("data\0", ".").fault(false), "no grant opens a path with a zero byte"),
+            (read("/proc/self/environ", "/proc/self").fault(false), "no grant opens `/proc`"),
+            (read(&long, &long).fault(false), "grant a folder that it lies in"),
+            (read("a\u{202e}b/x", "a\u{202e}b").fault(false), "grants = { files = [\"a\\u202Eb\"] }"),
+            (read("a\u{e0001}\n/x", "a\u{e0001}\n").fault(false), "grants = { files = [\"a\\U000E0001\\u000A\"] }"),
+            (read("it's \\\"é/x", "it's \\\"é").fault(false), "grants = { files = [\"it's \\\\\\\"é\"] }"),
+            (request("GET", "http://db", "/v1/a%20b/c").fault(false), "grants = { http = [\"GET http://db/v1/\"] }"),
+            (variable("A\u{202e}").fault(false), "grants = { environment = [\"A\\u202E\"] }"),
+            (led_out(read("data/esc", "data"), false), "grant the folder that the link points to"),
+            (
+                led_out(write("data/esc", "data"), true),
+                "ask whoever runs this installation to allow the folder that the link",
+            ),
             (write("pipelines/x", "pipelines").fault(false), "such as `out`"),
             (write("./steps/x", "./steps").fault(false), "such as `out`"),
             (write("out/x", "out").fault(false), "grants = { files = [{ path = \"out\", write = true }] }"),

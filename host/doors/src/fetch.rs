@@ -283,6 +283,13 @@ fn failed(error: ureq::Error, target: &Target) -> Fault {
         },
         ureq::Error::BodyExceedsLimit(_) => too_large(),
         ureq::Error::LargeResponseHeader(..) => Fault::invalid("`response`: its headers are larger than 64 KiB"),
+        // It answered, and will not speak otherwise the next time.
+        ureq::Error::Protocol(error) => {
+            Fault::invalid(format!("`response`: {origin} does not answer in HTTP/1.1: {error}"))
+        }
+        ureq::Error::Http(error) => {
+            Fault::invalid(format!("`response`: {origin} does not answer in HTTP/1.1: {error}"))
+        }
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
             Fault::invalid(format!("`url`: {origin} does not prove who it is: {error}"))
         }

@@ -17,7 +17,7 @@ use types::{Fault, FaultKind, FileGrant, Grants};
 /// Opens a file for reading.
 pub(crate) fn open(path: &str, base: &Path, grants: &Grants, authority: &Authority) -> Result<File, Fault> {
     let wanted = Path::new(path);
-    let line = |folder: &str| denied::read(&shown(wanted), folder);
+    let line = |folder: &Path| denied::read(wanted, folder);
     let way = admitted(path, grants, &authority.policy, false, line)?;
     let failed = |error: Errno| unopened(error, "open", wanted, way.by_policy, line);
     // NONBLOCK: a named pipe must not hold the server up; only regular files pass the check below.
@@ -44,7 +44,7 @@ const LISTED_MAX: usize = 10_000;
 pub(crate) fn list(path: &str, base: &Path, grants: &Grants, authority: &Authority) -> Result<Vec<String>, Fault> {
     let wanted = Path::new(path);
     // What is to be granted is the folder itself.
-    let line = |_: &str| denied::read(&shown(wanted), &shown(wanted));
+    let line = |_: &Path| denied::read(wanted, wanted);
     let way = admitted(path, grants, &authority.policy, false, line)?;
     let failed = |error: Errno| unopened(error, "list", wanted, way.by_policy, line);
     let anchor = way.anchor(base).map_err(failed)?;
@@ -104,7 +104,7 @@ pub(crate) fn create(
     authority: &Authority,
 ) -> Result<(NewFile, File), Fault> {
     let wanted = Path::new(path);
-    let line = |folder: &str| denied::write(&shown(wanted), folder);
+    let line = |folder: &Path| denied::write(wanted, folder);
     let way = admitted(path, grants, &authority.policy, true, line)?;
     let nameless = || Fault::invalid(format!("cannot write `{}`: it names no file", shown(wanted)));
     let name = way.granted.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
@@ -221,7 +221,7 @@ fn admitted<'a>(
     grants: &'a Grants,
     policy: &'a Grants,
     write: bool,
-    line: impl Fn(&str) -> Line,
+    line: impl Fn(&Path) -> Line,
 ) -> Result<Way<'a>, Fault> {
     let wanted = Path::new(path);
     let covers = |grant: &&FileGrant| (grant.write || !write) && grant.below(wanted).is_some();
@@ -233,14 +233,13 @@ fn admitted<'a>(
 }
 
 /// The fault of the policy, or of the pipeline's grants.
-fn refused(wanted: &Path, by_policy: bool, line: impl Fn(&str) -> Line) -> Fault {
-    line(&folder_of(wanted)).fault(by_policy)
+fn refused(wanted: &Path, by_policy: bool, line: impl Fn(&Path) -> Line) -> Fault {
+    line(folder_of(wanted)).fault(by_policy)
 }
 
 /// The folder that a grant of this file would name.
-fn folder_of(wanted: &Path) -> String {
-    let folder = wanted.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    shown(folder)
+fn folder_of(wanted: &Path) -> &Path {
+    wanted.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn folder_at(path: &Path) -> Result<OwnedFd, Errno> {
@@ -275,9 +274,10 @@ fn kept(wanted: &Path) -> Fault {
 }
 
 /// Why a file did not open.
-fn unopened(error: Errno, what: &str, wanted: &Path, by_policy: bool, line: impl Fn(&str) -> Line) -> Fault {
+fn unopened(error: Errno, what: &str, wanted: &Path, by_policy: bool, line: impl Fn(&Path) -> Line) -> Fault {
     match error {
-        Errno::XDEV => refused(wanted, by_policy, line),
+        // Nothing but a link is left that could lead out: `..` was refused.
+        Errno::XDEV => denied::led_out(line(folder_of(wanted)), by_policy),
         error => Fault::invalid(format!("cannot {what} `{}`: {}", shown(wanted), reason(error))),
     }
 }
@@ -333,6 +333,12 @@ mod tests {
             ("data/none.csv", FaultKind::Invalid),
         ] {
             assert_eq!(open(bad, "data").unwrap_err().kind, kind, "{bad}");
+        }
+        for link in ["data/out", "data/absolute"] {
+            let fault = open(link, "data").unwrap_err();
+            let hint = fault.hint.clone().unwrap();
+            assert!(fault.message.ends_with("is not granted: a link on the way leads out of its folder"), "{fault}");
+            assert!(hint.contains("the folder that the link points to") && !hint.contains("grants ="), "{hint}");
         }
         assert!(open("data/deep/rows.csv", "data/deep/rows.csv").is_ok());
         assert_eq!(open("data/inside", "data/deep/rows.csv").unwrap_err().kind, FaultKind::Denied);
@@ -391,8 +397,16 @@ mod tests {
         ] {
             assert_eq!(list(path, root, Grants::everything()).unwrap_err().kind, kind, "{path}");
         }
-        let line = list("data", "data/deep", Grants::everything()).unwrap_err().hint.unwrap();
-        assert!(line.contains("files = [\"data\"]"), "{line}");
+        for (path, root, hint) in [
+            ("data", "data/deep", "files = [\"data\"]"),
+            ("data/out", "data", "grant the folder that the link points to"),
+            ("data/etc", "data", "grant the folder that the link points to"),
+            ("data/etc", "data/etc", "grant the folder that the link points to"),
+            ("", "data", "the project's folder is `.`"),
+        ] {
+            let told = list(path, root, Grants::everything()).unwrap_err().hint.unwrap();
+            assert!(told.contains(hint), "{path} {root}: {told}");
+        }
         let other = list("data", "data", granted("other")).unwrap_err();
         assert!(other.message.contains("policy"), "{other}");
         for number in 1..LISTED_MAX {

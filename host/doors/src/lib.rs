@@ -17,7 +17,7 @@ mod secret;
 mod target;
 
 pub use egress::Egress;
-pub use secret::Secret;
+pub use secret::{MASKED_BYTES_MIN, Secret};
 
 use files::NewFile;
 use ports::{Ask, Told};

@@ -8,8 +8,8 @@ use types::Fault;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
-/// An echo of so few bytes may be chance; masking it would change answers that hold no secret.
-const MASKED_BYTES_MIN: usize = 4;
+/// An echo of fewer bytes may be chance; masking it would change answers that hold no secret.
+pub const MASKED_BYTES_MIN: usize = 4;
 const MASK: &[u8] = b"***";
 
 impl Secret {

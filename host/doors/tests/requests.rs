@@ -75,6 +75,8 @@ fn answer(stream: TcpStream, kept: &Mutex<Vec<String>>, port: u16) {
         "/ok/localhost" => say("307 Temporary", &format!("location: http://localhost:{port}/ok/echo\r\n"), b""),
         "/ok/round" => say("302 Found", "location: /ok/round\r\n", b""),
         "/ok/big" => say("200 OK", "", &vec![b'x'; (32 << 20) + 1]),
+        "/ok/spaced" => say("200 OK", "bad name: x\r\n", b""),
+        "/ok/numberless" => say("yes", "", b""),
         // Accepts and says nothing, until the other side leaves.
         "/ok/silent" => drop(reader.read(&mut [0])),
         _ => say("404 Not Found", "", b"nothing"),
@@ -217,6 +219,42 @@ fn a_name_of_a_private_address_needs_to_be_meant() {
     let policy = http(vec![grant("* http://*/".to_owned())]);
     let walled = fetch(&mut keeper(http(vec![grant(address)]), policy), "GET", &server.url("/ok/echo"), &[], "");
     denied(walled, "private");
+}
+
+/// It would be asked three times for the same.
+#[test]
+fn an_answer_that_is_no_http_is_no_reason_to_try_again() {
+    let server = Server::start();
+    let granted = http(vec![grant(format!("GET {}", server.url("/ok/")))]);
+    for path in ["/ok/spaced", "/ok/numberless"] {
+        let fault =
+            fetch(&mut keeper(granted.clone(), Grants::everything()), "GET", &server.url(path), &[], "").err().unwrap();
+        assert_eq!(fault.kind, FaultKind::Invalid, "{path}: {fault}");
+        assert!(
+            fault.message.starts_with("`response`: http://127.0.0.1:") && fault.message.contains("HTTP/1.1"),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_said_holds_for_any_host_too() {
+    let server = Server::start();
+    let url = server.url("/ok/echo");
+    let of = |allow: String| http(vec![HttpGrant { private: true, ..grant(allow) }]);
+    let (any, here) = (of("* http://*/".to_owned()), of(format!("* http://*:{}/", server.port)));
+    for (granted, policy, reaches) in [
+        (&any, &any, true),
+        (&here, &any, true),
+        (&any, &here, true),
+        (&of("* http://*:9/".to_owned()), &any, false),
+        (&any, &of("* http://*:9/".to_owned()), false),
+        (&of("* http://*:80/".to_owned()), &any, false),
+    ] {
+        let got = fetch(&mut keeper(granted.clone(), policy.clone()), "GET", &url, &[], "");
+        assert_eq!(got.is_ok(), reaches, "{granted:?} {policy:?}");
+        assert_eq!(server.came().len(), usize::from(reaches));
+    }
 }
 
 fn denied_unless(unknown: bool, got: Result<Got, Fault>) {

@@ -135,6 +135,7 @@ pub(crate) fn add(spent: &mut Receipt, more: Receipt) {
     spent.bytes_out = spent.bytes_out.saturating_add(more.bytes_out);
     spent.log_lines = spent.log_lines.saturating_add(more.log_lines);
     spent.log_lines_dropped = spent.log_lines_dropped.saturating_add(more.log_lines_dropped);
+    spent.sayings_dropped = spent.sayings_dropped.saturating_add(more.sayings_dropped);
     spent.read_time |= more.read_time;
     for (kind, share) in more.limits {
         let most = spent.limits.entry(kind).or_insert(share);

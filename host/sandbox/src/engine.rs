@@ -157,7 +157,6 @@ fn spoken(exports: &[String], imports: &[String]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::platform::CHECKPOINT_BYTES_MAX;
     use crate::state::SAYINGS_MAX;
     use proptest::prelude::*;
     use types::{FaultKind, Quantity};
@@ -168,8 +167,10 @@ mod tests {
         let bytes = |what: &str, most: usize| format!("| {what} | {} |", Quantity::Bytes(most as u64));
         for line in [
             bytes("one read of a column", data::CHUNK_BYTES_MAX),
-            bytes("what one call brings to the host, its lists and texts together", crate::instance::CALL_BYTES_MAX),
-            bytes("one checkpoint", CHECKPOINT_BYTES_MAX),
+            bytes(
+                "what one call brings to the host, such as a checkpoint: its lists and texts together",
+                crate::instance::CALL_BYTES_MAX,
+            ),
             bytes("stack of the guest on the host", super::STACK_BYTES_MAX),
             format!("| metrics and words of progress | {SAYINGS_MAX} |"),
         ] {

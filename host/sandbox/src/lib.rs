@@ -14,10 +14,14 @@ mod convert;
 mod engine;
 mod host;
 mod instance;
+#[cfg(test)]
+mod mutants;
 mod probe;
 mod row_wise;
 mod saying;
 mod served;
+#[cfg(test)]
+mod shut;
 mod state;
 mod timing;
 

@@ -30,6 +30,8 @@ pub struct Usage {
     pub log_lines: u64,
     pub log_bytes: u64,
     pub log_lines_dropped: u64,
+    /// Metrics and words of progress beyond what is passed on.
+    pub sayings_dropped: u64,
     /// Whether the run's logical time was looked at.
     pub read_time: bool,
 }
@@ -333,8 +335,14 @@ impl From<trees::Error> for Failure {
 }
 
 impl From<Fault> for Failure {
-    /// What the server answered through a door.
     fn from(fault: Fault) -> Self {
+        Self::of_door(fault, "path")
+    }
+}
+
+impl Failure {
+    /// What the server answered through a door, of which `argument` is what it is about, if it names no other.
+    pub(crate) fn of_door(fault: Fault, argument: &str) -> Self {
         let text = match &fault.hint {
             Some(hint) => format!("{}; {hint}", fault.message),
             None => fault.message.clone(),
@@ -342,9 +350,9 @@ impl From<Fault> for Failure {
         match fault.kind {
             FaultKind::Denied => Self::Told(WitError::Denied(text)),
             FaultKind::Invalid => {
-                // A door's fault begins with the argument where it is another than the path.
+                // A door's fault begins with the argument where it is another.
                 let named = text.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
-                let (name, reason) = named.unwrap_or(("path", &text));
+                let (name, reason) = named.unwrap_or((argument, &text));
                 let (name, reason) = (name.to_owned(), reason.to_owned());
                 Self::Told(WitError::InvalidInput(errors::InvalidInput { name, reason }))
             }
@@ -385,14 +393,34 @@ pub(crate) fn told(error: WitError) -> Fault {
 impl State {
     /// Progress and metrics share a generous bound, so that a flood of them costs no more than a flood of log.
     pub(crate) fn may_say(&mut self) -> bool {
-        self.sayings += 1;
-        !self.unheard && self.sayings <= SAYINGS_MAX
+        if self.unheard {
+            return false;
+        }
+        let may = self.sayings < SAYINGS_MAX;
+        self.sayings += u32::from(may);
+        self.usage.sayings_dropped += u64::from(!may);
+        may
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_door_that_stays_shut_names_the_argument() {
+        for (message, argument, name, reason) in [
+            ("cannot list `x`: it is no folder", "folder", "folder", "cannot list `x`: it is no folder"),
+            ("cannot open `x`: it is a folder", "path", "path", "cannot open `x`: it is a folder"),
+            ("`length`: at most 4096 bytes", "path", "length", "at most 4096 bytes"),
+        ] {
+            let Failure::Told(WitError::InvalidInput(told)) = Failure::of_door(Fault::invalid(message), argument)
+            else {
+                panic!("{message}")
+            };
+            assert_eq!((told.name.as_str(), told.reason.as_str()), (name, reason));
+        }
+    }
 
     #[test]
     fn no_guest_says_that_it_was_cancelled_or_that_we_failed() {

@@ -100,7 +100,7 @@ pub use gc::{Collected, GcRequest};
 pub use hooks::{HOOK_BYTES_MAX, HookCall, HookRefused};
 pub use inspect::Inspected;
 pub use keys::{Barred, Caller, KeyLine, KeyRequest, KeyState, Knock, NewKey};
-pub use manifest::{Fixture, write_file};
+pub use manifest::{Fixture, read_file, write_file};
 pub use owner::Owner;
 pub use pins::Repin;
 pub use plugins::{Added, Listed, Offered, remove_plugin};

@@ -44,7 +44,7 @@ pub(crate) fn pinned(
             Some(locked) if same(locked, plugin) => continue,
             Some(locked) => match refusal(written, locked, plugin, repin) {
                 Some(problem) => problems.push(problem),
-                None => news.push(format!("plugin `{written}` is now {}", plugin.digest.short())),
+                None => news.push(told(written, locked, plugin)),
             },
             None => news.push(format!("plugin `{written}` pinned at {}", plugin.digest.short())),
         }
@@ -53,14 +53,25 @@ pub(crate) fn pinned(
     if problems.is_empty() { Ok((lock, news)) } else { Err(problems) }
 }
 
+/// Which one it is now, and what it asks for that it did not: also of the project's own text, about which nobody is asked.
+fn told(written: &str, locked: &LockedPlugin, found: &LockedPlugin) -> String {
+    let asks = newly_asked(locked, found);
+    let more = if asks.is_empty() { String::new() } else { format!("; it newly asks for {}", asks.join(", ")) };
+    format!("plugin `{written}` is now {}{more}", found.digest.short())
+}
+
+fn newly_asked(locked: &LockedPlugin, found: &LockedPlugin) -> Vec<String> {
+    let asked = types::newly_asked(&locked.imports, &found.imports);
+    asked.iter().map(|it| format!("`{}` ({})", it.short(), it.words)).collect()
+}
+
 /// Why a plugin may not take the place of the one that is pinned.
 fn refusal(written: &str, locked: &LockedPlugin, found: &LockedPlugin, repin: Repin) -> Option<Problem> {
     // A step that is built here is the project's own text, pinned anew when it changes; another's component is not.
     if locked.source.is_some() && found.source.is_some() {
         return None;
     }
-    let asked = types::newly_asked(&locked.imports, &found.imports);
-    let asks: Vec<String> = asked.iter().map(|it| format!("`{}` ({})", it.short(), it.words)).collect();
+    let asks = newly_asked(locked, found);
     match repin {
         Repin::Never => {
             let (expected, got) = (locked.digest.short(), found.digest.short());
@@ -127,10 +138,15 @@ mod tests {
 
     #[test]
     fn what_is_built_here_is_known_by_its_text() {
-        let built = |bytes, text| plugin(bytes, Some(text), &[]);
-        let lock = || Lock { plugins: [("a".to_owned(), built("one", "text"))].into() };
-        let news = |found| pinned(lock(), &[("a".to_owned(), found)], Repin::Never).unwrap().1.len();
-        assert_eq!(news(built("two", "text")), 0);
-        assert_eq!(news(built("two", "other text")), 1);
+        let built = |bytes, text, imports: &[&str]| plugin(bytes, Some(text), imports);
+        let lock = || Lock { plugins: [("a".to_owned(), built("one", "text", &["platform/files"]))].into() };
+        let news = |found| pinned(lock(), &[("a".to_owned(), found)], Repin::Never).unwrap().1;
+        let is_now = format!("plugin `a` is now {}", Digest::of(b"two").short());
+        assert_eq!(news(built("two", "text", &["platform/files"])), [""; 0]);
+        assert_eq!(news(built("two", "other text", &["platform/files"])), [is_now.clone()]);
+        const CLOCK: &str = "reads the real time, where a pipeline grants it";
+        // It is not asked about, and told.
+        let more = built("two", "other text", &["platform/files", "platform/clock", "tensor/tensors"]);
+        assert_eq!(news(more), [format!("{is_now}; it newly asks for `clock` ({CLOCK})")]);
     }
 }

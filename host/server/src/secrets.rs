@@ -2,7 +2,7 @@
 //! a request that its pipeline names it for.
 
 use crate::{Error, Server, folder};
-use doors::Secret;
+use doors::{MASKED_BYTES_MIN, Secret};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -28,6 +28,20 @@ pub(crate) fn read(folder: &Path) -> Result<BTreeMap<String, Secret>, Fault> {
         }
     }
     Ok(secrets)
+}
+
+/// A shorter one could not be masked where a service echoes it: a step would read it.
+fn allowed_length(name: &str, bytes: usize) -> Result<(), Fault> {
+    let expected = format!("the value of `{name}` has {bytes} bytes, expected {MASKED_BYTES_MIN} to {VALUE_BYTES_MAX}");
+    match bytes {
+        _ if bytes < MASKED_BYTES_MIN => {
+            let why =
+                "so few bytes stand in many an answer by chance, and are masked in none: a step could read them there";
+            Err(Fault::invalid(expected).hinted(why))
+        }
+        _ if bytes > VALUE_BYTES_MAX => Err(Fault::invalid(expected)),
+        _ => Ok(()),
+    }
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, Fault> {
@@ -56,10 +70,7 @@ impl Server {
     pub fn set_secret(&self, tenant: &TenantId, name: &str, value: &[u8]) -> Result<(), Error> {
         self.known(tenant)?;
         secret_name(name)?;
-        if value.is_empty() || value.len() > VALUE_BYTES_MAX {
-            let message = format!("the value of `{name}` has {} bytes, expected 1 to {VALUE_BYTES_MAX}", value.len());
-            return Err(Fault::invalid(message).into());
-        }
+        allowed_length(name, value.len())?;
         let folder = folder::secrets(&self.options.data, tenant);
         let write = || {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -100,6 +111,19 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_could_not_be_masked_is_refused() {
+        for (bytes, allowed) in
+            [(0, false), (1, false), (3, false), (4, true), (VALUE_BYTES_MAX, true), (VALUE_BYTES_MAX + 1, false)]
+        {
+            let told = allowed_length("TOKEN", bytes);
+            assert_eq!(told.is_ok(), allowed, "{bytes}: {told:?}");
+        }
+        let short = allowed_length("TOKEN", 3).unwrap_err();
+        assert_eq!(short.message, "the value of `TOKEN` has 3 bytes, expected 4 to 65536");
+        assert!(short.hint.unwrap().contains("masked in none"));
+    }
 
     #[test]
     fn names_of_secrets() {

@@ -92,12 +92,12 @@ pub struct Deletion {
 }
 
 impl Server {
-    /// An error if there is no such tenant.
-    pub fn expect_tenant(&self, tenant: &TenantId) -> Result<(), Error> {
-        self.known(tenant).map(drop)
+    /// An error if there is no such tenant, or it is suspended: of which nothing answers.
+    pub fn expect_active(&self, tenant: &TenantId) -> Result<(), Error> {
+        self.active(tenant).map(drop)
     }
 
-    /// The same. Every call that is a tenant's begins with it, or with [`Server::active`].
+    /// An error if there is no such tenant. Every call that is a tenant's begins with it, or with [`Server::active`].
     pub(crate) fn known(&self, tenant: &TenantId) -> Result<store::TenantEntry, Error> {
         self.store.entry(tenant).map_err(|error| match error.is_no_tenant() {
             true => Error::NotFound(error.to_string()),

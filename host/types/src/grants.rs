@@ -74,11 +74,8 @@ impl HttpGrant {
 
     /// Whether every request that the other allows is allowed by this one, with the secrets that it carries.
     fn includes(&self, other: &Self) -> bool {
-        let HttpPattern { methods, secure, host, port, path } = &other.allow;
         let reach = !other.private || self.private || self.allow.names_address();
-        reach
-            && other.secrets.iter().all(|name| self.carries(name))
-            && methods.iter().all(|method| self.allow.covers(method, *secure, host, *port, path))
+        reach && other.secrets.iter().all(|name| self.carries(name)) && self.allow.includes(&other.allow)
     }
 
     /// Whether the secret may travel with these requests.
@@ -96,7 +93,8 @@ pub struct HttpPattern {
     pub secure: bool,
     /// Lower case: a name, an address, `*.example.com` for names beneath one, `*` for any.
     pub host: String,
-    pub port: u16,
+    /// None for any: of `*` alone, where no port is said. It is what a policy says that trusts its tenant.
+    pub port: Option<u16>,
     /// Begins with `/`; covers itself and what lies beneath it.
     pub path: String,
 }
@@ -105,10 +103,17 @@ pub struct HttpPattern {
 pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 impl HttpPattern {
-    /// Reads `METHOD[,METHOD] SCHEME://HOST[:PORT][/PATH]`. The error is a lowercase fragment.
+    /// Reads `METHOD[,METHOD] SCHEME://HOST[:PORT][/PATH]` of a manifest: what no request can match is refused. The error is a
+    /// lowercase fragment.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
-        let wrong = |why: &str| format!("`{shown}` {why}, expected such as \"GET https://api.example.com/v1/\"");
+        let pattern = Self::read(text)?;
+        pattern.is_matchable().map_err(|why| wrong(text, why))?;
+        Ok(pattern)
+    }
+
+    /// Reads what was written down once, also of an earlier version that refused less.
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| wrong(text, why);
         let (methods, url) = text.split_once(' ').ok_or_else(|| wrong("is not a method and an address"))?;
         let methods: Vec<String> = methods.split(',').map(str::to_owned).collect();
         if let Some(bad) = methods.iter().find(|method| *method != "*" && !METHODS.contains(&method.as_str())) {
@@ -124,8 +129,9 @@ impl HttpPattern {
         };
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
-            Some((host, port)) => (host, port.parse().map_err(|_| wrong("has no port after its `:`"))?),
-            None => (authority, if secure { 443 } else { 80 }),
+            Some((host, port)) => (host, Some(port.parse().map_err(|_| wrong("has no port after its `:`"))?)),
+            None if authority == "*" => (authority, None),
+            None => (authority, Some(if secure { 443 } else { 80 })),
         };
         let host = host.to_ascii_lowercase();
         let name = host.strip_prefix("*.").unwrap_or(&host);
@@ -139,8 +145,39 @@ impl HttpPattern {
         Ok(Self { methods, secure, host, port, path: path.to_owned() })
     }
 
+    /// Whether there are requests that it covers: the edge sends none that two readers may read differently. The error says what
+    /// stands against it.
+    fn is_matchable(&self) -> Result<(), &'static str> {
+        let name = self.host.strip_prefix("*.").unwrap_or(&self.host);
+        let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if name.contains(['[', ']', ':']) && address.is_none_or(|it| it.parse::<std::net::Ipv6Addr>().is_err()) {
+            return Err("has an address that is none; one of IPv6 stands in brackets");
+        }
+        if name.split('.').any(str::is_empty) {
+            return Err("has a host with a dot too many, which no request may have");
+        }
+        if self.port == Some(0) {
+            return Err("has the port 0, at which nobody listens");
+        }
+        let plain = |c: char| c.is_ascii_graphic() && c != ';';
+        if self.path.contains("//") || !self.path.chars().all(plain) {
+            return Err("has a path with `//`, `;`, a space or what is not ASCII, which no request may have");
+        }
+        Ok(())
+    }
+
     /// Whether a request to `host` (lower case) at `port` under `path` is covered.
     pub fn covers(&self, method: &str, secure: bool, host: &str, port: u16, path: &str) -> bool {
+        self.reaches(method, secure, host, Some(port), path)
+    }
+
+    /// Whether it covers every request that the other does.
+    fn includes(&self, other: &Self) -> bool {
+        let Self { methods, secure, host, port, path } = other;
+        methods.iter().all(|method| self.reaches(method, *secure, host, *port, path))
+    }
+
+    fn reaches(&self, method: &str, secure: bool, host: &str, port: Option<u16>, path: &str) -> bool {
         let method = self.methods.iter().any(|granted| granted == "*" || granted == method);
         let host = match self.host.strip_prefix('*') {
             Some(suffix) => host.ends_with(suffix) && host.len() > suffix.len(),
@@ -148,8 +185,7 @@ impl HttpPattern {
         };
         let below = path.strip_prefix(self.path.as_str());
         let path = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/'));
-        // `*` stands for any host, at any port: it is what a policy says that trusts its tenant.
-        method && host && path && self.secure == secure && (self.host == "*" || self.port == port)
+        method && host && path && self.secure == secure && (self.port.is_none() || self.port == port)
     }
 
     /// Whether the pattern names one address, or this machine.
@@ -159,12 +195,18 @@ impl HttpPattern {
     }
 }
 
+fn wrong(text: &str, why: &str) -> String {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
+    format!("`{shown}` {why}, expected such as \"GET https://api.example.com/v1/\"")
+}
+
 impl fmt::Display for HttpPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
         write!(f, "{} {scheme}://{}", self.methods.join(","), self.host)?;
-        if self.port != usual {
-            write!(f, ":{}", self.port)?;
+        // Without a port `*` would mean any.
+        if let Some(port) = self.port.filter(|port| *port != usual || self.host == "*") {
+            write!(f, ":{port}")?;
         }
         f.write_str(&self.path)
     }
@@ -174,7 +216,7 @@ impl TryFrom<String> for HttpPattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
+        Self::read(&text)
     }
 }
 
@@ -200,7 +242,7 @@ impl Grants {
                 methods: vec!["*".to_owned()],
                 secure,
                 host: "*".to_owned(),
-                port: if secure { 443 } else { 80 },
+                port: None,
                 path: "/".to_owned(),
             },
             secrets: vec!["*".to_owned()],
@@ -304,7 +346,9 @@ mod tests {
         for (text, printed) in [
             ("GET https://api.example.com/v1/", "GET https://api.example.com/v1/"),
             ("GET,POST https://API.example.com", "GET,POST https://api.example.com/"),
-            ("* http://*:80/", "* http://*/"),
+            ("* http://*/", "* http://*/"),
+            ("* http://*:80/", "* http://*:80/"),
+            ("GET https://*.example.com:443/a", "GET https://*.example.com/a"),
             ("PUT http://[::1]:9000/a", "PUT http://[::1]:9000/a"),
         ] {
             let pattern = HttpPattern::parse(text).unwrap();
@@ -326,6 +370,30 @@ mod tests {
             "GET https://*./",
         ] {
             assert!(HttpPattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_no_request_matches_is_no_grant_but_one_that_was_written_down_is_read() {
+        for (never, because) in [
+            ("GET https://a.example./", "a dot too many"),
+            ("GET https://.example/", "a dot too many"),
+            ("GET https://a..example/", "a dot too many"),
+            ("GET https://[::1/", "an address that is none"),
+            ("GET https://::1/", "an address that is none"),
+            ("GET https://[a.example]/", "an address that is none"),
+            ("GET https://a.example:0/", "the port 0"),
+            ("GET https://*:0/", "the port 0"),
+            ("GET https://a.example//x", "a path with `//`"),
+            ("GET https://a.example/v1//", "a path with `//`"),
+            ("GET https://a.example/a;b", "a path with `//`, `;`"),
+            ("GET https://a.example/a b", "a space"),
+            ("GET https://a.example/ä", "not ASCII"),
+        ] {
+            let told = HttpPattern::parse(never).unwrap_err();
+            assert!(told.contains(because) && told.contains(never), "{never}: {told}");
+            let stored = serde_json::to_string(never).unwrap();
+            assert_eq!(serde_json::from_str::<HttpPattern>(&stored).unwrap().to_string(), never);
         }
     }
 
@@ -355,8 +423,16 @@ mod tests {
         assert!(covers("GET https://*.example.com/", "GET", true, "a.b.example.com", 443, "/"));
         assert!(!covers("GET https://*.example.com/", "GET", true, "example.com", 443, "/"));
         assert!(!covers("GET https://*.example.com/", "GET", true, ".example.com", 443, "/"));
-        assert!(covers("* https://*/", "PUT", true, "x", 9, "/a"));
-        assert!(!covers("* https://*/", "PUT", false, "x", 9, "/a"));
+        for (any, secure, port, expected) in [
+            ("* https://*/", true, 9, true),
+            ("* https://*/", false, 9, false),
+            ("* http://*:9/", false, 9, true),
+            ("* http://*:9/", false, 18555, false),
+            ("* http://*:80/", false, 80, true),
+            ("* http://*:80/", false, 81, false),
+        ] {
+            assert_eq!(covers(any, "PUT", secure, "x", port, "/a"), expected, "{any} {port}");
+        }
     }
 
     #[test]
@@ -376,6 +452,11 @@ mod tests {
             (http("GET http://10.0.0.1/", true), http("GET http://10.0.0.1/", false), true),
             (http("GET http://a.example:9/", true), http("* http://*/", true), true),
             (http("GET http://a.example/", true), http("* https://*/", true), false),
+            (http("GET http://a.example:9/", true), http("* http://*:9/", true), true),
+            (http("GET http://a.example:10/", true), http("* http://*:9/", true), false),
+            (http("GET http://*:9/", true), http("* http://*/", true), true),
+            (http("GET http://*:9/", true), http("* http://*:9/", true), true),
+            (http("GET http://*/", true), http("* http://*:9/", true), false),
         ] {
             let (granted, policy) = (of(granted), of(policy));
             assert_eq!(granted.beyond(&policy).is_empty(), covered, "{granted:?} {policy:?}");

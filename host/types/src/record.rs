@@ -97,6 +97,9 @@ pub struct Receipt {
     pub bytes_out: u64,
     pub log_lines: u64,
     pub log_lines_dropped: u64,
+    /// Metrics and words of progress beyond the most that an attempt may say.
+    #[serde(default)]
+    pub sayings_dropped: u64,
     /// Whether it looked at the run's logical time: its outputs may be others at another.
     #[serde(default)]
     pub read_time: bool,

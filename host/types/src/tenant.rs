@@ -58,7 +58,12 @@ impl Quota {
         let wrong =
             |what: &str| format!("`--{} {}` is not {what}", kind.key(), text.chars().take(80).collect::<String>());
         let bytes = || parse_bytes(text).map_err(|error| error.to_string());
-        let seconds = || parse_duration(text).map(|time| time.as_secs()).map_err(|error| error.to_string());
+        // What is stored is seconds: a part of one would be dropped without a word.
+        let seconds = || match parse_duration(text) {
+            Ok(time) if time.subsec_nanos() == 0 => Ok(time.as_secs()),
+            Ok(_) => Err(wrong("a whole number of seconds, expected such as `90s`")),
+            Err(error) => Err(error.to_string()),
+        };
         let bound = text != "none";
         match kind {
             QuotaKind::Storage => self.storage_bytes = bound.then(bytes).transpose()?,
@@ -167,6 +172,13 @@ mod tests {
             Quota { storage_bytes: Some(10 << 30), attempts: Some(2), cpu_seconds: Some(7200), ..Quota::default() };
         assert_eq!(quota, expected);
         assert_eq!(quota.with(QuotaKind::Device, "90 s").unwrap().device_seconds, Some(90));
+        assert_eq!(quota.with(QuotaKind::Cpu, "2000 ms").unwrap().cpu_seconds, Some(2));
+        for (kind, option) in [(QuotaKind::Cpu, "--cpu"), (QuotaKind::Device, "--device")] {
+            for text in ["999ms", "1500 ms", "1 ms"] {
+                let told = quota.with(kind, text).unwrap_err();
+                assert_eq!(told, format!("`{option} {text}` is not a whole number of seconds, expected such as `90s`"));
+            }
+        }
         assert_eq!(quota.with(QuotaKind::Attempts, "none").unwrap().attempts, None);
         let often = quota.with(QuotaKind::Requests, "100/s").unwrap();
         assert_eq!(often.requests, Some(Rate { count: 100, per_ms: 1000 }));

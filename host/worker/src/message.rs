@@ -122,6 +122,7 @@ pub(crate) struct Usage {
     pub(crate) log_lines: u64,
     pub(crate) log_bytes: u64,
     pub(crate) log_lines_dropped: u64,
+    pub(crate) sayings_dropped: u64,
     pub(crate) read_time: bool,
 }
 
@@ -140,6 +141,7 @@ impl From<sandbox::Usage> for Usage {
             log_lines: used.log_lines,
             log_bytes: used.log_bytes,
             log_lines_dropped: used.log_lines_dropped,
+            sayings_dropped: used.sayings_dropped,
             read_time: used.read_time,
         }
     }

@@ -351,6 +351,7 @@ fn receipt(
         bytes_out: usage.bytes_out,
         log_lines: usage.log_lines,
         log_lines_dropped: usage.log_lines_dropped,
+        sayings_dropped: usage.sayings_dropped,
         read_time: usage.read_time,
         limits: limits.shares(&used),
         series: BTreeMap::new(),

@@ -34,7 +34,7 @@ typedef struct stepwell_platform_errors_shape_mismatch_t {
 
 // A limit of the step that was reached. Retried only with a larger limit.
 typedef struct stepwell_platform_errors_budget_exceeded_t {
-  // The limit's name in the manifest (`memory`, `handles`).
+  // The limit's name in the manifest (`handles`, `output`); `chunk` for what one read or write carries, which no manifest sets.
   contract_string_t   kind;
   // What was asked for, in the limit's unit.
   uint64_t   used;
@@ -1376,7 +1376,7 @@ extern void stepwell_platform_report_progress(uint64_t done, uint64_t *maybe_tot
 extern void stepwell_platform_report_metric(contract_string_t *name, double value, uint64_t index);
 
 // Imported Functions from `stepwell:platform/checkpoint@0.1.0`
-// Saves state durably; it replaces what was saved before. At most 64 MiB.
+// Saves state durably; it replaces what was saved before. At most 64 MiB: what brings more in one call is stopped.
 extern bool stepwell_platform_checkpoint_save(contract_list_u8_t *state, stepwell_platform_checkpoint_error_t *err);
 // What an interrupted attempt of this step saved last; none on a first attempt.
 extern bool stepwell_platform_checkpoint_load(contract_list_u8_t *ret);
@@ -1402,7 +1402,8 @@ extern bool stepwell_platform_files_create(contract_string_t *path, stepwell_pla
 // Imported Functions from `stepwell:platform/http@0.1.0`
 // Sends a request and waits for the whole answer. At most 5 redirects are followed, each held against the grants anew.
 // `denied` when no grant covers it, or when the name resolves to a private, loopback or link-local address that no grant
-// names; `transient` when nobody answers in time, so that a retry of the step may succeed.
+// names; `transient` when nobody answers in time, so that a retry of the step may succeed;
+// `invalid-input` of name `response` when what answers does not speak HTTP.
 extern bool stepwell_platform_http_fetch(stepwell_platform_http_request_t *request, stepwell_platform_http_response_t *ret, stepwell_platform_http_error_t *err);
 
 // Imported Functions from `stepwell:platform/secrets@0.1.0`

@@ -1,6 +1,8 @@
 // The contract's errors as classes. Thrown by a step, each becomes the same case of the contract's error variant; what the
 // host throws comes as one of them. Anything else that leaves a step is reported as `Permanent`, with its line.
 
+import { decode, encode } from "./utf8.js";
+
 /** What every error of the contract is; catch it to handle them all. */
 export class StepError extends Error {
     get name() {
@@ -38,7 +40,7 @@ export class Denied extends StepError {}
 /** The run was cancelled; return as soon as possible. */
 export class Cancelled extends StepError {}
 
-/** The outside world failed for now; the step is tried again after `retryAfterMs`. */
+/** The outside world failed for now; the step is tried again after `retryAfterMs`, which are rounded. */
 export class Transient extends StepError {
     constructor(reason, retryAfterMs = 1000) {
         super(reason);
@@ -78,13 +80,34 @@ export function fromContract({ tag, val }) {
     }
 }
 
-/** The contract's case for one of our errors. */
+/**
+ * The contract's case for one of our errors. Its fields are whatever the step put there, and what the contract cannot hold would
+ * end the component without a word: texts and counts that it can, or a TypeError that names what is no number.
+ */
 export function toContract(error) {
-    const { argument: name, reason, operation, expected, got, kind, used, limit, retryAfterMs, message } = error;
-    if (error instanceof InvalidInput) return { tag: "invalid-input", val: { name, reason } };
-    if (error instanceof ShapeMismatch) return { tag: "shape-mismatch", val: { operation, expected, got } };
-    if (error instanceof BudgetExceeded) return { tag: "budget-exceeded", val: { kind, used, limit } };
-    if (error instanceof Transient) return { tag: "transient", val: [reason, retryAfterMs] };
+    const texts = (...names) => Object.fromEntries(names.map((name) => [name, told(error[name])]));
+    if (error instanceof InvalidInput) return { tag: "invalid-input", val: { name: told(error.argument), ...texts("reason") } };
+    if (error instanceof ShapeMismatch) return { tag: "shape-mismatch", val: texts("operation", "expected", "got") };
+    if (error instanceof BudgetExceeded) {
+        const val = { ...texts("kind"), used: counted(error, "used"), limit: counted(error, "limit") };
+        return { tag: "budget-exceeded", val };
+    }
+    if (error instanceof Transient) return { tag: "transient", val: [told(error.reason), counted(error, "retryAfterMs")] };
     if (error instanceof Cancelled) return { tag: "cancelled" };
-    return { tag: error instanceof Denied ? "denied" : "permanent", val: message };
+    return { tag: error instanceof Denied ? "denied" : "permanent", val: told(error.message) };
+}
+
+/** Half of a surrogate pair becomes U+FFFD. */
+function told(value) {
+    return decode(encode(String(value)));
+}
+
+/** Rounded, and the nearest that a number holds exactly. */
+function counted(error, name) {
+    const value = error[name];
+    if ((typeof value !== "number" && typeof value !== "bigint") || Number.isNaN(value)) {
+        const got = typeof value === "string" ? JSON.stringify(value) : String(value);
+        throw new TypeError(`\`${name}\`: expected a number, got ${got}`);
+    }
+    return Math.round(Math.min(Math.max(Number(value), 0), Number.MAX_SAFE_INTEGER));
 }

@@ -174,6 +174,33 @@ const THROWN = [
     [new TypeError("no"), { tag: "permanent", val: "TypeError: no" }],
 ];
 
+const SAFE_MAX = Number.MAX_SAFE_INTEGER;
+const HALF = "a\ud800b";
+
+// What the contract cannot hold as it is, and what it gets: anything else would end the component without a word.
+const UNFIT = [
+    ...[[0.01, 0], [1.5, 2], [-1, 0], [1e30, SAFE_MAX], [Infinity, SAFE_MAX], [7n, 7], [1n << 64n, SAFE_MAX]].map(
+        ([given, ms]) => [new stepwell.Transient("t", given), { tag: "transient", val: ["t", ms] }],
+    ),
+    ...[[NaN, "NaN"], ["soon", '"soon"'], [null, "null"]].map(([given, shown]) => [
+        new stepwell.Transient("t", given),
+        { tag: "permanent", val: `TypeError: \`retryAfterMs\`: expected a number, got ${shown}` },
+    ]),
+    [new stepwell.Transient(HALF, 1), { tag: "transient", val: ["a\ufffdb", 1] }],
+    [new stepwell.Permanent(HALF), { tag: "permanent", val: "a\ufffdb" }],
+    [new stepwell.Denied(HALF), { tag: "denied", val: "a\ufffdb" }],
+    [new stepwell.InvalidInput(undefined, 3), { tag: "invalid-input", val: { name: "undefined", reason: "3" } }],
+    [new stepwell.ShapeMismatch("add", [2], HALF), { tag: "shape-mismatch", val: { operation: "add", expected: "2", got: "a\ufffdb" } }],
+    [new stepwell.BudgetExceeded("rows", 2.4, -1), { tag: "budget-exceeded", val: { kind: "rows", used: 2, limit: 0 } }],
+    [Object.create(null), { tag: "permanent", val: "TypeError: Cannot convert object to primitive value" }],
+];
+
+test("what a step puts into an error crosses, or is told", () => {
+    for (const [thrown, expected] of UNFIT) {
+        assert.throws(exported(() => raise(thrown)), (got) => assert.deepEqual(got, expected) ?? true);
+    }
+});
+
 function raise(error) {
     throw error;
 }

@@ -144,6 +144,18 @@ def _text(name, value):
     return value
 
 
+def told(value):
+    """The text of an error, which is told whatever is in it: half of a character becomes U+FFFD."""
+    return "".join("\ufffd" if "\ud800" <= each <= "\udfff" else each for each in str(value))
+
+
+def counted(name, value):
+    """A number of an error as the contract has it: rounded, and the nearest that 64 bits hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
+        raise _unlike(name, "a number", value)
+    return round(min(max(value, 0), (1 << 64) - 1))
+
+
 def _binary(name, value):
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise _unlike(name, "bytes", value)
@@ -164,4 +176,4 @@ def _short(value):
     return text if len(text) <= 80 else f"{text[:78]}.."
 
 
-__all__ = ["WIDE", "arguments", "result"]
+__all__ = ["WIDE", "arguments", "counted", "result", "told"]

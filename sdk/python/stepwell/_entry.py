@@ -65,19 +65,33 @@ def _exported(function):
         _settle()
         try:
             return _crossing.result(function(*arguments))
-        except StepError as error:
-            raise _wit.error(_placed(error) if error.of_host else error) from None
         except _wit.Err:
             raise
         except BaseException as error:  # Also `sys.exit`: a step returns or fails, it does not leave.
-            raise _wit.error(Permanent(_described(error))) from None
+            raise _told(error) from None
 
     return guarded
 
 
-def _described(error):
-    """`ZeroDivisionError: division by zero (roundness.py, line 12)`."""
-    return _with_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, error)
+def _told(error):
+    """The contract's case for what was raised. What that cannot hold, such as a text for a number, is a mistake of the
+    step's like any other, and told with the line that raised it: nothing may leave here that is no case."""
+    if not isinstance(error, StepError):
+        return _wit.error(Permanent(_described(error)))
+    try:
+        return _wit.error(_placed(error) if error.of_host else error)
+    except Exception as unfit:
+        return _wit.error(Permanent(_described(unfit, error)))
+
+
+def _described(error, raised=None):
+    """`ZeroDivisionError: division by zero (roundness.py, line 12)`; the line is of what was `raised`, or of itself."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # Its `__str__` is the step's own code.
+        text = "it has no text"
+    return _with_line(f"{name}: {text}" if text else name, raised or error)
 
 
 def _placed(error):

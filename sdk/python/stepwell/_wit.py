@@ -4,6 +4,7 @@ Everything is imported when the component is built: at run time there is no file
 only the interfaces that the step's source names, so each may be missing; `need` then says what happened.
 """
 
+import functools
 import importlib
 
 from . import _crossing
@@ -91,20 +92,27 @@ def raised(value):
 
 
 def error(raised_error):
-    """The contract's case for an exception, ready to raise."""
+    """The contract's case for an exception, ready to raise. Its fields are whatever the step put there: as texts and counts
+    that cross, or TypeError names the one that is no number."""
+    text, count = _crossing.told, functools.partial(_count, raised_error)
     if isinstance(raised_error, InvalidInput):
-        return Err(errors.Error_InvalidInput(errors.InvalidInput(raised_error.name, raised_error.reason)))
+        return Err(errors.Error_InvalidInput(errors.InvalidInput(text(raised_error.name), text(raised_error.reason))))
     if isinstance(raised_error, ShapeMismatch):
-        shapes = errors.ShapeMismatch(raised_error.operation, raised_error.expected, raised_error.got)
-        return Err(errors.Error_ShapeMismatch(shapes))
+        shapes = map(text, (raised_error.operation, raised_error.expected, raised_error.got))
+        return Err(errors.Error_ShapeMismatch(errors.ShapeMismatch(*shapes)))
     if isinstance(raised_error, BudgetExceeded):
-        budget = errors.BudgetExceeded(raised_error.kind, raised_error.used, raised_error.limit)
+        budget = errors.BudgetExceeded(text(raised_error.kind), count("used"), count("limit"))
         return Err(errors.Error_BudgetExceeded(budget))
     if isinstance(raised_error, Transient):
-        return Err(errors.Error_Transient((raised_error.reason, raised_error.retry_after_ms)))
+        return Err(errors.Error_Transient((text(raised_error.reason), count("retry_after_ms"))))
     if isinstance(raised_error, Cancelled):
         return Err(errors.Error_Cancelled())
-    return Err((errors.Error_Denied if isinstance(raised_error, Denied) else errors.Error_Permanent)(str(raised_error)))
+    case = errors.Error_Denied if isinstance(raised_error, Denied) else errors.Error_Permanent
+    return Err(case(text(raised_error)))
+
+
+def _count(raised_error, name):
+    return _crossing.counted(name, getattr(raised_error, name))
 
 
 def data_type(kind):

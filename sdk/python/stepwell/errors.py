@@ -43,7 +43,7 @@ class Cancelled(StepError):
 
 
 class Transient(StepError):
-    """The outside world failed for now. The step is tried again after `retry_after_ms`."""
+    """The outside world failed for now. The step is tried again after `retry_after_ms`, milliseconds, which are rounded."""
 
     def __init__(self, reason, retry_after_ms=1000):
         super().__init__(reason)

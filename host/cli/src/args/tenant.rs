@@ -8,7 +8,8 @@ use types::TenantId;
 pub(crate) enum Secret {
     /// Set a secret to what comes on standard input, without one line end
     ///
-    /// At a terminal it is asked for and not shown. A pipeline names the secrets that travel with a request:
+    /// At a terminal it is asked for and not shown. It has 4 bytes at least: fewer could not be masked where a service echoes
+    /// them, for they stand in answers by chance. A pipeline names the secrets that travel with a request:
     /// http = [{ allow = "POST https://..", secrets = ["NAME"] }].
     Set {
         /// 1 to 64 of `A-Z 0-9 _`, beginning with a letter
@@ -55,10 +56,10 @@ pub(crate) enum Tenant {
         /// Attempts at once, over all its runs; more wait
         #[arg(long, value_name = "NUMBER")]
         attempts: Option<String>,
-        /// CPU time of its workers in a day (UTC), such as 2h
+        /// CPU time of its workers in a day (UTC), such as 2h; whole seconds
         #[arg(long, value_name = "TIME")]
         cpu: Option<String>,
-        /// Time for which its attempts have a GPU in a day (UTC), such as 1h
+        /// Time for which its attempts have a GPU in a day (UTC), such as 1h; whole seconds
         #[arg(long, value_name = "TIME")]
         device: Option<String>,
         /// Bodies of requests both ways in a day (UTC), such as 1GiB

@@ -129,27 +129,33 @@ fn step_row(run: &RunDetail, step: &StepDetail) -> Vec<String> {
 
 /// What each step used of its limits; of the items of a step, the most that any of them did.
 fn used(steps: &[StepDetail]) -> String {
-    let mut most: Vec<(&StepName, BTreeMap<LimitKind, Share>, u64)> = Vec::new();
+    let mut most: Vec<(&StepName, BTreeMap<LimitKind, Share>, [u64; 2])> = Vec::new();
     for (step, receipt) in steps.iter().filter_map(|step| Some((step, step.receipt.as_ref()?))) {
         let name = step.item.as_ref().map_or(&step.step, |item| &item.step);
         let at = most.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
-            most.push((name, BTreeMap::new(), 0));
+            most.push((name, BTreeMap::new(), [0; 2]));
             most.len() - 1
         });
         for (kind, share) in receipt.used() {
             let known = most[at].1.entry(kind).or_insert(share);
             *known = if share.used > known.used { share } else { *known };
         }
-        most[at].2 = most[at].2.saturating_add(receipt.log_lines_dropped);
+        let dropped = [receipt.log_lines_dropped, receipt.sayings_dropped];
+        most[at].2.iter_mut().zip(dropped).for_each(|(known, more)| *known = known.saturating_add(more));
     }
-    let row = |(name, shares, dropped): &(&StepName, BTreeMap<LimitKind, Share>, u64)| {
+    let row = |(name, shares, dropped): &(&StepName, BTreeMap<LimitKind, Share>, [u64; 2])| {
         let shares = shares.iter().map(|(kind, share)| format!("{} {}", kind.key(), share.shown(*kind)));
-        let dropped = (*dropped > 0).then(|| format!("{dropped} lines of log dropped"));
-        let shares: Vec<_> = shares.chain(dropped).collect();
+        let shares: Vec<_> = shares.chain(dropped_words(*dropped)).collect();
         (!shares.is_empty()).then(|| vec![name.to_string(), shares.join(", ")])
     };
     let rows: Vec<_> = most.iter().filter_map(row).collect();
     if rows.is_empty() { String::new() } else { format!("\n{}", table(&["step", "used / limit"], rows)) }
+}
+
+/// What was said beyond what is kept: lines of log, and metrics and progress.
+fn dropped_words(counts: [u64; 2]) -> impl Iterator<Item = String> {
+    let counts = counts.into_iter().zip(["lines of log", "metrics and words of progress"]);
+    counts.filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what} dropped"))
 }
 
 /// What the evaluators of a run measured, those of items together.
@@ -315,6 +321,18 @@ mod tests {
         assert!(words.contains(&vec!["loss", "2.000000", "0.125000", "3"]), "{shown}");
         assert!(words.contains(&vec!["\u{fffd}rate", "not", "finite", "not", "finite", "1"]), "{shown}");
         assert_eq!(told(&step, &BTreeMap::new()), "");
+    }
+
+    #[test]
+    fn what_was_dropped_is_said_where_something_was() {
+        for (counts, expected) in [
+            ([0, 0], &[][..]),
+            ([3, 0], &["3 lines of log dropped"]),
+            ([0, 7], &["7 metrics and words of progress dropped"]),
+            ([1, 2], &["1 lines of log dropped", "2 metrics and words of progress dropped"]),
+        ] {
+            assert_eq!(dropped_words(counts).collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

@@ -91,11 +91,9 @@ fn type_of(property: &Value) -> String {
 /// How it differs from another, a line a difference.
 pub(crate) fn plugin_changes(changes: &Changes, old: &str) -> String {
     let mut text = format!("{}\n", faint(&format!("against {}", tame(old))));
-    for (verb, names) in changes.listed() {
-        text.extend(names.iter().map(|name| format!("  {verb} {}\n", tame(name))));
-    }
+    text.extend(changes.said().iter().map(|change| format!("  {}\n", tame(change))));
     if changes.is_empty() {
-        text.push_str("  the same roles, parameters and imports\n");
+        text.push_str("  the same version, roles, parameters, ports and imports\n");
     }
     text
 }

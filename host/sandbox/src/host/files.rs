@@ -40,7 +40,8 @@ impl files::Host for State {
 
     fn list_files(&mut self, folder: String) -> Answer<Vec<String>> {
         self.enter()?;
-        match self.world().ask(Ask::List { path: folder }, &[])? {
+        let listed = self.world().ask(Ask::List { path: folder }, &[]);
+        match listed.map_err(|fault| Failure::of_door(fault, "folder"))? {
             (Told::Listed, names, _) => {
                 let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
                 Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())

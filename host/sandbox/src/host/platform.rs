@@ -6,9 +6,6 @@ use crate::saying::tame;
 use crate::state::{Answer, Failure, State};
 use ports::Watched;
 
-/// The most that a checkpoint may hold.
-pub(crate) const CHECKPOINT_BYTES_MAX: usize = 64 << 20;
-
 impl errors::Host for State {
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<WitError> {
         match failure {
@@ -71,11 +68,6 @@ impl report::Host for State {
 impl checkpoint::Host for State {
     fn save(&mut self, state: Vec<u8>) -> Answer<()> {
         self.enter()?;
-        if state.len() > CHECKPOINT_BYTES_MAX {
-            let (used, limit) = (state.len() as u64, CHECKPOINT_BYTES_MAX as u64);
-            let kind = "checkpoint".to_owned();
-            return Err(Failure::Told(WitError::BudgetExceeded(errors::BudgetExceeded { kind, used, limit })));
-        }
         if let Err(fault) = self.charge_disk(state.len()) {
             return Err(self.trip(fault).into());
         }
@@ -85,5 +77,31 @@ impl checkpoint::Host for State {
     fn load(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {
         self.enter()?;
         Ok(self.checkpoint.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shut::Shut;
+    use crate::state::SAYINGS_MAX;
+    use types::Limits;
+
+    #[test]
+    fn metrics_and_progress_beyond_the_most_are_dropped_and_counted() {
+        let limits = Limits { host_calls: u64::MAX, ..Limits::DEFAULT };
+        let mut state = State::new(Box::new(Shut), limits, String::new(), 0, 0);
+        for index in 0..u64::from(SAYINGS_MAX) / 2 {
+            report::Host::metric(&mut state, "loss".to_owned(), 0.5, index).unwrap();
+            report::Host::progress(&mut state, index, None).unwrap();
+        }
+        assert_eq!(state.used().sayings_dropped, 0);
+        report::Host::metric(&mut state, "loss".to_owned(), 0.5, 0).unwrap();
+        report::Host::progress(&mut state, 1, None).unwrap();
+        assert_eq!(state.used().sayings_dropped, 2);
+        // What nobody was to hear is not missing.
+        state.unheard = true;
+        report::Host::progress(&mut state, 1, None).unwrap();
+        assert_eq!(state.used().sayings_dropped, 2);
     }
 }

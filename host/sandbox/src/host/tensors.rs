@@ -418,49 +418,9 @@ impl HostTensor for State {
 mod tests {
     use super::*;
     use crate::bindings::WitError;
+    use crate::shut::Shut;
     use crate::state::{Failure, told};
-    use ports::{Ask, Doors, Page, Told, Watched};
-    use std::path::PathBuf;
-    use types::{Digest, FaultKind, Limits, SavedFile};
-
-    /// Nothing is beyond them.
-    struct Shut;
-
-    impl Doors for Shut {
-        fn grow(&mut self, _: u64) -> bool {
-            false
-        }
-
-        fn say(&mut self, _: Watched) {}
-
-        fn open(&mut self, _: &str) -> Result<std::fs::File, Fault> {
-            Err(Fault::host("shut"))
-        }
-
-        fn ask(&mut self, _: Ask, _: &[u8]) -> Result<(Told, Vec<u8>, Option<std::fs::File>), Fault> {
-            Err(Fault::host("shut"))
-        }
-
-        fn page(&mut self, _: Page) -> Result<(), Fault> {
-            Err(Fault::host("shut"))
-        }
-
-        fn checkpoint(&mut self, _: Vec<u8>) -> Result<(), Fault> {
-            Err(Fault::host("shut"))
-        }
-
-        fn blob(&self, _: &Digest) -> PathBuf {
-            PathBuf::new()
-        }
-
-        fn scratch(&self) -> Option<PathBuf> {
-            None
-        }
-
-        fn leave(&mut self, _: &[u8]) -> Result<SavedFile, Fault> {
-            Err(Fault::host("shut"))
-        }
-    }
+    use types::{FaultKind, Limits};
 
     #[test]
     fn tensors_beyond_a_devices_memory_are_refused_by_the_limits_name() {

@@ -14,15 +14,24 @@ export function exported(body, { keeps = false } = {}) {
         try {
             return keeps ? body.apply(this, given) : within(() => body.apply(this, given));
         } catch (error) {
-            throw toContract(error instanceof StepError ? error : new Permanent(described(error)));
+            throw toldOf(error);
         }
     };
 }
 
-/** `TypeError: not a function (ratio.js, line 12)`: the innermost line that is the user's own. */
-export function described(error) {
+/** The contract's case for what was thrown. What that cannot hold is a mistake of the step's like any other. */
+function toldOf(thrown) {
+    try {
+        return toContract(thrown instanceof StepError ? thrown : new Permanent(described(thrown)));
+    } catch (unfit) {
+        return toContract(new Permanent(described(unfit, thrown)));
+    }
+}
+
+/** `TypeError: not a function (ratio.js, line 12)`: the innermost line that is the user's own, of what was `thrown` or of itself. */
+export function described(error, thrown = error) {
     const text = error instanceof Error ? String(error) : `expected an error to be thrown, got ${String(error)}`;
-    const place = sourceLine(error?.stack);
+    const place = sourceLine(thrown?.stack);
     return place ? `${text} (${place})` : text;
 }
 

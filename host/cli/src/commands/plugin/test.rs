@@ -9,7 +9,7 @@ use crate::show;
 use serde_json::Value;
 use server::{Fixture, Inspected, Tried};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use types::TenantId;
 
 /// What came of one fixture.
@@ -101,9 +101,12 @@ fn held(
     Ok((tried, verdict))
 }
 
-fn recorded(file: &PathBuf) -> Result<Option<Value>, Failure> {
+/// Most bytes of a recording. A plugin's folder may be a stranger's: nothing waits for a pipe there or reads for ever.
+const RECORDED_BYTES_MAX: u64 = 64 << 20;
+
+fn recorded(file: &Path) -> Result<Option<Value>, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::user(format!("cannot read `{}`: {error}", file.display()));
-    match std::fs::read(file) {
+    match server::read_file(file, RECORDED_BYTES_MAX) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| wrong(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(wrong(&error)),
@@ -124,6 +127,30 @@ fn print(name: &str, tried: &Tried, verdict: &Verdict) {
         Verdict::Differs(expected, got) => {
             anstream::print!("  {} {name}: - expected, + got\n{}", bad("failed"), show::differences(expected, got));
             tried.logged.iter().for_each(|line| anstream::println!("    log {}", show::tame(line)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    #[test]
+    fn what_is_no_recording_is_neither_waited_for_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        assert!(recorded(&file("none")).unwrap().is_none());
+        std::fs::write(file("good"), "[1]").unwrap();
+        assert_eq!(recorded(&file("good")).unwrap(), Some(serde_json::json!([1])));
+        mknodat(CWD, file("pipe"), FileType::Fifo, Mode::from(0o600), 0).unwrap();
+        std::fs::File::create(file("huge")).unwrap().set_len(10 << 30).unwrap();
+        std::fs::create_dir(file("folder")).unwrap();
+        for (name, says) in
+            [("pipe", "it is not a file"), ("huge", "longer than 64 MiB"), ("folder", "it is not a file")]
+        {
+            let told = format!("{:?}", recorded(&file(name)).unwrap_err());
+            assert!(told.contains(says), "{name}: {told}");
         }
     }
 }

@@ -126,7 +126,7 @@ impl Operation {
         Self { answer, ..self }
     }
 
-    fn as_text(self, media: &'static str) -> Self {
+    fn in_media(self, media: &'static str) -> Self {
         Self { media, ..self.answering(json!({ "type": "string" })) }
     }
 
@@ -168,7 +168,7 @@ fn of_server(all: bool) -> Vec<Route> {
         ("/v2/health/live", "get", operation("Whether the server answers", None)),
         ("/v2/health/ready", "get", operation("Whether every endpoint has a version", None)),
         ("/openapi.json", "get", operation("This document", predict)),
-        ("/docs", "get", operation("A page that shows it", None).as_text("text/html")),
+        ("/docs", "get", operation("A page that shows it", None).in_media("text/html")),
     ];
     if all {
         let index = json!({ "type": "object", "properties": { "ready": { "type": "boolean", "default": false } } });
@@ -177,7 +177,7 @@ fn of_server(all: bool) -> Vec<Route> {
         let call = operation("Starts a deployed pipeline's run; signed as Standard Webhooks says, by no key", None);
         let (metrics, text) = ("What endpoints and runs did, for Prometheus", "text/plain");
         routes.extend([
-            ("/metrics", "get", operation(metrics, Some(Scope::Metrics)).as_text(text)),
+            ("/metrics", "get", operation(metrics, Some(Scope::Metrics)).in_media(text)),
             ("/v2/models/stats", "get", operation("What became of the requests of each endpoint", predict)),
             (
                 "/v2/repository/index",

@@ -46,9 +46,12 @@ impl Ended {
     }
 }
 
+/// Whose series it is: a version's behind an endpoint, or, without one, the endpoint's own.
+type Key = (TenantId, EndpointName, Option<u32>);
+
 /// All series.
 #[derive(Default)]
-pub(crate) struct Metrics(Mutex<BTreeMap<(TenantId, EndpointName, Option<u32>), Arc<Series>>>);
+pub(crate) struct Metrics(Mutex<BTreeMap<Key, Arc<Series>>>);
 
 /// What one version behind one endpoint did.
 pub(crate) struct Series {

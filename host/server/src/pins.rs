@@ -143,7 +143,7 @@ mod tests {
         let news = |found| pinned(lock(), &[("a".to_owned(), found)], Repin::Never).unwrap().1;
         let is_now = format!("plugin `a` is now {}", Digest::of(b"two").short());
         assert_eq!(news(built("two", "text", &["platform/files"])), [""; 0]);
-        assert_eq!(news(built("two", "other text", &["platform/files"])), [is_now.clone()]);
+        assert_eq!(news(built("two", "other text", &["platform/files"])), std::slice::from_ref(&is_now));
         const CLOCK: &str = "reads the real time, where a pipeline grants it";
         // It is not asked about, and told.
         let more = built("two", "other text", &["platform/files", "platform/clock", "tensor/tensors"]);

@@ -462,7 +462,17 @@ fn a_version_that_answers_otherwise_than_it_did_answers_nobody() {
     let serving = project.serve();
     let said = serving.said();
     assert!(said.contains("version 1 of model `tumour` answers 8 recorded requests otherwise"), "{said}");
+    let readiness = ["/v2/health/ready", "/v2/models/tumour/ready", "/v2/models/tumour/versions/1/ready"];
+    let ready = || readiness.map(|path| serving.get(path).status);
+    assert_eq!(ready(), [503; 3]);
+    assert_eq!(serving.post(INFER, one_row(&project)(&serving)).status, 500);
+    let index = serving.post("/v2/repository/index", "{}").good();
+    assert_eq!(index[0]["state"], "UNAVAILABLE", "{index}");
+    let metrics = serving.get("/metrics").body;
+    let counted = "stepwell_requests_total{tenant=\"default\",endpoint=\"tumour\",version=\"1\",ended=\"failed\"} 1";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
     promote(&project, "2", "champion");
+    assert_eq!(readiness[..2].iter().map(|path| serving.get(path).status).collect::<Vec<_>>(), [200; 2]);
     assert_eq!(serving.post(INFER, one_row(&project)(&serving)).good()["model_version"], "2");
     let back = project.stepwell(&["model", "rollback", "tumour"]);
     back.expect("a rollback to it", 2, &["answers 8 recorded requests otherwise"]);

@@ -255,7 +255,10 @@ impl Server {
                 if let Some(rate) = held.key.rate {
                     let taken = locked(&held.allowance).take(rate, now_us);
                     let who = format!("key `{}`", held.key.name);
-                    taken.map_err(|retry_after_ms| Barred::TooOften { who, rate, retry_after_ms })?;
+                    taken.map_err(|retry_after_ms| {
+                        self.asked_too_often(&held.tenant, knock.endpoint);
+                        Barred::TooOften { who, rate, retry_after_ms }
+                    })?;
                 }
                 let only = if knock.endpoint.is_none() { held.key.endpoints.clone() } else { BTreeSet::new() };
                 Caller { tenant: Some(held.tenant.clone()), has_key: true, only }
@@ -269,8 +272,16 @@ impl Server {
                 Caller { tenant: named.and_then(Result::ok), has_key: false, only: BTreeSet::new() }
             }
         };
-        self.expect_seldom(caller.tenant.as_ref().unwrap_or(root), now_us)?;
+        let tenant = caller.tenant.as_ref().unwrap_or(root);
+        self.expect_seldom(tenant, now_us).inspect_err(|_| self.asked_too_often(tenant, knock.endpoint))?;
         Ok(caller)
+    }
+
+    /// Takes note of a request that a rate turned away, if it named an endpoint.
+    fn asked_too_often(&self, tenant: &TenantId, endpoint: Option<&str>) {
+        if let Some(Ok(name)) = endpoint.map(EndpointName::parse) {
+            self.turned_away(tenant, &name);
+        }
     }
 
     /// Counts a request against its tenant's quota.

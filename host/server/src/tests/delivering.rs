@@ -2,13 +2,14 @@
 
 use super::bundles::{model, register};
 use super::{DEADLINE, House, tenant};
-use crate::{Error, MoveBack, QuotaChange, RolloutChange, RolloutVerb, Served, locked};
+use crate::answering::expect_alike;
+use crate::{Error, Knock, MoveBack, QuotaChange, RolloutChange, RolloutVerb, Served, locked};
 use ports::Journal;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use types::{
-    AliasMove, CanaryStep, EndpointName, FaultKind, Id, ModelVersion, Phase, PredictionId, Record, RolloutMove,
-    StepCommit, TenantId,
+    AliasMove, CanaryStep, DataType, EndpointName, FaultKind, Field, Id, ModelVersion, Phase, PredictionId, Record,
+    RolloutMove, Scope, StepCommit, TenantId,
 };
 
 fn endpoint() -> EndpointName {
@@ -158,4 +159,60 @@ fn a_disk_that_was_just_measured_is_not_measured_for_the_next_request() {
     assert!(matches!(admission.check(&tenant).unwrap_err().kind, FaultKind::Quota { .. }));
     admission.measured_until(&tenant, Instant::now());
     assert!(matches!(admission.check_often(&tenant).unwrap_err().kind, FaultKind::Quota { .. }));
+}
+
+#[test]
+fn who_answers_beside_the_stable_version_has_all_columns_of_its_answers() {
+    let house = House::new();
+    register(&house, &tenant());
+    let first = house.server.store.version(&tenant(), &model(), 1).unwrap().unwrap();
+    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, nullable: false };
+    let version = |request: &str, answer: &[(&str, DataType)]| {
+        let mut version = ModelVersion { request: vec![field(request, DataType::Float64)], ..first.clone() };
+        version.signature.outputs = answer.iter().map(|(name, data_type)| field(name, *data_type)).collect();
+        version
+    };
+    let (class, chance) = (("prediction", DataType::Text), ("probability", DataType::Float64));
+    let stable = version("a", &[class, chance]);
+    for (beside, why) in [
+        (version("a", &[class, chance]), None),
+        (version("a", &[class, ("margin", DataType::Float64), chance]), None),
+        (version("b", &[class, chance]), Some("its requests bring other columns")),
+        (version("a", &[class]), Some("its answers lack `probability` (float64): they have `prediction` (text)")),
+        (version("a", &[class, ("probability", DataType::Text)]), Some("its answers lack `probability` (float64)")),
+    ] {
+        let told = expect_alike(&stable, &beside).map_err(|fault| fault.message);
+        match why {
+            None => assert_eq!(told, Ok(())),
+            Some(why) => assert!(told.as_ref().is_err_and(|told| told.contains(why)), "{told:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_no_version_saw_is_counted_where_it_was_asked() {
+    let house = two_versions();
+    let (server, asked) = (&house.server, endpoint());
+    let counted = |version: &str, ended: &str| {
+        let labels =
+            format!("{{tenant=\"{}\",endpoint=\"tumour\",version=\"{version}\",ended=\"{ended}\"}} ", tenant());
+        let text = server.metrics(&tenant()).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("stepwell_requests_total{labels}")));
+        line.map(|count| count.parse::<u64>().unwrap())
+    };
+    assert!(server.request_columns(&tenant(), &asked).is_err(), "there is no worker to load it");
+    assert_eq!((counted("2", "failed"), counted("2", "busy")), (Some(1), Some(0)));
+    assert!(!server.have_versions(&tenant()).unwrap(), "one was loaded in vain");
+    let quota = QuotaChange { requests: Some("1/h".to_owned()), ..QuotaChange::default() };
+    server.change_quota(&tenant(), &quota).unwrap();
+    let (scope, endpoint) = (Scope::Predict, Some("tumour"));
+    let knock = Knock { key: None, tenant: None, scope, endpoint, of_all: false };
+    assert!(server.knock(&tenant(), knock).is_ok());
+    assert!(server.knock(&tenant(), knock).is_err());
+    assert_eq!(counted("2", "busy"), Some(1));
+    server.unload_endpoint(&tenant(), &asked).unwrap();
+    assert!(server.request_columns(&tenant(), &asked).is_err());
+    assert_eq!(counted("2", "failed"), Some(2));
+    assert!(server.request_columns(&tenant(), &"nowhere".parse().unwrap()).is_err());
+    assert!(!server.metrics(&tenant()).unwrap().contains("nowhere"));
 }

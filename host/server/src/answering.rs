@@ -176,10 +176,10 @@ impl Server {
             return self.version_loaded(tenant, name, endpoint, stable);
         }
         let shares = self.shares(tenant, name, endpoint, Some(stable))?;
-        if shares.is_empty() && sender.version.is_none() {
-            return self.version_loaded(tenant, name, endpoint, stable);
-        }
         let loaded = self.version_loaded(tenant, name, endpoint, stable)?;
+        if shares.is_empty() && sender.version.is_none() {
+            return Ok(loaded);
+        }
         let beside = |version| {
             let like = |beside: &ModelVersion| expect_alike(&loaded.version, beside);
             self.loaded_beside(tenant, name, endpoint, version, like)

@@ -2,7 +2,7 @@
 
 use crate::folder::NOFOLLOW;
 use run::RunEvent;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,12 +11,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use types::{Attempt, Fault, StepName};
 
-/// A run's file ends here; what comes later is heard live, and counted.
+/// A run's file ends here.
 const LOG_BYTES_MAX: u64 = 64 << 20;
-/// What is kept in memory for those who come late, in events and in bytes of their lines; beyond either, logs, metrics, progress
-/// and pages are not kept: the journal holds what counts.
-const EVENTS_MAX: usize = 200_000;
-const EVENT_BYTES_MAX: usize = 64 << 20;
+/// So much of it is not for what steps say, but for what becomes of them.
+const RESERVED_BYTES: u64 = 8 << 20;
+/// What is kept in memory of what steps say, for those who come late, in events and in bytes of their lines: the journal holds what counts.
+const EVENTS_MAX: u64 = 200_000;
+const EVENT_BYTES_MAX: u64 = 64 << 20;
 
 /// So much of why a run failed is kept for the server's log; `stepwell runs show` has all of it.
 const WHY_CHARS_MAX: usize = 500;
@@ -37,9 +38,13 @@ pub(crate) struct LiveRun {
 struct Said {
     /// As JSON, which is made once for the file and for all who follow.
     events: Vec<Arc<str>>,
-    event_bytes: usize,
+    event_count: Room,
+    event_bytes: Room,
     file: Option<File>,
     file_bytes: u64,
+    file_room: Room,
+    /// Steps of which the file has all that it takes.
+    silenced: BTreeSet<StepName>,
     /// How many wait for the next word: to wake nobody takes a system call, too.
     listeners: usize,
     /// The first step that was given up and why, or why the run ended, where no step is to blame.
@@ -55,8 +60,24 @@ impl LiveRun {
         std::fs::create_dir_all(folder).map_err(Fault::host)?;
         let file = File::options().create(true).append(true).custom_flags(NOFOLLOW).open(log).map_err(Fault::host)?;
         let file_bytes = file.metadata().map_err(Fault::host)?.len();
-        let (events, event_bytes, listeners, why, finished, ended, more, over) = Default::default();
-        let said = Said { events, event_bytes, file: Some(file), file_bytes, listeners, why, finished, ended };
+        let [event_count, event_bytes] = [EVENTS_MAX, EVENT_BYTES_MAX].map(Room::new);
+        // One that goes on has what was said before.
+        let file_room = Room::new((LOG_BYTES_MAX - RESERVED_BYTES).saturating_sub(file_bytes));
+        let (events, silenced, listeners, why, finished, ended, more, over) = Default::default();
+        let file = Some(file);
+        let said = Said {
+            events,
+            event_count,
+            event_bytes,
+            file,
+            file_bytes,
+            file_room,
+            silenced,
+            listeners,
+            why,
+            finished,
+            ended,
+        };
         Ok(Self { said: Mutex::new(said), more, over, cancel })
     }
 
@@ -117,25 +138,74 @@ impl Said {
         // Events are plain data, which always has a JSON form; one without would only be missing from the file.
         let mut line = serde_json::to_string(event).unwrap_or_default();
         line.push('\n');
-        self.file_bytes += line.len() as u64;
-        if self.file_bytes > LOG_BYTES_MAX {
-            self.file = None;
-        }
-        // A log that cannot be written must not stop the run; the journal holds what counts.
-        if self.file.as_mut().is_some_and(|file| file.write_all(line.as_bytes()).is_err()) {
-            self.file = None;
-        }
-        let room = self.events.len() < EVENTS_MAX && self.event_bytes + line.len() <= EVENT_BYTES_MAX;
-        if room || !is_chatter(event) {
-            self.event_bytes += line.len();
+        let length = line.len() as u64;
+        let Some((step, attempt)) = speaker(event) else {
+            self.write(&line);
+            return self.events.push(line.trim_end().into());
+        };
+        if self.event_count.take(step, 1) && self.event_bytes.take(step, length) {
             self.events.push(line.trim_end().into());
+        }
+        if self.file_room.take(step, length) {
+            self.write(&line);
+        } else if self.silenced.insert(step.clone()) {
+            let (step, level) = (step.clone(), "warn".to_owned());
+            let message = "the run's log has no more room for this step: not all that it says from here on is kept";
+            self.keep_as_ours(&RunEvent::Log { step, attempt, level, message: message.to_owned() });
+        }
+    }
+
+    /// Keeps what the server says in a step's place.
+    fn keep_as_ours(&mut self, event: &RunEvent) {
+        let mut line = serde_json::to_string(event).unwrap_or_default();
+        self.events.push(line.as_str().into());
+        line.push('\n');
+        self.write(&line);
+    }
+
+    fn write(&mut self, line: &str) {
+        self.file_bytes += line.len() as u64;
+        // A log that cannot be written must not stop the run; the journal holds what counts.
+        let is_full = self.file_bytes > LOG_BYTES_MAX;
+        if is_full || self.file.as_mut().is_some_and(|file| file.write_all(line.as_bytes()).is_err()) {
+            self.file = None;
         }
     }
 }
 
-fn is_chatter(event: &RunEvent) -> bool {
+/// Room for what steps say, of which none takes so much that another finds nothing: a step has at most as much as is left.
+struct Room {
+    most: u64,
+    taken: u64,
+    by_step: BTreeMap<StepName, u64>,
+}
+
+impl Room {
+    fn new(most: u64) -> Self {
+        Self { most, taken: 0, by_step: BTreeMap::new() }
+    }
+
+    fn take(&mut self, step: &StepName, amount: u64) -> bool {
+        let own = self.by_step.entry(step.clone()).or_default();
+        let fits = *own + self.taken + amount <= self.most;
+        if fits {
+            self.taken += amount;
+            *own += amount;
+        }
+        fits
+    }
+}
+
+/// Who says it, of what steps say themselves.
+fn speaker(event: &RunEvent) -> Option<(&StepName, Attempt)> {
     use RunEvent::{Log, Metric, Page, Progress};
-    matches!(event, Log { .. } | Progress { .. } | Metric { .. } | Page { .. })
+    match event {
+        Log { step, attempt, .. }
+        | Progress { step, attempt, .. }
+        | Metric { step, attempt, .. }
+        | Page { step, attempt, .. } => Some((step, *attempt)),
+        _ => None,
+    }
 }
 
 /// The events of a run, from its first, each as the JSON of a [`RunEvent`]: blocks for the next one as long as the run goes on.
@@ -233,23 +303,35 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_words_is_bounded_in_bytes_and_what_counts_is_kept() {
+    fn a_flood_of_words_is_bounded_in_bytes_and_others_and_what_counts_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("logs").join("1.ndjson");
         let live = Arc::new(LiveRun::new(&log, run::CancelToken::default()).unwrap());
-        let (step, level): (types::StepName, _) = ("fit".parse().unwrap(), "info".to_owned());
-        let flood = RunEvent::Log { step, attempt: Attempt(1), level, message: "x".repeat(1 << 20) };
-        (0..100).for_each(|_| live.say(&flood));
+        let said = |step: &str, message: String| {
+            let (step, level) = (step.parse().unwrap(), "info".to_owned());
+            live.say(&RunEvent::Log { step, attempt: Attempt(1), level, message });
+        };
+        (0..100).for_each(|_| said("fit", "x".repeat(1 << 20)));
+        said("judged", "later".to_owned());
         let end = RunEvent::RunFinished { run: RunId(1), state: RunState::Failed, at_us: 0, because: None };
         live.say(&end);
         live.end();
         let kept: Vec<_> = Follow::live(Arc::clone(&live)).collect();
-        assert_eq!(kept.len(), 64, "63 lines of a little more than a mebibyte, and the end");
+        // Half of 64 MiB, of a little more than a mebibyte each; that there is no more room, the other step's word, the end.
+        assert_eq!(kept.len(), 31 + 3);
         assert_eq!(serde_json::from_str::<RunEvent>(kept.last().unwrap()).unwrap(), end);
         assert!(std::fs::metadata(&log).unwrap().len() <= LOG_BYTES_MAX);
-        assert_eq!(Follow::past(&log).count(), 63);
+        // Half of 56 MiB.
+        assert_eq!(Follow::past(&log).count(), 27 + 3);
+        for (past, what) in [(Follow::past(&log), "in the file"), (Follow::live(Arc::clone(&live)), "live")] {
+            let told: Vec<_> = past.filter(|line| line.len() < 1000).collect();
+            assert!(
+                told.len() == 3 && told[0].contains("no more room") && told[1].contains("later"),
+                "{what}: {told:?}"
+            );
+        }
         // What somebody else appended is not read for ever.
         std::fs::OpenOptions::new().write(true).open(&log).and_then(|file| file.set_len(1 << 40)).unwrap();
-        assert_eq!(Follow::past(&log).count(), 63);
+        assert_eq!(Follow::past(&log).count(), 27 + 3);
     }
 }

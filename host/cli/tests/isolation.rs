@@ -20,6 +20,8 @@ struct Tenant {
     marker: String,
     folder: PathBuf,
     runs: u64,
+    /// Whether it did what the other does with the very same rows.
+    did_the_same: bool,
 }
 
 struct World {
@@ -52,9 +54,15 @@ enum Deed {
     Report,
     Endpoint,
     Predict,
+    Same,
+    Lists,
+    Record,
+    Pages,
+    Plugins,
+    Gc,
 }
 
-const DEEDS: [Deed; 18] = [
+const DEEDS: [Deed; 24] = [
     Deed::Run,
     Deed::Fail,
     Deed::Check,
@@ -73,6 +81,12 @@ const DEEDS: [Deed; 18] = [
     Deed::Report,
     Deed::Endpoint,
     Deed::Predict,
+    Deed::Same,
+    Deed::Lists,
+    Deed::Record,
+    Deed::Pages,
+    Deed::Plugins,
+    Deed::Gc,
 ];
 
 impl Tenant {
@@ -95,6 +109,11 @@ impl Tenant {
              inputs = {{ model = \"{marker}-model.model\" }}\nname = \"{marker}\"\nalias = \"champion\"\n"
         );
         write("pipelines/good.toml", format!("{read}{train}").as_bytes());
+        // To the letter the other's: what one computed is nothing that the other takes.
+        write("same.csv", b"a\n1.5\n2.5\n");
+        let same = "[steps.rows]\nplugin = \"csv\"\nparams = { path = \"same.csv\" }\ngrants = { files = [\".\"] }\n\
+                    [steps.scaled]\nplugin = \"standardize\"\nfit = \"rows.table\"\n";
+        write("pipelines/same.toml", same.as_bytes());
         let hostile = format!(
             "[steps.{marker}-broken]\nplugin = \"./hostile.wasm\"\ninputs = {{ rows = \"{marker}-rows.table\" }}\n\
              params = {{ mode = \"panic\" }}\n"
@@ -102,7 +121,7 @@ impl Tenant {
         write("pipelines/bad.toml", format!("{read}{hostile}").as_bytes());
         let guest = Path::new(env!("CARGO_BIN_EXE_stepwell")).with_file_name("plugins").join("abuse.wasm");
         write("hostile.wasm", &std::fs::read(guest).expect("`cargo xtask plugins` builds it"));
-        Self { marker: marker.to_owned(), folder, runs: 0 }
+        Self { marker: marker.to_owned(), folder, runs: 0, did_the_same: false }
     }
 
     fn id(&self) -> TenantId {
@@ -165,13 +184,26 @@ impl World {
         let run = tenant.runs.max(1);
         let of_endpoint = |rest: &str| format!("/tenants/{marker}/v2{rest}");
         match deed {
-            Deed::Run | Deed::Fail => {
-                let pipeline = Some(if matches!(deed, Deed::Run) { "good" } else { "bad" }.to_owned());
+            Deed::Run | Deed::Fail | Deed::Same => {
+                let named = match deed {
+                    Deed::Fail => "bad",
+                    Deed::Same => "same",
+                    _ => "good",
+                };
+                let pipeline = Some(named.to_owned());
                 let said =
                     self.lines("POST", &at("/runs"), &RunRequest { folder, pipeline, options: Default::default() });
-                let ends = if matches!(deed, Deed::Run) { "\"succeeded\"" } else { "gave up" };
+                let ends = if matches!(deed, Deed::Fail) { "gave up" } else { "\"succeeded\"" };
                 assert!(said.contains(ends), "{deed:?}: {said}");
                 tenant.runs += 1;
+                if matches!(deed, Deed::Same) {
+                    assert_eq!(
+                        said.contains("\"step_taken\""),
+                        tenant.did_the_same,
+                        "its own cache, and only that: {said}"
+                    );
+                    tenant.did_the_same = true;
+                }
                 said
             }
             Deed::Check => {
@@ -202,6 +234,31 @@ impl World {
                 let asked = asked.map(|rest| http::request(self.address, "GET", &of_endpoint(&rest), b"").unwrap());
                 format!("{served:?}{listed:?}{asked:?}")
             }
+            Deed::Lists => {
+                let lists = ["keys", "predictions", "deployments", "triggers", "schedules", "backfills"];
+                lists.map(|list| self.get(&at(&format!("/{list}")))).concat()
+            }
+            Deed::Record => {
+                let (of_model, both) = (format!("/models/{marker}"), json!({ "a": "1", "b": "champion" }).to_string());
+                let told = ["history", "card"].map(|what| self.get(&at(&format!("{of_model}/{what}"))));
+                told.concat()
+                    + &self.send("POST", &at(&format!("{of_model}/diff")), both)
+                    + &self.get(&at("/runs/1/diff/2"))
+                    + &self.get(&at(&format!("/predictions/{marker}")))
+            }
+            Deed::Pages => {
+                let ask = |method, path: &str| {
+                    let path = format!("/tenants/{marker}/{path}");
+                    format!("{:?}", http::request(self.address, method, &path, b"{}").unwrap())
+                };
+                let pages =
+                    ["metrics", "openapi.json", "docs", "v2/models/stats", &format!("v2/models/{marker}/config")]
+                        .map(|page| ask("GET", page));
+                let sent = ["v2/repository/index", &format!("labels/{marker}"), &format!("hooks/{marker}/good")];
+                pages.concat() + &sent.map(|path| ask("POST", path)).concat()
+            }
+            Deed::Plugins => self.send("POST", &at("/plugins"), json!({ "folder": folder }).to_string()),
+            Deed::Gc => self.lines("POST", &at("/gc"), &json!({ "dry_run": true })),
             Deed::Predict => {
                 let rows = json!({ "rows": [{ format!("{marker}_x"): 1.5 }] }).to_string();
                 let path = format!("/tenants/{marker}/predict/{marker}");

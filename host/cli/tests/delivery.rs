@@ -316,9 +316,8 @@ fn a_candidate_that_fails_always_is_stopped_within_tens_of_requests_while_it_is_
     let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, { pause = {} }, \
                   { analyse = { requests = 100000, error_rate = 0.05 } }]\n";
     project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
-    rows(&project, |i| i > 20);
-    trained_by(&project, "plugin = \"logistic\"\nlabel = \"y\"", "alias = \"champion\"");
     project.write("data/rows.csv", "x\n1.5\n2.5\n");
+    trained_by(&project, "plugin = \"./moody.wasm\"\nparams = { obeys = false }", "alias = \"champion\"");
     trained_by(&project, "plugin = \"./moody.wasm\"", "");
     let serving = project.serve();
     promote(&project, "2", "challenger");

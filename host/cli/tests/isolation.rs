@@ -112,7 +112,8 @@ impl Tenant {
         // To the letter the other's: what one computed is nothing that the other takes.
         write("same.csv", b"a\n1.5\n2.5\n");
         let same = "[steps.rows]\nplugin = \"csv\"\nparams = { path = \"same.csv\" }\ngrants = { files = [\".\"] }\n\
-                    [steps.scaled]\nplugin = \"standardize\"\nfit = \"rows.table\"\n";
+                    [steps.scaled]\nplugin = \"standardize\"\nfit = \"rows.table\"\n\
+                    inputs = { rows = \"rows.table\" }\n";
         write("pipelines/same.toml", same.as_bytes());
         let hostile = format!(
             "[steps.{marker}-broken]\nplugin = \"./hostile.wasm\"\ninputs = {{ rows = \"{marker}-rows.table\" }}\n\

@@ -7,19 +7,28 @@ use stepwell::{Trained, Trainer, Training};
 const PARAMETERS: &str = r#"{
     "type": "object",
     "additionalProperties": false,
-    "properties": { "factor": { "type": "number", "default": 2 } }
+    "properties": {
+        "factor": { "type": "number", "default": 2 },
+        "obeys": { "type": "boolean", "default": true, "description": "Whether it does what a row says." }
+    }
 }"#;
 
-/// By what it multiplies; the parameter of its training.
+/// By what it multiplies, and whether it does anything else; the parameters of its training.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Moody {
     #[serde(default = "two")]
     factor: f64,
+    #[serde(default = "yes")]
+    obeys: bool,
 }
 
 fn two() -> f64 {
     2.0
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Rows that are not multiplied, by their number.
@@ -48,7 +57,7 @@ impl Predictor for Moody {
 
     fn predict(&self, rows: &Table) -> Result<Table> {
         let values = rows.f64("x")?.required()?;
-        for (row, value) in values.iter().enumerate() {
+        for (row, value) in values.iter().enumerate().filter(|_| self.obeys) {
             match *value {
                 REFUSED => return Err(Error::invalid("x", format!("refused row {row}"))),
                 TRAPPED => panic!("as asked"),

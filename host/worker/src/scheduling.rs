@@ -3,7 +3,7 @@
 /// A worker that is held back gets the processor time that nobody else wants: whoever wakes takes the processor from it at once, and
 /// a processor that runs nothing else counts as free. A high niceness would let it finish its slice first.
 pub(crate) const HELD_BACK: i32 = libc::SCHED_IDLE;
-/// Any other has as much of the processors as everybody.
+/// Any other has what its niceness gives it.
 pub(crate) const QUICK: i32 = libc::SCHED_OTHER;
 
 /// The shortest slice that the kernel gives (since 6.12; one of before takes no notice). What a thread gets of a processor does not

@@ -166,7 +166,7 @@ fn of_server(all: bool) -> Vec<Route> {
     let mut routes: Vec<(&str, &'static str, Operation)> = vec![
         ("/v2", "get", operation("What the server is", predict)),
         ("/v2/health/live", "get", operation("Whether the server answers", None)),
-        ("/v2/health/ready", "get", operation("Whether every endpoint has a version", None)),
+        ("/v2/health/ready", "get", operation("Whether every endpoint has a version that can be loaded", None)),
         ("/openapi.json", "get", operation("This document", predict)),
         ("/docs", "get", operation("A page that shows it", None).in_media("text/html")),
     ];

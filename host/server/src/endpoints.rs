@@ -86,7 +86,7 @@ impl Endpoint {
     }
 
     /// Why a version does not answer under the alias; none if it does, or was not tried yet.
-    fn in_vain(&self, version: u32) -> Option<String> {
+    pub(crate) fn in_vain(&self, version: u32) -> Option<String> {
         self.held(version).is_none().then(|| self.traffic.trouble_of(version)).flatten()
     }
 
@@ -385,10 +385,9 @@ impl Server {
             let version = self.store.alias(tenant, &said.model, &alias)?;
             Ok::<_, Error>(ShadowLine { alias, version, comparison })
         });
-        let wanted = self.wanted(tenant, &endpoint)?;
         let mut troubles = endpoint.traffic.troubles();
-        let answers = |number: u32| version == Some(number) && endpoint.in_vain(number).is_none();
-        troubles.retain(|number, _| wanted.contains(number) && !answers(*number));
+        // What kept it from answering beside another is none under the alias.
+        troubles.retain(|number, _| version != Some(*number) || endpoint.in_vain(*number).is_some());
         let mut moves = self.store.rollouts(tenant, name)?;
         moves.drain(..moves.len().saturating_sub(MOVES_SHOWN));
         Ok(EndpointDetail {

@@ -43,7 +43,7 @@ struct Said {
     file: Option<File>,
     file_bytes: u64,
     file_room: Room,
-    /// Steps of which the file has all that it takes.
+    /// Steps of which not all is kept any more, and that were told so.
     silenced: BTreeSet<StepName>,
     /// How many wait for the next word: to wake nobody takes a system call, too.
     listeners: usize,
@@ -135,32 +135,28 @@ impl Said {
     }
 
     fn keep(&mut self, event: &RunEvent) {
-        // Events are plain data, which always has a JSON form; one without would only be missing from the file.
-        let mut line = serde_json::to_string(event).unwrap_or_default();
-        line.push('\n');
+        let line = line_of(event);
+        let Some((step, attempt)) = speaker(event) else { return self.keep_always(&line) };
         let length = line.len() as u64;
-        let Some((step, attempt)) = speaker(event) else {
-            self.write(&line);
-            return self.events.push(line.trim_end().into());
-        };
-        if self.event_count.take(step, 1) && self.event_bytes.take(step, length) {
+        let is_heard = self.event_count.take(step, 1) && self.event_bytes.take(step, length);
+        if is_heard {
             self.events.push(line.trim_end().into());
         }
-        if self.file_room.take(step, length) {
+        let is_written = self.file_room.take(step, length);
+        if is_written {
             self.write(&line);
-        } else if self.silenced.insert(step.clone()) {
+        }
+        if !(is_heard && is_written) && !self.silenced.contains(step) {
+            self.silenced.insert(step.clone());
             let (step, level) = (step.clone(), "warn".to_owned());
             let message = "the run's log has no more room for this step: not all that it says from here on is kept";
-            self.keep_as_ours(&RunEvent::Log { step, attempt, level, message: message.to_owned() });
+            self.keep_always(&line_of(&RunEvent::Log { step, attempt, level, message: message.to_owned() }));
         }
     }
 
-    /// Keeps what the server says in a step's place.
-    fn keep_as_ours(&mut self, event: &RunEvent) {
-        let mut line = serde_json::to_string(event).unwrap_or_default();
-        self.events.push(line.as_str().into());
-        line.push('\n');
-        self.write(&line);
+    fn keep_always(&mut self, line: &str) {
+        self.events.push(line.trim_end().into());
+        self.write(line);
     }
 
     fn write(&mut self, line: &str) {
@@ -171,6 +167,11 @@ impl Said {
             self.file = None;
         }
     }
+}
+
+/// Events are plain data, which always has a JSON form; one without would only be missing.
+fn line_of(event: &RunEvent) -> String {
+    serde_json::to_string(event).unwrap_or_default() + "\n"
 }
 
 /// Room for what steps say, of which none takes so much that another finds nothing: a step has at most as much as is left.

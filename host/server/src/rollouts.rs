@@ -63,8 +63,9 @@ impl Server {
         }
     }
 
-    /// Moves a tenant's canaries as far as they can go now, and unloads versions that nothing asks for.
-    fn tend_rollouts(&self, tenant: &TenantId) {
+    /// Moves a tenant's canaries as far as they can go now, unloads versions that nothing asks for, and tries those again that could not
+    /// be loaded.
+    pub(crate) fn tend_rollouts(&self, tenant: &TenantId) {
         let endpoints: Vec<_> = locked(&self.endpoints)
             .iter()
             .filter(|(key, _)| key.0 == *tenant)
@@ -88,6 +89,7 @@ impl Server {
         let wanted = self.wanted(tenant, endpoint)?;
         endpoint.unload_all_but(&wanted);
         endpoint.traffic.keep(&wanted);
+        self.try_again(tenant, name, endpoint)?;
         let Some(canary) = &endpoint.said.traffic.canary else { return Ok(()) };
         let _alone = locked(&endpoint.traffic.moving);
         let alias = |alias: &str| self.store.alias(tenant, &endpoint.said.model, alias);
@@ -125,6 +127,19 @@ impl Server {
             rollout = self.record_move(tenant, name, endpoint, moved, None)?;
         }
         unread
+    }
+
+    /// Loads the version under the alias if that failed a while ago: who asks only what is ready would never have it tried again.
+    fn try_again(&self, tenant: &TenantId, name: &EndpointName, endpoint: &Endpoint) -> Result<(), Error> {
+        let stable = self.store.alias(tenant, &endpoint.said.model, &endpoint.said.alias)?;
+        let failed =
+            |stable: &u32| endpoint.in_vain(*stable).is_some() && !endpoint.traffic.is_troubled(*stable, self.now_us());
+        match stable.filter(failed) {
+            // Why not is noted where it is tried.
+            Some(stable) if !endpoint.is_unloaded() => drop(self.version_loaded(tenant, name, endpoint, stable)),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether the candidate can answer what is asked of the stable version: loaded, tried, with the same columns.

@@ -5,6 +5,7 @@ use super::{DEADLINE, House, tenant};
 use crate::answering::expect_alike;
 use crate::{Error, Knock, MoveBack, QuotaChange, RolloutChange, RolloutVerb, Served, locked};
 use ports::Journal;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use types::{
@@ -203,6 +204,12 @@ fn what_no_version_saw_is_counted_where_it_was_asked() {
     assert!(server.request_columns(&tenant(), &asked).is_err(), "there is no worker to load it");
     assert_eq!((counted("2", "failed"), counted("2", "busy")), (Some(1), Some(0)));
     assert!(!server.have_versions(&tenant()).unwrap(), "one was loaded in vain");
+    // Also where nobody asks what is not ready.
+    let tried = || server.find(&tenant(), &asked).unwrap().traffic.is_troubled(2, server.now_us());
+    house.hands.0.fetch_add(60_000_000, Ordering::SeqCst);
+    assert!(!tried());
+    server.tend_rollouts(&tenant());
+    assert!(tried(), "again, after a minute");
     let quota = QuotaChange { requests: Some("1/h".to_owned()), ..QuotaChange::default() };
     server.change_quota(&tenant(), &quota).unwrap();
     let (scope, endpoint) = (Scope::Predict, Some("tumour"));

@@ -18,8 +18,6 @@ const RUNS: usize = 1000;
 const DISPATCHES: u32 = 50;
 
 pub(crate) fn measure(built: &Built) -> Result<()> {
-    // As the binary does.
-    server::wake_soon();
     let folder = tempfile::tempdir()?;
     let server = open(built, folder.path())?;
     let noop = built.components.join("test-guests/noop.wasm");

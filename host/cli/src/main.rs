@@ -16,8 +16,6 @@ static ALLOCATOR: worker::CappedAllocator = worker::CappedAllocator;
 
 fn main() -> ExitCode {
     let args = typed();
-    // Before there is any other thread.
-    worker::wake_soon();
     // A worker's threads are the guest's to use; it gets no runtime of ours.
     if matches!(args.command, args::Command::Worker) {
         return match worker::main() {

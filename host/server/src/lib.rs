@@ -126,7 +126,7 @@ pub use traffic::VersionSeen;
 pub use trial::Tried;
 pub use trigger_list::{TriggerKind, TriggerLine, TriggerList, TriggerState, Triggered};
 pub use unlike::ModelDiff;
-pub use worker::{Wall, WallPolicy, WallState, Walls, wake_soon};
+pub use worker::{Wall, WallPolicy, WallState, Walls};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,7 +7,6 @@ use crate::ledger::{self, Ledger};
 use crate::message::{FromWorker, ToWorker, Usage, believed, is_the_servers_to_say};
 use crate::metered::Metered;
 use crate::process::{Bounds, Guest, Process, memory_limit};
-use crate::scheduling;
 use crate::walls::{WallPolicy, Walls};
 use doors::{Authority, Keeper};
 use ports::{Answer, Assignment, Blobs, Call, Outcome, StepRunner, Task, Watch, Watched};
@@ -114,7 +113,7 @@ impl Pool {
     /// The walls round workers here. Starts one of the tenant's, which stays warm, if none was started yet.
     pub fn walls(&self, tenant: &TenantId) -> Result<Walls, Fault> {
         if self.walls.get().is_none() {
-            let worker = self.fresh_behind(tenant, Device::Cpu)?;
+            let worker = self.fresh(tenant, Device::Cpu)?;
             self.give_back(tenant, worker);
         }
         Ok(self.walls.get().cloned().unwrap_or_default())
@@ -132,15 +131,8 @@ impl Pool {
         };
         // A warm worker may have died since: of an out-of-memory killer, or of a person.
         let alive = std::iter::from_fn(warm).find_map(|mut worker| worker.is_alive().then_some(worker));
-        let mut worker = alive.map_or_else(|| self.fresh_behind(tenant, device), Ok)?;
+        let mut worker = alive.map_or_else(|| self.fresh(tenant, device), Ok)?;
         worker.guest = Some(guest);
-        Ok(worker)
-    }
-
-    /// A worker for attempts, in which no guest has run.
-    fn fresh_behind(&self, tenant: &TenantId, device: Device) -> Result<Process, Fault> {
-        let worker = self.fresh(tenant, device)?;
-        scheduling::come_after(worker.id());
         Ok(worker)
     }
 
@@ -187,7 +179,7 @@ impl Pool {
             task: Task::Compile,
         };
         // What it makes is executed in every later attempt, so no guest may have run in it before.
-        let mut worker = self.fresh_behind(tenant, Device::Cpu)?;
+        let mut worker = self.fresh(tenant, Device::Cpu)?;
         let mut keeper = Keeper::new(Grants::default(), PathBuf::new(), Authority::default(), COMPILE_LIMITS)?;
         self.ledger.begin(tenant, worker.id(), worker.cpu_us());
         let answer = self.exchange(tenant, &mut worker, &assignment, &mut keeper, &Unwatched).answer;

@@ -146,8 +146,8 @@ impl Said {
         if is_written {
             self.write(&line);
         }
-        if !(is_heard && is_written) && !self.silenced.contains(step) {
-            self.silenced.insert(step.clone());
+        let is_kept = is_heard && is_written;
+        if !is_kept && self.silenced.insert(step.clone()) {
             let (step, level) = (step.clone(), "warn".to_owned());
             let message = "the run's log has no more room for this step: not all that it says from here on is kept";
             self.keep_always(&line_of(&RunEvent::Log { step, attempt, level, message: message.to_owned() }));

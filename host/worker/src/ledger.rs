@@ -1,15 +1,10 @@
 //! Which workers of a tenant are at work, and the CPU time that they take: those beyond the tenant's share are held back,
 //! so that a neighbour's come first. Who is beyond it the server decides.
 
+use crate::scheduling::{HELD_BACK, QUICK, set_policy};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use types::TenantId;
-
-/// A worker that is held back gets the processor time that nobody else wants: whoever wakes takes the processor from it at once, and
-/// a processor that runs nothing else counts as free. A high niceness would let it finish its slice first.
-const HELD_BACK: i32 = libc::SCHED_IDLE;
-/// Any other is scheduled like everybody.
-const QUICK: i32 = libc::SCHED_OTHER;
 
 /// All tenants' workers that are at work.
 #[derive(Default)]
@@ -104,28 +99,16 @@ impl Account {
 }
 
 impl Working {
-    /// All its threads: a new one is scheduled like its maker. Without privileges a process is held back for good, so this may fail.
+    /// Without privileges a process is held back for good, so this may fail.
     fn schedule(&mut self, scheduling: i32) {
         if self.scheduling == scheduling {
             return;
         }
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process)).into_iter().flatten().flatten();
-        let threads = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
-        let refused = threads.filter(|thread| !is_scheduled(*thread, scheduling)).count();
         // It is quick if all of it is.
-        if refused == 0 || scheduling == HELD_BACK {
+        if set_policy(self.process, scheduling) || scheduling == HELD_BACK {
             self.scheduling = scheduling;
         }
     }
-}
-
-/// Has the kernel schedule a thread so, if it is there yet; false if it refuses.
-#[expect(unsafe_code, reason = "rustix sets no scheduling")]
-fn is_scheduled(thread: i32, scheduling: i32) -> bool {
-    let none = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the kernel reads one `sched_param`, which is ours.
-    let given = unsafe { libc::sched_setscheduler(thread, scheduling, &none) == 0 };
-    given || std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 /// CPU time of all threads of a process so far; 0 once it is gone.
@@ -151,6 +134,7 @@ fn clock_us(clock: libc::clockid_t) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduling::attributes;
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     use std::process::{Child, Command};
 
@@ -175,10 +159,8 @@ mod tests {
         assert_eq!(cpu_us(other.id()), 0);
     }
 
-    #[expect(unsafe_code, reason = "rustix tells of no scheduling")]
     fn scheduling(worker: &Child) -> i32 {
-        // SAFETY: it takes and gives a number.
-        unsafe { libc::sched_getscheduler(worker.id() as i32) }
+        attributes(worker.id() as i32).unwrap().sched_policy as i32
     }
 
     #[test]

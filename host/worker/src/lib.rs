@@ -20,6 +20,7 @@ mod message;
 mod metered;
 mod pool;
 mod process;
+mod scheduling;
 mod serving;
 mod walls;
 mod wire;

@@ -147,7 +147,7 @@ impl Pool {
     }
 
     fn give_back(&self, tenant: &TenantId, mut worker: Process) {
-        if worker.attempts >= ATTEMPTS_MAX || !worker.is_alive() || !worker.is_slim() {
+        if worker.attempts >= ATTEMPTS_MAX || !worker.is_alive() || !worker.is_slim() || !worker.quicken() {
             return;
         }
         worker.sweep();

@@ -4,7 +4,7 @@ use crate::message::{FromWorker, ToWorker, believed};
 use crate::pool::Layout;
 use crate::walls::Walls;
 use crate::wire::{self, Inbox};
-use crate::{devices, ledger, memory};
+use crate::{devices, ledger, memory, scheduling};
 use ports::Call;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,6 +23,8 @@ use types::{Device, Digest, Fault, FaultKind, Grants, LimitKind, Limits, Quantit
 const LOOK: Duration = Duration::from_millis(20);
 /// How often processor time and the scratch folder are looked at, which takes longer.
 const LOOK_CLOSELY: Duration = Duration::from_millis(100);
+/// An attempt that took so much processor time makes way for whoever wakes: the next may need a new worker for that.
+const LONG_CPU_MS: u64 = 1000;
 /// From start to `Ready`: an engine is made, nothing is compiled.
 const START_MAX: Duration = Duration::from_secs(30);
 /// For one message to a worker, however slowly it reads.
@@ -61,6 +63,8 @@ pub(crate) struct Process {
     look: Instant,
     look_closely: Instant,
     pub(crate) attempts: u32,
+    /// Whether it was made to.
+    makes_way: bool,
     /// What it computes on, for life.
     pub(crate) device: Device,
     /// Whose code ran in it; none in one that is new.
@@ -192,6 +196,7 @@ impl Process {
             look,
             look_closely,
             attempts,
+            makes_way: false,
             device,
             guest,
         };
@@ -291,12 +296,17 @@ impl Process {
         seen
     }
 
-    /// Processor time, and what a worker that was taken over leaves without telling.
-    fn check_closely(&self, bounds: &Bounds<'_>) -> Result<(), Fault> {
+    /// Processor time, for which it makes way at last, and what a worker that was taken over leaves without telling.
+    fn check_closely(&mut self, bounds: &Bounds<'_>) -> Result<(), Fault> {
         let (cpu_ms, limits) = (self.cpu_us().saturating_sub(bounds.cpu_before_us) / 1000, &bounds.limits);
         if cpu_ms > limits.cpu_ms {
             let done = format!("used {} of processor time and was stopped", Quantity::Milliseconds(cpu_ms).about());
             return Err(Fault::beyond(LimitKind::Cpu, done, limits.cpu_ms));
+        }
+        // Who answers requests has no attempts.
+        if cpu_ms >= LONG_CPU_MS && self.attempts > 0 && !self.makes_way {
+            scheduling::make_way(self.id());
+            self.makes_way = true;
         }
         let disk_bytes = self.scratch_bytes();
         if disk_bytes > limits.disk_bytes {
@@ -375,6 +385,12 @@ impl Process {
 
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Has it be as quick again as it was; false if it cannot be.
+    pub(crate) fn quicken(&mut self) -> bool {
+        self.makes_way = self.makes_way && !scheduling::be_quick(self.id());
+        !self.makes_way
     }
 
     /// Whether its memory came back after an attempt.
@@ -489,6 +505,7 @@ mod tests {
             look,
             look_closely,
             attempts,
+            makes_way: false,
             device,
             guest,
         };

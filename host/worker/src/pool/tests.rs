@@ -4,7 +4,7 @@ mod devices;
 
 use super::*;
 use crate::carried::Carried;
-use crate::wire;
+use crate::{scheduling, wire};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -399,6 +399,28 @@ fn a_scratch_folder_that_fills_unsaid_ends_the_worker() {
     let fault = scene.run_within(Limits { disk_bytes: 1 << 19, ..Limits::DEFAULT }, &Unwatched).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Limit { limit: LimitKind::Disk }, "{fault}");
     assert!(fault.message.contains("its limit `disk` is 512 KiB"), "{fault}");
+}
+
+#[test]
+fn an_attempt_that_computes_for_long_makes_way_and_the_next_is_quick_again() {
+    let scene = Scene::new();
+    for (name, message) in
+        [("ready", FromWorker::Ready { walls: Vec::new() }), ("says", answers(Ok(Answer::Collected)))]
+    {
+        fs::write(scene.scratch().join(name), wire::frame(&message, &[]).unwrap()).unwrap();
+    }
+    // It computes until its niceness, the 19th of what the kernel says, is another, and answers only then.
+    let nice = "read -r all < /proc/$$/stat; set -- $all; shift 18; nice=$1";
+    let script = format!(
+        "cat ready >&0; {nice}; was=$nice; while [ $nice = $was ]; do {nice}; done; cat says >&0; exec sleep 600"
+    );
+    fs::write(scene.scratch().join("worker"), script).unwrap();
+    scene.run(&Unwatched).unwrap();
+    // Without privileges it cannot be quick again, and is none that is kept.
+    for worker in scene.pool.idle.lock().unwrap().values().flatten() {
+        let now = scheduling::attributes(worker.id() as i32).unwrap();
+        assert_eq!(now.sched_nice, scheduling::attributes(0).unwrap().sched_nice);
+    }
 }
 
 #[test]

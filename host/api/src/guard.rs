@@ -74,7 +74,19 @@ async fn handed_on(public: Public, mut request: Request, next: Next) -> Result<R
         Some(tenant) if tenant != public.tenant && named(request.uri().path()).0.is_none() => {
             answer_of(public, tenant, request).await
         }
-        _ => Ok(next.run(request).await),
+        _ => {
+            expect_at_work(&public, request.uri().path())?;
+            Ok(next.run(request).await)
+        }
+    }
+}
+
+/// That the tenant of the routes at the root is not suspended. Of one that a path or a call names, whoever answers it sees to that; what
+/// is open says itself that nothing is ready, or nothing.
+fn expect_at_work(public: &Public, path: &str) -> Result<(), Refused> {
+    match is_open(path) || named(path).0.is_some() || method(path).is_some() {
+        true => Ok(()),
+        false => Ok(public.server.expect_active(&public.tenant)?),
     }
 }
 

@@ -447,7 +447,10 @@ pub(crate) enum Plugin {
         Tables by role: transformer its ports; fitted `fit` and others; validator `table`, `reference`; trainer `train`,\n\
         `validation`, and `predict` for the predictor, with the keys `label`, `weight`, `features`; evaluator `candidate`,\n\
         `baseline`, with `slices`; sink `table`. More keys: `seed`, `grants` (relative to the plugin's folder),\n\
-        `tolerance`, and for a fitted step state = { \"state.json\" = '..' }, which it restores instead of learning. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.")]
+        `tolerance`, and for a fitted step state = { \"state.json\" = '..' }, which it restores instead of learning. A table may also be given as columns = [\"age:float64?\"] and json = '[{\"age\": 41}]'.\n\n\
+        A fixture comes with the plugin, so what it grants is opened beneath a policy, as in a run: the plugin's own folder, the\n\
+        clock and randomness. --allow opens more, in the words of `tenant policy`, and both must say it. A variable is\n\
+        STEPWELL_VAR_NAME of the environment; a secret has a made-up value, `secret NAME`, and never one of a tenant's.")]
     Test {
         /// The plugin's folder or file, or a component
         #[arg(default_value = ".")]
@@ -455,6 +458,9 @@ pub(crate) enum Plugin {
         /// Record what it gives now
         #[arg(long)]
         bless: bool,
+        /// Let fixtures grant this too, such as 'http = ["GET http://localhost:8000/"]'
+        #[arg(long, value_name = "LINE")]
+        allow: Vec<String>,
     },
     /// Say what a component is, may be set to, and asks for
     ///

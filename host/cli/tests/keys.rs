@@ -170,7 +170,8 @@ fn nothing_of_a_suspended_tenant_answers() {
     tenant("create");
     serving.get("/tenants/acme/v2").good();
     tenant("suspend");
-    for path in ["/v2", "/v2/health/ready", "/v2/models/stats", "/v2/models/absent", "/metrics", "/openapi.json"] {
+    let paths = ["/v2", "/v2/models/stats", "/v2/models/absent", "/metrics", "/openapi.json"];
+    for path in paths.iter().chain(&["/v2/health/ready"]) {
         let told = error(&serving.get(&format!("/tenants/acme{path}")), 403);
         assert!(told.contains("tenant `acme` is suspended"), "{path}: {told}");
     }
@@ -178,4 +179,16 @@ fn nothing_of_a_suspended_tenant_answers() {
     serving.get("/v2").good();
     tenant("resume");
     serving.get("/tenants/acme/v2").good();
+    // So it is at the root, where no path names the tenant; the process lives, and nothing is ready.
+    project.stepwell(&["tenant", "suspend", "default"]).expect("suspend", 0, &[]);
+    for path in paths {
+        let told = error(&serving.get(path), 403);
+        assert!(told.contains("tenant `default` is suspended"), "{path}: {told}");
+    }
+    assert!(error(&serving.post("/predict/absent", "{}"), 403).contains("is suspended"));
+    serving.get("/v2/health/live").good();
+    assert_eq!(serving.get("/v2/health/ready").status, 503);
+    serving.get("/tenants/acme/v2").good();
+    project.stepwell(&["tenant", "resume", "default"]).expect("resume", 0, &[]);
+    serving.get("/v2").good();
 }

@@ -3,7 +3,7 @@
 
 use crate::denied::{self, Line};
 use crate::kept::is_kept;
-use crate::{Authority, shown};
+use crate::{Authority, content, shown};
 use rustix::fs::{
     AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, linkat, openat2,
     renameat, statat, unlinkat,
@@ -93,6 +93,8 @@ pub(crate) struct NewFile {
     folder: OwnedFd,
     name: String,
     file: File,
+    /// Within the project, where what is code is not written.
+    is_of_project: bool,
     shown: String,
 }
 
@@ -117,7 +119,8 @@ pub(crate) fn create(
     if is_ours(&real, authority) {
         return Err(ours(wanted));
     }
-    if real.strip_prefix(&project).is_ok_and(is_kept) {
+    let of_project = real.strip_prefix(&project).ok();
+    if of_project.is_some_and(is_kept) {
         return Err(kept(wanted));
     }
     // Without a name: if nobody finishes it, it never was.
@@ -125,19 +128,27 @@ pub(crate) fn create(
     let file = openat2(&folder, ".", flags, Mode::from(0o644), BENEATH).map_err(failed)?;
     let file = File::from(file);
     let descriptor = file.try_clone().map_err(Fault::host)?;
-    Ok((NewFile { folder, name: name.to_owned(), file, shown: shown(wanted) }, descriptor))
+    let (name, is_of_project, shown) = (name.to_owned(), of_project.is_some(), shown(wanted));
+    Ok((NewFile { folder, name, file, is_of_project, shown }, descriptor))
 }
 
 impl NewFile {
     /// Makes the bytes durable, then gives them the name; whatever had it is replaced, a folder excepted.
     pub(crate) fn finish(self) -> Result<(), Fault> {
         let failed = |error: Errno| Fault::invalid(format!("cannot write `{}`: {}", self.shown, reason(error)));
-        self.file.sync_all().map_err(|error| Fault::host(format!("cannot write `{}`: {error}", self.shown)))?;
+        let lost = |error: std::io::Error| Fault::host(format!("cannot write `{}`: {error}", self.shown));
+        self.file.sync_all().map_err(lost)?;
+        let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        // What the worker got writes, and does not read.
+        if self.is_of_project
+            && let Some(what) = content::code(&File::open(&open).map_err(lost)?).map_err(lost)?
+        {
+            return Err(coded(&self.shown, what));
+        }
         // A file cannot be linked over another: it gets a name of its own first.
         let mut number = [0; 8];
         crate::secret::fill(&mut number)?;
         let own = format!(".stepwell-{:016x}", u64::from_le_bytes(number));
-        let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         linkat(CWD, open, &self.folder, &own, AtFlags::SYMLINK_FOLLOW).map_err(failed)?;
         if let Err(error) = renameat(&self.folder, &own, &self.folder, &self.name) {
             let _ = unlinkat(&self.folder, &own, AtFlags::empty());
@@ -271,6 +282,11 @@ fn kept(wanted: &Path) -> Fault {
         format!("`{}` is not for steps to write: the project is made of it, or something executes it", shown(wanted));
     Fault::new(FaultKind::Denied, message)
         .hinted("write what is no source, component or hidden file, in a folder of its own such as `out`")
+}
+
+fn coded(shown: &str, what: &str) -> Fault {
+    Fault::new(FaultKind::Denied, format!("`{shown}` is not for steps to write: it is {what}"))
+        .hinted("write data that nothing executes: rows as CSV or JSON, weights as safetensors")
 }
 
 /// Why a file did not open.
@@ -431,6 +447,8 @@ mod tests {
             FileGrant { path: "data".to_owned(), write: false },
         ];
         let grants = Grants { files, ..Grants::default() };
+        let files = vec![FileGrant { path: "/".to_owned(), write: true }];
+        let absolute = Grants { files, ..Grants::default() };
         let create = |path: &str| create(path, base, &grants, &allowed(Grants::everything()));
         let names = || {
             let mut names: Vec<_> =
@@ -449,6 +467,17 @@ mod tests {
             file.finish().unwrap();
             assert_eq!(std::fs::read_to_string(base.join("out/sub/rows.csv")).unwrap(), text);
         }
+        // Whatever it is called, a pickle is none of them; beyond the project what lies where is not ours to know.
+        for (base, is_written) in [(base.to_owned(), false), (base.join("elsewhere"), true)] {
+            let path = folder.path().canonicalize().unwrap().join("out/rows.csv").display().to_string();
+            let (file, mut descriptor) =
+                super::create(&path, &base, &absolute, &allowed(Grants::everything())).unwrap();
+            descriptor.write_all(b"\x80\x04\x95\x04\0\0\0").unwrap();
+            let finished = file.finish();
+            assert_eq!(finished.is_ok(), is_written, "{finished:?}");
+            assert_eq!(folder.path().join("out/rows.csv").exists(), is_written);
+        }
+        std::fs::remove_file(base.join("out/rows.csv")).unwrap();
         // A link of the name is replaced, never followed.
         let (file, _) = create("out/dangling").unwrap();
         file.finish().unwrap();

@@ -7,7 +7,14 @@ use std::path::Path;
 const PROJECT: [&str; 5] = ["pipelines", "steps", "plugins", "stepwell.toml", "stepwell.lock"];
 
 /// Endings of what a pipeline can name as a plugin, and of what else is code: a step does not write another one's.
-const CODE: [&str; 14] = ["wasm", "py", "js", "mjs", "cjs", "ts", "c", "h", "rs", "sql", "sh", "bash", "bat", "ps1"];
+const CODE: [&str; 43] = [
+    "wasm", "py", "pyw", "pyc", "pyd", "ipynb", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "c", "h", "cc",
+    "cpp", "hpp", "rs", "go", "java", "class", "jar", "r", "jl", "rb", "pl", "php", "lua", "sql", "sh", "bash", "zsh",
+    "bat", "cmd", "ps1", "so", "dylib", "dll", "exe", "desktop", "command",
+];
+
+/// Endings of data that runs code when it is read: pickles by all of their names, and what R saves.
+const LOADED: [&str; 11] = ["pkl", "pickle", "pck", "joblib", "dill", "pt", "pth", "ckpt", "rds", "rda", "rdata"];
 
 /// What tools look for by name, and obey.
 const OBEYED: [&str; 10] = [
@@ -28,10 +35,12 @@ pub(crate) fn is_kept(below: &Path) -> bool {
     // A file system may not tell capitals from small letters.
     let parts = || below.iter().map(|part| part.to_string_lossy().to_lowercase());
     let last = parts().next_back().unwrap_or_default();
-    let ends_as_code = last.rsplit_once('.').is_some_and(|(_, ending)| CODE.contains(&ending));
+    let ends_as_code = last.rsplit_once('.').is_some_and(|(_, end)| CODE.contains(&end) || LOADED.contains(&end));
     parts().next().is_some_and(|first| PROJECT.contains(&first.as_str()))
         || parts().any(|part| part.starts_with('.'))
         || ends_as_code
+        // A native library with its version.
+        || last.contains(".so.")
         || OBEYED.contains(&last.as_str())
 }
 
@@ -57,6 +66,12 @@ mod tests {
             "reach/reach.wasm",
             "mine/total.js",
             "mine/total.JS",
+            "out/model.pkl",
+            "out/model.PTH",
+            "out/model.joblib",
+            "out/explore.ipynb",
+            "out/libtotal.so",
+            "out/libtotal.so.1",
             "queries/rows.sql",
             "Makefile",
             "out/Makefile",
@@ -72,6 +87,8 @@ mod tests {
             "out/model.safetensors",
             "out/c",
             "out/a.",
+            "out/model.onnx",
+            "out/so.csv",
         ] {
             assert!(!is_kept(Path::new(free)), "{free}");
         }

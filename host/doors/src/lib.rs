@@ -8,6 +8,7 @@
 //! Nothing else in Stepwell opens a socket or a file for a step.
 
 mod address;
+mod content;
 mod denied;
 mod egress;
 mod fetch;

@@ -149,10 +149,11 @@ impl Admission {
         over(QuotaKind::Device, used.device_us, limit)
     }
 
-    /// Waits for no attempt of the tenant to run; false if that takes too long.
+    /// Waits for no attempt of the tenant to run, and for nobody else to be at work for it: who builds or compiles a plugin would
+    /// leave it behind. False if that takes too long.
     pub(crate) fn is_idle_within(&self, tenant: &TenantId, most: Duration) -> bool {
         let deadline = Instant::now() + most;
-        while self.running(tenant) > 0 {
+        while self.running(tenant) > 0 || self.store.is_held(tenant) {
             if Instant::now() >= deadline {
                 return false;
             }

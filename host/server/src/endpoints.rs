@@ -301,9 +301,12 @@ impl Server {
         names.iter().map(|name| self.endpoint(tenant, name)).collect()
     }
 
-    /// Whether every endpoint of a tenant that nobody unloaded has a version to answer with, and none was loaded in vain.
+    /// Whether every endpoint of a tenant that nobody unloaded has a version to answer with, and none was loaded in vain. Of
+    /// one that is suspended none answers.
     pub fn have_versions(&self, tenant: &TenantId) -> Result<bool, Error> {
-        self.known(tenant)?;
+        if self.known(tenant)?.suspended {
+            return Ok(false);
+        }
         let endpoints: Vec<_> =
             locked(&self.endpoints).iter().filter(|(key, _)| key.0 == *tenant).map(|(_, it)| Arc::clone(it)).collect();
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_unloaded()) {

@@ -52,6 +52,8 @@ impl Server {
 
     /// Starts a worker with a version and tries it. An error means that it cannot serve.
     pub(crate) fn load(&self, tenant: &TenantId, version: ModelVersion) -> Result<Loaded, Error> {
+        // Its worker's folders are the tenant's, and its code is compiled for it.
+        let _hold = self.active(tenant)?;
         let served = ServedModel {
             path: version.path.clone(),
             predictor: version.predictor.clone(),

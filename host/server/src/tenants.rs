@@ -107,9 +107,11 @@ impl Server {
 
     /// An error if there is no such tenant, or it is suspended. What is put for it is kept while the answer lives.
     pub(crate) fn active(&self, tenant: &TenantId) -> Result<store::Hold, Error> {
+        // Before it is looked up: who suspends and deletes it waits for this one, or is seen.
+        let hold = self.store.hold(tenant);
         match self.known(tenant)?.suspended {
             true => Err(Error::Suspended(tenant.clone())),
-            false => Ok(self.store.hold(tenant)),
+            false => Ok(hold),
         }
     }
 

@@ -39,6 +39,11 @@ impl Store {
         self.young.hold(tenant)
     }
 
+    /// Whether somebody is at work for the tenant.
+    pub fn is_held(&self, tenant: &TenantId) -> bool {
+        self.young.is_held(tenant)
+    }
+
     /// Forgets what is known of runs. What they registered and collected stays.
     pub fn forget_runs(&self, tenant: &TenantId, runs: &[RunId], at_us: i64) -> Result<(), Fault> {
         runs.chunks(FORGOTTEN_A_RECORD).try_for_each(|runs| {

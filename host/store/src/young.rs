@@ -66,6 +66,11 @@ impl Young {
         }
     }
 
+    /// Whether somebody holds something.
+    pub(crate) fn is_held(&self, tenant: &TenantId) -> bool {
+        self.all().get(tenant).is_some_and(|nursery| nursery.holds > 0)
+    }
+
     /// Of a tenant that is gone.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         if let Some(nursery) = self.all().get_mut(tenant) {

@@ -130,7 +130,7 @@ mod tests {
     const COMMA: Style = Style { delimiter: b',' };
 
     fn lines(style: Style, columns: Vec<AnyColumn>) -> Result<String> {
-        let field = |(i, column): (usize, &AnyColumn)| Field::new(&format!("c{i}"), column.data_type());
+        let field = |(i, column): (usize, &AnyColumn)| Field::new(format!("c{i}"), column.data_type());
         let fields: Vec<_> = columns.iter().enumerate().map(field).collect();
         style.rows(&fields, &columns)
     }

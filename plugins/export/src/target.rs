@@ -61,7 +61,7 @@ impl Existing {
 
 impl<S: Source> Existing<S> {
     /// Whether it held these bytes and no more.
-    pub(crate) fn is_equal(self) -> bool {
+    pub(crate) fn is_equal(&self) -> bool {
         self.is_same && self.offset == self.file.size()
     }
 }

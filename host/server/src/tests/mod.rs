@@ -7,6 +7,7 @@ mod deploying;
 mod devices;
 mod hosting;
 mod knocking;
+mod leaving;
 mod scheduling;
 mod triggering;
 

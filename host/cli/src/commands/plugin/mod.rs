@@ -20,7 +20,7 @@ pub(crate) async fn plugin(args: &Args, plugin: &Plugin) -> Result<u8, Failure> 
         Plugin::New { lang, role, name } => new(args, lang, role, name),
         Plugin::Build { path, output } => build::build(args, path, output.as_deref()),
         Plugin::Inspect { component, diff } => inspect::inspect(args, component, diff.as_deref()),
-        Plugin::Test { path, bless } => test::test(args, path, *bless),
+        Plugin::Test { path, bless, allow } => test::test(args, path, *bless, allow),
         Plugin::Add { component, accept } => add::add(args, component, *accept).await,
         Plugin::List => list::list(args).await,
         Plugin::Languages { languages } => languages::languages(args, languages),

@@ -7,7 +7,7 @@ use crate::open::{self, Scratch};
 use crate::outcome::{FAILED, Failure};
 use crate::show;
 use serde_json::Value;
-use server::{Fixture, Inspected, Tried};
+use server::{Fixture, Inspected, PolicyChange, Tried};
 use std::collections::BTreeMap;
 use std::path::Path;
 use types::TenantId;
@@ -22,13 +22,14 @@ enum Verdict {
     Differs(String, String),
 }
 
-pub(super) fn test(args: &Args, path: &Path, bless: bool) -> Result<u8, Failure> {
+pub(super) fn test(args: &Args, path: &Path, bless: bool, allow: &[String]) -> Result<u8, Failure> {
     let source = open::project(args)?.join(path);
     there(&source, &path.display().to_string())?;
     let folder = if source.is_dir() { source.clone() } else { source.parent().unwrap_or(&source).to_owned() };
     // All of them, before a minute goes into a build.
     let fixtures = fixtures(&folder, path)?;
     let scratch = open::scratch(args)?;
+    opened(&scratch, &fixtures, allow)?;
     let file = match source.extension().is_some_and(|end| end == "wasm") {
         true => source,
         false => component(&source, path, &scratch.folder)?,
@@ -73,6 +74,19 @@ fn fixtures(folder: &Path, shown: &Path) -> Result<BTreeMap<String, Fixture>, Fa
             Err(Failure::user(message).hinted("`stepwell plugin new` makes a plugin with one"))
         }
     }
+}
+
+/// What fixtures may grant, and the secrets that they name. These are made up: a fixture may be a stranger's, and a test is to
+/// go alike on any machine.
+fn opened(scratch: &Scratch, fixtures: &BTreeMap<String, Fixture>, allow: &[String]) -> Result<(), Failure> {
+    let tenant = TenantId::default_tenant();
+    if !allow.is_empty() {
+        scratch.server.change_policy(&tenant, PolicyChange::Allow { lines: allow.to_vec() })?;
+    }
+    for name in fixtures.values().flat_map(|fixture| &fixture.grants.http).flat_map(|grant| &grant.secrets) {
+        scratch.server.set_secret(&tenant, name, format!("secret {name}").as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Tries the plugin on one fixture and holds what came against the recording, or records it.

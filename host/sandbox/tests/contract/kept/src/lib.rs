@@ -1,5 +1,9 @@
-//! Every role of the contract in one plugin. Each does the least that shows that it was called, and with what.
+//! Every role of the contract in one plugin, each doing the least that shows that it was called, and with what; and, as a
+//! transformer with the parameter `calls`, every function that a plugin may import.
 
+mod calls;
+
+use calls::Calls;
 use serde::{Deserialize, Serialize};
 use stepwell::{
     Collector, DataType, Delivery, Descriptor, Error, Evaluator, Field, Finding, Inputs, Measure, Page, Plugin,
@@ -13,6 +17,8 @@ struct Kept {
 }
 
 const STATE: &str = "mean";
+const PARAMETERS: &str =
+    r#"{"type": "object", "properties": {"calls": {"type": "string"}, "url": {"type": "string"}}}"#;
 
 impl Kept {
     fn of(rows: &Table) -> Result<Self> {
@@ -36,7 +42,7 @@ fn value() -> Vec<Field> {
 
 impl Plugin for Kept {
     fn describe(inputs: &Inputs) -> Result<Descriptor> {
-        let descriptor = stepwell::descriptor!().learns();
+        let descriptor = stepwell::descriptor!().parameters(PARAMETERS).learns();
         let descriptor = descriptor.input("rows", value()).output_same_rows("rows", inputs.columns("rows"), "rows");
         Ok(descriptor.output("table", value()))
     }
@@ -57,7 +63,11 @@ impl Collector for Kept {
 impl Transformer for Kept {
     fn run(inputs: Tables) -> Result<Tables> {
         let table = inputs.get("table")?;
-        Ok(Tables::new().and("table", table.take(&[1, 0])?))
+        let params: serde_json::Value = stepwell::params()?;
+        match params["calls"].as_str() {
+            Some(part) => Ok(Tables::new().and("calls", Calls::of(part, table, &params["url"])?)),
+            None => Ok(Tables::new().and("table", table.take(&[1, 0])?)),
+        }
     }
 }
 

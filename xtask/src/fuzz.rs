@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Name, what a stranger sends, the tests of it.
-pub(crate) const TARGETS: [(&str, &str, &[&str]); 10] = [
+pub(crate) const TARGETS: [(&str, &str, &[&str]); 11] = [
     ("components", "component bytes", &["--lib", "any_damage_is_blamed_on_the_component"]),
     ("chunks", "columns that a guest hands over", &["--lib", "any_chunk_of_a_guest"]),
     ("tables", "stored and sent tables", &["--lib", "decode::tests"]),
@@ -16,6 +16,7 @@ pub(crate) const TARGETS: [(&str, &str, &[&str]); 10] = [
     ("trees", "calls that grow trees", &["--test", "suite", "any_calls_are_answered"]),
     ("queries", "texts of SQL", &["--test", "suite", "any_text_is_answered"]),
     ("requests", "bodies and messages of requests", &["--lib", "never_panic"]),
+    ("mutants", "whole requests to a server", &["--test", "mutants"]),
     ("simulation", "trouble for runs and schedules", &["--test", "simulation", "trouble_changes_nothing"]),
 ];
 const SECONDS: u64 = 60;

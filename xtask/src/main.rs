@@ -39,7 +39,7 @@ Commands:
            beside them finds them, and the guests of the tests to TARGET/debug/test-guests/. Installs the WebAssembly
            target of Rust if it is not there.
   fuzz     TARGET [--seconds N] [--seed N]: what strangers send, over and over, for N seconds (60). TARGET is components,
-           chunks, tables, frames, manifest, tensors, trees, queries, requests or simulation. A failure
+           chunks, tables, frames, manifest, tensors, trees, queries, requests, mutants or simulation. A failure
            prints its seed.
   bench    AREA [FIGURE]: builds with optimisations and prints the figures of an area, a JSON line each: name, value, unit,
            goal and the machine's load; with FIGURE those alone whose names begin so (not of serve, which is one

@@ -4,6 +4,7 @@
 //! answer. A caller of another tenant than the port's says so in the metadata `stepwell-tenant`.
 
 use crate::body::{BODY_TIME_MAX, Lease, Pace, REQUEST_BYTES_MAX, Room, too_large};
+use crate::frames::Frames;
 use crate::guard::let_on;
 use crate::inference::{
     Asking, Named, Public, Refused, about, answers, as_model, at_length, endpoint_name, info, is_ready, metadata_of,
@@ -153,6 +154,8 @@ impl From<Refused> for Status {
             StatusCode::NOT_IMPLEMENTED => Code::Unimplemented,
             StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
             StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
+            // As 415 and 421: whatever else is wrong with a call, it is not ours.
+            other if other.is_client_error() => Code::InvalidArgument,
             _ => Code::Internal,
         };
         Self::new(code, text)
@@ -257,11 +260,12 @@ impl Held {
     }
 }
 
-/// A request's body: within the room and its time.
+/// A request's body: within the room and its time, and of whole messages.
 struct Incoming {
     body: Body,
     room: Room,
     held: Held,
+    frames: Frames,
     pace: Pace,
     /// Between two of its messages nothing is to come.
     is_stream: bool,
@@ -271,7 +275,7 @@ struct Incoming {
 impl Incoming {
     fn new(body: Body, room: Room, held: Held, pace: Pace, is_stream: bool) -> Self {
         let late = Box::pin(sleep_until(pace.due()));
-        Self { body, room, held, pace, is_stream, late }
+        Self { body, room, held, frames: Frames::default(), pace, is_stream, late }
     }
 
     /// Whether the body is too late, of which a part has just come or not.
@@ -295,17 +299,18 @@ impl HttpBody for Incoming {
         if self.is_late(context, came.is_ready()) {
             return Poll::Ready(Some(Err(self.pace.missed().into())));
         }
-        let Some(frame) = ready!(came) else { return Poll::Ready(None) };
-        let frame = frame.map_err(|error| Status::cancelled(format!("the request breaks off: {error}")))?;
-        if let Some(data) = frame.data_ref() {
-            self.held.asked(&self.room, data.len())?;
-            self.pace.came(Instant::now(), data.len());
+        let broken = |error| Status::cancelled(format!("the request breaks off: {error}"));
+        let frame = ready!(came).transpose().map_err(broken)?;
+        match frame.as_ref().and_then(Frame::data_ref) {
+            Some(data) => {
+                self.held.asked(&self.room, data.len())?;
+                self.pace.came(Instant::now(), data.len());
+                self.frames.came(data)?;
+            }
+            // Behind trailers nothing comes either.
+            None => self.frames.ended(!self.is_stream)?,
         }
-        Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        Poll::Ready(frame.map(Ok))
     }
 }
 
@@ -372,6 +377,7 @@ mod tests {
 
     /// What a tenant has that is alone.
     const WHOLE_ROOM: usize = 128 << 20;
+    const MESSAGE: &[u8] = b"\0\0\0\0\x02ab";
 
     fn room() -> Room {
         Room::new(&Arc::default())
@@ -384,14 +390,14 @@ mod tests {
     #[tokio::test]
     async fn a_message_keeps_its_place_until_its_call_is_over() {
         let (room, held) = (room(), Held::default());
-        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
+        let body = incoming(Body::from(MESSAGE), &room, &held, BODY_TIME_MAX, false);
         assert!(room.lease(WHOLE_ROOM).is_ok(), "nothing has come yet");
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "message");
+        assert_eq!(body.collect().await.unwrap().to_bytes(), MESSAGE);
         assert!(room.lease(WHOLE_ROOM).is_err());
         held.answered();
         assert!(room.lease(WHOLE_ROOM).is_ok());
         let full = room.lease(WHOLE_ROOM - 3);
-        let body = incoming(Body::from("message"), &room, &held, BODY_TIME_MAX, false);
+        let body = incoming(Body::from(MESSAGE), &room, &held, BODY_TIME_MAX, false);
         assert_eq!(body.collect().await.unwrap_err().code(), Code::Unavailable);
         drop(full);
     }
@@ -443,6 +449,8 @@ mod tests {
     fn a_status_of_http_has_its_code() {
         for (status, code) in [
             (400, Code::InvalidArgument),
+            (415, Code::InvalidArgument),
+            (421, Code::InvalidArgument),
             (404, Code::NotFound),
             (429, Code::ResourceExhausted),
             (503, Code::Unavailable),

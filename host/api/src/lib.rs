@@ -11,6 +11,7 @@ mod connections;
 mod deployments;
 mod endpoints;
 mod error;
+mod frames;
 mod grpc;
 mod guard;
 mod hooks;

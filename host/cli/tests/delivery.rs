@@ -340,6 +340,36 @@ fn a_candidate_that_fails_always_is_stopped_within_tens_of_requests_while_it_is_
     assert!((0..10).all(|_| ask() == 200));
 }
 
+/// It answers what the other answers, and is slow about it.
+#[test]
+fn a_candidate_that_is_slow_is_rolled_back_by_itself() {
+    let project = Project::moody();
+    let canary = "[endpoints.tumour.canary]\nalias = \"challenger\"\nsteps = [{ set_weight = 50 }, \
+                  { analyse = { requests = 20, error_rate = 0.01, latency_ratio = 2, shift = 0.1 } }]\n";
+    project.write("stepwell.toml", format!("{}\n{canary}", project.read("stepwell.toml")));
+    trained_by(&project, "plugin = \"./moody.wasm\"\nparams = { obeys = false }", "alias = \"champion\"");
+    trained_by(&project, "plugin = \"./moody.wasm\"", "");
+    let serving = project.serve();
+    promote(&project, "2", "challenger");
+    // A row over which the candidate thinks for tenths of a second.
+    let ask = || serving.post("/predict/tumour", json!({ "rows": [{ "x": -5.0 }] }).to_string()).good();
+    let deadline = Instant::now() + DEADLINE;
+    let mut versions = Vec::new();
+    while phase(&endpoint(&project)) != "aborted" {
+        for answer in (0..4).map(|_| ask()) {
+            assert_eq!(answer["predictions"], json!([{ "multiplied": -10.0 }]));
+            versions.push(answer["version"].clone());
+        }
+        assert!(Instant::now() < deadline, "{:#}\n{}", endpoint(&project), serving.said());
+    }
+    assert!([1, 2].iter().all(|version| versions.iter().filter(|seen| *seen == version).count() >= 20), "{versions:?}");
+    let shown = project.stepwell(&["endpoint", "show", "tumour"]);
+    shown.expect("aborted", 0, &["the 95th percentile is", "with the stable version; 2 times that are allowed"]);
+    assert!(!shown.out.contains("of requests failed,") && !shown.out.contains("shifted by"), "{shown:?}");
+    assert!((0..10).all(|_| ask()["version"] == 1));
+    assert_eq!(champion(&project), 1);
+}
+
 /// What a version predicts and what an analysis compares must fit, before anybody is answered by it.
 #[test]
 fn labels_that_do_not_fit_what_is_predicted_end_a_canary_before_it_begins() {

@@ -306,3 +306,63 @@ fn a_body_that_is_too_large_is_refused_in_words_that_reach_its_sender() {
         refused(path, &serving.post(path, " ".repeat(40 << 20)), 413, "larger than 32 MiB");
     }
 }
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A client of HTTP/2 that asks for predictions of `x` and takes each request back at once.
+fn taken_back(serving: &Serving, requests: u32) -> Vec<u8> {
+    const HEADERS: u8 = 1;
+    const DATA: u8 = 0;
+    const RESET: u8 = 3;
+    const SETTINGS: u8 = 4;
+    let host = serving.address.to_string();
+    let said = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/predict/tumour"),
+        (":authority", &host),
+        ("content-type", "application/json"),
+    ];
+    // Each as it is, in no table.
+    let literal = |text: &str| [&[text.len() as u8][..], text.as_bytes()].concat();
+    let head = said.map(|(name, value)| [vec![0], literal(name), literal(value)].concat()).concat();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    for stream in (1..).step_by(2).take(requests as usize) {
+        bytes.extend(frame(HEADERS, 4, stream, &head));
+        bytes.extend(frame(DATA, 1, stream, b"{\"rows\":[{\"x\":1.5}]}"));
+        bytes.extend(frame(RESET, 0, stream, &8_u32.to_be_bytes()));
+    }
+    bytes
+}
+
+/// Over HTTP/2 a request costs its client nothing if it takes it back, and is asked for all the same ("rapid reset").
+#[test]
+fn requests_that_are_taken_back_at_once_leave_nothing_behind() {
+    let project = Project::moody();
+    project.run();
+    let serving = project.serve();
+    let good = || serving.post("/predict/tumour", r#"{"rows": [{"x": 1.5}]}"#).good();
+    good();
+    for requests in [1, 10, 1_000] {
+        let bytes = taken_back(&serving, requests);
+        for _ in 0..20 {
+            // One that goes too far is ended while it is still writing.
+            drop(connected(serving.address, &bytes));
+        }
+        good();
+    }
+    let left = "stepwell_requests_in_flight{tenant=\"default\",endpoint=\"tumour\",version=\"1\"} 0";
+    let begin = Instant::now();
+    while !serving.get("/metrics").body.lines().any(|line| line == left) {
+        assert!(begin.elapsed() < DEADLINE, "{}", serving.get("/metrics").body);
+        std::thread::yield_now();
+    }
+    let (status, said) = serving.terminate();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}

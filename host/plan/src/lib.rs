@@ -30,6 +30,7 @@ mod step;
 mod told;
 mod train;
 mod unheeded;
+mod unpaired;
 mod wiring;
 
 pub use device::{on_processors, place};
@@ -38,6 +39,7 @@ pub use policy::{Bounded, bound};
 pub use step::{Answering, Baseline, Each, FANNED_MAX, ITEMS_MAX, Plan, PlannedPlugin, PlannedStep, ServedPath, Work};
 pub use told::told;
 pub use unheeded::unheeded;
+pub use unpaired::unpaired;
 
 use known::{Known, Steps};
 use manifest::{Pipeline, Project, Source, Step};

@@ -1,14 +1,15 @@
 //! A plan under a tenant's policy: limits that ask for more than their cap are problems, defaults are lowered to it, and
 //! grants that will not open are told before the run. Pure.
 
-use crate::{Plan, unheeded};
+use crate::{Plan, unheeded, unpaired};
 use manifest::{Project, Step};
 use types::{LimitsPatch, Policy, Problem};
 
 /// What a policy does to a plan.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bounded {
-    /// Grants that the policy does not cover; asked for in a run, they are denied. And verdicts that nothing takes.
+    /// Grants that the policy does not cover; asked for in a run, they are denied. Verdicts that nothing takes, and comparisons of
+    /// which nothing says that they are of the same rows.
     pub warnings: Vec<Problem>,
     /// Defaults that were lowered: `memory 1 GiB`, each once.
     pub lowered: Vec<String>,
@@ -32,6 +33,7 @@ pub fn bound(plan: &mut Plan, project: &Project, policy: &Policy) -> Result<Boun
         bounded.warnings.extend(uncovered(step, policy));
     }
     bounded.warnings.extend(unheeded(pipeline));
+    bounded.warnings.extend(unpaired(plan, pipeline));
     bounded.lowered.sort();
     bounded.lowered.dedup();
     if problems.is_empty() { Ok(bounded) } else { Err(problems) }

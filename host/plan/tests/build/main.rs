@@ -11,3 +11,4 @@ mod policy;
 mod refused;
 mod sinks;
 mod unheeded;
+mod unpaired;

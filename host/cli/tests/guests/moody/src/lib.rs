@@ -1,4 +1,5 @@
-//! A model that does with a row what the row says, and else multiplies it. For `host/cli/tests/batches.rs` and `soak.rs`.
+//! A model that does with a row what its `x` says, and else multiplies that; of other columns it takes no notice. For
+//! `host/cli/tests/batches.rs`, `soak.rs` and others.
 
 use serde::{Deserialize, Serialize};
 use stepwell::{DataType, Descriptor, Error, Field, Inputs, Plugin, Predictor, Result, SavedFiles, Table};
@@ -46,7 +47,9 @@ fn output() -> Field {
 impl Trainer for Moody {
     fn train(training: &Training) -> Result<Trained> {
         let files = SavedFiles::new().json("model.json", &stepwell::params::<Moody>()?)?;
-        Ok(Trained { files, inputs: training.reads()?, outputs: vec![output()], measures: Vec::new() })
+        let reads = training.reads()?.into_iter();
+        let inputs = reads.map(|column| Field { nullable: column.name != "x", ..column }).collect();
+        Ok(Trained { files, inputs, outputs: vec![output()], measures: Vec::new() })
     }
 }
 

@@ -135,7 +135,7 @@ enum Part {
     Bytes(Change),
 }
 
-const SEGMENTS: [&str; 17] = [
+const SEGMENTS: [&str; 16] = [
     "",
     ".",
     "..",
@@ -144,7 +144,6 @@ const SEGMENTS: [&str; 17] = [
     "a b",
     "é",
     "tumour",
-    "spare",
     "absent",
     "versions",
     "0",
